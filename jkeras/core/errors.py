@@ -1,0 +1,38 @@
+"""Messages that say what would have been right."""
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterable
+
+
+def suggest(name: object, options: Iterable[str]) -> str:
+    """Return `" Did you mean 'x'?"` for the option closest to `name`, or an empty string.
+
+    >>> suggest("etrics", ["loss", "metrics"])
+    " Did you mean 'metrics'?"
+    """
+    close = difflib.get_close_matches(str(name), list(options), n=1, cutoff=0.6)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def unexpected_keywords(owner: str, given: Iterable[str], allowed: Iterable[str]) -> TypeError:
+    """Build the `TypeError` for keyword arguments that `owner` does not know.
+
+    >>> unexpected_keywords("compile()", ["etrics"], ["loss", "metrics"])
+    TypeError("compile() got an unexpected keyword argument 'etrics'. Did you mean 'metrics'?")
+    """
+    names, allowed = list(given), list(allowed)
+    listed = ", ".join(repr(name) for name in names)
+    plural = "an unexpected keyword argument" if len(names) == 1 else "unexpected keyword arguments"
+    return TypeError(f"{owner} got {plural} {listed}.{suggest(names[0], allowed)}")
+
+
+def keywords_of(function: Callable) -> list[str]:
+    """The names of the arguments of `function`, without `self` and without `*args`, `**kwargs`.
+
+    >>> keywords_of(lambda a, b=1, **rest: None)
+    ['a', 'b']
+    """
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    parameters = inspect.signature(function).parameters.values()
+    return [p.name for p in parameters if p.kind not in variadic and p.name != "self"]

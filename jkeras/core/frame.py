@@ -1,0 +1,97 @@
+"""A `Frame` holds the values of variables during a call.
+
+Variables are addresses. Code that runs inside `with Frame(values):` reads and writes the frame instead of the
+variables themselves, so it is a pure function of `values`, whatever objects it goes through. A frame also carries what
+else belongs to one call: the random key, whether we are training, the losses that layers add, and the masks that
+travel beside arrays.
+
+An eager call of a layer opens a frame too, one that binds nothing: reads and writes then reach the variables.
+"""
+
+import threading
+from typing import Any
+
+import jax
+from jax.extend.core import get_opaque_trace_state
+
+_thread = threading.local()
+
+
+class Frame:
+    """The values, and the rest of the context, of one call.
+
+    Args:
+        values: `{id(variable): array}`; reads and writes of these variables stay in the frame.
+        key: a JAX random key. When given, every random draw folds its number into it, and seed generators stand
+            still; without it, draws advance the seed generators' own state, as in Keras.
+        training: what layers see when they are not told; None means "not told yet".
+        abstract: for shape inference. Variables that are not bound read as zeros of their shape (nothing is allocated)
+            and writes to them are forgotten with the frame.
+    """
+
+    __slots__ = ("abstract", "autocast", "draws", "key", "losses", "masks", "pure", "training", "values", "_trace")
+
+    def __init__(
+        self,
+        values: dict[int, Any] | None = None,
+        key: jax.Array | None = None,
+        training: bool | None = None,
+        abstract: bool = False,
+    ):
+        self.values = {} if values is None else values
+        self.pure = values is not None  # every variable is bound: nothing may be created, written or drawn on the side
+        self.key, self.training, self.abstract = key, training, abstract
+        self.autocast: str | None = None  # the dtype in which float variables are read (mixed precision)
+        self.draws = 0  # random draws made so far from `key`
+        self.losses: list[tuple[Any, jax.Array]] = []  # (layer, scalar)
+        self.masks: dict[int, tuple[Any, Any]] = {}  # id(array) -> (array, mask); the array is kept so the id stays its own
+        self._trace: Any = None
+
+    def __enter__(self) -> "Frame":
+        self._trace = get_opaque_trace_state(convention="jkeras")
+        stack().append(self)
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        stack().pop()
+        self._trace = None
+
+    def is_foreign_trace(self) -> bool:
+        """Whether we now run inside a `scan`, `cond`, `vmap`, ... that was entered after the frame was opened."""
+        return get_opaque_trace_state(convention="jkeras") != self._trace
+
+    def next_key(self) -> jax.Array:
+        """A key of its own for each draw of the call."""
+        self.draws += 1
+        return jax.random.fold_in(self.key, self.draws)
+
+    def set_mask(self, array: Any, mask: Any) -> None:
+        """Let `mask` travel with `array` for the rest of the call."""
+        self.masks[id(array)] = (array, mask)
+
+    def get_mask(self, array: Any) -> Any:
+        """The mask that travels with `array`, or None."""
+        return self.masks.get(id(array), (None, None))[1]
+
+
+def stack() -> list[Frame]:
+    """The open frames of this thread, innermost last."""
+    try:
+        return _thread.stack
+    except AttributeError:
+        _thread.stack = []
+        return _thread.stack
+
+
+def current() -> Frame | None:
+    """The innermost frame, or None outside every call."""
+    frames = stack()
+    return frames[-1] if frames else None
+
+
+def binding(variable: Any) -> Frame | None:
+    """The innermost frame that binds `variable`, or None."""
+    for frame in reversed(stack()):
+        if frame.abstract or id(variable) in frame.values:
+            return frame
+    return None

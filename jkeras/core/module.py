@@ -1,0 +1,233 @@
+"""A `Module` is an object with variables; four methods turn it into pure functions.
+
+    slots()                          {path: Variable}, found by walking the attributes
+    init(key, *inputs)            -> variables            a tree {"params": ..., "state": ...}, nothing allocated here
+    apply(variables, *inputs)     -> (outputs, new_state)
+    update(variables)                writes a tree back
+
+`init` and `apply` are pure, so `jax.jit`, `grad`, `vmap`, `scan` and the rest apply to them as to any function. Layers,
+models, metrics and optimizers are modules.
+"""
+
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jax
+
+from jkeras.core import tree
+from jkeras.core.errors import suggest
+from jkeras.core.frame import Frame
+from jkeras.core.tree import Path
+from jkeras.core.variable import PARAMS, STATE, Variable
+
+
+class Module:
+    """Base of everything that owns variables."""
+
+    separate = False  # True for a module whose values do not belong to its holder's (a metric, an optimizer)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What `apply` makes pure."""
+        raise TypeError(f"{type(self).__name__} is not callable: it must define __call__.")
+
+    # -- the variables ------------------------------------------------------------------------------------------------
+
+    def children(self) -> Iterator[tuple[Path, "Module | Variable"]]:
+        """What this module holds directly, with its path: the attributes, and what is in their lists and dicts."""
+        for name, value in vars(self).items():
+            yield from _leaves((name,), value)
+
+    def slots(self) -> dict[Path, Variable]:
+        """Every variable by its path.
+
+        A variable that is reachable in two ways (a shared layer, tied weights) stands once, under the first path. The
+        order is Keras's: what a module owns before what its submodules own, trainable before non-trainable.
+        """
+        found: dict[Path, Variable] = {}
+        self._collect((), found, set())
+        return found
+
+    def _collect(self, prefix: Path, found: dict[Path, Variable], seen: set[int]) -> None:
+        if id(self) in seen:
+            return
+        seen.add(id(self))
+        own, modules = [], []
+        for path, child in self.children():
+            if isinstance(child, Variable):
+                own.append((path, child))
+            elif not child.separate:
+                modules.append((path, child))
+        own.sort(key=lambda pair: pair[1].collection != PARAMS)
+        for path, variable in own:
+            if id(variable) not in seen:
+                seen.add(id(variable))
+                path = prefix + path
+                found[path if path not in found else _fresh(path, found)] = variable
+        modules.sort(key=lambda pair: not getattr(pair[1], "is_generator", False))  # seed generators first, as in Keras
+        for path, module in modules:
+            module._collect(prefix + path, found, seen)
+
+    def modules(self) -> Iterator["Module"]:
+        """This module and all below it, each once, separate ones (metrics, optimizers) included."""
+        seen: set[int] = set()
+        stack: list[Module] = [self]
+        while stack:
+            module = stack.pop()
+            if id(module) in seen:
+                continue
+            seen.add(id(module))
+            yield module
+            stack.extend(reversed([c for _, c in module.children() if isinstance(c, Module)]))
+
+    # -- the pure functions -------------------------------------------------------------------------------------------
+
+    def init(self, key: jax.Array, *args: Any, **kwargs: Any) -> dict:
+        """Initial variables, as a pure function of `key`.
+
+        Args:
+            key: a JAX random key. An initializer that was given a seed of its own keeps to that.
+            *args: inputs of a call, as arrays or `jax.ShapeDtypeStruct`s: only shapes and dtypes matter. They may be left
+                out when the module is built.
+
+        Returns:
+            `{"params": {...}, "state": {...}}`, nested dicts of arrays. The module itself keeps its values; it is only
+            built, if it was not.
+
+        >>> import jax, jkeras
+        >>> layer = jkeras.layers.Dense(2)
+        >>> variables = layer.init(jax.random.key(0), jax.ShapeDtypeStruct((1, 3), "float32"))
+        >>> jax.tree.map(lambda a: a.shape, variables)
+        {'params': {'bias': (2,), 'kernel': (3, 2)}, 'state': {}}
+        """
+        if args or kwargs:
+            self.build_abstractly(*args, **kwargs)
+        return to_tree(
+            self.slots(),
+            lambda path, v: v.initial_value(jax.random.fold_in(key, zlib.crc32(tree.show(path).encode()))),
+        )
+
+    def apply(
+        self, variables: Mapping, *args: Any, training: bool = False, key: jax.Array | None = None, **kwargs: Any
+    ) -> tuple[Any, dict]:
+        """Call the module as a pure function of its variables.
+
+        Args:
+            variables: a tree as `init` returns it.
+            *args: the inputs.
+            training: whether layers such as Dropout behave as in training.
+            key: a JAX random key for this call's draws. Without it, draws come from (and advance) the seed generators'
+                states in `variables["state"]`.
+
+        Returns:
+            `(outputs, new_state)`; `new_state` is `variables["state"]` with what the call assigned.
+
+        Raises:
+            ValueError: the tree does not fit the module (a path is missing or unknown, a shape differs).
+
+        >>> import jax, jkeras
+        >>> layer = jkeras.layers.Dense(2, kernel_initializer="ones")
+        >>> x = jax.numpy.ones((1, 3))
+        >>> variables = layer.init(jax.random.key(0), x)
+        >>> outputs, state = jax.jit(layer.apply)(variables, x)
+        >>> outputs.tolist()
+        [[3.0, 3.0]]
+        """
+        slots = self.slots()
+        bound = bind(self, slots, variables)
+        with Frame(dict(bound), key=key, training=training) as frame:
+            outputs = self(*args, **kwargs)
+        for path, variable in slots.items():
+            if variable.collection == PARAMS and frame.values[id(variable)] is not bound[id(variable)]:
+                raise ValueError(
+                    f"{tree.show(path)!r} was assigned during the call, but it is trainable: only the optimizer changes it. "
+                    "State that a call updates is made with add_weight(..., trainable=False)."
+                )
+        return outputs, new_state(slots, frame)
+
+    def update(self, variables: Mapping) -> None:
+        """Write a tree (or only its `"params"` or `"state"`) back into the module.
+
+        Raises:
+            ValueError: a path is unknown or a shape differs; nothing is written then.
+        """
+        slots = self.slots()
+        given = {(name, *path): v for name in variables for path, v in tree.flatten(variables[name]).items()}
+        known = {(v.collection, *path): v for path, v in slots.items()}
+        _check_paths(self, {k: v for k, v in known.items() if k in given}, given, known)
+        for path, value in given.items():
+            known[path].assign(value)
+
+    def snapshot(self) -> dict:
+        """The current values as a tree, `{"params": ..., "state": ...}`.
+
+        >>> import jkeras
+        >>> model = jkeras.Sequential([jkeras.Input((3,)), jkeras.layers.Dense(2)])
+        >>> model.snapshot()["params"]["dense"]["kernel"].shape
+        (3, 2)
+        """
+        return to_tree(self.slots(), lambda path, variable: variable.value)
+
+    def build_abstractly(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the module on shapes alone, which builds what is not built; returns the outputs' shapes and dtypes."""
+
+        def call(args: Any, kwargs: Any) -> Any:
+            with Frame(abstract=True):
+                return self(*args, **kwargs)
+
+        return jax.eval_shape(call, args, kwargs)
+
+
+def _leaves(path: Path, value: Any) -> Iterator[tuple[Path, "Module | Variable"]]:
+    if isinstance(value, (Module, Variable)):
+        yield path, value
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from _leaves((*path, str(name)), item)
+    elif isinstance(value, (list, tuple)):
+        names = getattr(value, "_fields", None) or range(len(value))
+        for name, item in zip(names, value, strict=True):
+            yield from _leaves((*path, str(name)), item)
+
+
+def _fresh(path: Path, taken: Mapping) -> Path:
+    number = 1
+    while (*path[:-1], f"{path[-1]}_{number}") in taken:
+        number += 1
+    return (*path[:-1], f"{path[-1]}_{number}")
+
+
+def to_tree(slots: Mapping[Path, Variable], read: Any) -> dict:
+    """Nested dicts `{"params": ..., "state": ...}` of `read(path, variable)`."""
+    flat: dict[str, dict] = {PARAMS: {}, STATE: {}}
+    for path, variable in slots.items():
+        flat[variable.collection][path] = read(path, variable)
+    return {name: tree.nest(values) for name, values in flat.items()}
+
+
+def bind(owner: Module, slots: Mapping[Path, Variable], variables: Mapping) -> dict[int, Any]:
+    """`{id(variable): array}` for a frame, from a tree; checked against the slots."""
+    given = {(name, *path): v for name in variables for path, v in tree.flatten(variables[name]).items()}
+    known = {(v.collection, *path): v for path, v in slots.items()}
+    _check_paths(owner, known, given, known)
+    return {id(variable): given[path] for path, variable in known.items()}
+
+
+def new_state(slots: Mapping[Path, Variable], frame: Frame) -> dict:
+    """The `"state"` collection as the frame holds it at the end of a call."""
+    return tree.nest({p: frame.values[id(v)] for p, v in slots.items() if v.collection == STATE})
+
+
+def _check_paths(owner: Module, wanted: Mapping, given: Mapping, known: Mapping) -> None:
+    names = [tree.show(path) for path in known]
+    who = getattr(owner, "name", type(owner).__name__)
+    for path in given:
+        if path not in known:
+            built = "" if known else " It is not built yet: call init(key, inputs) first."
+            raise ValueError(f"{who!r} has no variable {tree.show(path)!r}.{suggest(tree.show(path), names)}{built}")
+    for path, variable in wanted.items():
+        if path not in given:
+            raise ValueError(f"The variables given to {who!r} lack {tree.show(path)!r}, of shape {variable.shape}.")
+        shape = tuple(getattr(given[path], "shape", ()))
+        if shape != variable.shape:
+            raise ValueError(f"{who!r}: {tree.show(path)!r} has shape {variable.shape}, but was given shape {shape}.")

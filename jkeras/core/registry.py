@@ -1,0 +1,285 @@
+"""Names for objects, objects for names.
+
+A config file may only name what stands in a table here: what the library publishes (`publish`), what the user has
+registered (`register_serializable`), and what stands in an open `custom_object_scope`. Nothing is ever imported
+because a file says so. The JSON form is Keras 3's:
+`{"module": "keras.layers", "class_name": "Dense", "config": {...}, "registered_name": None}`.
+"""
+
+import contextlib
+import inspect
+import threading
+import types
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from jkeras.core.dtype import DTypePolicy
+from jkeras.core.errors import keywords_of, suggest
+
+_published: dict[str, dict[str, Any]] = {"keras": {"DTypePolicy": DTypePolicy}}  # module -> {name: object}
+_address: dict[Any, tuple[str, str]] = {DTypePolicy: ("keras", "DTypePolicy")}  # object -> (module, its first name)
+_registered: dict[str, Any] = {}  # "package>name" -> object
+_scope = threading.local()
+
+
+def publish(module: str, names: Mapping[str, Any]) -> None:
+    """Add the library's own classes and functions to the closed table, under Keras's module name.
+
+    Several names may lead to one object; the first is the one that is written to files.
+    """
+    table = _published.setdefault(module, {})
+    for name, item in names.items():
+        if inspect.isclass(item) or inspect.isfunction(item):
+            table[name] = item
+            _address.setdefault(item, (module, name))
+
+
+def published(module: str) -> Mapping[str, Any]:
+    """The table of one module, `{name: object}`."""
+    return _published.get(module, {})
+
+
+def register_serializable(package: str = "Custom", name: str | None = None) -> Callable:
+    """Decorator that lets a class or function of yours be written to, and read from, a config.
+
+    Args:
+        package: the first half of the registered name, so that two libraries do not collide.
+        name: the second half; by default the object's own name.
+
+    Raises:
+        ValueError: a class without `get_config` is registered.
+
+    >>> @register_serializable("doc")
+    ... def halve(x):
+    ...     return x / 2
+    >>> get_registered_name(halve)
+    'doc>halve'
+    """
+
+    def decorate(item: Any) -> Any:
+        if inspect.isclass(item) and not hasattr(item, "get_config"):
+            raise ValueError(f"{item.__name__} needs a get_config() method before it can be registered.")
+        _registered[f"{package}>{name or item.__name__}"] = item
+        return item
+
+    return decorate
+
+
+def get_registered_name(item: Any) -> str:
+    """The name under which `item` was registered, or its plain name."""
+    return next((name for name, known in _registered.items() if known is item), item.__name__)
+
+
+def get_custom_objects() -> dict[str, Any]:
+    """The live table of registered objects, `{"package>name": object}`; entries may be added and deleted."""
+    return _registered
+
+
+def get_registered_object(
+    name: str, custom_objects: Mapping | None = None, module_objects: Mapping | None = None
+) -> Any:
+    """Find a custom object by its registered or plain name; None if it is unknown."""
+    for table in (custom_objects or {}, *reversed(_scopes()), _registered, module_objects or {}):
+        if name in table:
+            return table[name]
+    return next((item for key, item in _registered.items() if key.split(">")[-1] == name), None)
+
+
+@contextlib.contextmanager
+def custom_object_scope(objects: Mapping[str, Any]) -> Iterator[None]:
+    """Within the block, configs may also name the given objects.
+
+    >>> with custom_object_scope({"thrice": lambda x: 3 * x}):
+    ...     get_registered_object("thrice")(2)
+    6
+    """
+    scopes = _scopes()
+    scopes.append(objects)
+    try:
+        yield
+    finally:
+        scopes.pop()
+
+
+def _scopes() -> list[Mapping[str, Any]]:
+    if not hasattr(_scope, "stack"):
+        _scope.stack = []
+    return _scope.stack
+
+
+class Shortcuts:
+    """The string names of one kind of object, for arguments such as `activation="relu"`.
+
+    Args:
+        kind: what the objects are, for messages ("activation").
+        module: Keras's module of them ("keras.activations").
+        names: `{name: class or function}`, with all aliases.
+
+    >>> table = Shortcuts("shape", "keras.doc", {"abs": abs})
+    >>> table.get("abs")(-1)
+    1
+    >>> table.get("asb")
+    Traceback (most recent call last):
+    ...
+    ValueError: Unknown shape: 'asb'. Did you mean 'abs'?
+    """
+
+    def __init__(self, kind: str, module: str, names: Mapping[str, Any]):
+        self.kind, self.names = kind, dict(names)
+        publish(module, self.names)
+
+    def get(self, identifier: Any, custom_objects: Mapping | None = None) -> Any:
+        """A callable or an instance, from a name, a config, a class, a callable, or None.
+
+        Raises:
+            ValueError: the name is unknown, or the identifier is none of these.
+        """
+        if identifier is None:
+            return None
+        if isinstance(identifier, dict):
+            if set(identifier) >= {"class_name", "config"}:
+                known = self.names.get(identifier["class_name"])
+                if known is not None and inspect.isclass(known) and not identifier.get("registered_name"):
+                    return known.from_config(deserialize(identifier["config"], custom_objects))
+            return deserialize(identifier, custom_objects)
+        if isinstance(identifier, str):
+            found = get_registered_object(identifier, custom_objects) or self.names.get(identifier)
+            if found is None:
+                raise ValueError(f"Unknown {self.kind}: {identifier!r}.{suggest(identifier, self.names)}")
+            identifier = found
+        if inspect.isclass(identifier):
+            return identifier()
+        if callable(identifier):
+            return identifier
+        raise ValueError(
+            f"Could not interpret {self.kind}: {identifier!r}. Pass one of its names as a string "
+            f"(such as {next(iter(self.names))!r}), an instance, or a function."
+        )
+
+
+def serialize(item: Any) -> Any:
+    """Turn an object, or a structure of them, into plain JSON-able data in Keras 3's form.
+
+    Raises:
+        TypeError: the object has no config, or is a lambda (which cannot be named).
+    """
+    if item is None or isinstance(item, (bool, int, float, str)):
+        return item
+    if isinstance(item, (list, tuple)):
+        return type(item)([serialize(x) for x in item]) if type(item) in (list, tuple) else [*map(serialize, item)]
+    if isinstance(item, dict):
+        return {key: serialize(value) for key, value in item.items()}
+    if isinstance(item, bytes):
+        return {"class_name": "__bytes__", "config": {"value": item.decode("utf-8")}}
+    if isinstance(item, slice):
+        parts = {"start": item.start, "stop": item.stop, "step": item.step}
+        return {"class_name": "__slice__", "config": parts}
+    if item is Ellipsis:
+        return {"class_name": "__ellipsis__", "config": {}}
+    if isinstance(item, (np.generic, np.dtype)):
+        return item.item() if isinstance(item, np.generic) else item.name
+    if isinstance(item, (np.ndarray, jax.Array)):
+        kind = "__numpy__" if isinstance(item, np.ndarray) else "__tensor__"
+        return {"class_name": kind, "config": {"value": np.asarray(item).tolist(), "dtype": item.dtype.name}}
+    if isinstance(item, types.FunctionType):
+        return _serialize_function(item)
+    if hasattr(item, "get_config"):
+        module, name = _address.get(type(item), (type(item).__module__, type(item).__name__))
+        custom = type(item) not in _address
+        config = {
+            "module": module,
+            "class_name": name,
+            "config": serialize(item.get_config()),
+            "registered_name": get_registered_name(type(item)) if custom else None,
+        }
+        for part in ("build_config", "compile_config"):
+            extra = getattr(item, f"get_{part}", lambda: None)()
+            if extra is not None:
+                config[part] = serialize(extra)
+        return config
+    raise TypeError(f"{item!r} cannot be written to a config: {type(item).__name__} has no get_config() method.")
+
+
+def _serialize_function(function: types.FunctionType) -> dict:
+    if function.__name__ == "<lambda>":
+        raise TypeError("A lambda cannot be written to a config; define a named function and register it.")
+    if function in _address:
+        module, name = _address[function]
+        return {"module": module, "class_name": "function", "config": name, "registered_name": name}
+    name = get_registered_name(function)
+    return {"module": "builtins", "class_name": "function", "config": function.__name__, "registered_name": name}
+
+
+_VALUES: dict[str, Callable[[dict], Any]] = {
+    "__bytes__": lambda c: c["value"].encode("utf-8"),
+    "__slice__": lambda c: slice(c["start"], c["stop"], c["step"]),
+    "__ellipsis__": lambda c: Ellipsis,
+    "__numpy__": lambda c: np.array(c["value"], dtype=c["dtype"]),
+    "__tensor__": lambda c: jax.numpy.array(c["value"], dtype=c["dtype"]),
+    "__tuple__": lambda c: tuple(deserialize(x) for x in (c["value"] if isinstance(c, dict) else c)),
+}
+
+
+def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
+    """Make the object that `serialize` described.
+
+    Args:
+        config: what `serialize` returned.
+        custom_objects: `{name: object}` that the config may name besides the published and registered ones.
+
+    Raises:
+        ValueError: the config names something that is in no table, or holds a lambda's bytecode.
+    """
+    if isinstance(config, (list, tuple)):
+        return type(config)(deserialize(x, custom_objects) for x in config)
+    if not isinstance(config, dict):
+        return config
+    if "class_name" not in config or "config" not in config:
+        return {key: deserialize(value, custom_objects) for key, value in config.items()}
+    name, inner = config["class_name"], config["config"]
+    if name in _VALUES:
+        return _VALUES[name](inner)
+    if name == "__lambda__":
+        raise ValueError("The config holds the bytecode of a lambda, which is never run. Register a named function.")
+    if name == "function":
+        return _find(config.get("module"), inner, config.get("registered_name"), custom_objects)
+    cls = _find(config.get("module"), name, config.get("registered_name"), custom_objects)
+    with custom_object_scope(custom_objects or {}):
+        instance = cls.from_config(_keep_nested(cls, inner, custom_objects))
+    if config.get("build_config") and hasattr(instance, "build_from_config"):
+        instance.build_from_config(config["build_config"])
+    if config.get("compile_config") and hasattr(instance, "compile_from_config"):
+        instance.compile_from_config(config["compile_config"])
+    return instance
+
+
+def _keep_nested(cls: type, config: Any, custom_objects: Mapping | None) -> Any:
+    """Nested configs become objects here, unless the class asks (as models do) to read them itself."""
+    return config if getattr(cls, "reads_nested_config", False) else deserialize(config, custom_objects)
+
+
+def _find(module: str | None, name: str, registered_name: str | None, custom_objects: Mapping | None) -> Any:
+    for known in (registered_name, name):
+        found = known and get_registered_object(known, custom_objects)
+        if found is not None and found:
+            return found
+    table = published(module or "")
+    if name in table:
+        return table[name]
+    if module in ("builtins", None) or not (module or "").startswith("keras"):
+        for table in _published.values():
+            if name in table:
+                return table[name]
+    everything = [n for t in _published.values() for n in t] + list(_registered)
+    raise ValueError(
+        f"The config names {name!r} of {module!r}, which is not known here.{suggest(name, everything)} If it is yours, "
+        f"decorate it with @jkeras.saving.register_keras_serializable(), or pass custom_objects={{{name!r}: ...}}."
+    )
+
+
+def describe_constructor(cls: type, instance_arguments: Mapping[str, Any]) -> dict:
+    """The config of an instance whose class wrote no `get_config`: the arguments it was made with."""
+    return {name: value for name, value in instance_arguments.items() if name in keywords_of(cls.__init__)}

@@ -1,0 +1,186 @@
+"""Symbolic tensors: calling an operation on them records the call instead of running it.
+
+A `KerasTensor` has a shape (None where a dimension is not known yet) and a dtype. `call(operation, ...)` asks
+`jax.eval_shape` what the operation returns, makes a `Node` that remembers operation and arguments, and hands out
+symbolic outputs that point back at the node. The graph so recorded is what a functional model runs.
+
+An unknown dimension is found by trying: shapes are inferred twice, with two sizes in the place of None, and what comes
+out different is unknown.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import jax
+
+from jkeras.core import dtype as dtypes
+from jkeras.core.frame import Frame
+from jkeras.core.variable import Variable
+
+PROBES = (37, 53)  # sizes tried for None: primes, larger than most kernels and strides
+
+
+class History(NamedTuple):
+    """Where a symbolic tensor comes from: the `index`-th output of `node`."""
+
+    operation: Any
+    node: "Node"
+    index: int
+
+
+class KerasTensor:
+    """A placeholder for an array: a shape, a dtype, and the call that will produce it.
+
+    >>> x = KerasTensor((None, 3), "float32", name="x")
+    >>> x
+    <KerasTensor shape=(None, 3), dtype=float32, name=x>
+    """
+
+    def __init__(
+        self, shape: Any, dtype: Any = "float32", sparse: bool = False, record_history: bool = True, name: str | None = None
+    ):
+        self.shape = tuple(None if d is None else int(d) for d in shape)
+        self.dtype = dtypes.standardize(dtype)
+        self.sparse = sparse
+        self.name = name or "keras_tensor"
+        self.history: History | None = None
+
+    @property
+    def _keras_history(self) -> History | None:
+        return self.history
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    def __repr__(self) -> str:
+        return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
+
+    def _refuse(self, what: str) -> TypeError:
+        return TypeError(
+            f"A symbolic tensor (shape {self.shape}) has no value, so it cannot be {what}. Use functions of `jkeras.ops` "
+            "and layers on it while a functional model is built; for a NumPy or jnp function, wrap it in a layer's call() "
+            "or in `jkeras.layers.Lambda`."
+        )
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise self._refuse("turned into a NumPy array")
+
+    def __jax_array__(self) -> Any:
+        raise self._refuse("given to a JAX function")
+
+    def __bool__(self) -> bool:
+        raise self._refuse("used in a condition")
+
+    def __float__(self) -> float:
+        raise self._refuse("turned into a number")
+
+    __int__ = __index__ = __float__  # type: ignore[assignment]
+
+    def __iter__(self) -> Iterator:
+        raise self._refuse("iterated over")
+
+    def __len__(self) -> int:
+        raise self._refuse("asked for its length")
+
+
+class Node:
+    """One recorded call: `operation(*args, **kwargs)` and its symbolic outputs."""
+
+    __slots__ = ("args", "kwargs", "operation", "outputs")
+
+    def __init__(self, operation: Any, args: tuple, kwargs: dict, outputs: Any):
+        self.operation, self.args, self.kwargs, self.outputs = operation, args, kwargs, outputs
+
+    @property
+    def inputs(self) -> list[KerasTensor]:
+        """The symbolic tensors among the arguments, in order."""
+        return [leaf for leaf in leaves((self.args, self.kwargs)) if isinstance(leaf, KerasTensor)]
+
+    @property
+    def parents(self) -> list["Node"]:
+        """The nodes that the inputs come from."""
+        return [x.history.node for x in self.inputs if x.history is not None]
+
+
+def _is_leaf(x: Any) -> bool:
+    return isinstance(x, (KerasTensor, Variable)) or x is None
+
+
+def leaves(structure: Any) -> list:
+    """The leaves of nested lists, tuples and dicts; symbolic tensors, variables and None count as leaves."""
+    return jax.tree.leaves(structure, is_leaf=_is_leaf)
+
+
+def map_structure(function: Callable, *structures: Any) -> Any:
+    """Apply a function leaf by leaf; symbolic tensors, variables and None count as leaves."""
+    return jax.tree.map(function, *structures, is_leaf=_is_leaf)
+
+
+def is_symbolic(*values: Any) -> bool:
+    """Whether a symbolic tensor is among the values, or in lists, tuples or dicts among them."""
+    for value in values:
+        if isinstance(value, KerasTensor):
+            return True
+        if isinstance(value, (list, tuple)):
+            if is_symbolic(*value):
+                return True
+        elif isinstance(value, dict) and is_symbolic(*value.values()):
+            return True
+    return False
+
+
+def infer(function: Callable, args: tuple = (), kwargs: dict | None = None) -> Any:
+    """The outputs' shapes and dtypes of `function(*args, **kwargs)`, as symbolic tensors without a history.
+
+    Symbolic tensors (or anything in their place) among the arguments are seen by the function as traced arrays;
+    variables read as zeros; nothing is computed.
+
+    >>> import jax.numpy as jnp
+    >>> infer(jnp.concatenate, ([KerasTensor((None, 3)), KerasTensor((None, 3))],))
+    <KerasTensor shape=(None, 3), dtype=float32, name=keras_tensor>
+    """
+    flat, structure = jax.tree.flatten((args, kwargs or {}), is_leaf=_is_leaf)
+    places = [i for i, leaf in enumerate(flat) if isinstance(leaf, KerasTensor)]
+    unknown = any(None in flat[i].shape for i in places)
+
+    def probe(size: int) -> Any:
+        def call(arrays: list) -> Any:
+            values = list(flat)
+            for i, array in zip(places, arrays, strict=True):
+                values[i] = array
+            args, kwargs = jax.tree.unflatten(structure, values)
+            with Frame(abstract=True):
+                return function(*args, **kwargs)
+
+        specs = [
+            jax.ShapeDtypeStruct([size if d is None else d for d in flat[i].shape], dtypes.canonical(flat[i].dtype))
+            for i in places
+        ]
+        return jax.eval_shape(call, specs)
+
+    first = probe(PROBES[0])
+    second = probe(PROBES[1]) if unknown else first
+    return jax.tree.map(_merge, first, second)
+
+
+def _merge(a: jax.ShapeDtypeStruct, b: jax.ShapeDtypeStruct) -> KerasTensor:
+    if len(a.shape) != len(b.shape):
+        raise ValueError(f"The number of axes of the output depends on an unknown dimension ({a.shape} or {b.shape}).")
+    return KerasTensor([m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)], a.dtype.name)
+
+
+def record(operation: Any, args: tuple, kwargs: dict, outputs: Any, name: str) -> Any:
+    """Make `outputs` (symbolic tensors) point back at the call that produces them; returns them."""
+    node = Node(operation, args, kwargs, outputs)
+    produced = [x for x in leaves(outputs) if isinstance(x, KerasTensor)]
+    for index, tensor in enumerate(produced):
+        tensor.history = History(operation, node, index)
+        tensor.name = name if len(produced) == 1 else f"{name}_{index}"
+    return outputs
+
+
+def call(function: Callable, args: tuple, kwargs: dict) -> Any:
+    """Record the call of a plain function, and return its symbolic outputs."""
+    return record(function, args, kwargs, infer(function, args, kwargs), getattr(function, "__name__", "function"))

@@ -1,0 +1,339 @@
+"""A `Variable` is an address; a frame holds the value during a call.
+
+It knows its shape, dtype and how it is initialized, and owns a box for its current array. Reading `.value` looks in the
+innermost frame that binds the variable, and otherwise in the box; `assign` writes to the same place. So the same layer
+code works eagerly and, inside a frame, as a pure function.
+
+The box may hold a `Promise` instead of an array: a weight that nobody has read yet is not allocated, and weights in
+training are on loan to the training loop. The promise is redeemed at the first read.
+
+JAX sees a variable as a pytree with one leaf. A copy made by flattening is a detached snapshot: it can be read, and
+refuses to be assigned.
+"""
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jkeras.core import dtype as dtypes
+from jkeras.core import frame as frames
+from jkeras.core.registry import deserialize, published
+
+PARAMS, STATE = "params", "state"
+
+
+class Promise:
+    """What a box holds until somebody reads it."""
+
+    def redeem(self, variable: "Variable") -> jax.Array:
+        """The array that belongs in the box of `variable`."""
+        raise TypeError(f"{type(self).__name__} must define redeem().")
+
+
+class Initial(Promise):
+    """The promise of a new variable: its initializer, run at the first read."""
+
+    def redeem(self, variable: "Variable") -> jax.Array:
+        return variable.initial_value()
+
+
+class Variable:
+    """A named array that layers, metrics and optimizers keep.
+
+    Args:
+        initializer: an array or nested list (the value), a callable `(shape, dtype) -> array`, or an initializer's name.
+        shape: needed unless `initializer` is the value itself.
+        dtype: by default that of the value if it is an array, and otherwise the default float.
+        trainable: whether gradients change it. What is created with False belongs to the `"state"` collection, the
+            rest to `"params"`; switching `.trainable` later (freezing) moves nothing.
+        autocast: whether mixed precision reads it in the compute dtype.
+        name: what it is called.
+
+    Raises:
+        ValueError: the value does not have the given shape, or `shape` is missing or not fully known.
+
+    >>> v = Variable([1.0, 2.0], name="v")
+    >>> v.assign_add([1.0, 1.0]).tolist()
+    [2.0, 3.0]
+    >>> (v * 2).tolist()
+    [4.0, 6.0]
+    """
+
+    __array_priority__ = 100  # NumPy gives way to our operators
+
+    def __init__(
+        self,
+        initializer: Any,
+        shape: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        aggregation: str | None = None,
+        synchronization: str = "auto",
+        name: str | None = None,
+    ):
+        self.name = name or "variable"
+        self.path = self.name
+        self.trainable = bool(trainable)
+        self.collection = PARAMS if trainable else STATE
+        self.autocast = autocast
+        self.aggregation, self.synchronization = aggregation or "none", synchronization
+        self.regularizer: Callable | None = None
+        self.constraint: Callable | None = None
+        self.overwrite_with_gradient = False
+        if isinstance(initializer, (str, dict)):
+            initializer = _named_initializer(initializer)
+        if callable(initializer):
+            if shape is None:
+                raise ValueError(f"Variable {self.name!r} is made by an initializer, so it needs shape=(...).")
+            self.shape = _known_shape(self.name, shape)
+            self.dtype = dtypes.standardize(dtype)
+            # An initializer of ours is a pure function of its seed: run it when somebody looks. Foreign code runs now.
+            fork = getattr(initializer, "fork", None)
+            self._initializer = fork() if fork else initializer
+            self._box: Any = Initial() if fork else self.initial_value()
+        else:
+            value = initializer.value if isinstance(initializer, Variable) else initializer
+            inferred = getattr(value, "dtype", None)
+            self.dtype = dtypes.standardize(dtype if dtype is not None else inferred)
+            self._box = _convert(self.name, value, self.dtype, None)
+            self.dtype = self._box.dtype.name
+            self.shape = tuple(self._box.shape)
+            self._initializer = _Constant(self._box)
+            if shape is not None and tuple(shape) != self.shape:
+                raise ValueError(f"Variable {self.name!r}: the value has shape {self.shape}, not shape={tuple(shape)}.")
+
+    # -- reading and writing ------------------------------------------------------------------------------------------
+
+    @property
+    def value(self) -> jax.Array:
+        """The current array, seen from where the code runs."""
+        frame = frames.binding(self)
+        if frame is None:
+            value = self.read_box()
+        elif id(self) in frame.values:
+            value = frame.values[id(self)]
+        else:
+            value = jnp.zeros(self.shape, self.dtype)
+        call = frames.current()
+        if call is not None and call.autocast is not None and self.autocast and value.dtype != call.autocast:
+            return value.astype(call.autocast) if dtypes.is_float(self.dtype) else value
+        return value
+
+    def assign(self, value: Any) -> jax.Array:
+        """Write a new value of the same shape; returns it.
+
+        Raises:
+            ValueError: the shape differs.
+            RuntimeError: the write would leak out of a JAX transformation that was entered after the call began.
+        """
+        frame = frames.binding(self)
+        value = _convert(self.name, value, self.dtype, self.shape)
+        if frame is not None:
+            if frame.is_foreign_trace():
+                raise _leak(self)
+            frame.values[id(self)] = value
+        else:
+            if isinstance(value, jax.core.Tracer):
+                raise _leak(self)
+            self._box = value
+        return value
+
+    def assign_add(self, value: Any) -> jax.Array:
+        """Add to the value."""
+        return self.assign(self.value + _raw(value))
+
+    def assign_sub(self, value: Any) -> jax.Array:
+        """Subtract from the value."""
+        return self.assign(self.value - _raw(value))
+
+    def read_box(self) -> jax.Array:
+        """The array in the box, whatever frames are open; redeems a promise."""
+        if isinstance(self._box, Promise):
+            self._box = self._box.redeem(self)
+        return self._box
+
+    def lend(self, promise: Promise) -> None:
+        """Put a promise in the box (the array has been handed to somebody, who will give it back)."""
+        self._box = promise
+
+    def lent(self) -> bool:
+        """Whether the box holds a promise."""
+        return isinstance(self._box, Promise)
+
+    def initial_value(self, key: Any = None) -> jax.Array:
+        """Run the initializer; `key` replaces the seed of an initializer that was given none."""
+        initializer = self._initializer
+        if key is not None:
+            with_key = getattr(initializer, "with_key", None)
+            initializer = with_key(key) if with_key else initializer
+            return _convert(self.name, initializer(self.shape, dtype=self.dtype), self.dtype, self.shape)
+        with jax.ensure_compile_time_eval():
+            return _convert(self.name, initializer(self.shape, dtype=self.dtype), self.dtype, self.shape)
+
+    # -- looking like an array ----------------------------------------------------------------------------------------
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    def numpy(self) -> np.ndarray:
+        """The value as a NumPy array."""
+        return np.asarray(self.value)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self.value, dtype=dtype)
+
+    def __jax_array__(self) -> jax.Array:
+        return self.value
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self.value, name)  # .astype, .sum, .T, .at, ... of the array
+
+    def __getitem__(self, index: Any) -> jax.Array:
+        return self.value[index]
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __iter__(self) -> Any:
+        return iter(self.value)
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __int__(self) -> int:
+        return int(self.value)
+
+    def __index__(self) -> int:
+        return operator.index(self.value)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.value, spec) if spec else str(self)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}, value={self.value}>"
+
+
+def _named_initializer(identifier: str | dict) -> Callable:
+    if isinstance(identifier, dict):
+        return deserialize(identifier)
+    known = published("keras.initializers").get(identifier)
+    if known is None:
+        raise ValueError(f"Unknown initializer: {identifier!r}.")
+    return known()
+
+
+def _known_shape(name: str, shape: Any) -> tuple[int, ...]:
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    if any(d is None or int(d) < 0 for d in shape):
+        raise ValueError(f"Variable {name!r} needs every dimension to be known, got shape={shape}.")
+    return tuple(int(d) for d in shape)
+
+
+def _raw(value: Any) -> Any:
+    if isinstance(value, Variable):
+        return value.value
+    return value if isinstance(value, jax.Array) else jnp.asarray(value)
+
+
+def _convert(name: str, value: Any, dtype: str, shape: tuple[int, ...] | None) -> jax.Array:
+    value = _raw(value)
+    if value.dtype != dtype:
+        value = value.astype(dtypes.canonical(dtype))
+    if shape is not None and tuple(value.shape) != shape:
+        raise ValueError(f"Variable {name!r} has shape {shape} and cannot be given a value of shape {value.shape}.")
+    return value
+
+
+def _leak(variable: Variable) -> RuntimeError:
+    return RuntimeError(
+        f"Variable {variable.path!r} was assigned inside a JAX transformation (jit, grad, vmap, scan, cond, ...) that was "
+        "entered outside of its control; the value would leak out of the trace. Carry it through instead:\n"
+        "    outputs, new_state = layer.apply(variables, x)      # pure: returns what was assigned\n"
+        "and call layer.update({'params': ..., 'state': new_state}) after the transformation."
+    )
+
+
+class _Constant:
+    """The initializer of a variable that was given its value."""
+
+    def __init__(self, value: jax.Array):
+        self._value = value
+
+    def __call__(self, shape: Any, dtype: Any = None) -> jax.Array:
+        return self._value
+
+
+class Snapshot(Variable):
+    """A copy of a variable that JAX made by flattening it: readable, detached."""
+
+    def __init__(self, value: Any, name: str):
+        self.__dict__.update(_snapshot=value, name=name, path=name, trainable=False, autocast=True)
+
+    @property
+    def value(self) -> Any:
+        return self._snapshot
+
+    @property
+    def shape(self) -> Any:
+        return self._snapshot.shape
+
+    @property
+    def dtype(self) -> Any:
+        return self._snapshot.dtype
+
+    def assign(self, value: Any) -> jax.Array:
+        raise RuntimeError(
+            f"This is a snapshot of variable {self.name!r}, made when it was passed through a JAX transformation as an "
+            "argument; assigning to it would be lost. Return the new value and assign it outside."
+        )
+
+
+def _binary(name: str) -> Callable:
+    function = getattr(operator, name)
+    return lambda self, other: function(self.value, _other(other))
+
+
+def _reflected(name: str) -> Callable:
+    function = getattr(operator, name)
+    return lambda self, other: function(_other(other), self.value)
+
+
+def _other(x: Any) -> Any:
+    return x.value if isinstance(x, Variable) else x
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and_", "or_", "xor"):
+    _dunder = _name.rstrip("_")
+    setattr(Variable, f"__{_dunder}__", _binary(_name))
+    setattr(Variable, f"__r{_dunder}__", _reflected(_name))
+for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
+    setattr(Variable, f"__{_name}__", _binary(_name))
+for _name in ("neg", "pos", "abs", "invert"):
+    setattr(Variable, f"__{_name}__", lambda self, _f=getattr(operator, _name): _f(self.value))
+
+jax.tree_util.register_pytree_node(
+    Variable, lambda v: ((v.value,), v.name), lambda name, leaves: Snapshot(leaves[0], name)
+)
+jax.tree_util.register_pytree_node(
+    Snapshot, lambda v: ((v.value,), v.name), lambda name, leaves: Snapshot(leaves[0], name)
+)

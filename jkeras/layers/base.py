@@ -1,0 +1,615 @@
+"""A `Layer` is a parameter spec plus a pure function.
+
+`build` declares the weights once the input's shape is known, `call` computes. Calling the layer does the rest: it builds
+it on first use, casts the inputs, finds out whether we are training, carries masks, and records the call when the input
+is symbolic. Layers written for Keras run unmodified, and the built-in ones are written in the same form.
+"""
+
+import copy
+import functools
+import inspect
+import re
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jkeras import constraints, initializers, regularizers
+from jkeras.core import dtype as dtypes
+from jkeras.core import frame as frames
+from jkeras.core import symbolic
+from jkeras.core.errors import unexpected_keywords
+from jkeras.core.frame import Frame
+from jkeras.core.module import Module
+from jkeras.core.registry import describe_constructor, serialize
+from jkeras.core.symbolic import KerasTensor
+from jkeras.core.tree import Path
+from jkeras.core.variable import Variable
+from jkeras.layers.input_spec import InputSpec, check_input
+
+_names: Counter[str] = Counter()
+
+
+def snake_case(name: str) -> str:
+    """`"Conv2DTranspose"` -> `"conv2d_transpose"`, as Keras names layers after their class."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def auto_name(prefix: str) -> str:
+    """`"dense"`, `"dense_1"`, ...: a name nobody has been given since the start or `reset_names()`."""
+    prefix = snake_case(prefix)
+    count = _names[prefix]
+    _names[prefix] += 1
+    return f"{prefix}_{count}" if count else prefix
+
+
+def reset_names() -> None:
+    """Start counting names from the beginning again (`jkeras.utils.clear_session`)."""
+    _names.clear()
+
+
+class Layer(Module):
+    """Base of all layers.
+
+    Args:
+        activity_regularizer: a regularizer of the output, added to the loss.
+        trainable: whether the optimizer changes the layer's weights.
+        dtype: a dtype, a `DTypePolicy` or the name of one.
+        autocast: whether floating-point inputs are cast to the compute dtype.
+        name: by default the class name in snake case, with a number if it is taken.
+
+    Raises:
+        TypeError: an unknown keyword argument.
+
+    >>> import jkeras, numpy as np
+    >>> class Scale(jkeras.layers.Layer):
+    ...     def build(self, input_shape):
+    ...         self.scale = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="scale")
+    ...     def call(self, x):
+    ...         return x * self.scale
+    >>> Scale()(np.array([[1.0, 2.0]], "float32")).tolist()
+    [[1.0, 2.0]]
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> "Layer":
+        layer = super().__new__(cls)
+        layer._weights = []  # variables in the order add_weight made them: the order of get_weights()
+        layer._losses = []  # values that add_loss got in the last eager call
+        layer._loss_layers = ()  # the layers to clear before the next one
+        layer._nodes = []  # the symbolic calls
+        layer._trainable = True
+        layer.built = False
+        layer._arguments = _bound_arguments(cls, args, kwargs)
+        return layer
+
+    def __init__(
+        self,
+        *,
+        activity_regularizer: Any = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        autocast: bool = True,
+        name: str | None = None,
+        **kwargs: Any,
+    ):
+        if name is not None and (not isinstance(name, str) or "/" in name):
+            raise ValueError(f"A layer's name must be a string without '/', got name={name!r}.")
+        self.name = name or auto_name(type(self).__name__)
+        self._named = name is not None  # a name that was given is used in paths; a counted one is not
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self._trainable = bool(trainable)
+        self.dtype_policy = dtypes.get_policy(dtype)
+        self.autocast = autocast
+        self.supports_masking = _is_overridden(self, "compute_mask")
+        self.input_spec: Any = None
+        shape = _pop_input_shape(kwargs)
+        self._input_shape_argument = shape
+        if kwargs:
+            raise unexpected_keywords(f"{type(self).__name__}()", kwargs, _constructor_keywords(type(self)))
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "build" in cls.__dict__:
+            cls.build = _mark_built(cls.__dict__["build"])  # type: ignore[method-assign]
+
+    # -- what subclasses write ----------------------------------------------------------------------------------------
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights, for inputs of the given shape. By default: build the sublayers, by a call on shapes alone."""
+        if any(not layer.built for layer in self._sublayers()):
+            self.build_abstractly(_specs_of(input_shape, self.compute_dtype))
+        self.built = True
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the outputs."""
+        raise TypeError(f"Layer {self.name!r} ({type(self).__name__}) must define call(self, inputs).")
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """The mask of the outputs, for a layer with `supports_masking`; by default that of the inputs."""
+        return previous_mask
+
+    # -- weights ------------------------------------------------------------------------------------------------------
+
+    def add_weight(
+        self,
+        shape: Any = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        aggregation: str | None = None,
+        overwrite_with_gradient: bool = False,
+        name: str | None = None,
+    ) -> Variable:
+        """Make a variable that belongs to this layer.
+
+        Args:
+            shape: of the variable; `()` if left out.
+            initializer: by default Glorot's uniform one for floats, and zeros for integers and booleans.
+            dtype: by default the policy's variable dtype.
+            trainable: False for state that the optimizer does not change.
+            autocast: whether mixed precision reads it in the compute dtype.
+            regularizer: a function of the weight whose value is added to the loss.
+            constraint: a projection applied after each update.
+            name: of the weight, in paths and files.
+        """
+        self._check_initialized()
+        dtype = dtypes.standardize(dtype if dtype is not None else self.variable_dtype)
+        if initializer is None:
+            initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
+        name = name or ("variable" if not self._weights else f"variable_{len(self._weights)}")
+        variable = Variable(
+            initializers.get(initializer), () if shape is None else shape, dtype, trainable, autocast, aggregation, name=name
+        )
+        variable.path = f"{self.name}/{name}"
+        variable.regularizer = regularizers.get(regularizer)
+        variable.constraint = constraints.get(constraint)
+        variable.overwrite_with_gradient = overwrite_with_gradient
+        variable.trainable = trainable and self._trainable
+        self._weights.append(variable)
+        return variable
+
+    def children(self) -> Iterator[tuple[Path, Module | Variable]]:
+        held = [
+            (path, child)
+            for path, child in super().children()
+            if path[0] not in ("_weights", "_losses", "_nodes", "_arguments", "_loss_layers")
+        ]
+        paths: dict[int, Path] = {}
+        for path, child in held:
+            paths.setdefault(id(child), path)
+        yield from ((paths.get(id(v), (v.name,)), v) for v in self._weights)  # creation order
+        yield from held
+
+    def _sublayers(self) -> Iterator["Layer"]:
+        return (module for module in self.modules() if isinstance(module, Layer) and module is not self)
+
+    def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list["Layer"]:
+        if recursive:
+            layers = list(self._sublayers())
+        else:
+            layers = [child for _, child in self.children() if isinstance(child, Layer)]
+        return [self, *layers] if include_self else layers
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All variables, the seed generators' included."""
+        return list(self.slots().values())
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights: the variables without the seed generators' states."""
+        return [v for v in self.variables if v.name != "seed_generator_state"]
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The variables that the optimizer changes."""
+        return [v for v in self.variables if v.trainable]
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """The variables that the optimizer does not change."""
+        return [v for v in self.variables if not v.trainable]
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that the optimizer changes."""
+        return [v for v in self.weights if v.trainable]
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The weights that the optimizer does not change."""
+        return [v for v in self.weights if not v.trainable]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the optimizer changes this layer's weights; setting it sets all sublayers'."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self._flatten_layers():
+            layer._trainable = bool(value)
+        for variable in self.variables:
+            if variable.collection == "params":
+                variable.trainable = bool(value)
+
+    def get_weights(self) -> list[np.ndarray]:
+        """The weights' values as NumPy arrays, in Keras's order."""
+        return [v.numpy() for v in self.weights]
+
+    def set_weights(self, weights: Any) -> None:
+        """Set all weights from arrays in the order of `get_weights()`.
+
+        Raises:
+            ValueError: their number or a shape does not fit; nothing is set then.
+        """
+        variables, weights = self.weights, [np.asarray(w) for w in weights]
+        wanted, given = [v.shape for v in variables], [tuple(w.shape) for w in weights]
+        if wanted != given:
+            raise ValueError(f"Layer {self.name!r} has weights of shapes {wanted}, but set_weights() got shapes {given}.")
+        for variable, weight in zip(variables, weights, strict=True):
+            variable.assign(weight)
+
+    def count_params(self) -> int:
+        """The number of entries of all weights."""
+        if not self.built:
+            raise ValueError(f"Layer {self.name!r} is not built, so it has no weights to count yet. Call it on data first.")
+        return sum(v.size for v in self.weights)
+
+    # -- dtypes -------------------------------------------------------------------------------------------------------
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the weights."""
+        return self.variable_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """The dtype of the weights."""
+        return self.dtype_policy.variable_dtype
+
+    @property
+    def compute_dtype(self) -> str:
+        """The dtype of the computation."""
+        return self.dtype_policy.compute_dtype
+
+    @property
+    def path(self) -> str:
+        """The layer's name, as the first part of its weights' paths."""
+        return self.name
+
+    # -- losses -------------------------------------------------------------------------------------------------------
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a scalar (or a list of them) to what is minimized; to be called inside `call`."""
+        frame = frames.current()
+        for value in loss if isinstance(loss, (list, tuple)) else [loss]:
+            value = jnp.asarray(value() if callable(value) else value)
+            if frame is None:
+                self._losses.append(value)
+            else:
+                frame.losses.append((self, value))
+
+    @property
+    def losses(self) -> list[jax.Array]:
+        """What `add_loss` got in the current (or last eager) call, then the weights' regularization terms."""
+        mine = {id(layer) for layer in self._flatten_layers()}
+        frame = frames.current()
+        if frame is not None:
+            added = [value for layer, value in frame.losses if id(layer) in mine]
+        else:
+            added = [value for layer in self._flatten_layers() for value in layer._losses]
+        return added + [v.regularizer(v.value) for v in self.trainable_weights if v.regularizer is not None]
+
+    # -- calling ------------------------------------------------------------------------------------------------------
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self._check_initialized()
+        if symbolic.is_symbolic(args, kwargs):
+            return self._call_symbolically(args, kwargs)
+        frame = frames.current()
+        if frame is not None:
+            return self._call_in_frame(frame, args, kwargs)
+        for layer in self._loss_layers:
+            layer._losses = []
+        with Frame() as frame:
+            outputs = self._call_in_frame(frame, args, kwargs)
+        self._loss_layers = tuple({id(layer): layer for layer, _ in frame.losses}.values())
+        for layer, value in frame.losses:
+            layer._losses.append(value)
+        return outputs
+
+    def _call_in_frame(self, frame: Frame, args: tuple, kwargs: dict) -> Any:
+        spec = _call_spec(type(self).call)
+        args, kwargs = self._convert(args), self._convert(kwargs)
+        first = args[0] if args else next(iter(kwargs.values()), None)
+        check_input(self, first)
+        if not self.built:
+            if frame.pure:
+                raise ValueError(
+                    f"Layer {self.name!r} is not built, so the given variables cannot be its own. Make them first:\n"
+                    "    variables = layer.init(key, inputs)"
+                )
+            self._build_for(spec, args, kwargs)
+        outer = frame.training, frame.autocast
+        training = kwargs.get("training")
+        if training is None and spec.training is not None and len(args) > spec.training:
+            training = args[spec.training]
+        if training is None:
+            training = frame.training if frame.training is not None else spec.training_default
+        if spec.training is not None and len(args) <= spec.training:
+            kwargs["training"] = training
+        elif not spec.variadic:
+            kwargs.pop("training", None)
+        mask = self._pass_masks(frame, spec, args, kwargs)
+        mixed = self.compute_dtype != self.variable_dtype or frame.autocast is not None
+        frame.training = training
+        frame.autocast = self.compute_dtype if mixed and self.autocast and dtypes.is_float(self.compute_dtype) else None
+        try:
+            with jax.named_scope(self.name):
+                outputs = self.call(*args, **kwargs)
+        finally:
+            frame.training, frame.autocast = outer
+        self.built = True
+        if self.activity_regularizer is not None:
+            for output in jax.tree.leaves(outputs):
+                scale = output.shape[0] if output.ndim else 1
+                self.add_loss(self.activity_regularizer(output) / scale)
+        self._carry_mask(frame, first, mask, outputs)
+        return outputs
+
+    def _call_symbolically(self, args: tuple, kwargs: dict) -> Any:
+        check_input(self, args[0] if args else next(iter(kwargs.values()), None))
+        if not self.built:
+            self._build_for(_call_spec(type(self).call), args, kwargs)
+        outputs = symbolic.infer(self, args, kwargs)
+        symbolic.record(self, args, kwargs, outputs, self.name)
+        self._nodes.append(next(x for x in symbolic.leaves(outputs) if isinstance(x, KerasTensor)).history.node)
+        return outputs
+
+    def _convert(self, values: Any) -> Any:
+        """Arrays become JAX arrays, and floating-point ones get the compute dtype."""
+        target = self.compute_dtype
+
+        def convert(x: Any) -> Any:
+            if isinstance(x, (np.ndarray, np.generic)):
+                x = jnp.asarray(x)
+            elif isinstance(x, Variable):
+                x = x.value
+            elif not isinstance(x, jax.Array):
+                return jnp.asarray(x.__array__()) if hasattr(x, "__array__") else x
+            if self.autocast and x.dtype != target and dtypes.is_float(x.dtype) and dtypes.is_float(target):
+                mask = frames.current().get_mask(x)
+                x = x.astype(target)
+                if mask is not None:
+                    frames.current().set_mask(x, mask)
+            return x
+
+        if type(values) is tuple and len(values) == 1 and isinstance(values[0], jax.Array):
+            return (convert(values[0]),)
+        return symbolic.map_structure(convert, values)
+
+    def _build_for(self, spec: "_CallSpec", args: tuple, kwargs: dict) -> None:
+        """Call `build` with the shapes of the arguments that are tensors."""
+        named = dict(zip(spec.names, args, strict=False)) | {k: v for k, v in kwargs.items() if k in spec.names}
+        shapes = {k: _shapes_of(v) for k, v in named.items() if _holds_tensors(v) and not k.endswith("mask")}
+        if not shapes and args:
+            raise ValueError(
+                f"Layer {self.name!r} was called on {args[0]!r}, of type {type(args[0]).__name__}. Pass an array: "
+                "layer(np.asarray(x))."
+            )
+        wanted = _call_spec(type(self).build).names
+        if len(shapes) > 1 and len(wanted) > 1 or set(wanted) & {f"{k}_shape" for k in shapes}:
+            shapes = {f"{k}_shape": v for k, v in shapes.items()}
+            self.build(**{k: shapes.get(k) for k in wanted if k in shapes})
+        elif type(self).build is not Layer.build and shapes:
+            self.build(next(iter(shapes.values())))
+        # Otherwise there is nothing to declare: sublayers build themselves when `call` reaches them.
+
+    def _pass_masks(self, frame: Frame, spec: "_CallSpec", args: tuple, kwargs: dict) -> Any:
+        """Fill in `mask` (or `query_mask`, ...) arguments from the masks that travel; returns the first input's."""
+        named = list(zip(spec.names, args, strict=False)) + [(k, v) for k, v in kwargs.items() if k in spec.names]
+        tensors = [(k, v) for k, v in named if _holds_tensors(v) and not k.endswith("mask")]
+        for name, value in tensors:
+            argument = "mask" if len(tensors) == 1 else f"{name}_mask"
+            if argument in spec.names and kwargs.get(argument) is None and spec.names.index(argument) >= len(args):
+                kwargs[argument] = symbolic.map_structure(frame.get_mask, value)
+        if kwargs.get("mask") is not None:
+            return kwargs["mask"]
+        return symbolic.map_structure(frame.get_mask, tensors[0][1]) if tensors else None
+
+    def _carry_mask(self, frame: Frame, inputs: Any, mask: Any, outputs: Any) -> None:
+        if all(m is None for m in symbolic.leaves(mask)) and not _is_overridden(self, "compute_mask"):
+            return
+        if not self.supports_masking:
+            warnings.warn(
+                f"Layer {self.name!r} ({type(self).__name__}) got a masked input, but does not support masks: layers after "
+                "it will not see the mask. If its output keeps the time axis, set `self.supports_masking = True` in "
+                "__init__, or override compute_mask().",
+                stacklevel=3,
+            )
+            return
+        flat = [x for x in jax.tree.leaves(outputs)]
+        masks = self.compute_mask(inputs, mask)
+        if masks is None:
+            return
+        masks = masks if isinstance(masks, (list, tuple)) else [masks]
+        for output, output_mask in zip(flat, masks, strict=False):
+            if output_mask is not None and frame.get_mask(output) is None:
+                frame.set_mask(output, output_mask)
+
+    # -- shapes and symbolic calls ------------------------------------------------------------------------------------
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """The outputs' shapes and dtypes for symbolic inputs; builds nothing."""
+        layer = self if self.built else copy.deepcopy(self)
+        return symbolic.map_structure(
+            lambda t: KerasTensor(t.shape, t.dtype, name=t.name) if isinstance(t, KerasTensor) else t,
+            layer._call_symbolically(args, kwargs) if not self.built else symbolic.infer(layer, args, kwargs),
+        )
+
+    def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
+        """The shape of the outputs for inputs of the given shape.
+
+        >>> import jkeras
+        >>> jkeras.layers.Dense(4).compute_output_shape((None, 3))
+        (None, 4)
+        """
+        specs = [_specs_of(shape, self.compute_dtype, KerasTensor) for shape in (*args, *kwargs.values())]
+        return symbolic.map_structure(lambda t: t.shape, self.compute_output_spec(*specs))
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input, for a layer that was called once in a graph."""
+        return _single(self._only_node("input").args)
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output, for a layer that was called once in a graph."""
+        return self._only_node("output").outputs
+
+    def _only_node(self, what: str) -> symbolic.Node:
+        if len(self._nodes) != 1:
+            raise AttributeError(
+                f"Layer {self.name!r} has been called on symbolic inputs {len(self._nodes)} times, so it has no single "
+                f"`{what}`."
+            )
+        return self._nodes[0]
+
+    # -- configs ------------------------------------------------------------------------------------------------------
+
+    def get_config(self) -> dict:
+        """The arguments that make this layer again, as plain data; subclasses add theirs."""
+        config = {"name": self.name, "trainable": self._trainable, "dtype": serialize(self.dtype_policy)}
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = serialize(self.activity_regularizer)
+        if type(self).__init__ is not Layer.__init__ and type(self).get_config is Layer.get_config:
+            config.update(serialize(describe_constructor(type(self), self._arguments)))
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict) -> "Layer":
+        """Make a layer from `get_config()`."""
+        return cls(**config)
+
+    def get_build_config(self) -> dict | None:
+        """What `build` was called with, so that a loaded layer can be built before its weights are read."""
+        shape = getattr(self, "_build_shape", None)
+        return None if shape is None else {"input_shape": shape}
+
+    def build_from_config(self, config: dict) -> None:
+        """Build from `get_build_config()`."""
+        if not self.built and config:
+            self.build(*config.values())
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={getattr(self, 'name', '?')}, built={self.built}>"
+
+    def _check_initialized(self) -> None:
+        if "dtype_policy" not in self.__dict__:
+            raise RuntimeError(
+                f"{type(self).__name__}.__init__ must call `super().__init__()` before it makes weights or is called."
+            )
+
+
+class _CallSpec:
+    """What a `call` (or `build`) method accepts, looked up once per function."""
+
+    def __init__(self, function: Callable):
+        parameters = list(inspect.signature(function).parameters.values())[1:]  # without self
+        fixed = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+        self.names = [p.name for p in fixed]
+        self.variadic = any(p.kind == p.VAR_KEYWORD for p in parameters)
+        self.training = self.names.index("training") if "training" in self.names else None
+        default = None if self.training is None else fixed[self.training].default
+        self.training_default = False if default in (None, inspect.Parameter.empty) else default
+
+
+@functools.lru_cache(maxsize=None)
+def _call_spec(function: Callable) -> _CallSpec:
+    return _CallSpec(function)
+
+
+def _mark_built(build: Callable) -> Callable:
+    if getattr(build, "marks_built", False):
+        return build
+
+    @functools.wraps(build)
+    def wrapped(self: Layer, *args: Any, **kwargs: Any) -> None:
+        build(self, *args, **kwargs)
+        self.built = True
+        if args and not kwargs and len(args) == 1:
+            self._build_shape = args[0]
+
+    wrapped.marks_built = True  # type: ignore[attr-defined]
+    return wrapped
+
+
+def _is_overridden(layer: Layer, method: str) -> bool:
+    return getattr(type(layer), method) is not getattr(Layer, method)
+
+
+def _bound_arguments(cls: type, args: tuple, kwargs: dict) -> dict:
+    try:
+        bound = inspect.signature(cls.__init__).bind_partial(None, *args, **kwargs)
+    except (TypeError, ValueError):
+        return {}  # __init__ itself will say what is wrong
+    return {k: v for k, v in list(bound.arguments.items())[1:] if k != "kwargs"}
+
+
+@functools.lru_cache(maxsize=None)
+def _constructor_keywords(cls: type) -> list[str]:
+    names = [n for c in cls.__mro__ if issubclass(c, Layer) for n in inspect.signature(c.__init__).parameters]
+    return [n for n in dict.fromkeys(names) if n not in ("self", "args", "kwargs")] + ["input_shape", "input_dim"]
+
+
+def _pop_input_shape(kwargs: dict) -> tuple | None:
+    """The tutorial's `input_shape=` / `input_dim=` / `batch_input_shape=`, as a shape with the batch axis."""
+    if "batch_input_shape" in kwargs:
+        return tuple(kwargs.pop("batch_input_shape"))
+    if "input_shape" in kwargs:
+        shape = kwargs.pop("input_shape")
+        return (None, *((shape,) if isinstance(shape, int) else shape))
+    if "input_dim" in kwargs:
+        return (None, kwargs.pop("input_dim"))
+    return None
+
+
+def _holds_tensors(value: Any) -> bool:
+    found = [x for x in symbolic.leaves(value) if x is not None]
+    return bool(found) and all(isinstance(x, (jax.Array, KerasTensor, jax.ShapeDtypeStruct)) for x in found)
+
+
+def _shapes_of(value: Any) -> Any:
+    return symbolic.map_structure(lambda x: None if x is None else tuple(x.shape), value)
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, (tuple, list)) and all(d is None or isinstance(d, (int, np.integer)) for d in value)
+
+
+def _specs_of(shape: Any, dtype: str, make: Callable = jax.ShapeDtypeStruct) -> Any:
+    """Specs for a shape, or for a list or dict of shapes; an unknown dimension needs `make=KerasTensor`."""
+    if _is_shape(shape):
+        if make is jax.ShapeDtypeStruct:
+            shape = tuple(symbolic.PROBES[0] if d is None else d for d in shape)
+        return make(tuple(shape), dtype)
+    if isinstance(shape, dict):
+        return {k: _specs_of(v, dtype, make) for k, v in shape.items()}
+    return type(shape)(_specs_of(v, dtype, make) for v in shape)
+
+
+def _single(values: tuple) -> Any:
+    return values[0] if len(values) == 1 else list(values)
+
+
+__all__ = ["InputSpec", "Layer", "auto_name", "reset_names", "snake_case"]
