@@ -8,9 +8,7 @@ is symbolic. Layers written for Keras run unmodified, and the built-in ones are 
 import copy
 import functools
 import inspect
-import re
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -25,33 +23,12 @@ from jkeras.core import symbolic
 from jkeras.core.errors import unexpected_keywords
 from jkeras.core.frame import Frame
 from jkeras.core.module import Module
+from jkeras.core.naming import auto_name, reset_names, snake_case
 from jkeras.core.registry import describe_constructor, serialize
 from jkeras.core.symbolic import KerasTensor
 from jkeras.core.tree import Path
 from jkeras.core.variable import Variable
 from jkeras.layers.input_spec import InputSpec, check_input
-
-_names: Counter[str] = Counter()
-
-
-def snake_case(name: str) -> str:
-    """`"Conv2DTranspose"` -> `"conv2d_transpose"`, as Keras names layers after their class."""
-    name = re.sub(r"\W+", "", name)
-    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
-
-
-def auto_name(prefix: str) -> str:
-    """`"dense"`, `"dense_1"`, ...: a name nobody has been given since the start or `reset_names()`."""
-    prefix = snake_case(prefix)
-    count = _names[prefix]
-    _names[prefix] += 1
-    return f"{prefix}_{count}" if count else prefix
-
-
-def reset_names() -> None:
-    """Start counting names from the beginning again (`jkeras.utils.clear_session`)."""
-    _names.clear()
 
 
 class Layer(Module):
