@@ -1,0 +1,61 @@
+"""The door: whatever a user passes to `fit`, `evaluate` or `predict` becomes `ArrayData` or `StreamData`, or an error."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from jkeras.data.arrays import ArrayData, Shuffle
+from jkeras.data.check import check_count, outside
+from jkeras.data.rows import ARRAYS, holds_array, is_leaf
+from jkeras.data.streams import STREAMS, StreamData, is_stream
+
+
+def make_data(x: Any, y: Any = None, sample_weight: Any = None, batch_size: int | None = None, steps: int | None = None,
+              shuffle: Shuffle = False, class_weight: dict | None = None) -> "ArrayData | StreamData":
+    """Turn the arguments of `fit` into data.
+
+    Args:
+        x: arrays (see `ArrayData`), or something that yields batches (see `StreamData`).
+        y, sample_weight: arrays; only beside arrays, since a stream's batches hold their own.
+        batch_size: samples per step, for arrays; 32 by default.
+        steps: steps per epoch; for arrays without a batch size, what determines it.
+        shuffle: True, False, or `"batch"`. A stream shuffles itself, except that the batches of a `PyDataset` are shuffled.
+        class_weight: dict of class numbers to weights.
+
+    Raises:
+        ValueError: for anything that cannot be trained on, saying what would be.
+
+    >>> make_data([[1.0], [2.0], [3.0]], [0, 1, 1], batch_size=2).steps
+    2
+    """
+    check_count(batch_size, "batch_size"), check_count(steps, "steps")
+    if shuffle not in (True, False, "batch"):
+        raise ValueError(f"shuffle must be True, False or 'batch', got {shuffle!r}.")
+    if x is None:
+        raise ValueError("There is no data: x is None.")
+    if is_stream(x):
+        for name, given, part in (("y", y, "targets"), ("sample_weight", sample_weight, "sample weights")):
+            if given is not None:
+                raise ValueError(f"{name} was given, but x is a {type(x).__name__}, whose batches must hold the {part} "
+                                 f"themselves: let it yield (x, y) or (x, y, sample_weight).")
+        if batch_size is not None:
+            warnings.warn(f"batch_size={batch_size} has no effect: x is a {type(x).__name__}, which yields whole batches.",
+                          stacklevel=outside())
+        return StreamData(x, class_weight=class_weight, shuffle=bool(shuffle))
+    for name, tree in (("x", x), ("y", y), ("sample_weight", sample_weight)):
+        for leaf in jax.tree.leaves(tree, is_leaf=is_leaf):
+            if not holds_array(leaf):
+                raise ValueError(_unsupported(name, leaf))
+    return ArrayData(x, y, sample_weight, batch_size, steps, class_weight)
+
+
+def _unsupported(name: str, value: Any) -> str:
+    kind = type(value)
+    message = f"Unrecognized data type: {name} is or holds a {kind.__module__}.{kind.__qualname__}."
+    if isinstance(value, Callable):
+        message += f" It is a function; if it is a generator, call it: {getattr(value, '__name__', 'generator')}()."
+    if any(base.__module__.startswith("torch.utils.data") for base in kind.__mro__):
+        message += " A torch Dataset yields samples; batches come from torch.utils.data.DataLoader(dataset, batch_size=...)."
+    return f"{message} Accepted are {ARRAYS}; or, for x alone, {STREAMS}."

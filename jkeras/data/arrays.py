@@ -1,0 +1,204 @@
+"""Data that has a length: arrays, cut into batches in an order that can be shuffled.
+
+What changes from epoch to epoch is the order, an array of row numbers; the arrays themselves stay where they are. So data
+that fits on the device is put there once (`tree`), and each step gathers its rows by number; larger data streams through
+`batches` or `stacks`, which gather the same rows on the host. Both see the same numbers.
+"""
+
+import math
+import warnings
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, NamedTuple
+
+import jax
+import numpy as np
+
+from jkeras.data.check import check_count, check_lengths, outside, warn_about_nan
+from jkeras.data.rows import Rows, spec_of, take, tree_of_rows
+from jkeras.data.weights import sample_weights
+
+Shuffle = bool | Literal["batch"]
+RAN_OUT = (
+    "The data ran out after {seen} of {steps} steps, and the epoch ends here. Give data for steps_per_epoch * epochs "
+    "batches, or leave steps_per_epoch out (an epoch is then one pass over the data)."
+)
+
+
+class Epoch(NamedTuple):
+    """The steps of one epoch: batch `i` is rows `order[i * batch_size : (i + 1) * batch_size]` for start <= i < stop."""
+
+    order: np.ndarray  # int32[num_samples]
+    start: int
+    stop: int
+
+
+class ArrayData:
+    """Inputs, targets and sample weights as arrays of one length.
+
+    Args:
+        x: a structure (nested lists, tuples, dicts) of arrays, the first dimension of each counting the samples. See
+            `jkeras.data.rows.ARRAYS` for what counts as an array.
+        y: targets, likewise, or None.
+        sample_weight: weights, one array or the structure of `y`, or None.
+        batch_size: samples per step. By default what makes `steps` steps, or 32.
+        steps: the number of steps, where that is what is known.
+        class_weight: dict of class numbers to weights, instead of `sample_weight`.
+
+    Attributes:
+        num_samples, batch_size, steps: `steps` batches per pass; the last one may be smaller.
+        nbytes: bytes of all arrays as the model sees them.
+
+    Raises:
+        ValueError: for arrays of different lengths, no samples, anything that is no number, a bad batch size.
+
+    >>> data = ArrayData(np.arange(10.0).reshape(5, 2), [0, 1, 0, 1, 1], batch_size=2)
+    >>> data.num_samples, data.steps, data.spec()[0]
+    (5, 3, ShapeDtypeStruct(shape=(2, 2), dtype=float32))
+    >>> [x.shape for x, y, sample_weight in data.batches(data.order())]
+    [(2, 2), (2, 2), (1, 2)]
+    """
+
+    def __init__(self, x: Any, y: Any = None, sample_weight: Any = None, batch_size: int | None = None,
+                 steps: int | None = None, class_weight: dict | None = None):
+        x, y = tree_of_rows(x, "x"), tree_of_rows(y, "y")
+        weights = sample_weights(y, tree_of_rows(sample_weight, "sample_weight"), class_weight)
+        self.num_samples = check_lengths(x, y, weights)
+        warn_about_nan(x, y, weights)
+        steps = check_count(steps, "steps")
+        self.batch_size = check_count(batch_size, "batch_size") or (math.ceil(self.num_samples / steps) if steps else 32)
+        self.steps = math.ceil(self.num_samples / self.batch_size)
+        self._rows = (x, y, weights)
+        self._tree: Any = None
+        self._order: np.ndarray | None = None  # of the pass that is under way, and the step it has come to
+        self._at = 0
+
+    @property
+    def num_batches(self) -> int:
+        """Steps of one pass over the data; the name that `StreamData` has for it too."""
+        return self.steps
+
+    # -- the whole of it ----------------------------------------------------------------------------------------------
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays as the model sees them (an array that serves several targets counts once)."""
+        return sum(rows.nbytes for rows in self._leaves())
+
+    def resident(self, budget: float | None) -> bool:
+        """Whether the whole data should lie on the device: what is not there yet takes at most `budget` bytes."""
+        return budget is None or sum(rows.nbytes for rows in self._leaves() if not rows.on_device) <= budget
+
+    @property
+    def tree(self) -> tuple:
+        """`(x, y, sample_weight)` as whole arrays, NumPy or JAX, in the dtypes the model sees.
+
+        Arrays that have their dtype are handed out as they are, without a copy; the others are converted at the first use,
+        and files are read: ask `resident` before.
+        """
+        if self._tree is None:
+            arrays = {id(rows): rows.whole() for rows in self._leaves()}
+            self._tree = jax.tree.map(lambda rows: arrays[id(rows)], self._rows)
+        return self._tree
+
+    def _leaves(self) -> Iterable[Rows]:
+        return {id(rows): rows for rows in jax.tree.leaves(self._rows)}.values()
+
+    def spec(self, batch: Any = None) -> Any:
+        """Shapes and dtypes of a batch: the first one, one of `batch` samples, or the given one."""
+        if batch is not None and not isinstance(batch, int):
+            return spec_of(batch)
+        size = min(self.batch_size, self.num_samples) if batch is None else batch
+        return jax.tree.map(lambda rows: jax.ShapeDtypeStruct((size, *rows.shape[1:]), rows.dtype), self._rows)
+
+    # -- the order ----------------------------------------------------------------------------------------------------
+
+    def order(self, shuffle: Shuffle = False) -> np.ndarray:
+        """Row numbers for one pass over the data, int32, shape (num_samples,).
+
+        Drawn from NumPy's global generator exactly as Keras draws them, so that one seed gives one order in both: a
+        permutation of everything, or with `"batch"` one permutation within each batch (for data that is read fast only in
+        runs).
+        """
+        if shuffle == "batch":
+            return self._shuffled_batches(self._straight(), 0, self.steps)
+        return np.random.permutation(self.num_samples).astype(self._straight(0).dtype) if shuffle else self._straight()
+
+    def _straight(self, length: int | None = None) -> np.ndarray:
+        number = np.int32 if self.num_samples < 2**31 else np.int64
+        return np.arange(self.num_samples if length is None else length, dtype=number)
+
+    def _shuffled_batches(self, order: np.ndarray, start: int, stop: int) -> np.ndarray:
+        order = order.copy()
+        for low in range(start * self.batch_size, min(stop * self.batch_size, self.num_samples), self.batch_size):
+            high = min(low + self.batch_size, self.num_samples)
+            order[low:high] = low + np.random.permutation(high - low)
+        return order
+
+    def epoch(self, shuffle: Shuffle = False, steps: int | None = None) -> Epoch:
+        """The next epoch: a pass over the data, or `steps` steps from where the last epoch stopped.
+
+        With `steps`, the epochs walk through one pass after another, as in Keras; a pass that ends within an epoch ends the
+        epoch, with a warning. Call it where the first batch of the epoch is needed: it draws the order.
+        """
+        if steps is None or self._order is None or self._at >= self.steps:
+            self._order, self._at = (self._straight() if shuffle == "batch" else self.order(shuffle)), 0
+        start = self._at
+        stop = self._at = self.steps if steps is None else min(start + steps, self.steps)
+        if shuffle == "batch":
+            self._order = self._shuffled_batches(self._order, start, stop)
+        if steps is not None and stop - start < steps:
+            warnings.warn(RAN_OUT.format(seen=stop - start, steps=steps), stacklevel=outside())
+        return Epoch(self._order, start, stop)
+
+    def peek(self, shuffle: Shuffle = False) -> Any:
+        """The spec of the first batch, drawing the random numbers that Keras draws when it builds a model on it."""
+        if shuffle == "batch":
+            self._shuffled_batches(self._straight(), 0, 1)
+        else:
+            self.order(shuffle)
+        return self.spec()
+
+    def reset(self) -> None:
+        """Start anew: the next epoch begins a pass."""
+        self._order = None
+
+    def end_epoch(self) -> None:
+        """Arrays have nothing to do between epochs."""
+
+    # -- the batches --------------------------------------------------------------------------------------------------
+
+    def batches(self, order: np.ndarray | None = None, start_step: int = 0, stop_step: int | None = None) -> Iterator[tuple]:
+        """Read the batches from `start_step` on, one by one: `(x, y, sample_weight)` of NumPy arrays."""
+        for step in range(start_step, self.steps if stop_step is None else stop_step):
+            yield self._read(order, step, step + 1)
+
+    def stacks(self, size: int, order: np.ndarray | None = None, start_step: int = 0, stop_step: int | None = None
+               ) -> Iterator[tuple[int, tuple]]:
+        """Read up to `size` batches at a time, as `(count, batches)`; every array has shape (count, batch, ...).
+
+        The rows of all of them are gathered in one go, which spares the copy that stacking would be. A smaller last batch
+        comes on its own.
+        """
+        stop_step = self.steps if stop_step is None else stop_step
+        full = min(stop_step, self.num_samples // self.batch_size)
+        for step in range(start_step, full, size):
+            count = min(size, full - step)
+            shape = (count, self.batch_size)
+            yield count, jax.tree.map(lambda a, s=shape: a.reshape(*s, *a.shape[1:]), self._read(order, step, step + count))
+        if max(full, start_step) < stop_step:
+            yield 1, jax.tree.map(lambda a: a[None], self._read(order, stop_step - 1, stop_step))
+
+    def _read(self, order: np.ndarray | None, start_step: int, stop_step: int) -> tuple:
+        start, stop = start_step * self.batch_size, min(stop_step * self.batch_size, self.num_samples)
+        index = slice(start, stop) if order is None else _as_slice(order[start:stop])
+        if self._tree is not None:  # already converted
+            return jax.tree.map(lambda array: take(np.asarray(array), index), self._tree)
+        return jax.tree.map(lambda rows: rows.read(index), self._rows)
+
+
+def _as_slice(index: np.ndarray) -> slice | np.ndarray:
+    """A run of successive numbers as a slice, which reads without gathering."""
+    first, last = int(index[0]), int(index[-1])
+    if last - first == len(index) - 1 and bool((np.diff(index) == 1).all()):
+        return slice(first, last + 1)
+    return index

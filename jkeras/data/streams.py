@@ -1,0 +1,193 @@
+"""Data that comes batch by batch: generators, loaders, data sets that make batches by number.
+
+Three kinds differ in how a pass over them begins. An *iterator* (a generator) has one pass only, and the epochs share it. A
+*loader* (a PyTorch or Grain `DataLoader`, a `tf.data.Dataset`, any iterable) begins a new pass with `iter()`. A *data
+set by number* (`PyDataset`) is asked for batch i, by several workers if it wants. The rest is the same for all.
+"""
+
+import contextlib
+import itertools
+import random
+import warnings
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from jkeras.data.arrays import RAN_OUT
+from jkeras.data.check import check_lengths, outside
+from jkeras.data.dataset import PyDataset, by_index, length
+from jkeras.data.rows import holds_array, is_leaf, spec_of, tree_of_rows
+from jkeras.data.unpack import unpack_x_y_sample_weight
+from jkeras.data.weights import sample_weights
+
+STREAMS = ("generators and iterators of batches, PyDataset (Sequence) objects, PyTorch DataLoaders, Grain loaders and "
+           "tf.data datasets")
+_TORCH_DATASET = ("torch.utils.data.dataset", "Dataset")
+
+
+def _bases(value: Any) -> set[tuple[str, str]]:
+    return {(base.__module__, base.__name__) for base in type(value).__mro__}
+
+
+def is_by_number(value: Any) -> bool:
+    """Whether this is a data set that makes batches by number: a `PyDataset`, Keras's own, or an object in their form."""
+    if isinstance(value, PyDataset):
+        return True
+    return not isinstance(value, type) and hasattr(type(value), "__getitem__") and hasattr(type(value), "on_epoch_end")
+
+
+def is_stream(value: Any) -> bool:
+    """Whether this yields batches, rather than being an array or a structure of arrays."""
+    if is_by_number(value):
+        return True
+    if isinstance(value, dict | set | str | bytes | type) or is_leaf(value) is False or holds_array(value):
+        return False
+    return _TORCH_DATASET not in _bases(value) and (hasattr(value, "__next__") or hasattr(value, "__iter__"))
+
+
+class StreamData:
+    """Batches `x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)` from something that yields them.
+
+    Args:
+        source: a generator or iterator, a loader, or a data set by number.
+        class_weight: dict of class numbers to weights, for batches without sample weights.
+        shuffle: whether to ask a finite data set by number for its batches in random order, drawn as Keras draws it. The
+            others yield in their own order.
+
+    Attributes:
+        num_batches: how many batches a pass has; None as long as that is not known.
+        batch_size: None: each batch says itself.
+
+    >>> data = StreamData((np.full(2, i), np.zeros(2)) for i in range(5))
+    >>> [x for x, y, sample_weight in data.epoch(steps=2)], len(list(data.epoch(steps=3)))
+    ([array([0, 0], dtype=int32), array([1, 1], dtype=int32)], 3)
+    """
+
+    batch_size = None
+
+    def __init__(self, source: Any, class_weight: dict | None = None, shuffle: bool = False):
+        self.source, self.class_weight, self.shuffle = source, class_weight, shuffle
+        self.by_number = is_by_number(source)
+        self.one_pass = not self.by_number and hasattr(source, "__next__")
+        self.num_batches = self._length()
+        if self.num_batches == 0:
+            raise ValueError(f"The data is empty: {type(source).__name__} has no batches.")
+        self._iterator: Iterator | None = source if self.one_pass else None  # of the pass that is under way
+        self._order: list[int] | None = None  # likewise, for a data set by number, and the place it has come to
+        self._at = 0
+
+    def _length(self) -> int | None:
+        if self.by_number:
+            return length(self.source)
+        try:
+            return None if self.one_pass else len(self.source)
+        except (TypeError, NotImplementedError, AttributeError):  # how loaders say that they do not know
+            return None
+
+    # -- the epochs ---------------------------------------------------------------------------------------------------
+
+    def epoch(self, steps: int | None = None) -> Iterator[tuple]:
+        """Begin an epoch: an iterator over its batches `(x, y, sample_weight)`, each a structure of NumPy arrays or None.
+
+        Without `steps` an epoch is one pass. With `steps` the epochs walk through one pass after another; where the data
+        ends within an epoch, the epoch ends with a warning. A generator goes on where the last epoch stopped.
+
+        Hooks are called and orders are drawn here, at once; the batches are made as the iterator is read, which may
+        happen in another thread. Close it when stopping early, and call `end_epoch()` when the epoch is over.
+        """
+        if self.by_number:
+            getattr(self.source, "on_epoch_begin", _nothing)()
+            return self._checked(self._by_number(steps), steps)
+        fresh = self._iterator is None or (steps is None and not self.one_pass)
+        if fresh and not self.one_pass:
+            self._iterator = iter(self.source)
+        return self._checked(self._by_iteration(steps, fresh), steps)
+
+    def _by_number(self, steps: int | None) -> Iterator[Any]:
+        self.num_batches = length(self.source)  # it may change between epochs
+        if self.num_batches is None:
+            indices: Iterable[int] = itertools.islice(itertools.count(self._at), steps)
+        else:
+            if steps is None or self._order is None or self._at >= len(self._order):
+                self._order, self._at = list(range(self.num_batches)), 0
+                if self.shuffle:
+                    random.shuffle(self._order)
+            indices = self._order[self._at : None if steps is None else self._at + steps]
+        return self._counted(by_index(self.source, indices))
+
+    def _counted(self, batches: Iterator[Any]) -> Iterator[Any]:
+        with contextlib.closing(batches):
+            for batch in batches:
+                self._at += 1
+                yield batch
+
+    def _by_iteration(self, steps: int | None, fresh: bool) -> Iterator[Any]:
+        for batch in itertools.islice(self._iterator, steps):
+            fresh = True
+            yield batch
+        if not fresh and not self.one_pass:  # the last epoch ended exactly where its pass did
+            self._iterator = iter(self.source)
+            yield from itertools.islice(self._iterator, steps)
+
+    def _checked(self, batches: Iterator[Any], steps: int | None) -> Iterator[tuple]:
+        seen, expected = 0, steps or self.num_batches
+        with contextlib.closing(batches):
+            for batch in batches:
+                seen += 1
+                yield self.standardize(batch)
+        if seen == 0 or (expected is not None and seen < expected):
+            if not self.one_pass:
+                self._iterator = None
+            warnings.warn(RAN_OUT.format(seen=seen, steps=expected or "the"), stacklevel=outside())
+        elif expected is None:
+            self.num_batches = seen  # now it is known
+
+    def end_epoch(self) -> None:
+        """Tell a data set by number that the epoch is over; to be called after its last batch was used."""
+        if self.by_number:
+            getattr(self.source, "on_epoch_end", _nothing)()
+
+    def peek(self, shuffle: bool = False) -> Any:
+        """The spec of the first batch, which is made for it. `reset` must follow.
+
+        Draws the random numbers and calls the hooks as Keras does when it builds a model on its data.
+        """
+        if self.one_pass:
+            first = list(itertools.islice(self.source, 1))
+            self._iterator = itertools.chain(first, self.source)
+            batches: Iterator[tuple] = map(self.standardize, first)
+        else:
+            batches = self.epoch(1)
+        for batch in batches:
+            return spec_of(batch)
+        raise ValueError(f"The data is empty: {type(self.source).__name__} yields no batch.")
+
+    def reset(self) -> None:
+        """Start anew, as Keras does before the first epoch: the next epoch begins a pass, and hooks hear that one ended."""
+        self._order, self._at = None, 0
+        if not self.one_pass:
+            self._iterator = None
+        self.end_epoch()
+
+    # -- the batches --------------------------------------------------------------------------------------------------
+
+    def standardize(self, batch: Any) -> tuple:
+        """Bring one batch into the form `(x, y, sample_weight)`, as NumPy arrays in the dtypes the model sees."""
+        x, y, weights = unpack_x_y_sample_weight(batch)
+        x, y, weights = tree_of_rows(x, "x"), tree_of_rows(y, "y"), tree_of_rows(weights, "sample_weight")
+        weights = sample_weights(y, weights, self.class_weight)
+        try:
+            check_lengths(x, y, weights)
+        except ValueError as error:
+            raise ValueError(f"A batch of {type(self.source).__name__}: {error}") from None
+        return jax.tree.map(lambda rows: np.asarray(rows.whole()), (x, y, weights))
+
+    def spec(self, batch: Any) -> Any:
+        """Shapes and dtypes of a batch."""
+        return spec_of(batch)
+
+
+def _nothing() -> None:
+    """What a hook does that is not there."""
