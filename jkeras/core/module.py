@@ -56,7 +56,7 @@ class Module:
         for path, child in self.children():
             if isinstance(child, Variable):
                 own.append((path, child))
-            elif not child.separate:
+            elif not child.separate or self.separate:  # a metric made of metrics holds their values
                 modules.append((path, child))
         own.sort(key=lambda pair: pair[1].collection != PARAMS)
         for path, variable in own:

@@ -1,0 +1,89 @@
+"""How targets, predictions and weights are brought to one shape, and what is refused.
+
+An axis of length 1 at the end is forgiven: `(batch,)` and `(batch, 1)` mean the same. Everything else that NumPy would
+broadcast is an error, because a metric of `(batch,)` targets against `(batch, n)` predictions is a wrong number.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jkeras.core.variable import Variable
+
+
+def as_array(x: Any) -> jax.Array:
+    """A JAX array from an array, a variable, a list or a number."""
+    if isinstance(x, Variable):
+        return x.value
+    return x if isinstance(x, jax.Array) else jnp.asarray(x)
+
+
+def same_rank(x: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Add or drop a last axis of length 1 where that is all that stands between the ranks.
+
+    >>> x, y = same_rank(jnp.ones((4, 1)), jnp.ones(4))
+    >>> x.shape, y.shape
+    ((4, 1), (4, 1))
+    """
+    if x.ndim == y.ndim + 1 and x.shape[-1] == 1:
+        return (x, y[:, None]) if y.ndim == 1 else (x[..., 0], y)
+    if y.ndim == x.ndim + 1 and y.shape[-1] == 1:
+        return (x[:, None], y) if x.ndim == 1 else (x, y[..., 0])
+    return x, y
+
+
+def align(y_true: Any, y_pred: Any, name: str) -> tuple[jax.Array, jax.Array]:
+    """Targets and predictions as arrays of the same shape.
+
+    Raises:
+        ValueError: the shapes differ in more than a last axis of length 1.
+
+    >>> align([1, 2], [[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]], "accuracy")
+    Traceback (most recent call last):
+    ...
+    ValueError: accuracy: y_true has shape (2,) and y_pred has shape (2, 3); they must have the same shape.
+    """
+    y_true, y_pred = same_rank(as_array(y_true), as_array(y_pred))
+    if y_true.shape != y_pred.shape:
+        raise ValueError(
+            f"{name}: y_true has shape {y_true.shape} and y_pred has shape {y_pred.shape}; they must have the same shape."
+        )
+    return y_true, y_pred
+
+
+def match_weights(values: jax.Array, weights: jax.Array, name: str) -> tuple[jax.Array, jax.Array]:
+    """Broadcast weights to the leading axes of the values that they weigh.
+
+    Raises:
+        ValueError: the weights do not fit.
+
+    >>> values, weights = match_weights(jnp.ones((4, 3)), jnp.ones((4,)), "mean")
+    >>> weights.shape
+    (4,)
+    """
+    values, weights = same_rank(values, weights)
+    leading = values.shape[: weights.ndim]
+    if weights.ndim > values.ndim or any(w not in (1, n) for w, n in zip(weights.shape, leading)):
+        raise ValueError(
+            f"{name}: sample_weight has shape {weights.shape}, but what it weighs has shape {values.shape}. "
+            f"Give one weight per sample, of shape {values.shape[:1]}, or one per value."
+        )
+    return values, jnp.broadcast_to(weights, leading)
+
+
+def masked_weight(weight: Any, mask: Any, dtype: str) -> jax.Array | None:
+    """Sample weights with zeros where the mask is False; None if there are neither.
+
+    >>> masked_weight([1.0, 2.0], jnp.array([[True, False], [True, True]]), "float32").tolist()
+    [[1.0, 0.0], [2.0, 2.0]]
+    """
+    if mask is None:
+        return weight
+    mask = as_array(mask).astype(dtype)
+    if weight is None:
+        return mask
+    weight = as_array(weight).astype(dtype)
+    ndim = max(mask.ndim, weight.ndim)
+    mask, weight = (x.reshape(x.shape + (1,) * (ndim - x.ndim)) for x in (mask, weight))
+    return mask * weight
