@@ -10,7 +10,7 @@ from jkeras.data.adapter import make_data
 from jkeras.data.arrays import ArrayData, Epoch
 from jkeras.data.dataset import PyDataset
 from jkeras.data.prefetch import prefetch, stack
-from jkeras.data.rows import spec_of
+from jkeras.data.sources import spec_of
 from jkeras.data.split import train_validation_split
 from jkeras.data.streams import StreamData
 from jkeras.data.unpack import pack_x_y_sample_weight, unpack_x_y_sample_weight

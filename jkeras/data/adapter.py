@@ -1,15 +1,11 @@
 """The door: whatever a user passes to `fit`, `evaluate` or `predict` becomes `ArrayData` or `StreamData`, or an error."""
 
 import warnings
-from collections.abc import Callable
 from typing import Any
-
-import jax
 
 from jkeras.data.arrays import ArrayData, Shuffle
 from jkeras.data.check import check_count, outside
-from jkeras.data.rows import ARRAYS, holds_array, is_leaf
-from jkeras.data.streams import STREAMS, StreamData, is_stream
+from jkeras.data.streams import StreamData, is_stream
 
 
 def make_data(x: Any, y: Any = None, sample_weight: Any = None, batch_size: int | None = None, steps: int | None = None,
@@ -44,18 +40,4 @@ def make_data(x: Any, y: Any = None, sample_weight: Any = None, batch_size: int 
             warnings.warn(f"batch_size={batch_size} has no effect: x is a {type(x).__name__}, which yields whole batches.",
                           stacklevel=outside())
         return StreamData(x, class_weight=class_weight, shuffle=bool(shuffle))
-    for name, tree in (("x", x), ("y", y), ("sample_weight", sample_weight)):
-        for leaf in jax.tree.leaves(tree, is_leaf=is_leaf):
-            if not holds_array(leaf):
-                raise ValueError(_unsupported(name, leaf))
     return ArrayData(x, y, sample_weight, batch_size, steps, class_weight)
-
-
-def _unsupported(name: str, value: Any) -> str:
-    kind = type(value)
-    message = f"Unrecognized data type: {name} is or holds a {kind.__module__}.{kind.__qualname__}."
-    if isinstance(value, Callable):
-        message += f" It is a function; if it is a generator, call it: {getattr(value, '__name__', 'generator')}()."
-    if any(base.__module__.startswith("torch.utils.data") for base in kind.__mro__):
-        message += " A torch Dataset yields samples; batches come from torch.utils.data.DataLoader(dataset, batch_size=...)."
-    return f"{message} Accepted are {ARRAYS}; or, for x alone, {STREAMS}."

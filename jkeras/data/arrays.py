@@ -14,7 +14,8 @@ import jax
 import numpy as np
 
 from jkeras.data.check import check_count, check_lengths, outside, warn_about_nan
-from jkeras.data.rows import Rows, spec_of, take, tree_of_rows
+from jkeras.data.rows import Rows, take
+from jkeras.data.sources import spec_of, tree_of_rows
 from jkeras.data.weights import sample_weights
 
 Shuffle = bool | Literal["batch"]
@@ -37,7 +38,7 @@ class ArrayData:
 
     Args:
         x: a structure (nested lists, tuples, dicts) of arrays, the first dimension of each counting the samples. See
-            `jkeras.data.rows.ARRAYS` for what counts as an array.
+            `jkeras.data.sources.ARRAYS` for what counts as an array.
         y: targets, likewise, or None.
         sample_weight: weights, one array or the structure of `y`, or None.
         batch_size: samples per step. By default what makes `steps` steps, or 32.

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jkeras.data.rows import Rows, has_nan
+from jkeras.data.rows import Rows
 
 # Looking for NaN reads everything once (measured: 9 ms for 188 MB in memory); a file larger than this is not read for it.
 NAN_CHECK_BYTES = 256 * 2**20
@@ -28,7 +28,7 @@ def check_lengths(x: Any, y: Any = None, sample_weight: Any = None) -> int:
         listed = ", ".join(f"{name} has {length}" for name, length in lengths.items())
         hint = ""
         if isinstance(x, list | tuple) and len(x) in [leaf.shape[0] for leaf in jax.tree.leaves(y)]:
-            hint = f" x is a {type(x).__name__} of {len(x)} arrays, that is, as many inputs. If they are samples: np.stack(x)."
+            hint = f" x is a {type(x).__name__} of {len(x)} arrays, so as many inputs. If they are samples: np.stack(x)."
         raise ValueError(f"All arrays must have the same number of samples (their first dimension), but {listed}.{hint}")
     total = leaves[0].shape[0]
     if total == 0:
@@ -61,7 +61,7 @@ def warn_about_nan(*trees: Any) -> None:
     """Warn once, naming every array with a NaN and its columns."""
     seen, found = set(), []
     for rows in jax.tree.leaves(trees):
-        if id(rows) not in seen and not (rows.on_disk and rows.nbytes > NAN_CHECK_BYTES) and has_nan(rows):
+        if id(rows) not in seen and not (rows.on_disk and rows.nbytes > NAN_CHECK_BYTES) and rows.has_nan():
             found.append(_where(rows))
         seen.add(id(rows))
     if found:

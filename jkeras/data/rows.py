@@ -1,7 +1,7 @@
 """One array of the data set, read a few rows at a time, whatever holds it.
 
-Users bring NumPy and JAX arrays, lists of numbers, pandas objects, SciPy sparse matrices, files on disk. `as_rows` puts each
-behind the same small face: a `shape`, a `dtype`, and `read(index)`, which hands out the chosen rows as a dense NumPy
+Users bring NumPy and JAX arrays, lists of numbers, pandas objects, SciPy sparse matrices, files on disk. `sources.py`
+puts each behind the same small face: a `shape`, a `dtype`, and `read(index)`, which hands out the chosen rows as a dense NumPy
 array in the dtype the model will see. Nothing is converted or copied before it is read, so an array larger than memory
 costs what its batches cost.
 
@@ -43,7 +43,7 @@ class Rows:
 
     def __init__(self, source: Any, name: str, dtype: Any = None, columns: Sequence | None = None):
         if len(source.shape) == 0:
-            raise ValueError(f"{name} is a single number ({source!r}), not an array with one entry per sample. "
+            raise ValueError(f"{name} is a single value ({source!r}), not an array with one entry per sample. "
                              f"Pass an array of shape (samples, ...), for example np.reshape({name}, (1, 1)).")
         self.source, self.name, self.columns = source, name, columns
         self.shape = tuple(int(n) for n in source.shape)
@@ -73,6 +73,16 @@ class Rows:
         """The same rows, handed out in another dtype."""
         return type(self)(self.source, self.name, dtype, self.columns)
 
+    def has_nan(self) -> bool:
+        """Whether a NaN is among the numbers, in one pass and without a copy."""
+        return self._nan_in(self.source)
+
+    def _nan_in(self, source: np.ndarray) -> bool:
+        if not dtypes.is_float(source.dtype) or source.size == 0:
+            return False
+        with np.errstate(all="ignore"):
+            return bool(np.isnan(source.min()))  # the minimum of anything with a NaN is NaN
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.whole(), dtype=dtype, copy=copy)
 
@@ -88,8 +98,17 @@ class DeviceRows(Rows):
     def whole(self) -> jax.Array:
         return self.source if self.source.dtype == self.dtype else self.source.astype(self.dtype)
 
+    def has_nan(self) -> bool:
+        if self._on_host():
+            return self._nan_in(np.asarray(self.source))
+        return dtypes.is_float(self.dtype) and bool(jnp.isnan(self.source).any())
+
+    def _on_host(self) -> bool:
+        """Whether the host sees the array's own memory, so that a view of it is free."""
+        return all(device.platform == "cpu" for device in self.source.devices())
+
     def part(self, start: int, stop: int) -> Rows:
-        if all(device.platform == "cpu" for device in self.source.devices()):  # the same memory, so a view is free
+        if self._on_host():
             return Rows(np.asarray(self.source)[start:stop], self.name, self.dtype)
         return super().part(start, stop)
 
@@ -142,6 +161,9 @@ class FileRows(Rows):
             rows = np.asarray(self.source[self.start + unique])[inverse]
         return cast(rows, self.dtype, self.name)
 
+    def has_nan(self) -> bool:
+        return self._nan_in(self.whole())
+
     def part(self, start: int, stop: int) -> Rows:
         return FileRows(self.source, self.name, self.dtype, self.columns, self.start + start, self.start + stop)
 
@@ -157,6 +179,9 @@ class SparseRows(Rows):
 
     def read(self, index: Index) -> np.ndarray:
         return cast(self.source[index].toarray(), self.dtype, self.name)
+
+    def has_nan(self) -> bool:
+        return self._nan_in(self.source.data)
 
 
 def take(array: np.ndarray, index: Index) -> np.ndarray:
@@ -177,7 +202,7 @@ def model_dtype(dtype: Any, name: str) -> np.dtype:
     if dtype.kind in "OUSMmT" or dtype.names:
         raise ValueError(f"{name} has dtype {dtype}; {_REMEDIES.get(dtype.kind, 'convert it to numbers first.')}"
                          .replace("NAME", name))
-    return np.dtype(dtypes.floatx()) if dtypes.is_float(dtype) else np.dtype(jax.dtypes.canonicalize_dtype(dtype))
+    return np.dtype(jax.dtypes.canonicalize_dtype(dtypes.floatx() if dtypes.is_float(dtype) else dtype))
 
 
 _REMEDIES = {
@@ -201,8 +226,8 @@ def cast(array: np.ndarray, dtype: np.dtype, name: str) -> np.ndarray:
     if array.dtype.kind in "iu" and dtype.kind in "iu" and array.size:
         low, high, bounds = array.min(), array.max(), np.iinfo(dtype)
         if low < bounds.min or high > bounds.max:
-            raise ValueError(f"{name} holds integers from {low} to {high}, which do not fit in {dtype}. Convert it "
-                             "to floats (astype('float32')), or keep 64 bits with jax.config.update('jax_enable_x64', True).")
+            raise ValueError(f"{name} holds integers from {low} to {high}, which do not fit in {dtype}. "
+                             "Convert it to floats (astype('float32')), or enable JAX's x64 mode.")
     return array.astype(dtype)
 
 
@@ -222,148 +247,3 @@ def is_mapped(array: np.ndarray) -> bool:
             return True
         array = array.base
     return isinstance(array, mmap.mmap)
-
-
-# -- from what users bring --------------------------------------------------------------------------------------------
-
-
-def _library(value: Any) -> str:
-    return type(value).__module__.partition(".")[0]
-
-
-def _from_numpy(value: np.ndarray, name: str) -> Rows:
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} is a masked array with masked entries. Fill them ({name}.filled(0)) and say what they "
-                         "count for with sample_weight.")
-    return MappedRows(value, name) if is_mapped(value) else Rows(np.asarray(value), name)
-
-
-def _from_numbers(value: Sequence, name: str) -> Rows:
-    try:
-        array = np.asarray(value)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{name} is a list that is not one rectangular array ({error}). If its rows have different "
-                         "lengths, pad them to one length first; several inputs are given as a list of arrays.") from None
-    return Rows(array, name)
-
-
-def _from_torch(value: Any, name: str) -> Rows:
-    value = value.detach().cpu()
-    return Rows(value.float().numpy() if "bfloat16" in str(value.dtype) else value.numpy(), name)
-
-
-def _from_bcoo(value: Any, name: str) -> Rows:
-    import scipy.sparse  # here so that only users of sparse matrices load SciPy
-
-    if value.ndim != 2 or getattr(value, "n_batch", 0) or getattr(value, "n_dense", 0):
-        return Rows(np.asarray(value.todense()), name)
-    value = value.to_bcoo() if hasattr(value, "to_bcoo") else value
-    rows, columns = np.asarray(value.indices).T
-    return SparseRows(scipy.sparse.csr_matrix((np.asarray(value.data), (rows, columns)), shape=value.shape), name)
-
-
-def _from_pandas(value: Any, name: str) -> Rows:
-    """A DataFrame becomes a matrix, a Series one column, as in Keras."""
-    frame = value.to_frame() if value.ndim == 1 else value
-    for column, dtype in zip(frame.columns, frame.dtypes, strict=True):
-        kind = getattr(dtype, "kind", "O")
-        if kind not in "biufc" or str(dtype) == "category":
-            where = f"{name}, column {column!r}," if value.ndim == 2 else f"{name} (the Series {value.name!r})"
-            raise ValueError(f"{where} has dtype {dtype}, and only numbers can be trained on. "
-                             f"Encode it first (for example with pandas.get_dummies or .astype('category').cat.codes) "
-                             f"or drop it.")
-    array = frame.to_numpy()
-    if array.dtype == object:  # columns of booleans beside numbers, or pandas's nullable dtypes
-        array = frame.to_numpy(dtype=dtypes.floatx(), na_value=np.nan)
-    return Rows(np.ascontiguousarray(array), name, columns=list(frame.columns))
-
-
-_SOURCES = (  # which values, and how each becomes Rows; the first that fits
-    (lambda v: isinstance(v, np.ndarray), _from_numpy),
-    (lambda v: isinstance(v, jax.Array), DeviceRows),
-    (lambda v: isinstance(v, list | tuple | int | float | complex | str | bytes | np.generic), _from_numbers),
-    (lambda v: _library(v) == "pandas" and hasattr(v, "to_numpy"), lambda v, n: _from_pandas(_as_series(v), n)),
-    (lambda v: _library(v) == "scipy" and hasattr(v, "tocsr"), SparseRows),
-    (lambda v: _library(v) == "jax" and hasattr(v, "todense"), _from_bcoo),
-    (lambda v: _library(v) == "torch" and hasattr(v, "detach"), _from_torch),
-    (lambda v: _library(v) in ("h5py", "zarr") and hasattr(v, "shape"), FileRows),
-    (lambda v: hasattr(v, "__array__"), lambda v, n: _from_numpy(np.asarray(v), n)),
-)
-
-
-def _as_series(value: Any) -> Any:
-    return value if hasattr(value, "iloc") else value.to_series()  # an Index
-
-
-def as_rows(value: Any, name: str) -> Rows:
-    """Put anything that holds an array behind the face of `Rows`.
-
-    >>> rows = as_rows([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], "x")
-    >>> rows.shape, rows.dtype, rows.read(np.array([2, 0]))
-    ((3, 2), dtype('float32'), array([[5., 6.], [1., 2.]], dtype=float32))
-
-    Raises:
-        ValueError: if it holds no array, or one that holds no numbers.
-    """
-    if isinstance(value, Rows):
-        return value
-    for fits, make in _SOURCES:
-        if fits(value):
-            return make(value, name)
-    raise ValueError(f"{name} is a {type(value).__module__}.{type(value).__name__}, which is not an array. Accepted are: "
-                     f"{ARRAYS}.")
-
-
-ARRAYS = ("NumPy and JAX arrays, lists of numbers, pandas DataFrames and Series, SciPy sparse matrices, torch tensors, "
-          "memory-mapped arrays, h5py datasets, anything with __array__, and nested lists, tuples and dicts of these")
-
-
-def holds_array(value: Any) -> bool:
-    """Whether `as_rows` knows how to read this."""
-    return isinstance(value, Rows) or any(fits(value) for fits, _ in _SOURCES)
-
-
-# -- nested structures ------------------------------------------------------------------------------------------------
-
-
-def is_leaf(value: Any) -> bool:
-    """Whether a part of a nested structure stands for one array.
-
-    A list of arrays is a structure (several inputs); a list of numbers, or of lists of numbers, is one array.
-
-    >>> is_leaf([[1, 2], [3, 4]]), is_leaf([np.zeros(2), np.zeros(2)])
-    (True, False)
-    """
-    if value is None or isinstance(value, dict):
-        return False
-    if not isinstance(value, list | tuple):
-        return True
-    while isinstance(value, list | tuple) and value:
-        value = value[0]
-    if value is None or isinstance(value, dict):
-        return False
-    return isinstance(value, list | tuple) or getattr(value, "shape", ()) == ()
-
-
-def tree_of_rows(tree: Any, name: str) -> Any:
-    """Replace every array of a nested structure by `Rows`, named by its place: `x`, `x[0]`, `x['image']`."""
-    return jax.tree_util.tree_map_with_path(
-        lambda path, leaf: as_rows(leaf, name + jax.tree_util.keystr(path)), tree, is_leaf=is_leaf
-    )
-
-
-def spec_of(batch: Any) -> Any:
-    """The shapes and dtypes of a batch, as a structure of `jax.ShapeDtypeStruct`."""
-    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), batch)
-
-
-def has_nan(rows: Rows) -> bool:
-    """Whether there is a NaN among the numbers, in one pass without a copy."""
-    source = rows.source.data if isinstance(rows, SparseRows) else rows.source
-    if not dtypes.is_float(source.dtype) or not rows.nbytes:
-        return False
-    if rows.on_device and not all(device.platform == "cpu" for device in source.devices()):
-        return bool(jnp.isnan(source).any())
-    source = np.asarray(source)
-    with np.errstate(all="ignore"):
-        return bool(source.size) and bool(np.isnan(source.min()))  # the minimum of anything with a NaN is NaN

@@ -5,7 +5,7 @@ import math
 import jax
 
 from jkeras.data.check import check_lengths
-from jkeras.data.rows import holds_array, is_leaf, tree_of_rows
+from jkeras.data.sources import holds_array, is_leaf, tree_of_rows
 
 
 def train_validation_split(arrays: tuple, validation_split: float) -> tuple[tuple, tuple]:

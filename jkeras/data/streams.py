@@ -18,33 +18,30 @@ import numpy as np
 from jkeras.data.arrays import RAN_OUT
 from jkeras.data.check import check_lengths, outside
 from jkeras.data.dataset import PyDataset, by_index, length
-from jkeras.data.rows import holds_array, is_leaf, spec_of, tree_of_rows
+from jkeras.data.sources import holds_array, holds_samples, is_leaf, spec_of, tree_of_rows
 from jkeras.data.unpack import unpack_x_y_sample_weight
 from jkeras.data.weights import sample_weights
-
-STREAMS = ("generators and iterators of batches, PyDataset (Sequence) objects, PyTorch DataLoaders, Grain loaders and "
-           "tf.data datasets")
-_TORCH_DATASET = ("torch.utils.data.dataset", "Dataset")
-
-
-def _bases(value: Any) -> set[tuple[str, str]]:
-    return {(base.__module__, base.__name__) for base in type(value).__mro__}
 
 
 def is_by_number(value: Any) -> bool:
     """Whether this is a data set that makes batches by number: a `PyDataset`, Keras's own, or an object in their form."""
+    kind = type(value)
     if isinstance(value, PyDataset):
         return True
-    return not isinstance(value, type) and hasattr(type(value), "__getitem__") and hasattr(type(value), "on_epoch_end")
+    if not hasattr(kind, "__getitem__") or isinstance(value, type | list | tuple | dict | str | bytes | range):
+        return False
+    if hasattr(kind, "on_epoch_end"):
+        return True
+    return hasattr(kind, "__len__") and not hasattr(kind, "__iter__") and not holds_array(value) and not holds_samples(value)
 
 
 def is_stream(value: Any) -> bool:
     """Whether this yields batches, rather than being an array or a structure of arrays."""
     if is_by_number(value):
         return True
-    if isinstance(value, dict | set | str | bytes | type) or is_leaf(value) is False or holds_array(value):
+    if isinstance(value, dict | set | frozenset | type) or not is_leaf(value) or holds_array(value) or holds_samples(value):
         return False
-    return _TORCH_DATASET not in _bases(value) and (hasattr(value, "__next__") or hasattr(value, "__iter__"))
+    return hasattr(value, "__next__") or hasattr(value, "__iter__")
 
 
 class StreamData:
@@ -77,6 +74,10 @@ class StreamData:
         self._iterator: Iterator | None = source if self.one_pass else None  # of the pass that is under way
         self._order: list[int] | None = None  # likewise, for a data set by number, and the place it has come to
         self._at = 0
+        self._ever = False  # whether a batch was ever seen
+        if isinstance(source, PyDataset) and not hasattr(source, "workers"):
+            warnings.warn(f"{type(source).__name__}.__init__ should call super().__init__(**kwargs), which sets workers, "
+                          "use_multiprocessing and max_queue_size.", stacklevel=outside())
 
     def _length(self) -> int | None:
         if self.by_number:
@@ -137,6 +138,9 @@ class StreamData:
             for batch in batches:
                 seen += 1
                 yield self.standardize(batch)
+        self._ever = self._ever or seen > 0
+        if not self._ever:
+            raise ValueError(f"The data is empty: {type(self.source).__name__} yields no batch.")
         if seen == 0 or (expected is not None and seen < expected):
             if not self.one_pass:
                 self._iterator = None

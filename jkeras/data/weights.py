@@ -7,7 +7,8 @@ import jax
 import numpy as np
 
 from jkeras.core import dtype as dtypes
-from jkeras.data.rows import Rows, is_leaf
+from jkeras.data.rows import Rows
+from jkeras.data.sources import is_leaf
 
 
 def class_weight_to_sample_weights(y: Any, class_weight: Mapping[int, float]) -> np.ndarray:
@@ -100,7 +101,8 @@ def _for_each_target(y: Any, sample_weight: Rows) -> Any:
         return sample_weight
     if len(sample_weight.shape) > 1 and sample_weight.shape[1:] != (1,):
         raise ValueError(f"y has several targets ({_names(y)}) and sample_weight is one array of shape "
-                         f"{sample_weight.shape}. One array for all must have one number per sample; otherwise pass one array for each target.")
+                         f"{sample_weight.shape}. One array for all must have one number per sample; otherwise "
+                         "pass one array for each target.")
     return jax.tree.map(lambda _: sample_weight, y)
 
 
