@@ -6,6 +6,7 @@ one for both; `"mixed_bfloat16"` stores float32 and computes in bfloat16 (Micike
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -74,7 +75,7 @@ def is_float(dtype: Any) -> bool:
 
 def canonical(dtype: Any) -> np.dtype:
     """The dtype that JAX will really use, with 64-bit formats narrowed unless x64 is enabled."""
-    return jnp.empty((), jnp.dtype(standardize(dtype))).dtype if "64" in str(dtype) else jnp.dtype(standardize(dtype))
+    return jax.dtypes.canonicalize_dtype(jnp.dtype(standardize(dtype)))
 
 
 class DTypePolicy:
