@@ -29,7 +29,7 @@ class Frame:
             and writes to them are forgotten with the frame.
     """
 
-    __slots__ = ("abstract", "autocast", "draws", "key", "losses", "masks", "pure", "training", "values", "_trace")
+    __slots__ = ("abstract", "autocast", "draws", "key", "logits", "losses", "masks", "pure", "training", "values", "_trace")
 
     def __init__(
         self,
@@ -45,6 +45,7 @@ class Frame:
         self.draws = 0  # random draws made so far from `key`
         self.losses: list[tuple[Any, jax.Array]] = []  # (layer, scalar)
         self.masks: dict[int, tuple[Any, Any]] = {}  # id(array) -> (array, mask); the array is kept so the id stays its own
+        self.logits: dict[int, tuple[Any, str, Any]] = {}  # id(probabilities) -> (probabilities, link, logits)
         self._trace: Any = None
 
     def __enter__(self) -> "Frame":
@@ -72,6 +73,15 @@ class Frame:
     def get_mask(self, array: Any) -> Any:
         """The mask that travels with `array`, or None."""
         return self.masks.get(id(array), (None, None))[1]
+
+    def set_logits(self, probabilities: Any, link: str, logits: Any) -> None:
+        """Remember what a `"softmax"` or `"sigmoid"` was taken of, for losses that are safer on logits."""
+        self.logits[id(probabilities)] = (probabilities, link, logits)
+
+    def get_logits(self, probabilities: Any, link: str) -> Any:
+        """What `link` was applied to in this call to get `probabilities`, or None."""
+        _, known, logits = self.logits.get(id(probabilities), (None, None, None))
+        return logits if known == link else None
 
 
 def stack() -> list[Frame]:

@@ -161,9 +161,14 @@ class Variable:
         """Put a promise in the box (the array has been handed to somebody, who will give it back)."""
         self._box = promise
 
-    def lent(self) -> bool:
-        """Whether the box holds a promise."""
-        return isinstance(self._box, Promise)
+    def holds(self, promise: Promise) -> bool:
+        """Whether this promise is what the box holds."""
+        return self._box is promise
+
+    def settle(self, promise: Promise, value: jax.Array) -> None:
+        """Fulfil a promise made by `lend`; a value assigned in the meantime stands."""
+        if self._box is promise:
+            self._box = value
 
     def initial_value(self, key: Any = None) -> jax.Array:
         """Run the initializer; `key` replaces the seed of an initializer that was given none."""

@@ -1,0 +1,30 @@
+"""`History`: the results of every epoch, returned by `fit`."""
+
+from jkeras.callbacks.base import Callback
+
+
+class History(Callback):
+    """Records what the epochs came to.
+
+    Attributes:
+        epoch: the epochs' numbers.
+        history: `{"loss": [...], "accuracy": [...], "val_loss": [...]}`, a value per epoch.
+
+    >>> history = History()
+    >>> history.on_epoch_end(0, {"loss": 0.5})
+    >>> history.history
+    {'loss': [0.5]}
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epoch: list[int] = []
+        self.history: dict[str, list] = {}
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        self.epoch, self.history = [], {}
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)

@@ -1,0 +1,116 @@
+"""`Input`: the symbolic tensor that a model starts from."""
+
+from typing import Any
+
+from jkeras.core import dtype as dtypes
+from jkeras.core import symbolic
+from jkeras.core.symbolic import KerasTensor
+from jkeras.layers.base import Layer
+
+
+class InputLayer(Layer):
+    """The layer behind `Input`: it holds a symbolic tensor and passes its input through.
+
+    Args:
+        shape: of one sample.
+        batch_size: if it is fixed.
+        dtype: of the input, the default float if None.
+        sparse: not supported beyond None and False.
+        ragged: not supported beyond None and False.
+        batch_shape: the shape with the batch axis, instead of `shape` and `batch_size`.
+        input_tensor: an existing symbolic tensor to wrap.
+        optional: whether None may be passed.
+        name: of the layer.
+
+    >>> InputLayer((3,)).output.shape
+    (None, 3)
+    """
+
+    def __init__(
+        self,
+        shape: Any = None,
+        batch_size: int | None = None,
+        dtype: Any = None,
+        sparse: bool | None = None,
+        ragged: bool | None = None,
+        batch_shape: Any = None,
+        input_tensor: KerasTensor | None = None,
+        optional: bool = False,
+        name: str | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(name=name, **kwargs)
+        if sparse or ragged:
+            raise ValueError("Sparse and ragged inputs are not supported; give SciPy sparse matrices to fit(), which densifies rows.")
+        if input_tensor is not None:
+            batch_shape, dtype = input_tensor.shape, dtype or input_tensor.dtype
+        elif batch_shape is None:
+            if shape is None:
+                raise ValueError("Input() needs the shape of a sample: Input(shape=(features,)).")
+            batch_shape = (batch_size, *_as_shape(shape))
+        elif shape is not None:
+            raise ValueError("Give Input() either shape= (one sample) or batch_shape= (with the batch axis), not both.")
+        self.batch_shape = tuple(batch_shape)
+        self.optional = optional
+        self._input_dtype = dtypes.standardize(dtype)
+        self.built = True
+        tensor = input_tensor if input_tensor is not None else KerasTensor(self.batch_shape, self._input_dtype)
+        symbolic.record(self, (), {}, tensor, self.name)
+        self._nodes.append(tensor.history.node)
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the input."""
+        return self._input_dtype
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+    def get_config(self) -> dict:
+        return {
+            "batch_shape": self.batch_shape,
+            "dtype": self.dtype,
+            "sparse": False,
+            "ragged": False,
+            "name": self.name,
+            "optional": self.optional,
+        }
+
+
+def Input(
+    shape: Any = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    sparse: bool | None = None,
+    ragged: bool | None = None,
+    batch_shape: Any = None,
+    name: str | None = None,
+    tensor: KerasTensor | None = None,
+    optional: bool = False,
+) -> KerasTensor:
+    """Make the symbolic tensor that stands for a model's input.
+
+    Args:
+        shape: of one sample, with None for dimensions that vary.
+        batch_size: if it is fixed.
+        dtype: the default float if None.
+        sparse, ragged: must be None or False.
+        batch_shape: the shape with the batch axis, instead of `shape`.
+        name: of the input.
+        tensor: an existing symbolic tensor to start from.
+        optional: whether None may be passed for it.
+
+    Returns:
+        A `KerasTensor` of shape `(batch_size, *shape)`.
+
+    >>> Input((32,))
+    <KerasTensor shape=(None, 32), dtype=float32, name=input_layer>
+    """
+    layer = InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name)
+    return layer.output
+
+
+def _as_shape(shape: Any) -> tuple:
+    if isinstance(shape, int):
+        raise ValueError(f"A shape is a tuple: write Input(shape=({shape},)).")
+    return tuple(shape)

@@ -1,0 +1,238 @@
+"""`Functional`: a model made by connecting symbolic tensors.
+
+`Model(inputs, outputs)` walks back from the outputs to the inputs, and remembers the recorded calls in an order in which
+they can be run. Calling the model runs them on arrays.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jkeras.core import dtype as dtypes
+from jkeras.core import frame as frames
+from jkeras.core import symbolic
+from jkeras.core.module import Module
+from jkeras.core.symbolic import KerasTensor, Node
+from jkeras.core.tree import Path
+from jkeras.core.variable import Variable
+from jkeras.layers.base import Layer
+from jkeras.layers.input_layer import InputLayer
+from jkeras.models.model import Model, name_paths
+
+
+class Functional(Model):
+    """A model from symbolic tensors to symbolic tensors; made by `Model(inputs, outputs)`.
+
+    Args:
+        inputs: a symbolic tensor, or a list, tuple or dict of them.
+        outputs: likewise.
+        name: of the model.
+
+    Raises:
+        ValueError: an output does not depend on the inputs, or two layers share a name.
+
+    >>> import jkeras
+    >>> x = jkeras.Input((3,))
+    >>> model = jkeras.Model(x, jkeras.layers.Dense(2)(x))
+    >>> model.output_shape
+    (None, 2)
+    """
+
+    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any):
+        super().__init__(name=name, **kwargs)
+        self._inputs_struct, self._outputs_struct = inputs, outputs
+        for what, tensors in (("inputs", self.inputs), ("outputs", self.outputs)):
+            for tensor in tensors:
+                if not isinstance(tensor, KerasTensor):
+                    raise ValueError(
+                        f"{what} of a model must be symbolic tensors, made by jkeras.Input() and by calling layers on it, "
+                        f"but got {tensor!r}."
+                    )
+        self._graph, self._layers = order_graph(self.inputs, self.outputs)
+        _check_names(self._layers)
+        self.built = True
+
+    # -- structure ----------------------------------------------------------------------------------------------------
+
+    @property
+    def inputs(self) -> list[KerasTensor]:
+        """The symbolic inputs, in a list."""
+        return symbolic.leaves(self._inputs_struct)
+
+    @property
+    def outputs(self) -> list[KerasTensor]:
+        """The symbolic outputs, in a list."""
+        return symbolic.leaves(self._outputs_struct)
+
+    @property
+    def input(self) -> Any:
+        """The symbolic inputs, as the model was given them."""
+        return self._inputs_struct
+
+    @property
+    def output(self) -> Any:
+        """The symbolic outputs, as the model was given them."""
+        return self._outputs_struct
+
+    @property
+    def input_shape(self) -> Any:
+        """The shapes of the inputs, with None for what varies."""
+        return symbolic.map_structure(lambda t: t.shape, self._inputs_struct)
+
+    @property
+    def output_shape(self) -> Any:
+        """The shapes of the outputs, with None for what varies."""
+        return symbolic.map_structure(lambda t: t.shape, self._outputs_struct)
+
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the inputs."""
+        return [t.name for t in self.inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the outputs: those of the layers that make them; with a number where one makes several."""
+        names = [t.history.operation.name if isinstance(t.history.operation, Layer) else t.name for t in self.outputs]
+        return [f"{n}_{names[:i].count(n)}" if names[:i].count(n) else n for i, n in enumerate(names)]
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, inputs first."""
+        return list(self._layers)
+
+    def children(self) -> Iterator[tuple[Path, Module | Variable]]:
+        yield from name_paths(self._layers)
+        held = set(map(id, self._layers))
+        yield from ((p, c) for p, c in super().children() if p[0] != "_layers" and id(c) not in held)
+
+    # -- running ------------------------------------------------------------------------------------------------------
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Run the recorded calls on arrays."""
+        arrays = self._match_inputs(inputs)
+        if mask is not None:
+            for array, array_mask in zip(arrays, symbolic.leaves(mask), strict=True):
+                if array_mask is not None:
+                    frames.current().set_mask(array, array_mask)
+        values = {id(tensor): array for tensor, array in zip(self.inputs, arrays, strict=True)}
+
+        def value(x: Any) -> Any:
+            return values[id(x)] if isinstance(x, KerasTensor) else x
+
+        for node in self._graph:
+            args, kwargs = symbolic.map_structure(value, node.args), symbolic.map_structure(value, node.kwargs)
+            results = node.operation(*args, **kwargs)
+            produced = [t for t in symbolic.leaves(node.outputs) if isinstance(t, KerasTensor)]
+            for tensor, result in zip(produced, jax.tree.leaves(results), strict=True):
+                values[id(tensor)] = result
+        return symbolic.map_structure(value, self._outputs_struct)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """The layers have carried the masks themselves."""
+        return None
+
+    def _match_inputs(self, inputs: Any) -> list[Any]:
+        """One array per symbolic input, in order; by name where a dict is given."""
+        if isinstance(inputs, dict) and not isinstance(self._inputs_struct, dict):
+            missing = [name for name in self.input_names if name not in inputs]
+            if missing:
+                raise ValueError(f"Model {self.name!r} has inputs {self.input_names}, but x lacks {missing}.")
+            given = [inputs[name] for name in self.input_names]
+        elif isinstance(inputs, dict):
+            missing = [key for key in self._inputs_struct if key not in inputs]
+            if missing:
+                raise ValueError(f"Model {self.name!r} has inputs {list(self._inputs_struct)}, but x lacks {missing}.")
+            given = symbolic.leaves({key: inputs[key] for key in self._inputs_struct})
+        else:
+            given = symbolic.leaves(inputs)
+        if len(given) != len(self.inputs):
+            raise ValueError(f"Model {self.name!r} has {len(self.inputs)} input(s) {self.input_names}, but got {len(given)}.")
+        return [self._fit(array, tensor) for array, tensor in zip(given, self.inputs, strict=True)]
+
+    def _fit(self, array: Any, tensor: KerasTensor) -> Any:
+        """Give an array the dtype and, where a last axis of size 1 makes the difference, the shape of its input."""
+        if array is None:
+            return None
+        array = jnp.asarray(array)
+        shape, wanted = array.shape, tensor.shape
+        if len(shape) == len(wanted) + 1 and shape[-1] == 1:
+            array = array[..., 0]
+        elif len(shape) == len(wanted) - 1 and wanted[-1] == 1:
+            array = array[..., None]
+        fits = array.ndim == len(wanted) and all(w is None or w == s for w, s in zip(wanted[1:], array.shape[1:], strict=True))
+        if not fits:
+            raise ValueError(
+                f"Model {self.name!r}: input {tensor.name!r} has shape {wanted}, but got an array of shape {tuple(shape)}."
+            )
+        return array if array.dtype == tensor.dtype else array.astype(dtypes.canonical(tensor.dtype))
+
+    def _convert(self, values: Any) -> Any:
+        return values  # each input has a dtype of its own, see _fit
+
+
+def order_graph(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> tuple[list[Node], list[Layer]]:
+    """The recorded calls between inputs and outputs, in an order in which they can run, and the layers in Keras's order.
+
+    Keras lists layers by depth (the longest way to an output, deepest first), and within one depth in the order in which
+    a walk from the outputs meets them; weights are saved and listed in that order.
+    """
+    known = {id(t) for t in inputs}
+    visited: dict[int, Node] = {}
+    finished: list[Node] = []  # after everything it needs
+    met: dict[int, int] = {}  # id(operation) -> when the walk first met it
+    stack: list[tuple[Node, bool]] = [(t.history.node, False) for t in reversed(outputs) if id(t) not in known]
+    while stack:
+        node, done = stack.pop()
+        if done:
+            finished.append(node)
+            continue
+        if id(node) in visited:
+            continue
+        visited[id(node)] = node
+        met.setdefault(id(node.operation), len(met))
+        stack.append((node, True))
+        if isinstance(node.operation, InputLayer):
+            tensor = node.outputs
+            raise ValueError(
+                f"The graph is disconnected: the outputs depend on input {tensor.name!r} (shape {tensor.shape}), which is not "
+                f"among the model's inputs {[t.name for t in inputs]}."
+            )
+        stack.extend((x.history.node, False) for x in reversed(node.inputs) if id(x) not in known)
+    for tensor in inputs:
+        node = tensor.history.node
+        met.setdefault(id(node.operation), len(met))
+    depth = _depths(finished, known)
+    operations: dict[int, tuple[Any, int]] = {}
+    for node in finished:
+        deepest = max(depth[id(node)], operations.get(id(node.operation), (None, 0))[1])
+        operations[id(node.operation)] = (node.operation, deepest)
+    for tensor in inputs:
+        operation = tensor.history.operation
+        if isinstance(operation, InputLayer):
+            uses = [depth[id(node)] + 1 for node in finished if any(x is tensor for x in node.inputs)]
+            operations[id(operation)] = (operation, max(uses, default=0))
+    ranked = sorted(operations.values(), key=lambda pair: (-pair[1], met[id(pair[0])]))
+    return finished, [operation for operation, _ in ranked if isinstance(operation, Layer)]
+
+
+def _depths(finished: list[Node], known: set[int]) -> dict[int, int]:
+    """The longest way from each call to an output; all calls of one layer count as deep as its deepest."""
+    depth: dict[int, int] = {id(node): 0 for node in finished}
+    layer_depth: dict[int, int] = {}
+    for node in reversed(finished):
+        here = max(depth[id(node)], layer_depth.get(id(node.operation), 0))
+        depth[id(node)] = layer_depth[id(node.operation)] = here
+        for x in node.inputs:
+            if id(x) not in known:
+                parent = id(x.history.node)
+                depth[parent] = max(depth[parent], here + 1)
+    return depth
+
+
+def _check_names(layers: list[Layer]) -> None:
+    names = [layer.name for layer in layers]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"Two layers of the model are named {name!r}; give each a name of its own: Dense(..., name='...').")

@@ -1,0 +1,137 @@
+"""`Model`: a layer that can be trained."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+
+from jkeras.core.module import Module
+from jkeras.core.naming import snake_case
+from jkeras.core.tree import Path
+from jkeras.core.variable import Variable
+from jkeras.layers.base import Layer
+from jkeras.models.summary import summarize
+from jkeras.training.trainer import Trainer
+
+
+class Model(Trainer, Layer):
+    """A layer with `compile`, `fit`, `evaluate` and `predict`.
+
+    There are three ways to make one: `Sequential([...])`, `Model(inputs, outputs)` from symbolic tensors, and a subclass
+    with `__init__` and `call`.
+
+    >>> import jkeras, numpy as np
+    >>> class Line(jkeras.Model):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.dense = jkeras.layers.Dense(1)
+    ...     def call(self, x):
+    ...         return self.dense(x)
+    >>> model = Line()
+    >>> model.compile("sgd", "mse")
+    >>> history = model.fit(np.zeros((8, 3)), np.zeros((8, 1)), verbose=0)
+    >>> history.history["loss"]
+    [0.0]
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> "Model":
+        if cls is Model and (args or "inputs" in kwargs):
+            cls = _functional_class()
+        return super().__new__(cls, *args, **kwargs)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers directly in this model."""
+        return self._flatten_layers(include_self=False, recursive=False)
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """Find a layer of this model by name or position.
+
+        Raises:
+            ValueError: there is no such layer.
+        """
+        if index is not None and name is None and isinstance(index, int):
+            if not -len(self.layers) <= index < len(self.layers):
+                raise ValueError(f"Model {self.name!r} has {len(self.layers)} layers, so there is none at index {index}.")
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(f"Model {self.name!r} has no layer {name!r}; its layers are {[layer.name for layer in self.layers]}.")
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Any = None,
+        print_fn: Any = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Any = None,
+    ) -> None:
+        """Print the layers with their output shapes, numbers of parameters and bytes.
+
+        Args:
+            line_length: the width of the table.
+            positions: relative positions of the columns' ends, from 0 to 1.
+            print_fn: what to call with the text instead of `print`.
+            expand_nested: whether to list the layers of nested models.
+            show_trainable: whether to add a column that says what is trainable.
+            layer_range: `(first, last)` names between which layers are listed.
+        """
+        (print_fn or print)(summarize(self, line_length, positions, expand_nested, show_trainable, layer_range))
+
+    def _own_metrics(self) -> list:
+        from_layers = [m for m in self.modules() if m.separate and hasattr(m, "update_state")]
+        inside = {id(part) for metric in from_layers for part in metric.modules() if part is not metric}
+        return [m for m in from_layers if id(m) not in inside]
+
+    def _check_inputs(self, data: Any) -> None:
+        """Compare a batch's shapes with the inputs that the model was built for."""
+        expected = getattr(self, "inputs", None)
+        if not expected or not hasattr(data, "tree"):
+            return
+        given = jax.tree.leaves(data.spec()[0])
+        if len(given) != len(expected):
+            raise ValueError(f"Model {self.name!r} has {len(expected)} input(s), but x holds {len(given)} array(s).")
+        for tensor, array in zip(expected, given, strict=True):
+            fits = len(tensor.shape) == len(array.shape) and all(
+                want is None or want == got for want, got in zip(tensor.shape[1:], array.shape[1:], strict=True)
+            )
+            squeezable = abs(len(tensor.shape) - len(array.shape)) == 1
+            if not fits and not squeezable:
+                raise ValueError(
+                    f"Model {self.name!r} expects inputs of shape {tensor.shape}, but x has shape "
+                    f"{(None, *array.shape[1:])} (None stands for the batch)."
+                )
+
+    def build_abstractly(self, *args: Any, **kwargs: Any) -> Any:
+        result = super().build_abstractly(*args, **kwargs)
+        self.built = True
+        return result
+
+
+def _functional_class() -> type:
+    return next(cls for cls in Model.__subclasses__() if cls.__name__ == "Functional")
+
+
+def name_paths(layers: list) -> Iterator[tuple[Path, Module | Variable]]:
+    """Paths for a model's layers: a name that was given, else the class in snake case, numbered within the model.
+
+    >>> from jkeras.layers import Dense
+    >>> [path for path, layer in name_paths([Dense(1), Dense(1), Dense(1, name="logits")])]
+    [('dense',), ('dense_1',), ('logits',)]
+    """
+    taken = Counter(layer.name for layer in layers if layer._named)
+    for layer in layers:
+        if layer._named:
+            yield (layer.name,), layer
+            continue
+        base = snake_case(type(layer).__name__)
+        number, name = 0, base
+        while taken[name]:
+            number += 1
+            name = f"{base}_{number}"
+        taken[name] += 1
+        yield (name,), layer
+

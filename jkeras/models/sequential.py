@@ -1,0 +1,194 @@
+"""`Sequential`: layers one after another."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+
+from jkeras.core import symbolic
+from jkeras.core.module import Module
+from jkeras.core.registry import deserialize, serialize
+from jkeras.core.symbolic import KerasTensor
+from jkeras.core.tree import Path
+from jkeras.core.variable import Variable
+from jkeras.layers.base import Layer
+from jkeras.layers.input_layer import InputLayer
+from jkeras.models.model import Model, name_paths
+
+
+class Sequential(Model):
+    """A stack of layers.
+
+    The weights are made as soon as the input's shape is known: from an `Input`, from `input_shape=` / `input_dim=` of the
+    first layer, or from the first data.
+
+    Args:
+        layers: the layers, in order.
+        trainable: whether the optimizer changes their weights.
+        name: of the model.
+
+    Raises:
+        TypeError: something that is not a layer is added.
+        ValueError: a layer's name is taken.
+
+    >>> from jkeras.layers import Dense
+    >>> model = Sequential()
+    >>> model.add(Dense(units=5, activation="relu", input_dim=2))
+    >>> model.add(Dense(units=2, activation="softmax"))
+    >>> model.output_shape
+    (None, 2)
+    """
+
+    def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None):
+        super().__init__(trainable=trainable, name=name)
+        self._layers: list[Layer] = []
+        self._tensors: list[Any] = []  # the symbolic output of each layer that is connected so far
+        for layer in layers or []:
+            self.add(layer)
+
+    def children(self) -> Iterator[tuple[Path, Module | Variable]]:
+        yield from name_paths([layer for layer in self._layers if not isinstance(layer, InputLayer)])
+        held = set(map(id, self._layers))
+        yield from ((p, c) for p, c in super().children() if p[0] != "_layers" and id(c) not in held)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, without the input."""
+        return [layer for layer in self._layers if not isinstance(layer, InputLayer)]
+
+    def add(self, layer: Any, rebuild: bool = True) -> None:
+        """Put a layer on top.
+
+        Args:
+            layer: a `Layer`, a model, an `Input(...)`, or a function of one array.
+        """
+        if isinstance(layer, KerasTensor):
+            if layer.history is None or not isinstance(layer.history.operation, InputLayer):
+                raise ValueError("Only an Input(...) can be added as a symbolic tensor; add the layer itself instead.")
+            layer = layer.history.operation
+        if not isinstance(layer, Layer):
+            raise TypeError(
+                f"Only layers can be added to a Sequential model, but got {layer!r} of type {type(layer).__name__}. "
+                "For a function, use jkeras.layers.Lambda(function)."
+            )
+        if any(known.name == layer.name for known in self._layers):
+            raise ValueError(
+                f"A layer named {layer.name!r} is already in model {self.name!r}: give each a name of its own "
+                f"({type(layer).__name__}(..., name='...')), or make a second layer."
+            )
+        if not self._layers:
+            shape = layer._input_shape_argument
+            first_inputs = getattr(layer, "inputs", None)
+            if shape is not None:
+                self._layers.append(InputLayer(batch_shape=shape, dtype=layer.compute_dtype))
+            elif isinstance(layer, Model) and first_inputs:
+                self._layers.append(InputLayer(batch_shape=first_inputs[0].shape, dtype=first_inputs[0].dtype))
+        elif isinstance(layer, InputLayer):
+            raise ValueError(f"An Input must come first; model {self.name!r} already has {len(self._layers)} layer(s).")
+        self._layers.append(layer)
+        if rebuild:
+            self._connect()
+
+    def pop(self, rebuild: bool = True) -> Layer:
+        """Take off the last layer and return it."""
+        if not self.layers:
+            raise ValueError(f"Model {self.name!r} has no layer to pop.")
+        layer = self._layers.pop()
+        if len(self._tensors) > len(self._layers):
+            self._tensors.pop()
+            layer._nodes.pop()
+        self.built = len(self._tensors) > 1
+        if rebuild:
+            self._connect()
+        return layer
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the weights for inputs of the given shape (with the batch axis)."""
+        if not self.layers:
+            raise ValueError(f"Sequential model {self.name!r} has no layers yet: call model.add(...) first.")
+        if not isinstance(self._layers[0], InputLayer) and input_shape is not None:
+            self._layers.insert(0, InputLayer(batch_shape=(None, *input_shape[1:]), dtype=self._input_dtype))
+            self._layers[0]._named = False
+        self._connect()
+
+    _input_dtype: str | None = None  # of the data that the model is built on
+
+    def _build_for(self, spec: Any, args: tuple, kwargs: dict) -> None:
+        self._input_dtype = jax.tree.leaves((args, kwargs))[0].dtype.name
+        super()._build_for(spec, args, kwargs)
+
+    def _connect(self) -> None:
+        """Call the layers that are not connected yet on the symbolic output of the one before; this builds them."""
+        if not self._layers or not isinstance(self._layers[0], InputLayer):
+            return  # the input's shape is not known yet
+        self._tensors = self._tensors or [self._layers[0].output]
+        for layer in self._layers[len(self._tensors) :]:
+            self._tensors.append(layer(self._tensors[-1]))
+            self.built = True
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Run the layers in order."""
+        for layer in self.layers:
+            inputs = layer(inputs)
+        return inputs
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """The layers have carried the mask themselves."""
+        return None
+
+    @property
+    def inputs(self) -> list[KerasTensor] | None:
+        """The symbolic input, in a list; None before it is known."""
+        return self._tensors[:1] or None
+
+    @property
+    def outputs(self) -> list[KerasTensor] | None:
+        """The symbolic outputs, in a list; None before the model is built."""
+        return symbolic.leaves(self._tensors[-1]) if len(self._tensors) > 1 else None
+
+    @property
+    def input(self) -> KerasTensor:
+        """The symbolic input."""
+        return self._known(self.inputs, "input")
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output."""
+        return self._known(self.outputs, "output")
+
+    @property
+    def input_shape(self) -> tuple:
+        """The shape of the input, with None for the batch."""
+        return self.input.shape
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of the output, with None for the batch."""
+        return symbolic.map_structure(lambda tensor: tensor.shape, self.output)
+
+    def _known(self, tensors: list[KerasTensor] | None, what: str) -> Any:
+        if tensors is None:
+            raise AttributeError(
+                f"Sequential model {self.name!r} is not built, so it has no {what} yet. Start it with "
+                "jkeras.Input(shape), or call it on data."
+            )
+        return tensors[0] if len(tensors) == 1 else tensors
+
+    def get_config(self) -> dict:
+        layers = [serialize(layer) for layer in self._layers]
+        config = {"name": self.name, "trainable": self.trainable, "dtype": serialize(self.dtype_policy), "layers": layers}
+        if self.built:
+            config["build_input_shape"] = self.input_shape
+        return config
+
+    reads_nested_config = True
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: Any = None) -> "Sequential":
+        model = cls(name=config.get("name"))
+        for layer in config["layers"]:
+            model.add(deserialize(layer, custom_objects), rebuild=False)
+        if model.layers:
+            model.build(config.get("build_input_shape"))
+        model.trainable = config.get("trainable", True)
+        return model

@@ -1,0 +1,118 @@
+"""Data on its way into the compiled loop.
+
+A pass over the data is a sequence of `Segment`s, each a number of equal batches that one executable can run through: all
+full batches of data that lies on the device and then the smaller last one, or one stack of streamed batches after another.
+"""
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jkeras.data import ArrayData, prefetch, stack
+from jkeras.training.engine import Clock, Stats
+
+STACK_BYTES = 32 * 2**20  # a stack of streamed batches holds at most about this much
+STACK_BATCHES = 32
+
+
+class Segment(NamedTuple):
+    """Equal batches in a row; `run(program, fixed, carry, lo, hi)` runs some of them."""
+
+    steps: int
+    run: Callable
+
+
+class Feed:
+    """Brings data to the device and cuts a pass over it into segments.
+
+    Args:
+        data: an `ArrayData` or a `StreamData`.
+        budget: arrays up to this many bytes are put on the device whole; others are streamed.
+        stats: counts the bytes and the seconds.
+    """
+
+    def __init__(self, data: Any, budget: float | None, stats: Stats):
+        self.data, self.stats = data, stats
+        self.is_resident = isinstance(data, ArrayData) and data.resident(budget)
+        with Clock(stats, "data_seconds"):
+            self.device_data = jax.device_put(data.tree) if self.is_resident else None
+        if self.is_resident:
+            stats.device_bytes = sum(a.nbytes for a in jax.tree.leaves(self.device_data))
+
+    def steps(self, wanted: int | None) -> int | None:
+        """The number of steps per pass, if it is known."""
+        return wanted if wanted is not None else self.data.num_batches
+
+    def segments(self, program: Any, shuffle: Any, steps: int | None, example: tuple = ()) -> Iterator[Segment]:
+        """The segments of the next pass.
+
+        Args:
+            program: what will run them (it compiles the last, smaller batch in the background).
+            shuffle: as given to `fit`.
+            steps: steps of this pass; None for all.
+            example: `(fixed, carry)` for that background compilation.
+        """
+        if not isinstance(self.data, ArrayData):
+            yield from self._stacks(stack(self.data.epoch(steps), self._stack_size()))
+            return
+        epoch = self.data.epoch(shuffle, steps)
+        if self.is_resident:
+            yield from self._rows(program, epoch, example)
+        else:
+            yield from self._stacks(self.data.stacks(self._stack_size(), epoch.order, epoch.start, epoch.stop))
+
+    def _rows(self, program: Any, epoch: Any, example: tuple) -> Iterator[Segment]:
+        size, rows = self.data.batch_size, self.data.num_samples
+        full = min(epoch.stop, rows // size)
+        with Clock(self.stats, "data_seconds"):
+            order = jax.device_put(epoch.order)
+        rest = jax.device_put(epoch.order[full * size :]) if epoch.stop > full else None
+        partial = ("rows", rows - full * size)
+        if full > epoch.start:
+            if rest is not None and example:
+                program.warm_up(partial, program.over_rows, *example, self.device_data, rest, 0, 1, batch_size=partial[1])
+
+            def run(program: Any, fixed: Any, carry: Any, lo: int, hi: int) -> Any:
+                return program.over_rows(
+                    fixed, carry, self.device_data, order, epoch.start + lo, epoch.start + hi, batch_size=size
+                )
+
+            yield Segment(full - epoch.start, run)
+        if rest is not None:
+            program.wait(partial)
+
+            def run_last(program: Any, fixed: Any, carry: Any, lo: int, hi: int) -> Any:
+                return program.over_rows(fixed, carry, self.device_data, rest, 0, 1, batch_size=partial[1])
+
+            yield Segment(1, run_last)
+
+    def _stacks(self, stacks: Iterator) -> Iterator[Segment]:
+        capacity: dict[Any, int] = {}  # batch shapes -> the length their first stack had; shorter ones are padded to it
+
+        def move(item: tuple) -> tuple:
+            count, batches = item
+            shapes = tuple((a.shape[1:], a.dtype.str) for a in jax.tree.leaves(batches))
+            length = capacity.setdefault(shapes, count)
+            if count < length:
+                batches = jax.tree.map(lambda a: np.resize(a, (length, *a.shape[1:])), batches)
+            return count, jax.device_put(batches)
+
+        with contextlib.closing(prefetch(stacks, move, size=2)) as ahead:
+            while True:
+                with Clock(self.stats, "data_seconds"):
+                    item = next(ahead, None)
+                if item is None:
+                    return
+                count, batches = item
+                yield Segment(count, lambda program, fixed, carry, lo, hi, b=batches: program.over_stack(fixed, carry, b, lo, hi))
+
+    def _stack_size(self) -> int:
+        """How many batches a stack holds."""
+        if isinstance(self.data, ArrayData):
+            nbytes = sum(math.prod(s.shape) * s.dtype.itemsize for s in jax.tree.leaves(self.data.spec()))
+            return max(1, min(STACK_BATCHES, STACK_BYTES // max(1, nbytes), self.data.steps))
+        return 8

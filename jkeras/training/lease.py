@@ -1,0 +1,92 @@
+"""While the loop runs, the weights are on loan to it.
+
+The compiled loop consumes its state's buffers and returns new ones, so between two calls the only valid arrays are the
+loop's. A `Lease` is the promise that stands in the variables' boxes meanwhile. Reading any weight (a callback, a
+debugger, the end of `fit`) ends the loan: all boxes are filled with the current arrays. When the loop goes on, it
+borrows again, taking whatever it finds (a callback may have assigned new weights).
+"""
+
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+import jax
+
+from jkeras.core.variable import Promise, Variable
+
+
+def is_variable(leaf: Any) -> bool:
+    """For `jax.tree` functions: stop at variables."""
+    return isinstance(leaf, Variable)
+
+
+class Lease(Promise):
+    """A pytree of variables whose values are lent.
+
+    Args:
+        variables: any pytree with `Variable`s as leaves.
+
+    >>> import jax.numpy as jnp
+    >>> v = Variable(jnp.zeros(2), name="v")
+    >>> lease = Lease({"v": v})
+    >>> state = lease.borrow()
+    >>> lease.hold({"v": state["v"] + 1})       # the loop has advanced
+    >>> v.value.tolist()                        # reading the weight ends the loan
+    [1.0, 1.0]
+    """
+
+    def __init__(self, variables: Any):
+        self.variables, self.structure = jax.tree.flatten(variables, is_leaf=is_variable)
+        self._state: list | None = None
+
+    def borrow(self) -> Any:
+        """The current values, to be consumed; the boxes hold this promise from now on."""
+        if self._state is None or any(not variable.holds(self) for variable in self.variables):
+            self.settle()
+            # A copy, because somebody may hold the arrays that the loop is about to consume.
+            arrays = jax.device_put([v.read_box() for v in self.variables], may_alias=False)
+            self._lend(arrays)
+        return jax.tree.unflatten(self.structure, self._state)
+
+    def hold(self, state: Any) -> None:
+        """Keep the values that the loop returned, until somebody asks for them."""
+        self._lend(jax.tree.leaves(state))
+
+    def _lend(self, arrays: list) -> None:
+        self._state = arrays
+        for variable in self.variables:
+            variable.lend(self)
+
+    def settle(self) -> None:
+        """End the loan: put the arrays back into the boxes that nobody has written to since."""
+        arrays, self._state = self._state, None
+        for variable, array in zip(self.variables, arrays or (), strict=False):
+            variable.settle(self, array)
+
+    def redeem(self, variable: Variable) -> jax.Array:
+        self.settle()
+        return variable.read_box()
+
+
+class Uninterrupted:
+    """Hold Ctrl-C back for the moment in which the old state is consumed and the new one not yet stored.
+
+    >>> with Uninterrupted():
+    ...     pass
+    """
+
+    def __enter__(self) -> None:
+        self._pending: tuple | None = None
+        self._previous: Any = None
+        if threading.current_thread() is threading.main_thread():
+            self._previous = signal.signal(signal.SIGINT, self._note)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self._pending = (number, frame)
+
+    def __exit__(self, *exception: Any) -> None:
+        if self._previous is not None:
+            signal.signal(signal.SIGINT, self._previous)
+            if self._pending is not None and callable(self._previous):
+                self._previous(*self._pending)

@@ -1,0 +1,176 @@
+"""What `compile(loss=..., metrics=...)` means for the outputs of a model.
+
+The `Objective` adds up the losses of all outputs; the `Scores` are the metrics of all outputs. Both are made once the
+shapes of targets and outputs are known, because `"accuracy"` and `"crossentropy"` depend on them.
+"""
+
+from collections import Counter
+from typing import Any
+
+import jax.numpy as jnp
+
+from jkeras import losses
+from jkeras import metrics as metrics_module
+from jkeras.core import frame as frames
+from jkeras.core.naming import object_name
+from jkeras.training.outputs import Outputs
+
+
+def _is_one(x: Any) -> bool:
+    return not isinstance(x, (list, tuple, dict)) or isinstance(x, dict) and "class_name" in x
+
+
+class Objective:
+    """The weighted sum of the outputs' losses.
+
+    Args:
+        loss: as given to `compile`.
+        loss_weights: as given to `compile`.
+        outputs: the model's outputs.
+        y: specs of the targets.
+        y_pred: specs of the outputs.
+    """
+
+    def __init__(self, loss: Any, loss_weights: Any, outputs: Outputs, y: Any, y_pred: Any):
+        self.outputs = outputs
+        chosen = outputs.match(_unwrap(loss, outputs), "loss", _is_one)
+        self.wanted = [c is not None for c in chosen]
+        targets = outputs.targets(y, self.wanted) if y is not None else [None] * len(outputs)
+        predictions = outputs.flatten(y_pred)
+        self.losses = [
+            None if c is None else as_loss(c, t, p, name)
+            for c, t, p, name in zip(chosen, targets, predictions, outputs.names, strict=True)
+        ]
+        self.safe = [None if c is None else losses.with_logits(c) for c in self.losses]
+        self.weights = outputs.match(_unwrap(loss_weights, outputs), "loss_weights")
+        many = sum(self.wanted) > 1
+        self.trackers = [
+            metrics_module.Mean(name=f"{name or object_name(c)}_loss") if many and c is not None else None
+            for name, c in zip(outputs.names, self.losses, strict=True)
+        ]
+        for loss_object, target, prediction in zip(self.losses, targets, predictions, strict=True):
+            if loss_object is not None and target is not None:
+                losses.check_targets(loss_object, target, prediction)
+
+    def __call__(self, y: Any, y_pred: Any, sample_weight: Any) -> list:
+        """The weighted loss of each output that has one."""
+        targets = self.outputs.targets(y, self.wanted)
+        weights = self.outputs.match(sample_weight, "sample_weight")
+        values = []
+        frame = frames.current()
+        for i, prediction in enumerate(self.outputs.flatten(y_pred)):
+            if self.losses[i] is None:
+                continue
+            if targets[i] is None:
+                raise ValueError(f"Output {self.outputs.names[i]!r} has a loss, but y holds no target for it.")
+            logits = frame.get_logits(prediction, self.safe[i].link) if frame is not None and self.safe[i] is not None else None
+            if logits is not None:
+                frame.set_mask(logits, frame.get_mask(prediction))
+                value = self.safe[i](targets[i], logits, weights[i])
+            else:
+                value = self.losses[i](targets[i], prediction, weights[i])
+            if self.trackers[i] is not None:
+                self.trackers[i].update_state(value, sample_weight=float(prediction.shape[0]))
+            if self.weights[i] is not None:
+                value = value * self.weights[i]
+            values.append(value)
+        return values
+
+
+class Scores(metrics_module.Metric):
+    """The metrics of all outputs, as one metric whose result is a dict.
+
+    Args:
+        metrics: as given to `compile`.
+        weighted_metrics: as given to `compile`; these see the sample weights.
+        outputs: the model's outputs.
+        y: specs of the targets.
+        y_pred: specs of the outputs.
+    """
+
+    def __init__(self, metrics: Any, weighted_metrics: Any, outputs: Outputs, y: Any, y_pred: Any):
+        super().__init__(name="compile_metrics")
+        self._outputs = outputs
+        targets = outputs.targets(y, [True] * len(outputs)) if y is not None else [None] * len(outputs)
+        predictions = outputs.flatten(y_pred)
+        self.members: list = []  # where the variables are found
+        self._entries: list[tuple[int, Any, bool, str]] = []  # (output, metric, weighted, name in the logs)
+        taken: Counter[str] = Counter()
+        for given, weighted in ((metrics, False), (weighted_metrics, True)):
+            for i, chosen in enumerate(self._per_output(given, "weighted_metrics" if weighted else "metrics")):
+                for identifier in chosen:
+                    metric = metrics_module.resolve(identifier, targets[i], predictions[i])
+                    name = f"{outputs.names[i]}_{metric.name}" if len(outputs) > 1 else metric.name
+                    if taken[name] and weighted:
+                        name = f"weighted_{name}"
+                    number, taken[name] = taken[name], taken[name] + 1
+                    self._entries.append((i, metric, weighted, f"{name}_{number}" if number else name))
+                    self.members.append(metric)
+
+    def _per_output(self, given: Any, what: str) -> list[list]:
+        if given is None:
+            return [[] for _ in range(len(self._outputs))]
+        if not isinstance(given, (list, tuple, dict)):
+            raise ValueError(f"{what} must be a list, tuple or dict, got {what}={given!r}. Write {what}=[{given!r}].")
+        if len(self._outputs) == 1:
+            given = list(given.values()) if isinstance(given, dict) and "class_name" not in given else given
+            return [_flat(given)]
+        if isinstance(given, (list, tuple)) and len(given) != len(self._outputs):
+            raise ValueError(
+                f"{what} has {len(given)} entries for {len(self._outputs)} outputs {self._outputs.names}: with several outputs "
+                "there is one entry (a metric or a list of them) per output, or a dict by name."
+            )
+        entries = given if isinstance(given, (list, tuple)) else self._outputs.match(given, what, lambda x: not isinstance(x, dict))
+        return [[] if e is None else _flat(e) for e in entries]
+
+    def update_state(self, y: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Let each metric see its output."""
+        if not self._entries:
+            return
+        wanted = [any(i == j for j, *_ in self._entries) for i in range(len(self._outputs))]
+        targets, predictions = self._outputs.targets(y, wanted), self._outputs.flatten(y_pred)
+        weights = self._outputs.match(sample_weight, "sample_weight")
+        for i, metric, weighted, _ in self._entries:
+            metric.update_state(targets[i], predictions[i], sample_weight=weights[i] if weighted else None)
+
+    def reset_state(self) -> None:
+        """Reset each metric."""
+        for metric in self.members:
+            metric.reset_state()
+
+    def result(self) -> dict[str, Any]:
+        """The metrics' values by name."""
+        return {name: metric.result() for _, metric, _, name in self._entries}
+
+
+def as_loss(identifier: Any, y_true: Any, y_pred: Any, output: str = "") -> Any:
+    """A `Loss` from what `compile(loss=...)` accepts; `"crossentropy"` picks the one that fits the shapes."""
+    if isinstance(identifier, str) and identifier.lower() in ("crossentropy", "ce") and y_true is not None:
+        kind = metrics_module.problem_kind(y_true.shape, y_pred.shape)
+        found = getattr(losses, f"{kind}_crossentropy")
+    else:
+        found = losses.get(identifier)
+    if isinstance(found, losses.Loss):
+        return found
+    name = identifier if isinstance(identifier, str) else object_name(found)
+    return losses.LossFunctionWrapper(found, name=name)
+
+
+def total(values: list) -> Any:
+    """The sum of a list of scalars; zero if there are none."""
+    if not values:
+        return jnp.zeros(())
+    return sum(values[1:], start=values[0])
+
+
+def _unwrap(given: Any, outputs: Outputs) -> Any:
+    """With one output, `[x]` and `{name: x}` mean `x`."""
+    if len(outputs) == 1 and not outputs.nested and isinstance(given, (list, tuple, dict)) and len(given) == 1 and not _is_one(given):
+        return next(iter(given.values())) if isinstance(given, dict) else given[0]
+    return given
+
+
+def _flat(given: Any) -> list:
+    if isinstance(given, (list, tuple)):
+        return [x for item in given for x in _flat(item)]
+    return [given]

@@ -1,0 +1,84 @@
+"""`predict`: the outputs of many batches, copied to the host as they are produced."""
+
+import math
+from typing import Any
+
+import jax
+import numpy as np
+
+from jkeras.core.variable import Variable
+from jkeras.training.engine import Predictor, Stats, chunks
+from jkeras.training.step import Slots, make_predict_step
+
+COUNTS = (1, 8, 64, 512)  # batches per call of the compiled loop: few sizes, so that few programs are compiled
+CALL_BYTES = 2**26  # the outputs of one call take at most about this much
+
+
+class Prediction:
+    """The compiled prediction of one model; needs no `compile`.
+
+    Args:
+        model: any trainer that is built.
+        stats: counts the traces.
+        jit: False runs op by op.
+    """
+
+    def __init__(self, model: Any, stats: Stats, jit: bool = True):
+        self.slots = Slots.of(model, [], lambda variable: True)
+        self.stats, self.jit = stats, jit
+        self._output_bytes: dict[str, int] = {}  # of one batch, by the batch's shapes
+        self.program = Predictor(make_predict_step(model, self.slots), stats, jit)
+
+    def fits(self, model: Any, jit: bool) -> bool:
+        """Whether the model still has the variables this was made for."""
+        now = model.variables
+        return self.jit == jit and list(map(id, now)) == list(map(id, self._variables()))
+
+    def _variables(self) -> list[Variable]:
+        return [*self.slots.params.values(), *self.slots.state.values()]
+
+    def run(self, feed: Any, steps: int | None, callbacks: Any, progress: Any) -> Any:
+        """Predict a pass over the data.
+
+        Args:
+            feed: the data.
+            steps: the number of batches; None for all.
+            callbacks: called around each batch if they watch batches.
+            progress: the progress bar, or None.
+
+        Returns:
+            The outputs as NumPy arrays, samples along the first axis.
+        """
+        state = self.slots.read((), lambda variable: variable.value)
+        watched = callbacks.watches_batches("predict")
+        parts: list[Any] = []
+        done = 0
+        callbacks.on_predict_begin({})
+        for segment in feed.segments(self.program, False, steps):
+            limit = 1 if watched else self._batches_per_call(state, feed)
+            for lo, hi in chunks(segment.steps, 0, lambda remaining, most=limit: min(most, remaining)):
+                if watched:
+                    callbacks.on_predict_batch_begin(done, {})
+                count = next(c for c in COUNTS if c >= hi - lo)
+                part = jax.device_get(segment.run(self.program, state, count, lo, hi))
+                # (batches, batch size, ...) -> (samples, ...), without the places that this call left empty
+                part = jax.tree.map(lambda a, n=hi - lo: a[:n].reshape(-1, *a.shape[2:]), part)
+                parts.append(part)
+                done += hi - lo
+                if watched:
+                    callbacks.on_predict_batch_end(done - 1, {"outputs": part})
+                if progress is not None:
+                    progress.advance(done, {})
+        callbacks.on_predict_end({})
+        return parts[0] if len(parts) == 1 else jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
+
+    def _batches_per_call(self, state: Any, feed: Any) -> int:
+        """The most batches (of those in `COUNTS`) whose outputs take no more than `CALL_BYTES`."""
+        if not feed.is_resident:
+            return COUNTS[-1]  # a stack is small enough as it is
+        x = feed.data.spec()[0]
+        key = str(x)
+        if key not in self._output_bytes:
+            outputs = jax.eval_shape(self.program.step, state, x)
+            self._output_bytes[key] = sum(math.prod(o.shape) * o.dtype.itemsize for o in jax.tree.leaves(outputs))
+        return max(count for count in COUNTS if count == 1 or count * self._output_bytes[key] <= CALL_BYTES)

@@ -1,0 +1,146 @@
+"""One step of training, evaluation and prediction, as pure functions of a `TrainState`.
+
+    train(ts, batch) -> ts          forward, loss, regularizers, gradients, optimizer, constraints, metrics
+    test(ts, batch)  -> ts          forward, loss, metrics
+    predict(ts, x)   -> outputs
+
+The model's objects (layers, losses, metrics) run inside a frame that binds every variable to a leaf of the state, so
+tracing them once yields the whole step as one program. Seed generators are variables like any other: what a step draws
+is a function of its state, and a resumed run draws what the uninterrupted one would have drawn.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+
+from jkeras.core import tree
+from jkeras.core.frame import Frame
+from jkeras.core.module import Module
+from jkeras.core.tree import Path
+from jkeras.core.variable import PARAMS, Variable
+
+
+class TrainState(NamedTuple):
+    """Everything a step reads and writes; each field is a pytree of arrays."""
+
+    params: dict  # what gradients are taken of: the parameters that were trainable at compile()
+    frozen: dict  # the other parameters
+    state: dict  # what layers update themselves: moving averages, seed generators
+    opt_state: Any  # the optimizer's state; the learning rate is one of its leaves
+    metrics: dict  # the sums that metrics accumulate
+
+
+class Slots(NamedTuple):
+    """The variables behind a `TrainState`, field by field, as `{path: Variable}`."""
+
+    params: dict[Path, Variable]
+    frozen: dict[Path, Variable]
+    state: dict[Path, Variable]
+    metrics: dict[Path, Variable]
+
+    @classmethod
+    def of(cls, model: Module, metrics: list, trainable: Callable[[Variable], bool]) -> "Slots":
+        """Sort the variables of a model and its metrics into the fields."""
+        slots = model.slots()
+        params = {p: v for p, v in slots.items() if v.collection == PARAMS}
+        return cls(
+            {p: v for p, v in params.items() if trainable(v)},
+            {p: v for p, v in params.items() if not trainable(v)},
+            {p: v for p, v in slots.items() if v.collection != PARAMS},
+            {(f"{i}_{m.name}", *p): v for i, m in enumerate(metrics) for p, v in m.slots().items()},
+        )
+
+    def read(self, opt_state: Any, read: Callable[[Variable], Any]) -> TrainState:
+        """A `TrainState` of what `read` says of each variable."""
+        fields = (tree.nest({path: read(v) for path, v in field.items()}) for field in self)
+        params, frozen, state, metrics = fields
+        return TrainState(params, frozen, state, opt_state, metrics)
+
+    def bind(self, ts: TrainState) -> dict[int, Any]:
+        """`{id(variable): array}` for a frame."""
+        bound = {}
+        for slots, values in zip(self, (ts.params, ts.frozen, ts.state, ts.metrics), strict=True):
+            flat = tree.flatten(values)
+            bound.update((id(variable), flat[path]) for path, variable in slots.items())
+        return bound
+
+
+def collect(slots: Mapping[Path, Variable], frame: Frame) -> dict:
+    """The values of some variables at the end of a frame, as a tree."""
+    return tree.nest({path: frame.values[id(variable)] for path, variable in slots.items()})
+
+
+def make_train_step(model: Any, optimizer: Any, slots: Slots) -> Callable[[TrainState, Any], TrainState]:
+    """The training step of a model (a trainer with `compute_loss`) that was compiled with `optimizer`."""
+    constraints = {path: v.constraint for path, v in slots.params.items() if v.constraint is not None}
+
+    def objective(params: dict, ts: TrainState, batch: Any) -> tuple[jax.Array, tuple]:
+        with Frame(slots.bind(ts._replace(params=params)), training=True) as frame:
+            loss = _forward(model, frame, batch, training=True)
+            scaled = optimizer.scale_loss(loss, ts.opt_state)
+        return scaled, (collect(slots.state, frame), collect(slots.metrics, frame))
+
+    def step(ts: TrainState, batch: Any) -> TrainState:
+        grads, (state, metrics) = jax.grad(objective, has_aux=True)(ts.params, ts, batch)
+        updates, opt_state = optimizer.update(grads, ts.opt_state, ts.params)
+        params = jax.tree.map(lambda p, u: (p + u).astype(p.dtype), ts.params, updates)
+        if constraints:
+            flat = tree.flatten(params)
+            params = tree.nest({p: constraints[p](v) if p in constraints else v for p, v in flat.items()})
+        return TrainState(params, ts.frozen, state, opt_state, metrics)
+
+    return step
+
+
+def make_test_step(model: Any, slots: Slots) -> Callable[[TrainState, Any], TrainState]:
+    """The evaluation step: the loss and the metrics of a batch go into the state's sums."""
+
+    def step(ts: TrainState, batch: Any) -> TrainState:
+        with Frame(slots.bind(ts), training=False) as frame:
+            _forward(model, frame, batch, training=False)
+        return ts._replace(state=collect(slots.state, frame), metrics=collect(slots.metrics, frame))
+
+    return step
+
+
+def make_predict_step(model: Any, slots: Slots) -> Callable[[TrainState, Any], Any]:
+    """The prediction step: the outputs for a batch of inputs."""
+
+    def step(ts: TrainState, x: Any) -> Any:
+        with Frame(slots.bind(ts), training=False):
+            return model._call_on(x, training=False)
+
+    return step
+
+
+def make_results(model: Any, slots: Slots) -> Callable[[dict], dict[str, jax.Array]]:
+    """What the metrics' sums come to, by name: `{"loss": ..., "accuracy": ...}`."""
+
+    def results(metrics: dict) -> dict[str, jax.Array]:
+        flat = tree.flatten(metrics)
+        with Frame({id(v): flat[path] for path, v in slots.metrics.items()}):
+            return dict(model.get_metrics_result())
+
+    return results
+
+
+def _forward(model: Any, frame: Frame, batch: Any, training: bool) -> jax.Array:
+    """Call the model, compute the loss, and let the metrics see both; returns the loss."""
+    x, y, sample_weight = batch
+    y_pred = model._call_on(x, training=training)
+    loss = model._compute_loss(x, y, y_pred, sample_weight, training)
+    seen = jax.tree.map(lambda array: _without_gradient(frame, array), y_pred)
+    rows = next(leaf for leaf in jax.tree.leaves(x) if leaf is not None).shape[0]
+    model._loss_tracker.update_state(jax.lax.stop_gradient(loss), sample_weight=float(rows))
+    model.compute_metrics(x, y, seen, sample_weight)
+    return loss
+
+
+def _without_gradient(frame: Frame, array: jax.Array) -> jax.Array:
+    """The same values for the metrics, which are not differentiated; the mask goes along."""
+    stopped = jax.lax.stop_gradient(array)
+    mask = frame.get_mask(array)
+    if mask is not None:
+        frame.set_mask(stopped, mask)
+    return stopped

@@ -1,0 +1,519 @@
+"""`compile`, `fit`, `evaluate` and `predict`: the face of training.
+
+The path of one batch: arrays -> `data` -> `feed` (onto the device) -> `engine` (many steps per call) -> callbacks.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jkeras.callbacks.base import CallbackList
+from jkeras.callbacks.history import History
+from jkeras.callbacks.progress import Progress
+from jkeras.core import frame as frames
+from jkeras.core.errors import keywords_of, unexpected_keywords
+from jkeras.data import make_data, train_validation_split, unpack_x_y_sample_weight
+from jkeras.training.compiled import Compiled
+from jkeras.training.engine import Clock, Stats, chunks, fetch
+from jkeras.training.feed import Feed
+from jkeras.training.lease import Uninterrupted
+from jkeras.training.objective import total
+from jkeras.training.prediction import Prediction
+
+_settings = {"budget": None}
+
+
+class Trainer:
+    """The training half of a model; the other half is any `Module` that can be called on a batch of inputs."""
+
+    _compiled: Compiled | None = None
+    _prediction: Prediction | None = None
+    _last_history: History | None = None
+    stop_training = False
+
+    # -- compile ------------------------------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
+        **unknown: Any,
+    ) -> None:
+        """Decide how the model is trained.
+
+        Args:
+            optimizer: a name, an `Optimizer`, or any optax transformation.
+            loss: a name, a `Loss`, or a function `(y_true, y_pred) -> values`; for several outputs a list or dict.
+            loss_weights: factors of the outputs' losses, as a list or dict.
+            metrics: a list of names, metrics or functions; for several outputs a list of lists or a dict.
+            weighted_metrics: metrics that take the sample weights into account.
+            run_eagerly: run every operation on its own, so that a debugger can look inside.
+            steps_per_execution: how many batches go by between two calls of a batch-level callback.
+            jit_compile: False runs eagerly too.
+            auto_scale_loss: under `"mixed_float16"`, wrap the optimizer in a `LossScaleOptimizer`.
+
+        Raises:
+            TypeError: an unknown keyword.
+            ValueError: an unknown name of an optimizer, loss or metric.
+        """
+        if unknown:
+            raise unexpected_keywords("compile()", unknown, keywords_of(Trainer.compile))
+        if not isinstance(steps_per_execution, int) or steps_per_execution < 1:
+            raise ValueError(f"steps_per_execution must be a positive integer, got {steps_per_execution!r}.")
+        self._compiled = Compiled(
+            self,
+            optimizer,
+            loss,
+            loss_weights,
+            metrics,
+            weighted_metrics,
+            run_eagerly,
+            not run_eagerly and jit_compile is not False,
+            steps_per_execution,
+        )
+        self.stop_training = False
+
+    @property
+    def compiled(self) -> bool:
+        """Whether `compile` has been called."""
+        return self._compiled is not None
+
+    @property
+    def optimizer(self) -> Any:
+        """The optimizer given to `compile`; None before."""
+        return None if self._compiled is None else self._compiled.optimizer
+
+    @property
+    def loss(self) -> Any:
+        """The loss as given to `compile`."""
+        return None if self._compiled is None else self._compiled.loss
+
+    @property
+    def run_eagerly(self) -> bool:
+        """Whether steps run op by op."""
+        return self._compiled is not None and self._compiled.run_eagerly
+
+    @property
+    def history(self) -> History | None:
+        """What the last `fit` returned."""
+        return self._last_history
+
+    @property
+    def _loss_tracker(self) -> Any:
+        return self._compiled.loss_tracker
+
+    @property
+    def metrics(self) -> list:
+        """The metrics: the loss, those given to `compile`, those of single outputs' losses, and the layers' own."""
+        found: list = []
+        compiled = self._compiled
+        if compiled is not None:
+            found.append(compiled.loss_tracker)
+            if compiled.scores is not None:
+                found.append(compiled.scores)
+            if compiled.objective is not None:
+                found.extend(tracker for tracker in compiled.objective.trackers if tracker is not None)
+        return found + self._own_metrics()
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of `metrics`."""
+        return [metric.name for metric in self.metrics]
+
+    def reset_metrics(self) -> None:
+        """Set all metrics back to their start."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def stats(self) -> dict[str, float]:
+        """What training has cost: traces, calls of the compiled loop, steps per call, bytes on the device, seconds."""
+        return self._require_compiled("stats").stats.as_dict()
+
+    # -- what subclasses may override ---------------------------------------------------------------------------------
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> jax.Array:
+        """The scalar that is minimized: the losses given to `compile`, and what layers add.
+
+        Args:
+            x: inputs.
+            y: targets.
+            y_pred: outputs.
+            sample_weight: weights of the samples.
+            training: whether this is a training step.
+        """
+        objective = self._compiled.objective
+        values = objective(y, y_pred, sample_weight) if objective is not None else []
+        return total(values + [jnp.sum(extra) for extra in self.losses])
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict:
+        """Let the metrics given to `compile` see a batch; returns all results."""
+        if self._compiled.scores is not None and y is not None:
+            self._compiled.scores.update_state(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def get_metrics_result(self) -> dict:
+        """The metrics' values by name."""
+        results: dict = {}
+        for metric in self.metrics:
+            value = metric.result()
+            results.update(value if isinstance(value, dict) else {metric.name: value})
+        return results
+
+    # -- fit ----------------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool | str = True,
+        class_weight: dict | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: Any = 1,
+        **unknown: Any,
+    ) -> History:
+        """Train the model.
+
+        Args:
+            x: inputs: an array or nested structure of arrays with samples along the first axis, or anything that yields
+                batches.
+            y: targets, likewise; not with an `x` that yields batches.
+            batch_size: samples per step, 32 by default.
+            epochs: the number of the last epoch.
+            verbose: 0 silent, 1 or `"auto"` a progress bar, 2 a line per epoch.
+            callbacks: a list of `Callback`s.
+            validation_split: the fraction at the end of the data that is set aside for validation.
+            validation_data: `(x, y)`, `(x, y, sample_weight)`, or anything that yields batches.
+            shuffle: whether the order is drawn anew each epoch; `"batch"` shuffles within batches only.
+            class_weight: `{class: weight}`, as another way to give sample weights.
+            sample_weight: one weight per sample.
+            initial_epoch: the number of the first epoch, for continued training.
+            steps_per_epoch: steps after which an epoch ends; None for all data.
+            validation_steps: likewise for validation.
+            validation_batch_size: samples per validation step.
+            validation_freq: validate every so many epochs, or after the epochs in this list.
+
+        Returns:
+            The `History` of the epochs' results.
+
+        Raises:
+            ValueError: data that does not fit the model or itself, before the first step.
+        """
+        if unknown:
+            raise unexpected_keywords("fit()", unknown, keywords_of(Trainer.fit))
+        compiled = self._require_compiled("fit")
+        _check_counts(epochs=epochs, initial_epoch=initial_epoch)
+        if validation_split and validation_data is None:
+            (x, y, sample_weight), validation_data = train_validation_split((x, y, sample_weight), validation_split)
+        data = make_data(x, y, sample_weight, batch_size, steps_per_epoch, shuffle, class_weight)
+        compiled.prepare(self, data.spec() if compiled.ready and hasattr(data, "tree") else data.peek(shuffle))
+        self._check_inputs(data)
+        data.reset()
+        feed = Feed(data, _settings["budget"], compiled.stats)
+        validation = self._validation_feed(validation_data, validation_batch_size or batch_size, validation_steps)
+        progress = _progress(verbose)
+        history = History()
+        callbacks = self._watchers([*_listed(callbacks), history], progress, verbose, epochs, feed.steps(steps_per_epoch))
+        self._last_history = history
+        self.stop_training = False
+        logs: dict = {}
+        callbacks.on_train_begin({})
+        try:
+            for epoch in range(initial_epoch, epochs):
+                callbacks.on_epoch_begin(epoch, {})
+                logs = self._train_epoch(feed, shuffle, steps_per_epoch, callbacks, progress)
+                data.end_epoch()
+                if validation is not None and _is_due(validation_freq, epoch):
+                    results = self._test_pass(validation, validation_steps, callbacks, None)
+                    logs |= {f"val_{name}": value for name, value in results.items()}
+                with Clock(compiled.stats, "callback_seconds"):
+                    callbacks.on_epoch_end(epoch, _sorted(logs))
+                if self.stop_training:
+                    break
+            callbacks.on_train_end(_sorted(logs))
+        finally:
+            compiled.lease.settle()
+            if epochs > initial_epoch:
+                compiled.optimizer.finalize_variable_values(list(compiled.slots.params.values()))
+        return history
+
+    def _train_epoch(self, feed: Feed, shuffle: Any, steps: int | None, callbacks: CallbackList, progress: Progress | None) -> dict:
+        compiled = self._compiled
+        lease, program = compiled.lease, compiled.train
+        ts = lease.borrow()
+        lease.hold(ts._replace(metrics=compiled.fresh_metrics))
+
+        def advance(run: Any, lo: int, hi: int) -> dict:
+            with Uninterrupted():
+                carry, results = run(program, (), lease.borrow(), lo, hi)
+                lease.hold(carry)
+            return results
+
+        example = ((), jax.tree.map(jnp.asarray, lease.borrow()))
+        segments = feed.segments(program, shuffle, steps, example)
+        return self._run("train", program, segments, advance, callbacks, progress)
+
+    def _run(
+        self, mode: str, program: Any, segments: Iterator, advance: Any, callbacks: CallbackList, progress: Progress | None
+    ) -> dict:
+        """Go through the segments of a pass in chunks; after each, tell callbacks and progress bar. Returns the results."""
+        compiled, stats = self._compiled, self._compiled.stats
+        watched = callbacks.watches_batches(mode)
+        begin = getattr(callbacks, f"on_{mode}_batch_begin")
+        end = getattr(callbacks, f"on_{mode}_batch_end")
+        chunk = (lambda remaining: min(compiled.steps_per_execution, remaining)) if watched else program.pace
+        logs: dict = {}
+        done = 0
+        for segment in segments:
+            for lo, hi in chunks(segment.steps, 0, chunk):
+                if watched:
+                    begin(done, {})
+                with Clock(stats, "compute_seconds") as clock:
+                    traces = stats.traces
+                    logs = fetch(advance(segment.run, lo, hi))
+                if stats.traces == traces:  # a call that compiled says nothing about the time per step
+                    program.observe(hi - lo, clock.seconds)
+                done += hi - lo
+                stats.calls, stats.steps = stats.calls + 1, stats.steps + hi - lo
+                if watched:
+                    with Clock(stats, "callback_seconds"):
+                        end(done - 1, _sorted(logs))
+                if progress is not None:
+                    progress.advance(done, _sorted(logs))
+                if self.stop_training and mode == "train":
+                    segments.close()
+                    return logs
+        return logs
+
+    # -- evaluate -----------------------------------------------------------------------------------------------------
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+        **unknown: Any,
+    ) -> Any:
+        """The loss and the metrics on some data, without training.
+
+        Args:
+            x, y, sample_weight, batch_size, verbose, callbacks: as in `fit`.
+            steps: the number of batches; None for all.
+            return_dict: whether to return `{name: value}` instead of a list.
+
+        Returns:
+            The loss if there are no metrics, else a list `[loss, metric, ...]`, or a dict.
+        """
+        if unknown:
+            raise unexpected_keywords("evaluate()", unknown, keywords_of(Trainer.evaluate))
+        compiled = self._require_compiled("evaluate")
+        data = make_data(x, y, sample_weight, batch_size, steps, False)
+        compiled.prepare(self, data.peek(False))
+        self._check_inputs(data)
+        data.reset()
+        feed = Feed(data, _settings["budget"], compiled.stats)
+        progress = _progress(verbose)
+        watchers = self._watchers(callbacks, progress, verbose, 1, feed.steps(steps))
+        logs = self._test_pass(feed, steps, watchers, progress)
+        return _result(logs, return_dict)
+
+    def _test_pass(self, feed: Feed, steps: int | None, callbacks: CallbackList, progress: Progress | None) -> dict:
+        compiled = self._compiled
+        ts = compiled.read()
+        fixed, carry = ts._replace(opt_state=()), (ts.state, compiled.fresh_metrics)
+
+        def advance(run: Any, lo: int, hi: int) -> dict:
+            nonlocal carry
+            carry, results = run(compiled.test, fixed, carry, lo, hi)
+            return results
+
+        callbacks.on_test_begin({})
+        example = (fixed, jax.tree.map(jnp.asarray, carry))
+        segments = feed.segments(compiled.test, False, steps, example)
+        logs = self._run("test", compiled.test, segments, advance, callbacks, progress)
+        compiled.write(*carry)
+        callbacks.on_test_end(_sorted(logs))
+        return logs
+
+    def _validation_feed(self, validation_data: Any, batch_size: int | None, steps: int | None) -> Feed | None:
+        if validation_data is None:
+            return None
+        if isinstance(validation_data, (tuple, list)):
+            x, y, sample_weight = unpack_x_y_sample_weight(tuple(validation_data))
+        else:
+            x, y, sample_weight = validation_data, None, None
+        data = make_data(x, y, sample_weight, batch_size if isinstance(validation_data, (tuple, list)) else None, steps, False)
+        self._check_inputs(data)
+        return Feed(data, _settings["budget"], self._compiled.stats)
+
+    # -- predict ------------------------------------------------------------------------------------------------------
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+        **unknown: Any,
+    ) -> Any:
+        """The model's outputs for some inputs, as NumPy arrays.
+
+        Args:
+            x, batch_size, verbose, callbacks: as in `fit`.
+            steps: the number of batches; None for all.
+
+        Returns:
+            An array, or the structure of arrays that the model returns, with one row per sample.
+        """
+        if unknown:
+            raise unexpected_keywords("predict()", unknown, keywords_of(Trainer.predict))
+        data = make_data(x, None, None, batch_size, steps, False)
+        if not self.built:
+            self.output_spec(data.peek(False)[0])
+            data.reset()
+        self._check_inputs(data)
+        prediction = self._predictor()
+        feed = Feed(data, _settings["budget"], prediction.stats)
+        progress = _progress(verbose)
+        watchers = self._watchers(callbacks, progress, verbose, 1, feed.steps(steps))
+        return prediction.run(feed, steps, watchers, progress)
+
+    def _predictor(self) -> Prediction:
+        jit = self._compiled is None or self._compiled.jit
+        if self._prediction is None or not self._prediction.fits(self, jit):
+            self._prediction = Prediction(self, self._compiled.stats if self._compiled else Stats(), jit)
+        return self._prediction
+
+    def _watchers(self, callbacks: Any, progress: Progress | None, verbose: Any, epochs: int, steps: int | None) -> CallbackList:
+        listed = [*([progress] if progress else []), *_listed(callbacks)]
+        return CallbackList(listed, self, {"verbose": verbose, "epochs": epochs, "steps": steps})
+
+    # -- single batches -----------------------------------------------------------------------------------------------
+
+    def train_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: dict | None = None, return_dict: bool = False
+    ) -> Any:
+        """One training step on one batch; the metrics go on from the last call (see `reset_metrics`).
+
+        Returns:
+            As `evaluate`: the loss, or a list, or a dict of results so far.
+        """
+        compiled, batch = self._one_batch("train_on_batch", x, y, sample_weight, class_weight)
+        lease = compiled.lease
+        with Uninterrupted():
+            carry, results = compiled.train.over_stack((), lease.borrow(), batch, 0, 1)
+            lease.hold(carry)
+        return _result(fetch(results), return_dict)
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """The results on one batch, without training; the metrics go on from the last call."""
+        compiled, batch = self._one_batch("test_on_batch", x, y, sample_weight, None)
+        ts = compiled.read()
+        carry, results = compiled.test.over_stack(ts._replace(opt_state=()), (ts.state, ts.metrics), batch, 0, 1)
+        compiled.write(*carry)
+        return _result(fetch(results), return_dict)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """The outputs for one batch, as NumPy arrays."""
+        rows = len(jax.tree.leaves(x)[0])
+        return self.predict(x, batch_size=rows, verbose=0)
+
+    def _one_batch(self, method: str, x: Any, y: Any, sample_weight: Any, class_weight: dict | None) -> tuple[Compiled, Any]:
+        compiled = self._require_compiled(method)
+        rows = len(jax.tree.leaves(x)[0])
+        data = make_data(x, y, sample_weight, max(rows, 1), None, False, class_weight)
+        compiled.prepare(self, data.spec())
+        self._check_inputs(data)
+        return compiled, jax.tree.map(lambda a: jnp.asarray(a)[None], data.tree)
+
+    # -- checks -------------------------------------------------------------------------------------------------------
+
+    def output_spec(self, x: Any) -> Any:
+        """The outputs' shapes and dtypes for inputs of given shapes; builds the model."""
+
+        def call(x: Any) -> Any:
+            with frames.Frame(abstract=True, training=False):
+                return self._call_on(x, training=False)
+
+        return jax.eval_shape(call, x)
+
+    def _call_on(self, x: Any, training: bool) -> Any:
+        return self(x, training=training)
+
+    def _compute_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> jax.Array:
+        return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
+
+    def _check_inputs(self, data: Any) -> None:
+        """What can be said about data before the first step; models that know their inputs say more."""
+
+    def _require_compiled(self, method: str) -> Compiled:
+        if self._compiled is None:
+            raise ValueError(
+                f"The model has to be compiled before {method}() is called:\n"
+                "    model.compile(optimizer='adam', loss='mse')"
+            )
+        return self._compiled
+
+
+def _progress(verbose: Any) -> Progress | None:
+    if verbose not in ("auto", 0, 1, 2):
+        raise ValueError(f"verbose must be 'auto', 0, 1 or 2, got {verbose!r}.")
+    return Progress(2 if verbose == 2 else 1) if verbose else None
+
+
+def _listed(callbacks: Any) -> list:
+    if callbacks is None:
+        return []
+    if isinstance(callbacks, CallbackList):
+        return callbacks.callbacks
+    return list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
+
+
+def _result(logs: dict, return_dict: bool) -> Any:
+    if return_dict:
+        return logs
+    values = list(logs.values())
+    return values[0] if len(values) == 1 else values
+
+
+def _sorted(logs: dict) -> dict:
+    """In Keras's order: by name."""
+    return dict(sorted(logs.items()))
+
+
+def _is_due(frequency: Any, epoch: int) -> bool:
+    return (epoch + 1) in frequency if isinstance(frequency, (list, tuple, set)) else (epoch + 1) % frequency == 0
+
+
+def _check_counts(**counts: Any) -> None:
+    for name, value in counts.items():
+        if not isinstance(value, (int, np.integer)) or value < 0:
+            raise ValueError(f"{name} must be a non-negative integer, got {name}={value!r}.")
+
