@@ -1,0 +1,36 @@
+# Every target makes the virtual environment it needs; Python 3.11 or later, pip and make are the only prerequisites.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-all lint notebooks bench clean
+
+demo: $(VENV)/demo.done  ## Train the tutorial's model on real data and save its learning curves.
+	$(BIN)/python -m notebooks.demo
+
+test: $(VENV)/test.done  ## Check the numbers against Keras, and everything else.
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-all: $(VENV)/test.done  ## The same with the long ones.
+	$(BIN)/python -m pytest -n 2
+
+lint: $(VENV)/lint.done  ## Style, and types of the core.
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+notebooks: $(VENV)/test.done  ## Execute all notebooks and keep their outputs.
+	$(BIN)/python -m notebooks.execute
+
+bench: $(VENV)/bench.done  ## Time every workload side by side with raw JAX, Keras, PyTorch and Flax.
+	$(BIN)/python -m benchmarks
+
+# One stamp per extra: `pip install -e .[extra]`, again when pyproject.toml changes.
+$(VENV)/%.done: pyproject.toml $(VENV)/bin/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint benchmarks/constraints.txt --editable ".[$*]"
+	@touch $@
+
+$(VENV)/bin/pip:
+	$(PYTHON) -m venv $(VENV)
+
+clean:  ## Remove the environment and the caches.
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
