@@ -26,7 +26,8 @@ def make_data(x: Any, y: Any = None, sample_weight: Any = None, batch_size: int 
     >>> make_data([[1.0], [2.0], [3.0]], [0, 1, 1], batch_size=2).steps
     2
     """
-    check_count(batch_size, "batch_size"), check_count(steps, "steps")
+    check_count(batch_size, "batch_size")
+    check_count(steps, "steps")
     if shuffle not in (True, False, "batch"):
         raise ValueError(f"shuffle must be True, False or 'batch', got {shuffle!r}.")
     if x is None:

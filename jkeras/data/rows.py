@@ -1,8 +1,8 @@
 """One array of the data set, read a few rows at a time, whatever holds it.
 
 Users bring NumPy and JAX arrays, lists of numbers, pandas objects, SciPy sparse matrices, files on disk. `sources.py`
-puts each behind the same small face: a `shape`, a `dtype`, and `read(index)`, which hands out the chosen rows as a dense NumPy
-array in the dtype the model will see. Nothing is converted or copied before it is read, so an array larger than memory
+puts each behind the same small face: a `shape`, a `dtype`, and `read(index)`, which hands out the chosen rows as a dense
+NumPy array in the dtype the model will see. Nothing is converted or copied before it is read, so an array larger than memory
 costs what its batches cost.
 
 The dtypes handed out: floats become `floatx`, 64-bit integers 32-bit ones (unless JAX's x64 mode is on); booleans and the

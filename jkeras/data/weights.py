@@ -74,14 +74,16 @@ def sample_weights(y: Any, sample_weight: Any, class_weight: Any) -> Any:
         return _from_class_weight(y, sample_weight, class_weight)
     if sample_weight is None:
         return None
-    if not is_leaf(y):
-        if is_leaf(sample_weight):
-            sample_weight = _for_each_target(y, sample_weight)
-        elif y is not None and _structure(sample_weight) != _structure(y):
-            raise ValueError("sample_weight must be one array, or one array for each target in the structure of y; y is "
-                             f"{_names(y)}, sample_weight is {_names(sample_weight)}.")
     floatx = jax.dtypes.canonicalize_dtype(dtypes.floatx())
-    return jax.tree.map(lambda rows: rows.with_dtype(floatx), sample_weight)
+    sample_weight = jax.tree.map(lambda rows: rows.with_dtype(floatx), sample_weight)
+    if y is None or (is_leaf(y) and is_leaf(sample_weight)):
+        return sample_weight
+    if is_leaf(sample_weight):
+        return _for_each_target(y, sample_weight)
+    if _structure(sample_weight) != _structure(y):
+        raise ValueError("sample_weight must be one array, or one array for each target in the structure of y; y is "
+                         f"{_names(y)}, sample_weight is {_names(sample_weight)}.")
+    return sample_weight
 
 
 def _from_class_weight(y: Any, sample_weight: Any, class_weight: Any) -> Rows:
@@ -97,8 +99,6 @@ def _from_class_weight(y: Any, sample_weight: Any, class_weight: Any) -> Rows:
 
 
 def _for_each_target(y: Any, sample_weight: Rows) -> Any:
-    if y is None:
-        return sample_weight
     if len(sample_weight.shape) > 1 and sample_weight.shape[1:] != (1,):
         raise ValueError(f"y has several targets ({_names(y)}) and sample_weight is one array of shape "
                          f"{sample_weight.shape}. One array for all must have one number per sample; otherwise "
