@@ -1,0 +1,173 @@
+"""Projections of weights: a constraint is a function `w -> w'` of the same shape, applied after each update.
+
+With `n` the norms of `w` along `axis`, the rules on norms rescale `w` by `target(n) / n`:
+
+    MaxNorm       target = min(n, max_value)
+    MinMaxNorm    target = rate * clip(n, min_value, max_value) + (1 - rate) * n
+    UnitNorm      target = 1
+
+Any function of one array will do wherever a constraint is asked for; the classes here also have a config.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jkeras.core import dtype as dtypes
+from jkeras.core.registry import Shortcuts
+from jkeras.core.registry import serialize as _serialize
+from jkeras.ops.op import op
+
+Axes = int | list[int] | tuple[int, ...]
+
+
+class Constraint:
+    """Base of all constraints: subclasses define `__call__(w) -> w'`. This one changes nothing.
+
+    >>> class Rounded(Constraint):
+    ...     def __call__(self, w):
+    ...         return jnp.round(w)
+    >>> Rounded()(jnp.array([0.4, 1.6])).tolist()
+    [0.0, 2.0]
+    """
+
+    def __call__(self, w: Any) -> jax.Array:
+        """The projected weights, of the same shape and dtype."""
+        return w
+
+    def get_config(self) -> dict:
+        """The arguments that make this constraint again, as plain data."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config: dict) -> "Constraint":
+        """Make a constraint from `get_config()`."""
+        return cls(**config)
+
+
+@op
+def _norms(w: Any, axis: Axes) -> jax.Array:
+    axis = tuple(axis) if isinstance(axis, (list, tuple)) else axis
+    return jnp.sqrt(jnp.sum(jnp.square(w), axis=axis, keepdims=True))
+
+
+class MaxNorm(Constraint):
+    """Norms of at most `max_value` (Srivastava et al. 2014, section 5.1).
+
+    Args:
+        max_value: the largest norm.
+        axis: the axis or axes that one norm is taken over: 0 for the incoming weights of a Dense unit, `[0, 1, 2]` for a
+            Conv2D filter.
+
+    >>> MaxNorm(1.0)(jnp.array([[3.0, 0.3], [4.0, 0.4]])).round(3).tolist()
+    [[0.6..., 0.3...], [0.8..., 0.4...]]
+    """
+
+    def __init__(self, max_value: float = 2, axis: Axes = 0):
+        self.max_value, self.axis = max_value, axis
+
+    def __call__(self, w: Any) -> jax.Array:
+        n = _norms(w, self.axis)
+        return w * (jnp.clip(n, 0, self.max_value) / (dtypes.epsilon() + n))
+
+    def get_config(self) -> dict:
+        return {"max_value": self.max_value, "axis": self.axis}
+
+
+class MinMaxNorm(Constraint):
+    """Norms between `min_value` and `max_value`.
+
+    Args:
+        min_value: the smallest norm.
+        max_value: the largest norm.
+        rate: 1 puts the norm in its bounds at once; less moves it there by this share at each update.
+        axis: the axis or axes that one norm is taken over.
+
+    >>> MinMaxNorm(min_value=0.5, max_value=1.0, rate=0.5)(jnp.array([[3.0], [4.0]])).round(3).tolist()
+    [[1.8...], [2.4...]]
+    """
+
+    def __init__(self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Axes = 0):
+        self.min_value, self.max_value, self.rate, self.axis = min_value, max_value, rate, axis
+
+    def __call__(self, w: Any) -> jax.Array:
+        n = _norms(w, self.axis)
+        target = self.rate * jnp.clip(n, self.min_value, self.max_value) + (1 - self.rate) * n
+        return w * (target / (dtypes.epsilon() + n))
+
+    def get_config(self) -> dict:
+        return {"min_value": self.min_value, "max_value": self.max_value, "rate": self.rate, "axis": self.axis}
+
+
+class NonNeg(Constraint):
+    """No negative entries: `max(w, 0)`.
+
+    >>> NonNeg()(jnp.array([-1.0, 2.0])).tolist()
+    [0.0, 2.0]
+    """
+
+    def __call__(self, w: Any) -> jax.Array:
+        return op(jnp.maximum)(w, 0)
+
+
+class UnitNorm(Constraint):
+    """Norms of 1.
+
+    Args:
+        axis: the axis or axes that one norm is taken over.
+
+    >>> UnitNorm()(jnp.array([[3.0], [4.0]])).round(3).tolist()
+    [[0.6...], [0.8...]]
+    """
+
+    def __init__(self, axis: Axes = 0):
+        self.axis = axis
+
+    def __call__(self, w: Any) -> jax.Array:
+        return w / (dtypes.epsilon() + _norms(w, self.axis))
+
+    def get_config(self) -> dict:
+        return {"axis": self.axis}
+
+
+max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNorm
+
+_shortcuts = Shortcuts(
+    "constraint",
+    "keras.constraints",
+    {
+        "MaxNorm": MaxNorm,
+        "MinMaxNorm": MinMaxNorm,
+        "NonNeg": NonNeg,
+        "UnitNorm": UnitNorm,
+        "Constraint": Constraint,
+        "max_norm": MaxNorm,
+        "min_max_norm": MinMaxNorm,
+        "non_neg": NonNeg,
+        "unit_norm": UnitNorm,
+    },
+)
+
+
+def get(identifier: Any) -> Any:
+    """A constraint from a name, a config, a class, a function, or None (which stays None).
+
+    Raises:
+        ValueError: the name is unknown, or the identifier is none of these.
+
+    >>> get("max_norm").get_config()
+    {'max_value': 2, 'axis': 0}
+    """
+    return _shortcuts.get(identifier)
+
+
+def serialize(constraint: Any) -> Any:
+    """The config of a constraint, as plain data."""
+    return _serialize(constraint)
+
+
+def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
+    """Make a constraint from `serialize()`."""
+    return _shortcuts.get(config, custom_objects)

@@ -1,0 +1,298 @@
+"""Random numbers: functions of a seed.
+
+A draw is a pure function of a JAX key. What may be passed as `seed`:
+
+    an int            the key [seed, 0]: the same numbers at every call
+    a SeedGenerator   a counter: the next key at every call
+    a JAX key         used as it is
+    None              the next key of the call we are in (`layer.apply(..., key=key)`), and outside of calls that of a
+                      global generator, which `jkeras.utils.set_random_seed` starts anew
+
+Inside `apply(..., key=key)` a SeedGenerator also takes the call's next key and stands still: the call is a pure function
+of `key`. The numbers for a given seed are Keras's (JAX backend).
+"""
+
+import random as _python
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jkeras.core import dtype as dtypes
+from jkeras.core import frame as frames
+from jkeras.core.frame import Frame
+from jkeras.core.module import Module
+from jkeras.core.naming import auto_name
+from jkeras.core.registry import publish
+from jkeras.core.variable import Variable
+from jkeras.ops.op import op
+
+Shape = Sequence[int]
+
+
+class SeedGenerator(Module):
+    """A counter that yields a new key at every use.
+
+    Args:
+        seed: an int; by default one is drawn from Python's `random`.
+        name: of the generator.
+
+    Attributes:
+        state: a variable of shape (2,), dtype uint32: the seed, and how often it was used.
+
+    >>> generator = SeedGenerator(7)
+    >>> generator.next().tolist(), generator.next().tolist()
+    ([7, 0], [7, 1])
+    """
+
+    is_generator = True  # its state stands before other submodules' variables, as in Keras
+
+    def __init__(self, seed: int | None = None, name: str | None = None):
+        if seed is not None and not isinstance(seed, (int, np.integer)):
+            raise ValueError(f"SeedGenerator's seed must be an int or None, got seed={seed!r}.")
+        self.name = name or auto_name("seed_generator")
+        self._initial_seed = seed
+        start = raw_key(default_seed() if seed is None else seed)
+        self.state = Variable(start, trainable=False, aggregation="none", name="seed_generator_state")
+
+    def next(self, ordered: bool = True) -> jax.Array:
+        """The next key.
+
+        Args:
+            ordered: whether keys count up; otherwise they hop through the numbers below 933199.
+        """
+        frame = governing_frame()
+        if frame is not None and frame.key is not None:
+            return frame.next_key()
+        if frame is not None and frame.abstract:
+            if is_tracing():
+                return jnp.zeros((2,), "uint32")  # shape inference: any key will do, and none is used up
+            key = self.state.read_box()  # an initializer that draws for real while shapes are inferred
+            self.state._box = _following(key, ordered)  # past the frame, which would forget it
+            return key
+        key = self.state.value
+        self.state.assign(_following(key, ordered))
+        return key
+
+    def get_config(self) -> dict:
+        """The arguments that make this generator again."""
+        return {"seed": self._initial_seed, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict) -> "SeedGenerator":
+        """Make a generator from `get_config()`."""
+        return cls(**config)
+
+
+def _following(key: jax.Array, ordered: bool) -> jax.Array:
+    return key + np.array([0, 1], "uint32") if ordered else (key + 1) * 5387 % 933199
+
+
+def governing_frame() -> Frame | None:
+    """The innermost frame that says where random numbers come from: a pure one, one with a key, or shape inference."""
+    return next((f for f in reversed(frames.stack()) if f.pure or f.abstract or f.key is not None), None)
+
+
+def is_tracing() -> bool:
+    """Whether a computation made here and now would be recorded by JAX (under `jit`, `scan`, ...) instead of run."""
+    return isinstance(jnp.zeros(()), jax.core.Tracer)
+
+
+def default_seed() -> int:
+    """A seed from Python's `random`, for what was given none."""
+    return _python.randint(1, int(1e9))
+
+
+def raw_key(seed: int, draw: int = 0) -> np.ndarray:
+    """The data of the key for an int seed: `[seed, draw]`, uint32."""
+    return np.array([int(seed) & 0xFFFFFFFF, draw], "uint32")
+
+
+_global: list[SeedGenerator] = []
+
+
+def reset_global_generator() -> None:
+    """Forget the global generator; the next unseeded draw makes a new one from Python's `random`."""
+    _global.clear()
+
+
+def draw_key(seed: Any) -> jax.Array:
+    """The JAX key for a `seed` argument (see the top of this module).
+
+    Raises:
+        ValueError: `seed` is None where there is no source of randomness, or is of another type.
+    """
+    if isinstance(seed, SeedGenerator):
+        return seed.next()
+    if isinstance(seed, (int, np.integer)):
+        return jnp.asarray(raw_key(seed))
+    if isinstance(seed, (jax.Array, np.ndarray)):
+        return seed
+    if seed is not None:
+        raise ValueError(f"seed must be an int, a SeedGenerator, a JAX key or None, got {seed!r} ({type(seed).__name__}).")
+    frame = governing_frame()
+    if frame is not None and frame.key is not None:
+        return frame.next_key()
+    if is_tracing() or (frame is not None and frame.pure):
+        if frame is not None and frame.abstract:
+            return jnp.zeros((2,), "uint32")
+        raise ValueError(
+            "A random function was called without a seed inside a pure or traced function, where its numbers would be "
+            "baked in once and for all. Give the layer a generator and pass it:\n"
+            "    self.seed_generator = jkeras.random.SeedGenerator(1337)      # in __init__\n"
+            "    jkeras.random.normal((2, 3), seed=self.seed_generator)       # in call\n"
+            "or pass a key to the call: layer.apply(variables, x, key=jax.random.key(0))."
+        )
+    if not _global:
+        _global.append(SeedGenerator())
+    return _global[0].next(ordered=False)
+
+
+def _float(name: str, dtype: Any) -> str:
+    dtype = dtypes.standardize(dtype)
+    if not dtypes.is_float(dtype):
+        raise ValueError(
+            f"random.{name} draws floating-point numbers, got dtype={dtype!r}. For integers use random.randint."
+        )
+    return dtype
+
+
+@op
+def normal(shape: Shape, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None) -> jax.Array:
+    """Draw from the normal distribution.
+
+    >>> normal((2, 3), seed=0).shape
+    (2, 3)
+    """
+    return jax.random.normal(draw_key(seed), tuple(shape), _float("normal", dtype)) * stddev + mean
+
+
+@op
+def truncated_normal(shape: Shape, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None) -> jax.Array:
+    """Draw from the normal distribution, restricted to two standard deviations around the mean.
+
+    >>> bool(abs(truncated_normal((100,), seed=0)).max() < 2)
+    True
+    """
+    sample = jax.random.truncated_normal(draw_key(seed), -2.0, 2.0, tuple(shape), _float("truncated_normal", dtype))
+    return sample * stddev + mean
+
+
+@op
+def uniform(shape: Shape, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None, seed: Any = None) -> jax.Array:
+    """Draw uniformly from `[minval, maxval)`.
+
+    >>> uniform((2, 3), seed=0).shape
+    (2, 3)
+    """
+    return jax.random.uniform(draw_key(seed), tuple(shape), _float("uniform", dtype), minval, maxval)
+
+
+@op
+def randint(shape: Shape, minval: Any, maxval: Any, dtype: Any = "int32", seed: Any = None) -> jax.Array:
+    """Draw integers uniformly from `[minval, maxval)`.
+
+    >>> bool((randint((10,), 0, 2, seed=0) < 2).all())
+    True
+    """
+    dtype = dtypes.standardize(dtype)
+    if "int" not in dtype:
+        raise ValueError(
+            f"random.randint draws integers, got dtype={dtype!r}. For floating-point numbers use random.uniform."
+        )
+    return jax.random.randint(draw_key(seed), tuple(shape), minval, maxval, dtype)
+
+
+@op
+def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any = None) -> jax.Array:
+    """Draw classes with probabilities `softmax(logits)`.
+
+    Args:
+        logits: of shape (batch, classes).
+        num_samples: the number of independent draws per row.
+        dtype: of the result.
+        seed: see the top of this module.
+
+    Returns:
+        Class numbers, of shape (batch, num_samples).
+
+    >>> categorical(jnp.array([[0.0, 100.0]]), 3, seed=0).tolist()
+    [[1, 1, 1]]
+    """
+    logits = jnp.asarray(logits)
+    if logits.ndim != 2:
+        raise ValueError(f"random.categorical expects logits of shape (batch, classes), got shape {logits.shape}.")
+    shape = (logits.shape[0], num_samples)
+    return jax.random.categorical(draw_key(seed), logits[..., None], axis=1, shape=shape).astype(dtypes.standardize(dtype))
+
+
+@op
+def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> jax.Array:
+    """Set entries to zero with probability `rate`, and scale the others by `1 / (1 - rate)` so that the mean is kept.
+
+    Args:
+        inputs: floats, of any shape.
+        rate: between 0 and 1.
+        noise_shape: the shape of the mask, broadcast to that of the inputs; None entries stand for the inputs' dimensions.
+        seed: see the top of this module.
+
+    >>> sorted(set(dropout(jnp.ones(100), 0.5, seed=0).tolist()))
+    [0.0, 2.0]
+    """
+    inputs = jnp.asarray(inputs)
+    if rate == 0:
+        return inputs
+    if rate == 1:
+        return jnp.zeros_like(inputs)
+    shape = inputs.shape
+    if noise_shape is not None:
+        shape = tuple(n if d is None else d for d, n in zip(noise_shape, inputs.shape, strict=False))
+    keep = 1.0 - rate
+    mask = jax.random.bernoulli(draw_key(seed), keep, shape)
+    return jnp.where(mask, inputs / keep, jnp.zeros_like(inputs))
+
+
+@op
+def shuffle(x: Any, axis: int = 0, seed: Any = None) -> jax.Array:
+    """Permute the entries along `axis`, each slice along it with a permutation of its own.
+
+    >>> sorted(shuffle(jnp.arange(5), seed=0).tolist())
+    [0, 1, 2, 3, 4]
+    """
+    return jax.random.permutation(draw_key(seed), jnp.asarray(x), axis, independent=True)
+
+
+@op
+def gamma(shape: Shape, alpha: Any, dtype: Any = None, seed: Any = None) -> jax.Array:
+    """Draw from the gamma distribution with shape parameter `alpha` and scale 1.
+
+    >>> gamma((2, 3), 2.0, seed=0).shape
+    (2, 3)
+    """
+    return jax.random.gamma(draw_key(seed), alpha, tuple(shape), _float("gamma", dtype))
+
+
+@op
+def binomial(shape: Shape, counts: Any, probabilities: Any, dtype: Any = None, seed: Any = None) -> jax.Array:
+    """Draw the number of successes in `counts` trials that each succeed with probability `probabilities`.
+
+    >>> binomial((2,), 10.0, 1.0, seed=0).tolist()
+    [10.0, 10.0]
+    """
+    counts, probabilities = jnp.asarray(counts), jnp.asarray(probabilities)
+    return jax.random.binomial(draw_key(seed), counts, probabilities, tuple(shape), _float("binomial", dtype))
+
+
+@op
+def beta(shape: Shape, alpha: Any, beta: Any, dtype: Any = None, seed: Any = None) -> jax.Array:
+    """Draw from the beta distribution on (0, 1).
+
+    >>> beta((2, 3), 2.0, 3.0, seed=0).shape
+    (2, 3)
+    """
+    return jax.random.beta(draw_key(seed), jnp.asarray(alpha), jnp.asarray(beta), tuple(shape), _float("beta", dtype))
+
+
+publish("keras.random", {"SeedGenerator": SeedGenerator})

@@ -1,0 +1,200 @@
+"""Penalties on weights and outputs: a regularizer is a function of an array whose scalar value is added to the loss.
+
+    L1      l1 * sum |x|                 pulls entries to exactly zero (Tibshirani 1996)
+    L2      l2 * sum x^2                 pulls entries towards zero, "weight decay" (Hoerl & Kennard 1970)
+    L1L2    the sum of both              "elastic net" (Zou & Hastie 2005)
+
+Any function of one array will do wherever a regularizer is asked for; the classes here also have a config.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jkeras.core.errors import suggest
+from jkeras.core.registry import Shortcuts
+from jkeras.core.registry import serialize as _serialize
+from jkeras.ops.op import op
+
+
+class Regularizer:
+    """Base of all regularizers: subclasses define `__call__(x) -> scalar` and, to be saved, `get_config`.
+
+    >>> import jax.numpy as jnp
+    >>> class Largest(Regularizer):
+    ...     def __call__(self, x):
+    ...         return jnp.max(jnp.abs(x))
+    >>> float(Largest()(jnp.array([1.0, -3.0])))
+    3.0
+    """
+
+    def __call__(self, x: Any) -> jax.Array:
+        """The penalty for the array `x`, of any shape, as a scalar of its dtype."""
+        raise TypeError(f"{type(self).__name__} must define __call__(self, x), returning the penalty as a scalar.")
+
+    def get_config(self) -> dict:
+        """The arguments that make this regularizer again, as plain data."""
+        raise TypeError(f"{type(self).__name__} must define get_config() to be written to a config.")
+
+    @classmethod
+    def from_config(cls, config: dict) -> "Regularizer":
+        """Make a regularizer from `get_config()`."""
+        return cls(**config)
+
+
+@op
+def _l1_norm(x: jax.Array) -> jax.Array:
+    return jnp.sum(jnp.abs(x))
+
+
+@op
+def _l2_norm_squared(x: jax.Array) -> jax.Array:
+    return jnp.sum(jnp.square(x))
+
+
+class L1L2(Regularizer):
+    """`l1 * sum |x| + l2 * sum x^2`.
+
+    The name `"l1_l2"` gives the defaults, which penalize nothing (as in Keras).
+
+    Raises:
+        ValueError: a factor is negative or not finite.
+
+    >>> float(L1L2(l1=0.5, l2=0.25)(jnp.array([1.0, -2.0])))
+    2.75
+    """
+
+    def __init__(self, l1: float | None = 0.0, l2: float | None = 0.0):
+        self.l1 = _factor("l1", 0.0 if l1 is None else l1)
+        self.l2 = _factor("l2", 0.0 if l2 is None else l2)
+
+    def __call__(self, x: Any) -> jax.Array:
+        terms = [c * norm(x) for c, norm in ((self.l1, _l1_norm), (self.l2, _l2_norm_squared)) if c]
+        return sum(terms[1:], terms[0]) if terms else jnp.zeros((), x.dtype)
+
+    def get_config(self) -> dict:
+        return {"l1": self.l1, "l2": self.l2}
+
+
+class L1(Regularizer):
+    """`l1 * sum |x|`.
+
+    >>> float(L1(0.5)(jnp.array([1.0, -2.0])))
+    1.5
+    """
+
+    def __init__(self, l1: float | None = 0.01):
+        self.l1 = _factor("l1", 0.01 if l1 is None else l1)
+
+    def __call__(self, x: Any) -> jax.Array:
+        return self.l1 * _l1_norm(x)
+
+    def get_config(self) -> dict:
+        return {"l1": self.l1}
+
+
+class L2(Regularizer):
+    """`l2 * sum x^2`.
+
+    >>> float(L2(0.5)(jnp.array([1.0, -2.0])))
+    2.5
+    """
+
+    def __init__(self, l2: float | None = 0.01):
+        self.l2 = _factor("l2", 0.01 if l2 is None else l2)
+
+    def __call__(self, x: Any) -> jax.Array:
+        return self.l2 * _l2_norm_squared(x)
+
+    def get_config(self) -> dict:
+        return {"l2": self.l2}
+
+
+class OrthogonalRegularizer(Regularizer):
+    """Pulls the rows (or columns) of a matrix towards being orthogonal to each other.
+
+    The penalty is `factor` times the mean of `|cos(r_i, r_j)|` over all pairs of different rows.
+
+    Args:
+        factor: how strong it is.
+        mode: `"rows"` or `"columns"`.
+
+    Raises:
+        ValueError: `factor` is negative or not finite, `mode` is unknown, or the array is not a matrix.
+
+    >>> float(OrthogonalRegularizer(0.5)(jnp.array([[1.0, 0.0], [2.0, 0.0]])))
+    0.5
+    """
+
+    def __init__(self, factor: float = 0.01, mode: str = "rows"):
+        if mode not in ("rows", "columns"):
+            raise ValueError(f"mode must be 'rows' or 'columns', got mode={mode!r}.{suggest(mode, ('rows', 'columns'))}")
+        self.factor, self.mode = _factor("factor", factor), mode
+
+    def __call__(self, x: Any) -> jax.Array:
+        if len(x.shape) != 2:
+            raise ValueError(f"OrthogonalRegularizer expects a matrix (2 axes), but got shape {tuple(x.shape)}.")
+        return self.factor * _mean_cosine(x if self.mode == "rows" else op(jnp.transpose)(x))
+
+    def get_config(self) -> dict:
+        return {"factor": self.factor, "mode": self.mode}
+
+
+@op
+def _mean_cosine(x: jax.Array) -> jax.Array:
+    """The mean of |cos| over the pairs of different rows."""
+    n = x.shape[0]
+    squares = jnp.sum(jnp.square(x), axis=1, keepdims=True)
+    unit = x * jax.lax.rsqrt(jnp.maximum(squares, 1e-12))  # a row of zeros stays one
+    cosines = jnp.matmul(unit, unit.T) * (1 - jnp.eye(n, dtype=x.dtype))
+    return jnp.sum(jnp.abs(cosines)) / (n * (n - 1.0))
+
+
+def _factor(name: str, value: Any) -> float:
+    if not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+        raise ValueError(f"A regularizer's {name} must be a finite number >= 0, got {name}={value!r}.")
+    return float(value)
+
+
+l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
+
+_shortcuts = Shortcuts(
+    "regularizer",
+    "keras.regularizers",
+    {
+        "L1": L1,
+        "L2": L2,
+        "L1L2": L1L2,
+        "OrthogonalRegularizer": OrthogonalRegularizer,
+        "l1": L1,
+        "l2": L2,
+        "l1_l2": L1L2,
+        "l1l2": L1L2,
+        "orthogonal_regularizer": OrthogonalRegularizer,
+    },
+)
+
+
+def get(identifier: Any) -> Any:
+    """A regularizer from a name, a config, a class, a function, or None (which stays None).
+
+    Raises:
+        ValueError: the name is unknown, or the identifier is none of these.
+
+    >>> get("l2").get_config()
+    {'l2': 0.01}
+    """
+    return _shortcuts.get(identifier)
+
+
+def serialize(regularizer: Any) -> Any:
+    """The config of a regularizer, as plain data."""
+    return _serialize(regularizer)
+
+
+def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
+    """Make a regularizer from `serialize()`."""
+    return _shortcuts.get(config, custom_objects)
