@@ -1,0 +1,127 @@
+"""Operations that share a signature, written once per signature.
+
+Most of `jkeras.ops` is one call of jnp under Keras's argument names. A *family* is such a call as a function of the
+function to be called: its prototype says the signature, documents the arguments, and shows the call. The members are
+then one line each: the jnp function and what it computes.
+
+    @family
+    def reduction(function, x: Array, axis=None, keepdims=False):
+        '''What all members document.'''
+        return function(x, axis=axis, keepdims=keepdims)
+
+    sum = reduction(jnp.sum, "Sum of the entries along axes.")
+
+The annotations are not decoration: an argument annotated `Array` may be given as a NumPy array, a number, a nested list
+or a variable, and arrives as a JAX array (Python numbers as weakly typed ones, so `x + 1` keeps the dtype of `x`).
+`Arrays` is a list or tuple of them.
+"""
+
+import functools
+import inspect
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jkeras.core import dtype as dtypes
+from jkeras.core.variable import Variable
+from jkeras.ops.op import op
+
+Array = jax.Array
+Arrays = Sequence[jax.Array]
+
+
+def as_array(x: Any) -> Any:
+    """A JAX array from anything array-like; None stays None.
+
+    >>> as_array([[1, 2], [3, 4]]).shape
+    (2, 2)
+    """
+    if x is None or isinstance(x, jax.Array) or is_sparse(x):
+        return x
+    if isinstance(x, Variable):
+        return x.value
+    if isinstance(x, (list, tuple)) and any(isinstance(item, Variable) for item in x):
+        x = [item.value if isinstance(item, Variable) else item for item in x]
+    return jnp.asarray(x)
+
+
+def is_sparse(x: Any) -> bool:
+    """Whether `x` is one of JAX's sparse arrays (`jax.experimental.sparse.BCOO`)."""
+    return type(x).__module__.startswith("jax.experimental.sparse")
+
+
+def _as_arrays(xs: Any) -> Any:
+    return as_array(xs) if isinstance(xs, (jax.Array, Variable)) else [as_array(x) for x in xs]
+
+
+_CONVERSIONS = {Array: as_array, Array | None: as_array, Arrays: _as_arrays}
+
+
+def array_op(function: Callable) -> Callable:
+    """Make an operation of a function whose array arguments are annotated `Array` or `Arrays`.
+
+    >>> @array_op
+    ... def halve(x: Array):
+    ...     return x / 2
+    >>> halve([2.0, 4.0]).tolist()
+    [1.0, 2.0]
+    """
+    conversions, variadic = {}, None
+    for parameter in inspect.signature(function).parameters.values():
+        conversion = _CONVERSIONS.get(parameter.annotation)
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            variadic = conversion
+        else:
+            conversions[parameter.name] = conversion
+    positional = list(conversions.values()) if variadic is None else []
+
+    @functools.wraps(function)
+    def convert(*args: Any, **kwargs: Any) -> Any:
+        each = zip(args, itertools.chain(positional, itertools.repeat(variadic)), strict=False)
+        args = [x if to is None else to(x) for x, to in each]
+        kwargs = {name: to(x) if (to := conversions.get(name)) else x for name, x in kwargs.items()}
+        return function(*args, **kwargs)
+
+    return op(convert)
+
+
+def family(prototype: Callable) -> Callable[..., Callable]:
+    """Turn a prototype, whose first argument is the function to call, into a maker of operations.
+
+    The maker takes that function, a line that says what the operation computes, and its name (by default that of the
+    function).
+
+    >>> @family
+    ... def twice(function, x: Array):
+    ...     '''Arguments of all members.'''
+    ...     return function(function(x))
+    >>> root = twice(jnp.sqrt, "The fourth root.", "root")
+    >>> root.__name__, float(root(16.0)), inspect.signature(root).parameters.keys() == {"x"}
+    ('root', 2.0, True)
+    """
+    signature = inspect.signature(prototype)
+    signature = signature.replace(parameters=list(signature.parameters.values())[1:])
+
+    def make(function: Callable, summary: str, name: str | None = None) -> Callable:
+        def member(*args: Any, **kwargs: Any) -> Any:
+            return prototype(function, *args, **kwargs)
+
+        member.__name__ = member.__qualname__ = name or function.__name__
+        member.__module__ = prototype.__module__
+        member.__doc__ = f"{summary}\n\n    {prototype.__doc__}"
+        member.__signature__ = signature  # type: ignore[attr-defined]
+        return array_op(member)
+
+    return make
+
+
+def floating(x: Array) -> Array:
+    """`x` itself if it is floating-point or complex, and otherwise `x` in the default float.
+
+    >>> floating(jnp.arange(2)).dtype.name
+    'float32'
+    """
+    return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(dtypes.canonical(None))
