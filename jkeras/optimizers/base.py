@@ -1,0 +1,322 @@
+"""An `Optimizer` is a Keras configuration that names a chain of gradient transformations.
+
+Inside, it is what optax calls a transformation: `init(params) -> state` and `update(grads, state, params) -> (updates,
+state)`, pure, with the learning rate as a leaf of the state, so that changing it recompiles nothing. Outside, it is Keras's
+object: between calls its state lives in variables, `iterations`, `learning_rate` and what the rule keeps for each
+parameter.
+
+    options (accumulate, clip, decay, average)   see options.py
+    rule (SGD, Adam, ...)                        see transforms.py
+"""
+
+import inspect
+import re
+from collections.abc import Iterable
+from typing import Any, TypedDict
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jkeras.core.dtype import floatx
+from jkeras.core.errors import unexpected_keywords
+from jkeras.core.naming import auto_name
+from jkeras.core.registry import deserialize, serialize
+from jkeras.core.variable import Variable
+from jkeras.optimizers import options
+from jkeras.optimizers.arguments import at_least, given, in_range, parameters_of
+from jkeras.optimizers.eager import Eager
+from jkeras.optimizers.imperative import Imperative, by_update_step
+from jkeras.optimizers.parameters import is_variable, names
+from jkeras.optimizers.stateful import OptimizerState
+from jkeras.optimizers.transforms import Tree
+
+
+class Options(TypedDict, total=False):
+    """The keyword arguments that every optimizer has; `Optimizer` describes them."""
+
+    weight_decay: float | None
+    clipnorm: float | None
+    clipvalue: float | None
+    global_clipnorm: float | None
+    use_ema: bool
+    ema_momentum: float
+    ema_overwrite_frequency: int | None
+    loss_scale_factor: float | None
+    gradient_accumulation_steps: int | None
+    name: str | None
+    lr: float | None
+    decay: float
+
+
+class Optimizer(Imperative, Eager):
+    """Base of all optimizers.
+
+    Args:
+        learning_rate: a float, a schedule (`step -> rate`, Keras's or optax's), or a function without arguments.
+        weight_decay: parameters shrink by this times the learning rate in each update.
+        clipnorm: each gradient is shortened to this norm; 0 or None: not.
+        clipvalue: each entry of the gradients is clipped to this magnitude; 0 or None: not.
+        global_clipnorm: all gradients are shortened together to this norm; 0 or None: not.
+        use_ema: whether to keep a running mean of the parameters, which takes their place at the end of training.
+        ema_momentum: how slowly this mean follows, from 0 to 1.
+        ema_overwrite_frequency: the mean takes the parameters' place after every so many updates, too.
+        loss_scale_factor: the loss is multiplied by this, and the gradients divided by it, to keep float16 from underflow.
+        gradient_accumulation_steps: an update is made once in so many steps, with the mean of their gradients.
+        name: by default the class name in snake case.
+        lr: the classic name of `learning_rate`.
+        decay: the classic decay of a learning rate, lr / (1 + decay * iterations).
+
+    Raises:
+        TypeError: an unknown keyword argument, or both `lr` and `learning_rate`.
+        ValueError: a value out of its range, or more than one way of clipping.
+
+    `init` and `update` are optax's, not `Module`'s: an optimizer has no inputs to be called on, and stands wherever optax
+    expects a transformation (`optax.chain`, `masked`, `multi_transform`, `MultiSteps`, ...).
+
+    >>> import jax.numpy as jnp, optax
+    >>> from jkeras.optimizers import SGD
+    >>> optimizer = SGD(0.1)
+    >>> params = {"w": jnp.array([1.0, 2.0])}
+    >>> state = optimizer.init(params)
+    >>> updates, state = optimizer.update({"w": jnp.array([1.0, 1.0])}, state, params)
+    >>> optax.apply_updates(params, updates)["w"].round(4).tolist(), int(state.iterations)
+    ([0.8999999761581421, 1.899999976158142], 1)
+
+    Or as in Keras, on variables:
+
+    >>> from jkeras.core.variable import Variable
+    >>> w = Variable([1.0, 2.0])
+    >>> optimizer.apply([jnp.array([5.0, 0.0])], [w])
+    >>> w.numpy().tolist(), int(optimizer.iterations)
+    ([0.5, 2.0], 1)
+
+    A subclass either defines `rule()`, which returns a transformation, or, as in Keras, `build` and `update_step`.
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> "Optimizer":
+        optimizer = super().__new__(cls)
+        if kwargs.get("lr") is not None and "learning_rate" in given(cls, args, kwargs):
+            raise TypeError(f"{cls.__name__}() got both `learning_rate` and its classic name `lr`; give one of them.")
+        return optimizer
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.01,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        *,
+        lr: float | None = None,
+        decay: float = 0.0,
+        **kwargs: Any,
+    ):
+        if kwargs:
+            raise unexpected_keywords(f"{type(self).__name__}()", kwargs, parameters_of(type(self)))
+        self.name = name or auto_name(type(self).__name__)
+        self.weight_decay = in_range("weight_decay", weight_decay, 0)
+        self.clipnorm = in_range("clipnorm", clipnorm, 0)
+        self.clipvalue = in_range("clipvalue", clipvalue, 0)
+        self.global_clipnorm = in_range("global_clipnorm", global_clipnorm, 0)
+        if sum(x is not None for x in (clipnorm, clipvalue, global_clipnorm)) > 1:
+            raise ValueError(
+                f"Only one of clipnorm={clipnorm}, clipvalue={clipvalue} and global_clipnorm={global_clipnorm} can be set."
+            )
+        self.use_ema = bool(use_ema)
+        self.ema_momentum = in_range("ema_momentum", ema_momentum, 0, 1)
+        self.ema_overwrite_frequency = at_least("ema_overwrite_frequency", ema_overwrite_frequency, 1)
+        self.loss_scale_factor = in_range("loss_scale_factor", loss_scale_factor, 0)
+        self.gradient_accumulation_steps = at_least("gradient_accumulation_steps", gradient_accumulation_steps, 2)
+        self.decay = in_range("decay", decay, 0)
+        self._start()
+        self._undecayed: tuple[frozenset, tuple] = (frozenset(), ())  # ids of variables, patterns of names
+        self._compiled: dict = {}  # fingerprint -> the jitted update of `apply`
+        self._learning_rate = self._rate_or_variable(learning_rate if lr is None else lr)
+        if self.decay and callable(self._learning_rate):
+            raise ValueError("`decay` is for a constant learning rate; a schedule says itself how the rate decays.")
+
+    # -- the pure functions -------------------------------------------------------------------------------------------
+
+    def rule(self) -> Any:
+        """The transformation that this optimizer is named after; subclasses define it (or `update_step`)."""
+        if type(self).update_step is Imperative.update_step:
+            raise TypeError(f"{type(self).__name__} must define rule(self) -> an optax transformation, or update_step(...).")
+        return by_update_step(self)
+
+    def transformation(self) -> optax.GradientTransformationExtraArgs:
+        """The rule with the options around it."""
+        clipping = {
+            options.clip_norm: self.clipnorm,
+            options.clip_global_norm: self.global_clipnorm,
+            options.clip_value: self.clipvalue,
+        }
+        chain = optax.chain(*(clip(limit) for clip, limit in clipping.items() if limit), self.rule())
+        if self.weight_decay:
+            chain = options.decay_weights(chain, self._decay_rates)
+        if self.gradient_accumulation_steps:
+            chain = options.accumulate(chain, self.gradient_accumulation_steps)
+        if self.loss_scale_factor:
+            chain = optax.chain(options.unscale(self.loss_scale_factor), chain)
+        if self.use_ema:
+            every = self.gradient_accumulation_steps or 1
+            chain = options.average_weights(chain, self.ema_momentum, self.ema_overwrite_frequency, every)
+        if self._parameters is not None and any(v.overwrite_with_gradient for v in self._parameters.variables):
+            overwrite = options.overwrite(self.gradient_accumulation_steps or 1)
+            chain = optax.partition({False: chain, True: overwrite}, self._overwritten)
+        return chain
+
+    def init(self, params: Tree) -> Any:
+        """The state before the first update, for parameters given as any pytree of arrays."""
+        return OptimizerState(jax.device_put(np.zeros((), "int32")), self._own_copy(), self.transformation().init(params))
+
+    def update(self, grads: Tree, state: Any, params: Tree | None = None) -> tuple[Tree, Any]:
+        """One update, as a pure function.
+
+        Args:
+            grads: a tree like the parameters.
+            state: what `init`, `read_state` or the last `update` returned.
+            params: the current parameters; some rules and options need them.
+
+        Returns:
+            `(updates, state)`; the new parameters are `params + updates`, leaf by leaf.
+
+        Raises:
+            ValueError: the trees differ, or the parameters are needed and were left out.
+        """
+        if params is not None and jax.tree.structure(grads) != jax.tree.structure(params):
+            raise ValueError(
+                f"{self.name!r} got gradients and parameters that are different trees:\n"
+                f"    grads  {jax.tree.structure(grads)}\n    params {jax.tree.structure(params)}"
+            )
+        updates, inner = self.transformation().update(
+            grads, state.inner, params, step=state.iterations, learning_rate=self._rate(state)
+        )
+        updates = jax.tree.map(lambda u, like: u.astype(like.dtype), updates, grads if params is None else params)
+        return updates, OptimizerState(state.iterations + 1, state.learning_rate, inner)
+
+    def scale_loss(self, loss: Any, state: Any = None) -> Any:
+        """The loss to differentiate: multiplied by what `update` divides the gradients by."""
+        return loss * self.loss_scale_factor if self.loss_scale_factor else loss
+
+    def fingerprint(self) -> tuple:
+        """What the program of `update` depends on besides shapes and dtypes; the value of the learning rate is not in it.
+
+        Two optimizers of a built-in class with equal fingerprints compute the same function.
+        """
+        settings = {k: v for k, v in vars(self).items() if not k.startswith("_") and k not in ("name", "built")}
+        plain = (bool, int, float, str, type(None), list, tuple)
+        rate = self._learning_rate
+        schedule = None if is_variable(rate) else repr(rate.get_config()) if hasattr(rate, "get_config") else id(rate)
+        return (
+            type(self),
+            *((k, repr(v)) for k, v in sorted(settings.items()) if isinstance(v, plain)),
+            schedule,
+            self._undecayed,
+        )
+
+    # -- configs ------------------------------------------------------------------------------------------------------
+
+    def get_config(self) -> dict:
+        """The arguments that make this optimizer again, as plain data, under Keras's names.
+
+        Arguments that only jkeras has (they are keyword-only) are left out at their default, so that Keras can read it.
+        """
+        rate = self._learning_rate
+        config = {"name": self.name, "learning_rate": float(rate.numpy()) if is_variable(rate) else serialize(rate)}
+        for key, parameter in parameters_of(type(self)).items():
+            value = getattr(self, key, parameter.empty)
+            ours = parameter.kind == parameter.KEYWORD_ONLY
+            if key not in ("lr", *config) and value is not parameter.empty and not (ours and value == parameter.default):
+                config[key] = serialize(value)
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> "Optimizer":
+        """Make an optimizer from `get_config()`."""
+        return cls(**deserialize(config, custom_objects))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, learning_rate={self.get_config()['learning_rate']}>"
+
+    def __getstate__(self) -> dict:
+        return {**vars(self), "_compiled": {}}  # compiled programs are not copied, nor pickled
+
+    # -- parts --------------------------------------------------------------------------------------------------------
+
+    def _rate_or_variable(self, rate: Any) -> Any:
+        rate = deserialize(rate) if isinstance(rate, dict) else rate
+        if callable(rate) and not is_variable(rate):
+            return rate
+        return self._new_variable(np.asarray(in_range("learning_rate", rate, 0), floatx()), "learning_rate")
+
+    def _own_copy(self) -> Any:
+        """The learning rate for a new state, in a buffer of its own, which a caller may donate."""
+        if not is_variable(self._learning_rate):
+            return None
+        value = self._learning_rate.value
+        return value if isinstance(value, jax.core.Tracer) else jax.device_put(np.array(value))
+
+    def _rate(self, state: OptimizerState) -> Any:
+        """The learning rate of the next update."""
+        if state.learning_rate is None:
+            return self._scheduled(state.iterations)
+        if self.decay:
+            return state.learning_rate / (1 + self.decay * state.iterations.astype(state.learning_rate.dtype))
+        return state.learning_rate
+
+    def _scheduled(self, step: Any) -> jax.Array:
+        rate = self._learning_rate
+        takes_step = hasattr(rate, "get_config") or any(
+            p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL)
+            for p in inspect.signature(rate).parameters.values()
+        )
+        return jnp.asarray(rate(step) if takes_step else rate(), floatx())
+
+    def _variable_at(self, path: tuple) -> tuple[str, str, int]:
+        """The path, the name and the identity of the parameter under a key path; of a plain tree, what the keys say."""
+        keys = names(path)
+        if self._parameters is not None and keys in self._parameters.index:
+            variable = self._parameters.variables[self._parameters.index[keys]]
+            return variable.path, variable.name, id(variable)
+        return "/".join(keys), keys[-1] if keys else "", 0
+
+    def exclude_from_weight_decay(
+        self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None
+    ) -> None:
+        """Leave some variables out of weight decay; to be called before the optimizer is built.
+
+        Args:
+            var_list: the variables.
+            var_names: regular expressions, searched in the variables' names ("bias").
+        """
+        if self.built:
+            raise ValueError("exclude_from_weight_decay() must be called before the optimizer is built.")
+        self._undecayed = (frozenset(map(id, var_list or ())), tuple(var_names or ()))
+
+    def _decay_rates(self, params: Tree) -> Tree:
+        """The weight decay of each parameter, 0 for those that are excluded."""
+        excluded, patterns = self._undecayed
+
+        def rate(path: tuple, p: Any) -> float:
+            _, name, identity = self._variable_at(path)
+            if identity in excluded or any(re.search(pattern, name) for pattern in patterns):
+                return 0.0
+            return self._decay_rate(path, p)
+
+        return jax.tree_util.tree_map_with_path(rate, params)
+
+    def _decay_rate(self, path: tuple, p: Any) -> float:
+        return self.weight_decay or 0.0
+
+    def _overwritten(self, params: Tree) -> Tree:
+        """Which parameters get their gradient as their new value (scales of float8 layers)."""
+        ids = {id(v) for v in self._parameters.variables if v.overwrite_with_gradient}
+        return jax.tree_util.tree_map_with_path(lambda path, p: self._variable_at(path)[2] in ids, params)

@@ -1,0 +1,163 @@
+"""Keras's calls on an optimizer: updates that change variables, for training loops written by hand.
+
+They wrap the pure `update`: the state is read from its variables, one compiled program runs, everything is written back.
+"""
+
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jkeras.core.variable import Variable
+from jkeras.optimizers.arguments import in_range
+from jkeras.optimizers.parameters import is_variable
+from jkeras.optimizers.stateful import Stateful
+
+
+class Eager(Stateful):
+    """What changes variables; `Optimizer` inherits it."""
+
+    gradient_accumulation_steps: int | None
+    use_ema: bool
+    update: Callable  # the pure update
+    fingerprint: Callable
+    _compiled: dict  # fingerprint -> the jitted update
+    _scheduled: Callable
+    _trainable_variables: list[Variable]
+
+    @property
+    def iterations(self) -> Any:
+        """How many updates were made: an int32 variable, or, with gradient accumulation, a number computed from it."""
+        every = self.gradient_accumulation_steps
+        return self._iterations.value // every if every else self._iterations
+
+    @property
+    def learning_rate(self) -> Any:
+        """The learning rate: a variable, or what the schedule gives at this moment.
+
+        Assign a float to change it (nothing is recompiled), or a schedule to let that compute it.
+        """
+        return self._learning_rate if is_variable(self._learning_rate) else self._scheduled(self._iterations.value)
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        if callable(value) and not is_variable(value):
+            self._learning_rate = value
+        elif is_variable(self._learning_rate):
+            self._learning_rate.assign(in_range("learning_rate", value, 0))
+        else:
+            raise TypeError(
+                f"The learning rate of {self.name!r} is a schedule, so it cannot be set to {value}. Make the optimizer with "
+                f"a float to change it later: {type(self).__name__}(learning_rate=0.01)."
+            )
+
+    lr = learning_rate  # its classic name
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Variable:
+        """Update variables: `apply_gradients(zip(gradients, variables))`; returns the counter of iterations."""
+        grads, variables = zip(*grads_and_vars, strict=True)
+        self.apply(grads, variables)
+        return self._iterations
+
+    def apply(self, grads: Iterable, trainable_variables: Iterable[Variable] | None = None) -> None:
+        """Update variables.
+
+        Args:
+            grads: arrays like the variables; None for a variable that is to stay as it is.
+            trainable_variables: the variables, all or some of those that the optimizer was built on. The first call builds
+                the optimizer on them. If left out: all.
+
+        Raises:
+            ValueError: an unknown variable, or not one gradient for each, or nothing but None.
+        """
+        grads = list(grads)
+        if not grads:
+            return
+        variables = self._trainable_variables if trainable_variables is None else list(trainable_variables)
+        if not self.built:
+            if trainable_variables is None:
+                raise ValueError(f"Optimizer {self.name!r} is not built: call apply(grads, trainable_variables).")
+            self.build(variables)
+        if len(grads) != len(variables):
+            raise ValueError(f"Optimizer {self.name!r} got {len(grads)} gradients for {len(variables)} variables.")
+        given = {}
+        for gradient, variable in zip(grads, variables, strict=True):
+            if id(variable) not in self._parameters.position:
+                raise ValueError(
+                    f"Optimizer {self.name!r} was built on other variables than {variable.path!r}. Make a new optimizer for "
+                    f"new variables, or build this one on all of them: optimizer.build(model.trainable_variables)."
+                )
+            given[id(variable)] = gradient
+        missing = [v.path for v in variables if given[id(v)] is None]
+        if len(missing) == len(variables):
+            raise ValueError("No gradients provided for any variable.")
+        if missing:
+            warnings.warn(f"Gradients do not exist for variables {missing}; they stay as they are.", stacklevel=2)
+        targets = self._trainable_variables
+        key = (self.fingerprint(), tuple(id(v.constraint) for v in targets))
+        if key not in self._compiled:
+            self._compiled[key] = jax.jit(self._apply_to_lists)
+        values, state = self._compiled[key](
+            [given.get(id(v)) for v in targets], self.read_state(), [v.value for v in targets]
+        )
+        for variable, value in zip(targets, values, strict=True):
+            if given.get(id(variable)) is not None:
+                variable.assign(value)
+        self.write_state(state)
+
+    def stateless_apply(self, optimizer_variables: list, grads: list, trainable_variables: list) -> tuple[list, list]:
+        """`apply` as a pure function of lists of arrays.
+
+        Args:
+            optimizer_variables: the values of `self.variables`.
+            grads: the gradients, in the order of the variables that the optimizer was built on.
+            trainable_variables: their values.
+
+        Returns:
+            `(trainable_variables, optimizer_variables)`, updated.
+        """
+        state = self.state_variables()
+        mine = self.variables
+        if len(optimizer_variables) != len(mine):
+            raise ValueError(f"{self.name!r} has {len(mine)} variables, but was given {len(optimizer_variables)} values.")
+        if not len(grads) == len(trainable_variables) == len(self._trainable_variables):
+            raise ValueError(
+                f"{self.name!r} was built on {len(self._trainable_variables)} variables, but was given {len(grads)} "
+                f"gradients for {len(trainable_variables)} values."
+            )
+        given = {id(v): x for v, x in zip(mine, optimizer_variables, strict=True)}
+        state = jax.tree.map(lambda v: given[id(v)], state, is_leaf=is_variable)
+        values, state = self._apply_to_lists(list(grads), state, list(trainable_variables))
+        leaves = jax.tree.leaves(self.state_variables(), is_leaf=is_variable)
+        new = dict(zip(map(id, leaves), jax.tree.leaves(state), strict=True))
+        return values, [new[id(v)] for v in mine]
+
+    def _apply_to_lists(self, grads: list, state: Any, values: list) -> tuple[list, Any]:
+        """`update` for lists in Keras's order, where a gradient may be None, with the variables' constraints."""
+        parameters, keep = self._parameters, [g is not None for g in grads]
+        variables = jax.tree_util.tree_flatten_with_path(self.state_variables(), is_leaf=is_variable)[0]
+        owners = [parameters.locate(path)[1] for path, _ in variables]
+        leaves, structure = jax.tree.flatten(state)
+        masked = structure.unflatten([x if i is None or keep[i] else None for i, x in zip(owners, leaves, strict=True)])
+        params = parameters.nest([x if k else None for x, k in zip(values, keep, strict=True)])
+        updates, new = self.update(parameters.nest(grads), masked, params)
+        new = structure.flatten_up_to(new)
+        state = structure.unflatten([old if x is None else x for x, old in zip(new, leaves, strict=True)])
+        results = list(values)
+        for i, change in enumerate(parameters.flatten(updates)):
+            if keep[i]:
+                constraint = parameters.variables[i].constraint
+                value = values[i] + change
+                results[i] = value if constraint is None else constraint(value)
+        return results, state
+
+    def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
+        """Put the running means of the weights in their place (`use_ema`), as Keras does at the end of `fit`."""
+        if self.use_ema:
+            average = {index: v for slot, index, v in self._located() if slot == "average"}
+            for variable in var_list:
+                index = self._parameters.position[id(variable)]
+                if index in average:
+                    variable.assign(jnp.copy(average[index].value))

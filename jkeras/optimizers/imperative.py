@@ -1,0 +1,131 @@
+"""Optimizers written in Keras's way: a subclass with `build` and `update_step` that assigns variables.
+
+Such a class runs unmodified. Its `update_step` is called inside a frame that binds the parameters, its own variables and
+the counters, so that what it assigns are values of one pure call; that makes it one more transformation in the chain.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+from optax import GradientTransformationExtraArgs
+
+from jkeras.core.frame import Frame
+from jkeras.core.variable import Variable
+from jkeras.optimizers.parameters import Parameters
+from jkeras.optimizers.transforms import Tree, constant
+
+
+class ImperativeState(NamedTuple):
+    made: tuple  # the values of the variables that the optimizer made with add_variable, in that order
+
+
+class Imperative:
+    """What Keras offers to those who write an optimizer; `Optimizer` inherits it."""
+
+    _made: list[Variable]
+    _parameters: Parameters | None
+    _new_variable: Callable
+
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """Update one variable, by assigning it and the optimizer's own; for subclasses that have no `rule`.
+
+        Args:
+            gradient: an array like the variable.
+            variable: read it, and assign it with `self.assign`, `self.assign_add` or `self.assign_sub`.
+            learning_rate: a float32 scalar.
+        """
+        raise TypeError(f"{type(self).__name__} must define update_step(self, gradient, variable, learning_rate).")
+
+    def add_variable(
+        self,
+        shape: Any,
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        aggregation: str = "none",
+        layout: Any = None,
+        name: str | None = None,
+    ) -> Variable:
+        """Make a variable that belongs to the optimizer; to be called in `build`."""
+        variable = self._new_variable(_initial(initializer, shape, dtype), name or "variable", shape, dtype)
+        self._made.append(variable)
+        return variable
+
+    def add_variable_from_reference(
+        self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros"
+    ) -> Variable:
+        """Make a variable like a parameter, in shape and dtype."""
+        name = f"{reference_variable.path.replace('/', '_')}_{name or 'var'}"
+        return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype, name=name)
+
+    def add_optimizer_variables(self, trainable_variables: Sequence[Variable], name: Any, initializer: Any = "zeros") -> Any:
+        """Make a variable for each parameter; with several names, one for each name, and a list for each is returned."""
+        several = not isinstance(name, str)
+        titles = list(name) if several else [name]
+        initializers = list(initializer) if isinstance(initializer, (list, tuple)) else [initializer] * len(titles)
+        if len(initializers) != len(titles):
+            raise ValueError(f"Got {len(titles)} names but {len(initializers)} initializers: {name}, {initializer}.")
+        columns: tuple[list, ...] = tuple([] for _ in titles)
+        for variable in trainable_variables:
+            for title, start, column in zip(titles, initializers, columns, strict=True):
+                skip = variable.overwrite_with_gradient  # the gradient is its new value: no slot is needed
+                column.append(None if skip else self.add_variable_from_reference(variable, title, start))
+        return columns if several else columns[0]
+
+    def assign(self, variable: Variable, value: Any) -> None:
+        """Set a parameter or a variable of the optimizer."""
+        variable.assign(value)
+
+    def assign_add(self, variable: Variable, value: Any) -> None:
+        """Add to a parameter or a variable of the optimizer."""
+        variable.assign_add(value)
+
+    def assign_sub(self, variable: Variable, value: Any) -> None:
+        """Subtract from a parameter or a variable of the optimizer."""
+        variable.assign_sub(value)
+
+    @property
+    def _trainable_variables(self) -> list[Variable]:
+        return [] if self._parameters is None else self._parameters.variables
+
+    def _get_variable_index(self, variable: Variable) -> int:
+        return self._parameters.position[id(variable)]  # type: ignore[union-attr]
+
+    def _var_key(self, variable: Variable) -> int:
+        return id(variable)
+
+
+def _initial(initializer: Any, shape: Any, dtype: Any) -> Any:
+    """Zeros are made without compiling anything; the rest is `Variable`'s."""
+    return (lambda shape, dtype: constant(None, shape, 0.0, dtype)) if initializer == "zeros" else initializer
+
+
+def by_update_step(optimizer: Any) -> GradientTransformationExtraArgs:
+    """The transformation that runs `optimizer.update_step` on each parameter, in Keras's order."""
+
+    def init(params: Tree) -> ImperativeState:
+        if optimizer._parameters is None:  # used as a plain transformation: these stand for the parameters
+            optimizer.build(jax.tree.map(Variable, params))
+        return ImperativeState(tuple(v.value for v in optimizer._made))
+
+    def update(
+        grads: Tree, state: ImperativeState, params: Tree = None, *, step: Any, learning_rate: Any, **_: Any
+    ) -> tuple:
+        if params is None:
+            raise ValueError("update_step reads the parameters: call update(grads, state, params).")
+        parameters = optimizer._parameters
+        gradients, values = parameters.flatten(grads), parameters.flatten(params)
+        present = [i for i, p in enumerate(values) if hasattr(p, "dtype")]  # the rest is masked
+        bound = {id(parameters.variables[i]): values[i] for i in present}
+        bound |= {id(v): x for v, x in zip(optimizer._made, state.made, strict=True)}
+        bound[id(optimizer._iterations)] = step * (optimizer.gradient_accumulation_steps or 1)
+        if isinstance(optimizer._learning_rate, Variable):
+            bound[id(optimizer._learning_rate)] = learning_rate
+        with Frame(bound) as frame:
+            for i in present:
+                optimizer.update_step(gradients[i].astype(values[i].dtype), parameters.variables[i], learning_rate)
+        for i in present:
+            values[i] = frame.values[id(parameters.variables[i])] - values[i]
+        return parameters.nest(values), ImperativeState(tuple(frame.values[id(v)] for v in optimizer._made))
+
+    return GradientTransformationExtraArgs(init, update)

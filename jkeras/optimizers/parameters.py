@@ -1,0 +1,88 @@
+"""The variables that an optimizer changes, as Keras's list and as the tree that training passes around.
+
+JAX sorts the keys of a dict, Keras keeps the order in which layers made their weights. `Parameters` goes back and forth,
+and tells which parameter a leaf of an optimizer's state belongs to.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import jax
+from jax.tree_util import GetAttrKey
+
+from jkeras.core.tree import Path
+from jkeras.core.variable import Variable
+
+
+def is_variable(item: Any) -> bool:
+    """Whether `item` is a `Variable`, where a tree of them ends."""
+    return isinstance(item, Variable)
+
+
+def values_of(tree: Any) -> Any:
+    """The tree with the current values of its variables in their place.
+
+    >>> values_of({"w": Variable([1.0, 2.0])})["w"].tolist()
+    [1.0, 2.0]
+    """
+    return jax.tree.map(lambda v: v.value if is_variable(v) else v, tree, is_leaf=is_variable)
+
+
+def names(path: tuple) -> Path:
+    """A JAX key path as a tuple of strings."""
+    return tuple(str(getattr(key, "key", getattr(key, "idx", getattr(key, "name", key)))) for key in path)
+
+
+class Parameters:
+    """The variables of an optimizer.
+
+    Args:
+        tree: nested dicts, lists or tuples of variables.
+
+    >>> kernel, bias = Variable([[1.0]], name="kernel"), Variable([0.0], name="bias")
+    >>> parameters = Parameters({"dense": {"kernel": kernel, "bias": bias}})
+    >>> [v.name for v in parameters.variables]
+    ['kernel', 'bias']
+    >>> parameters.nest(["for kernel", "for bias"])
+    {'dense': {'bias': 'for bias', 'kernel': 'for kernel'}}
+    """
+
+    def __init__(self, tree: Any):
+        found = dict(_walk(tree, ()))
+        self.tree = tree
+        self.variables: list[Variable] = list(found.values())  # in the order they are written in the tree: Keras's
+        self.index = {path: i for i, path in enumerate(found)}
+        self.position = {id(v): i for i, v in enumerate(self.variables)}
+        flat, self.structure = jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_variable)
+        self._order = [self.index[names(path)] for path, _ in flat]  # JAX's order -> Keras's
+
+    def nest(self, values: Sequence) -> Any:
+        """A list in Keras's order as a tree."""
+        return self.structure.unflatten([values[i] for i in self._order])
+
+    def flatten(self, tree: Any) -> list:
+        """A tree as a list in Keras's order; the inverse of `nest`."""
+        values = [None] * len(self._order)
+        for i, leaf in zip(self._order, self.structure.flatten_up_to(tree), strict=True):
+            values[i] = leaf
+        return values
+
+    def locate(self, path: tuple) -> tuple[str, int | None]:
+        """The slot that a leaf of the state lies in, and the number of the parameter it belongs to (None: to none).
+
+        The state's path to a leaf ends with the name of a NamedTuple's field and the path of the parameter.
+        """
+        for start in range(1, len(path) + 1):
+            if isinstance(path[start - 1], GetAttrKey) and names(path[start:]) in self.index:
+                return path[start - 1].name, self.index[names(path[start:])]
+        field = next((key.name for key in reversed(path) if isinstance(key, GetAttrKey)), "slot")
+        return field, None
+
+
+def _walk(tree: Any, path: Path) -> Iterator[tuple[Path, Variable]]:
+    if is_variable(tree):
+        yield path, tree
+    elif tree is not None:
+        items = tree.items() if isinstance(tree, dict) else enumerate(tree)
+        for key, item in items:
+            yield from _walk(item, (*path, str(key)))

@@ -1,0 +1,105 @@
+"""Any optax transformation as an `Optimizer`: `compile(optimizer=optax.adamw(1e-3))`."""
+
+import inspect
+from typing import Any
+
+import jax
+import optax
+
+from jkeras.optimizers.base import Optimizer
+from jkeras.optimizers.parameters import is_variable
+from jkeras.optimizers.stateful import OptimizerState
+from jkeras.optimizers.transforms import Tree
+
+
+def is_transformation(item: Any) -> bool:
+    """Whether `item` has the two functions of an optax transformation (and is not just a class of such things)."""
+    return not inspect.isclass(item) and callable(getattr(item, "init", None)) and callable(getattr(item, "update", None))
+
+
+class Wrapped(Optimizer):
+    """An optax transformation with Keras's face; `wrap` makes it.
+
+    The learning rate is the transformation's own affair. One made with `optax.inject_hyperparams` keeps it in its state;
+    then `learning_rate` reads and sets it.
+
+    Args:
+        transformation: has `init(params)` and `update(grads, state, params)`.
+        name: by default `"wrapped"`.
+    """
+
+    def __init__(self, transformation: Any, name: str | None = None):
+        super().__init__(learning_rate=0.0, name=name)
+        self._transformation = optax.with_extra_args_support(transformation)
+        self._learning_rate = None
+
+    def rule(self) -> Any:
+        return _without_typed_keys(self._transformation)
+
+    def _rate(self, state: OptimizerState) -> Any:
+        return None
+
+    @property
+    def learning_rate(self) -> Any:
+        """The injected learning rate: a variable."""
+        if self.built:
+            for path, variable in jax.tree_util.tree_flatten_with_path(self._inner, is_leaf=is_variable)[0]:
+                if getattr(path[-1], "key", None) == "learning_rate":
+                    return variable
+        raise AttributeError(
+            f"The learning rate of {self.name!r} is inside an optax transformation. To read and change it, make the "
+            "transformation with optax.inject_hyperparams, as in\n"
+            "    compile(optimizer=optax.inject_hyperparams(optax.adamw)(learning_rate=1e-3))"
+        )
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        self.learning_rate.assign(value)
+
+    lr = learning_rate
+
+    def get_config(self) -> dict:
+        raise TypeError(
+            f"Optimizer {self.name!r} wraps an optax transformation, which cannot be written to a config. Compile the model "
+            "again after loading it: model.compile(optimizer=optax...., ...)."
+        )
+
+    def fingerprint(self) -> tuple:
+        return (Wrapped, id(self._transformation))
+
+    def __repr__(self) -> str:
+        return f"<Wrapped name={self.name}>"
+
+
+def wrap(transformation: Any, name: str | None = None) -> Optimizer:
+    """Make an optimizer of an optax transformation.
+
+    >>> import jax.numpy as jnp, optax
+    >>> optimizer = wrap(optax.sgd(0.5))
+    >>> state = optimizer.init({"w": jnp.ones(2)})
+    >>> optimizer.update({"w": jnp.ones(2)}, state)[0]["w"].tolist()
+    [-0.5, -0.5]
+    """
+    return Wrapped(transformation, name)
+
+
+def _without_typed_keys(inner: Any) -> optax.GradientTransformationExtraArgs:
+    """Random keys in the state (of `optax.add_noise`, say) as plain numbers, which variables and files can hold."""
+
+    def is_key(x: Any) -> bool:
+        return jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key)
+
+    def init(params: Tree) -> Any:
+        return jax.tree.map(lambda x: jax.random.key_data(x) if is_key(x) else x, inner.init(params))
+
+    def update(grads: Tree, state: Any, params: Tree = None, **_: Any) -> tuple:
+        specs = jax.eval_shape(inner.init, grads if params is None else params)
+        state = jax.tree.map(
+            lambda x, spec: jax.random.wrap_key_data(x, impl=str(jax.random.key_impl(spec))) if is_key(spec) else x,
+            state,
+            specs,
+        )
+        updates, state = inner.update(grads, state, params)
+        return updates, jax.tree.map(lambda x: jax.random.key_data(x) if is_key(x) else x, state)
+
+    return optax.GradientTransformationExtraArgs(init, update)
