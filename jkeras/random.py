@@ -13,7 +13,7 @@ of `key`. The numbers for a given seed are Keras's (JAX backend).
 """
 
 import random as _python
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -54,8 +54,8 @@ class SeedGenerator(Module):
             raise ValueError(f"SeedGenerator's seed must be an int or None, got seed={seed!r}.")
         self.name = name or auto_name("seed_generator")
         self._initial_seed = seed
-        start = raw_key(default_seed() if seed is None else seed)
-        self.state = Variable(start, trainable=False, aggregation="none", name="seed_generator_state")
+        start = _Start(default_seed() if seed is None else int(seed), given=seed is not None)
+        self.state = Variable(start, (2,), "uint32", trainable=False, aggregation="none", name="seed_generator_state")
 
     def next(self, ordered: bool = True) -> jax.Array:
         """The next key.
@@ -84,6 +84,24 @@ class SeedGenerator(Module):
     def from_config(cls, config: dict) -> "SeedGenerator":
         """Make a generator from `get_config()`."""
         return cls(**config)
+
+
+class _Start:
+    """The initializer of a generator's state: `[seed, 0]`, where `Module.init(key)` draws a seed if none was given."""
+
+    def __init__(self, seed: int, given: bool):
+        self.seed, self.given = seed, given
+
+    def __call__(self, shape: Any, dtype: Any = None) -> jax.Array:
+        return jnp.asarray(raw_key(self.seed))
+
+    def fork(self) -> "_Start":
+        return self
+
+    def with_key(self, key: jax.Array) -> Callable:
+        if self.given:
+            return self
+        return lambda shape, dtype=None: jnp.append(jax.random.bits(key, (1,), "uint32"), jnp.uint32(0))
 
 
 def _following(key: jax.Array, ordered: bool) -> jax.Array:

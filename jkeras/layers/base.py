@@ -311,7 +311,7 @@ class Layer(Module):
         first = args[0] if args else next(iter(kwargs.values()), None)
         check_input(self, first)
         if not self.built:
-            if frame.pure:
+            if frame.pure and type(self).build is not Layer.build:
                 raise ValueError(
                     f"Layer {self.name!r} is not built, so the given variables cannot be its own. Make them first:\n"
                     "    variables = layer.init(key, inputs)"

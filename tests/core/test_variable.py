@@ -1,0 +1,116 @@
+"""A variable is an address: it reads and writes where the code runs."""
+
+import copy
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jkeras.core.frame import Frame
+from jkeras.core.variable import Promise, Variable
+
+
+def test_reads_and_writes_go_to_the_innermost_frame_that_binds_it():
+    v = Variable([1.0, 2.0], name="v")
+    with Frame({id(v): jnp.array([5.0, 5.0])}) as outer:
+        assert v.value.tolist() == [5.0, 5.0]
+        with Frame():  # binds nothing
+            v.assign_add([1.0, 1.0])
+        assert outer.values[id(v)].tolist() == [6.0, 6.0]
+    assert v.value.tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("expression", [
+    lambda v, x: v + x, lambda v, x: x - v, lambda v, x: v * x, lambda v, x: x / v, lambda v, x: v**2, lambda v, x: v @ v,
+    lambda v, x: -v, lambda v, x: abs(v), lambda v, x: v > x, lambda v, x: v[0], lambda v, x: jnp.matmul(v, v),
+    lambda v, x: jax.nn.relu(v), lambda v, x: jnp.stack([v, v]), lambda v, x: v.sum(), lambda v, x: np.asarray(v),
+    lambda v, x: jnp.where(v > 1, v, 0), lambda v, x: jax.jit(lambda u: u * 2)(v), lambda v, x: v.T, lambda v, x: 2 // v,
+])  # fmt: skip
+def test_it_is_usable_where_an_array_is(expression):
+    value, x = jnp.array([[1.0, 2.0], [3.0, 4.0]]), jnp.array([[2.0, 1.0], [1.0, 2.0]])
+    np.testing.assert_array_equal(expression(Variable(value, name="v"), x), expression(value, x))
+
+
+def test_shapes_are_checked():
+    v = Variable("zeros", shape=(2, 3), name="kernel")
+    with pytest.raises(ValueError, match=r"'kernel' has shape \(2, 3\) and cannot be given a value of shape \(3, 2\)"):
+        v.assign(np.zeros((3, 2)))
+    with pytest.raises(ValueError, match="not shape="):
+        Variable([1.0, 2.0], shape=(3,))
+    with pytest.raises(ValueError, match="needs shape="):
+        Variable("zeros")
+    with pytest.raises(ValueError, match="every dimension"):
+        Variable("zeros", shape=(None, 2))
+    with pytest.raises(ValueError, match="Unknown initializer"):
+        Variable("zeroes", shape=(2,))
+
+
+def test_it_is_allocated_when_somebody_looks():
+    calls = []
+
+    class Ones:
+        def fork(self):
+            return self
+
+        def __call__(self, shape, dtype=None):
+            calls.append(shape)
+            return jnp.ones(shape, dtype)
+
+    v = Variable(Ones(), shape=(2,))
+    assert calls == []
+    assert v.value.tolist() == [1.0, 1.0] and v.numpy().tolist() == [1.0, 1.0]
+    assert calls == [(2,)]
+
+
+def test_a_first_read_under_a_trace_leaves_a_real_array():
+    v = Variable("ones", shape=(2,))
+    jax.jit(lambda x: x + v.value)(jnp.zeros(2))
+    assert not isinstance(v.value, jax.core.Tracer)
+
+
+def test_a_write_out_of_a_trace_is_refused():
+    v = Variable([1.0], name="v")
+    with pytest.raises(RuntimeError, match="'v' was assigned inside a JAX transformation"):
+        jax.jit(lambda x: v.assign(x))(jnp.ones(1))
+    assert v.value.tolist() == [1.0]
+
+
+def test_a_flattened_copy_is_a_detached_snapshot():
+    v = Variable([1.0, 2.0], name="v")
+    copied = jax.tree.map(lambda x: x * 2, v)
+    assert copied.value.tolist() == [2.0, 4.0] and (copied + 1).tolist() == [3.0, 5.0]
+    with pytest.raises(RuntimeError, match="snapshot of variable 'v'"):
+        copied.assign([0.0, 0.0])
+    assert jax.grad(lambda u: (u * u).sum())(v).value.tolist() == [2.0, 4.0]
+
+
+def test_mixed_precision_reads_floats_in_the_compute_dtype():
+    v, n = Variable([1.5], name="v"), Variable(np.array([3], "int32"), name="n")
+    with Frame() as frame:
+        frame.autocast = "bfloat16"
+        assert v.value.dtype == "bfloat16" and n.value.dtype == "int32"
+    assert v.value.dtype == "float32"
+
+
+def test_promises_are_redeemed_once():
+    class Later(Promise):
+        def redeem(self, variable):
+            self.times = getattr(self, "times", 0) + 1
+            return jnp.zeros(variable.shape)
+
+    v, later = Variable([1.0], name="v"), Later()
+    v.lend(later)
+    assert v.value.tolist() == v.value.tolist() == [0.0]
+    assert later.times == 1
+    v.lend(later)
+    v.assign([7.0])
+    v.settle(later, jnp.array([9.0]))  # too late: somebody wrote in the meantime
+    assert v.value.tolist() == [7.0]
+
+
+def test_deep_copies_are_independent():
+    v = Variable([1.0], name="v")
+    other = copy.deepcopy(v)
+    other.assign([2.0])
+    assert v.value.tolist() == [1.0] and other.value.tolist() == [2.0]
