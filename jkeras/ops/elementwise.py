@@ -293,7 +293,7 @@ def saturate_cast(x: Array, dtype):
 
 def _range(dtype):
     """The smallest and the largest finite number of a dtype, as Python numbers (which compare exactly)."""
-    if dtype == bool:
+    if jnp.issubdtype(dtype, jnp.bool_):
         return 0, 1
     if jnp.issubdtype(dtype, jnp.integer):
         return int(jnp.iinfo(dtype).min), int(jnp.iinfo(dtype).max)

@@ -69,14 +69,10 @@ def array_op(function: Callable) -> Callable:
     >>> halve([2.0, 4.0]).tolist()
     [1.0, 2.0]
     """
-    conversions, variadic = {}, None
-    for parameter in inspect.signature(function).parameters.values():
-        conversion = _CONVERSIONS.get(parameter.annotation)
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            variadic = conversion
-        else:
-            conversions[parameter.name] = conversion
-    positional = list(conversions.values()) if variadic is None else []
+    parameters = inspect.signature(function).parameters.values()
+    conversions = {p.name: _CONVERSIONS.get(p.annotation) for p in parameters}
+    positional = [conversions[p.name] for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    variadic = next((conversions[p.name] for p in parameters if p.kind is p.VAR_POSITIONAL), None)
 
     @functools.wraps(function)
     def convert(*args: Any, **kwargs: Any) -> Any:

@@ -373,11 +373,11 @@ def rearrange(tensor: Array, pattern, **axes_lengths):
     for names, length in zip(before, tensor.shape, strict=True):
         known = math.prod(lengths[name] for name in names if name in lengths)
         open_names = [name for name in names if name not in lengths]
-        if len(open_names) > 1 or (known and length % known) or (not open_names and known != length):
+        if len(open_names) > 1 or (length % known if known else length) or (not open_names and known != length):
             raise ValueError(
                 f"rearrange() cannot tell how pattern {pattern!r} fits shape {tensor.shape} with lengths {axes_lengths}."
             )
-        lengths |= {name: length // known for name in open_names}
+        lengths |= dict.fromkeys(open_names, length // known if known else 0)
     order = [name for names in before for name in names]
     target = [name for names in after for name in names]
     if sorted(order) != sorted(target):

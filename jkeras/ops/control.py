@@ -1,0 +1,217 @@
+"""Branches, loops and maps that run inside a compiled program, and functions with gradients of their own.
+
+The functions given here are traced once. What they carry must keep its shapes and dtypes from one turn to the next.
+"""
+
+import functools
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from jkeras.core.symbolic import map_structure
+from jkeras.core.variable import Variable
+from jkeras.ops.op import op
+
+__all__ = [
+    "associative_scan", "cond", "custom_gradient", "fori_loop", "jvp", "map", "scan", "switch", "vectorize",
+    "vectorized_map", "while_loop",
+]  # fmt: skip
+
+
+def _read(structure):
+    """The structure, with variables replaced by their values."""
+    return map_structure(lambda x: x.value if isinstance(x, Variable) else x, structure)
+
+
+def _reading(function: Callable) -> Callable:
+    """The function, with variables among what it returns replaced by their values."""
+    return lambda *args: _read(function(*args))
+
+
+@op
+def cond(pred, true_fn, false_fn):
+    """What one of two functions returns; the other does not run.
+
+    Args:
+        pred: boolean scalar.
+        true_fn, false_fn: functions without arguments that return arrays (or structures of them) of the same shapes.
+
+    >>> float(cond(True, lambda: jnp.ones(()), lambda: jnp.zeros(())))
+    1.0
+    """
+    return jax.lax.cond(pred, _reading(true_fn), _reading(false_fn))
+
+
+@op
+def switch(index, branches, *operands):
+    """What the function at a position of a list returns.
+
+    Args:
+        index: integer scalar; out of bounds means the first or the last.
+        branches: list of functions of `operands` that return arrays of the same shapes.
+        operands: their arguments.
+    """
+    return jax.lax.switch(index, [_reading(branch) for branch in branches], *_read(operands))
+
+
+@op
+def while_loop(cond, body, loop_vars, maximum_iterations=None):
+    """Repeat while a condition holds.
+
+    Args:
+        cond: function of the loop variables that returns a boolean scalar.
+        body: function of the loop variables that returns the next ones.
+        loop_vars: tuple or list of arrays, or a single array, to begin with.
+        maximum_iterations: when to stop at the latest.
+
+    Returns:
+        the last loop variables: a tuple, or a single array.
+
+    >>> [int(x) for x in while_loop(lambda i, total: i < 4, lambda i, total: (i + 1, total + i), (0, 0))]
+    [4, 6]
+    """
+    several = isinstance(loop_vars, (tuple, list))
+    start = tuple(_read(loop_vars)) if several else (_read(loop_vars),)
+
+    def goes_on(carry):
+        turn, values = carry
+        going = jnp.asarray(cond(*values))
+        return going if maximum_iterations is None else going & (turn < maximum_iterations)
+
+    def next_turn(carry):
+        turn, values = carry
+        values = _read(body(*values))
+        return turn + 1, tuple(values) if several else (values,)
+
+    _, values = jax.lax.while_loop(goes_on, next_turn, (0, start))
+    return values if several else values[0]
+
+
+@op
+def fori_loop(lower, upper, body_fun, init_val):
+    """Repeat for each integer of a range.
+
+    Args:
+        lower: the first integer.
+        upper: where to end; it is not included.
+        body_fun: function `(i, value) -> value`.
+        init_val: the value to begin with, an array or a structure of arrays.
+    """
+    return jax.lax.fori_loop(lower, upper, _reading(body_fun), _read(init_val))
+
+
+@op
+def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
+    """Carry a value along the first axis of arrays, and stack what comes out on the way.
+
+    Args:
+        f: function `(carry, x) -> (carry, y)`.
+        init: the carry to begin with, an array or a structure of arrays.
+        xs: array, or structure of arrays, of shape (length, ...); each `x` is one slice of them.
+        length: number of steps, needed if `xs` is None.
+        reverse: whether to go from the last slice to the first.
+        unroll: how many steps to compile into one turn of the loop; True for all of them.
+
+    Returns:
+        (carry, ys): the last carry, and the `y` stacked, of shape (length, ...).
+
+    Raises:
+        ValueError: `unroll` is neither a boolean nor a positive integer.
+
+    >>> carry, sums = scan(lambda total, x: (total + x, total + x), 0.0, jnp.array([1.0, 2.0, 3.0]))
+    >>> float(carry), sums.tolist()
+    (6.0, [1.0, 3.0, 6.0])
+    """
+    if not isinstance(unroll, bool) and (not isinstance(unroll, int) or unroll < 1):
+        raise ValueError(f"scan() needs a boolean or a positive integer for unroll, got unroll={unroll!r}.")
+    return jax.lax.scan(_reading(f), _read(init), _read(xs), length, reverse, unroll)
+
+
+@op
+def associative_scan(f, elems, reverse=False, axis=0):
+    """Running combination of slices by an associative function, in logarithmically many parallel steps.
+
+    Args:
+        f: function of two slices (or structures of them), such as addition, that may be applied in any grouping.
+        elems: array or structure of arrays.
+        reverse: whether to go from the last slice to the first.
+        axis: the axis to go along.
+
+    Returns:
+        arrays of the shapes of `elems`.
+    """
+    return jax.lax.associative_scan(_reading(f), _read(elems), reverse, axis)
+
+
+@op
+def map(f, xs):
+    """Apply a function to each slice along the first axis, one after the other, and stack the results.
+
+    Args:
+        f: function of one slice.
+        xs: array or structure of arrays of shape (length, ...).
+    """
+    return jax.lax.map(_reading(f), _read(xs))
+
+
+@op
+def vectorized_map(function, elements):
+    """Apply a function to each slice along the first axis, all at once, and stack the results.
+
+    Args:
+        function: function of one slice (a structure of slices, if `elements` is a structure).
+        elements: array or structure of arrays of shape (length, ...).
+
+    >>> vectorized_map(lambda pair: pair[0] * pair[1], (jnp.array([1.0, 2.0]), jnp.array([3.0, 4.0]))).tolist()
+    [3.0, 8.0]
+    """
+    return jax.vmap(_reading(function))(_read(elements))
+
+
+def vectorize(pyfunc, *, excluded=None, signature=None):
+    """A function of scalars (or of small arrays) that takes arrays of any shape, and broadcasts them.
+
+    Args:
+        pyfunc: the function.
+        excluded: positions or names of the arguments that are passed on as they are.
+        signature: "(n),(n)->()" and the like, when arguments and results are not scalars.
+
+    Raises:
+        TypeError: `pyfunc` cannot be called.
+    """
+    if not callable(pyfunc):
+        raise TypeError(f"vectorize() needs a function, got {pyfunc!r}.")
+    return op(jnp.vectorize(pyfunc, excluded=frozenset(excluded or ()), signature=signature))
+
+
+def custom_gradient(f):
+    """Decorator for a function that says what its gradient is.
+
+    Args:
+        f: function of arrays that returns (value, grad), where `grad(upstream)` returns the gradient of each argument,
+            given the gradient of the value.
+
+    >>> @custom_gradient
+    ... def clipped(x):
+    ...     return x, lambda upstream: jnp.clip(upstream, -1.0, 1.0)
+    >>> float(jax.grad(lambda x: 5.0 * clipped(x))(2.0))
+    1.0
+    """
+    return op(functools.wraps(f)(jax.custom_gradient(f)))
+
+
+@op
+def jvp(fun, primals, tangents, has_aux=False):
+    """The value of a function and its derivative in a direction (forward-mode differentiation).
+
+    Args:
+        fun: function of arrays.
+        primals: tuple of its arguments.
+        tangents: tuple of directions, of the same shapes.
+        has_aux: whether `fun` returns (value, something else), and the latter is to be passed on.
+
+    Returns:
+        (value, derivative), or (value, derivative, something else).
+    """
+    return jax.jvp(fun, tuple(_read(primals)), tuple(_read(tangents)), has_aux=has_aux)

@@ -1,0 +1,310 @@
+"""Finding, ordering and picking entries, and writing them: search, sort, gather, scatter, select."""
+
+
+import jax
+import jax.numpy as jnp
+
+from jkeras.core.errors import suggest
+from jkeras.ops.family import Array, Arrays, array_op
+
+__all__ = [
+    "argpartition", "argsort", "digitize", "get_item", "in_top_k", "isin", "nonzero", "scatter", "scatter_update",
+    "searchsorted", "select", "slice", "slice_update", "sort", "take", "take_along_axis", "top_k", "unique",
+    "unravel_index", "where",
+]  # fmt: skip
+
+
+@array_op
+def get_item(x: Array, key):
+    """`x[key]`.
+
+    >>> get_item([[1, 2], [3, 4]], (0, -1)).tolist()
+    2
+    """
+    return x[key]
+
+
+@array_op
+def take(x: Array, indices: Array, axis=None):
+    """The slices of `x` at given positions along an axis.
+
+    Args:
+        x: array of any shape.
+        indices: array of integers; negative ones count from the end. Out of bounds gives NaN (integers: the smallest).
+        axis: the axis; None means all entries in order.
+
+    Returns:
+        `x` with the axes of `indices` in the place of `axis`.
+    """
+    return jnp.take(x, indices, axis)
+
+
+@array_op
+def take_along_axis(x: Array, indices: Array, axis=None):
+    """For each position the entry whose place along an axis is given there; what `argsort` and `argmax` are made for.
+
+    Args:
+        x: array of any shape.
+        indices: array of integers of as many axes as `x`, whose other axes broadcast with those of `x`.
+        axis: the axis; None means all entries in order.
+    """
+    return jnp.take_along_axis(x, indices, axis)
+
+
+@array_op
+def where(condition: Array, x1: Array | None = None, x2: Array | None = None):
+    """`x1` where the condition is true and `x2` elsewhere; without them, the positions where it is true.
+
+    Args:
+        condition: array of booleans.
+        x1, x2: arrays that broadcast with the condition; both, or neither.
+
+    Raises:
+        ValueError: only one of `x1` and `x2` is given.
+
+    >>> where([True, False], [1.0, 2.0], 0.0).tolist()
+    [1.0, 0.0]
+    """
+    if (x1 is None) != (x2 is None):
+        raise ValueError("where() takes both x1 and x2, or neither: where(condition, x1, x2).")
+    return jnp.where(condition, x1, x2)
+
+
+@array_op
+def select(condlist: Arrays, choicelist: Arrays, default=0):
+    """The first of several choices whose condition is true.
+
+    Args:
+        condlist: list of arrays of booleans.
+        choicelist: list of as many arrays, which broadcast with them.
+        default: the value where no condition is true.
+
+    Raises:
+        ValueError: the lists are empty, or differ in length.
+    """
+    if not len(condlist) or len(condlist) != len(choicelist):
+        raise ValueError(f"select() needs a choice for each condition, got {len(condlist)} and {len(choicelist)} of them.")
+    return jnp.select(condlist, choicelist, default)
+
+
+@array_op
+def nonzero(x: Array):
+    """The positions of entries that are not zero. Their number depends on the values, so it cannot run inside `jit`.
+
+    Returns:
+        tuple of int32 arrays, one for each axis.
+    """
+    return jnp.nonzero(x)
+
+
+@array_op
+def sort(x: Array, axis=-1):
+    """`x` in ascending order along an axis; None flattens it first."""
+    return jnp.sort(x, axis=axis)
+
+
+@array_op
+def argsort(x: Array, axis=-1):
+    """The positions that would sort `x` along an axis, equals in order; None means all entries."""
+    return jnp.argsort(x, axis=axis if x.ndim else None)
+
+
+@array_op
+def argpartition(x: Array, kth, axis=-1):
+    """Positions such that the entry at place `kth` is where sorting would put it, with none larger before it.
+
+    Args:
+        x: array of any shape.
+        kth: the place.
+        axis: the axis; None means all entries in order.
+    """
+    return jnp.argpartition(jnp.ravel(x) if axis is None else x, kth, axis=0 if axis is None else axis)
+
+
+@array_op
+def top_k(x: Array, k, sorted=True):
+    """The `k` largest entries along the last axis, and their positions.
+
+    Args:
+        x: array of shape (..., n).
+        k: how many.
+        sorted: whether they must be in descending order; they always are.
+
+    Returns:
+        (values, indices): arrays of shape (..., k), the indices int32.
+
+    >>> [part.tolist() for part in top_k([1.0, 3.0, 2.0], 2)]
+    [[3.0, 2.0], [1, 2]]
+    """
+    values, indices = jax.lax.top_k(x, k)
+    return values, indices
+
+
+@array_op
+def in_top_k(targets: Array, predictions: Array, k):
+    """Whether the predicted value of each target class is among the `k` largest.
+
+    Args:
+        targets: array of integers of shape (batch,), the classes.
+        predictions: array of shape (batch, classes).
+        k: how many. A tie at the boundary counts as in.
+
+    Returns:
+        array of booleans of shape (batch,).
+    """
+    score = jnp.take_along_axis(predictions, targets[..., None], axis=-1)
+    score = jnp.where(jnp.isnan(score), -jnp.inf, score).astype(predictions.dtype)
+    return jnp.sum(predictions > score, axis=-1) < k
+
+
+@array_op
+def searchsorted(sorted_sequence: Array, values: Array, side="left"):
+    """Where to insert values into a sorted array so that it stays sorted.
+
+    Args:
+        sorted_sequence: array of shape (n,) in ascending order.
+        values: array of any shape.
+        side: "left" of equal entries, or "right".
+
+    Returns:
+        int32 array of the shape of `values`, of places from 0 to n.
+
+    Raises:
+        ValueError: `sorted_sequence` is not 1-D.
+    """
+    if sorted_sequence.ndim != 1:
+        raise ValueError(
+            f"searchsorted() needs a 1-D sorted array, got shape {sorted_sequence.shape}. For several, map it over their "
+            "first axis: ops.vectorized_map(lambda pair: ops.searchsorted(*pair), (sequences, values))."
+        )
+    return jnp.searchsorted(sorted_sequence, values, side=side)
+
+
+@array_op
+def digitize(x: Array, bins: Array):
+    """The bin of each value: how many of the bounds are not above it.
+
+    Args:
+        x: array of any shape.
+        bins: array of shape (n,), the bounds between bins in ascending order.
+
+    Returns:
+        int32 array of the shape of `x`, from 0 to n.
+    """
+    return jnp.digitize(x, bins)
+
+
+@array_op
+def isin(x1: Array, x2: Array, assume_unique=False, invert=False):
+    """Whether entries of `x1` occur in `x2`.
+
+    Args:
+        x1, x2: arrays of any shape.
+        assume_unique: whether neither has equal entries (a promise that may save time).
+        invert: whether to say instead that they do not occur.
+
+    Returns:
+        array of booleans of the shape of `x1`.
+    """
+    return jnp.isin(x1, x2, assume_unique=assume_unique, invert=invert)
+
+
+@array_op
+def unique(
+    x: Array,
+    sorted=True,
+    return_index=False,
+    return_inverse=False,
+    return_counts=False,
+    axis=None,
+    size=None,
+    fill_value=None,
+):
+    """The different entries of an array.
+
+    Args:
+        x: array of any shape.
+        sorted: whether they must be in ascending order.
+        return_index: whether to return where each occurs first, too.
+        return_inverse: whether to return which of them each entry of `x` is, too.
+        return_counts: whether to return how often each occurs, too.
+        axis: compare the slices along this axis instead of entries.
+        size: the length of the result; without it the length depends on the values, and `unique` cannot run in `jit`.
+        fill_value: what fills the result up to `size`; by default the smallest entry.
+
+    Returns:
+        array, or a tuple of arrays in the order of the arguments.
+    """
+    options = {"equal_nan": False, "size": size, "fill_value": fill_value, "sorted": sorted}
+    return jnp.unique(x, return_index, return_inverse, return_counts, axis, **options)
+
+
+@array_op
+def unravel_index(indices: Array, shape):
+    """Flat positions as positions along each axis of an array of the given shape: a tuple of arrays."""
+    return jnp.unravel_index(indices, tuple(shape))
+
+
+@array_op
+def scatter(indices: Array, values: Array, shape):
+    """Zeros with values added at given positions.
+
+    Args:
+        indices: array of integers of shape (n, k), a position along the first k axes in each row.
+        values: array of shape (n, *shape[k:]); values for the same position add up.
+        shape: the shape of the result.
+
+    >>> scatter([[0], [2], [2]], [1.0, 2.0, 3.0], (4,)).tolist()
+    [1.0, 0.0, 5.0, 0.0]
+    """
+    return jnp.zeros(shape, values.dtype).at[tuple(jnp.moveaxis(indices, -1, 0))].add(values)
+
+
+@array_op
+def scatter_update(inputs: Array, indices: Array, updates: Array, reduction=None):
+    """`inputs` with values written at given positions.
+
+    Args:
+        inputs: array of any shape.
+        indices: array of integers of shape (n, k), a position along the first k axes in each row.
+        updates: array of shape (n, *inputs.shape[k:]).
+        reduction: None replaces; "add", "max", "min" and "mul" combine with what is there.
+
+    Raises:
+        ValueError: another `reduction`.
+
+    >>> scatter_update([1, 1, 1], [[1]], [5], reduction="add").tolist()
+    [1, 6, 1]
+    """
+    methods = {None: "set", "add": "add", "max": "max", "min": "min", "mul": "multiply"}
+    method = methods.get(reduction.lower() if isinstance(reduction, str) else reduction)
+    if method is None:
+        known = [name for name in methods if name]
+        raise ValueError(f"Unknown reduction {reduction!r}; use None or one of {known}.{suggest(reduction, known)}")
+    place = inputs.at[tuple(jnp.moveaxis(indices, -1, 0))]
+    return getattr(place, method)(updates.astype(inputs.dtype))
+
+
+@array_op
+def slice(inputs: Array, start_indices, shape):
+    """The block of the given shape that starts at a position, which may be known only when the program runs.
+
+    Args:
+        inputs: array of n axes.
+        start_indices: n positions, a list or an array of integers.
+        shape: n lengths; -1 means up to the end (the position must be known then).
+    """
+    shape = [inputs.shape[i] - start_indices[i] if length == -1 else length for i, length in enumerate(shape)]
+    return jax.lax.dynamic_slice(inputs, start_indices, shape)
+
+
+@array_op
+def slice_update(inputs: Array, start_indices, updates: Array):
+    """`inputs` with a block of values written from a position on.
+
+    Args:
+        inputs: array of n axes.
+        start_indices: n positions, a list or an array of integers.
+        updates: array of n axes, the block.
+    """
+    return jax.lax.dynamic_update_slice(inputs, updates.astype(inputs.dtype), start_indices)

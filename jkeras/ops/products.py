@@ -1,0 +1,107 @@
+"""Sums of products: matrix products, contractions, convolution of signals."""
+
+import jax.numpy as jnp
+
+from jkeras.ops.family import Array, array_op, family
+
+__all__ = [
+    "correlate", "cross", "dot", "einsum", "inner", "kron", "matmul", "outer", "tensordot", "trace", "vdot",
+]  # fmt: skip
+
+
+def _accumulator(*arrays):
+    """The dtype to add products up in: int32 for int8 (which would overflow), otherwise the arrays' own."""
+    return jnp.int32 if all(x.dtype == jnp.int8 for x in arrays) else None
+
+
+@array_op
+def matmul(x1: Array, x2: Array):
+    """Product of matrices; int8 matrices give int32.
+
+    Args:
+        x1: array of shape (..., n, k), or (k,).
+        x2: array of shape (..., k, m), or (k,).
+
+    Returns:
+        array of shape (..., n, m), without the axes that a 1-D argument lacks.
+
+    >>> matmul([[1, 2]], [[3], [4]]).tolist()
+    [[11]]
+    """
+    return jnp.matmul(x1, x2, preferred_element_type=_accumulator(x1, x2))
+
+
+@array_op
+def einsum(subscripts, *operands: Array, **kwargs):
+    """Sum of products in Einstein's notation; int8 arrays give int32.
+
+    Args:
+        subscripts: "ij,jk->ik" and the like: a letter for each axis of each operand, and those of the result. Letters
+            that the result lacks are summed over.
+        operands: the arrays.
+        kwargs: `optimize`, in which order to contract ("optimal", "greedy", False), and other arguments of `jnp.einsum`.
+    """
+    kwargs.setdefault("preferred_element_type", _accumulator(*operands))
+    return jnp.einsum(subscripts, *operands, **kwargs)
+
+
+@array_op
+def tensordot(x1: Array, x2: Array, axes=2):
+    """Sum of products over chosen axes.
+
+    Args:
+        x1, x2: arrays.
+        axes: the last so many axes of `x1` and the first of `x2`; or a pair of lists of axes.
+    """
+    return jnp.tensordot(x1, x2, axes)
+
+
+@family
+def product(function, x1: Array, x2: Array):
+    """Args:
+        x1, x2: arrays.
+    """
+    return function(x1, x2)
+
+
+dot = product(jnp.dot, "Sum of products over the last axis of `x1` and the last but one (1-D: the only) of `x2`.")
+inner = product(jnp.inner, "Sum of products over the last axes.")
+vdot = product(jnp.vdot, "Sum of products of all entries, those of `x1` conjugated: a scalar.")
+outer = product(jnp.outer, "All products of an entry of `x1` and one of `x2`, of shape (x1.size, x2.size).")
+kron = product(jnp.kron, "Kronecker product: each entry of `x1` times the whole of `x2`.")
+
+
+@array_op
+def cross(x1: Array, x2: Array, axisa=-1, axisb=-1, axisc=-1, axis=None):
+    """Cross product of vectors of 2 or 3 components.
+
+    Args:
+        x1, x2: arrays of vectors, which broadcast.
+        axisa, axisb: the axes that hold the components.
+        axisc: the axis of the result that holds them; there is none for two vectors of 2 components.
+        axis: in the place of all three.
+    """
+    return jnp.cross(x1, x2, axisa, axisb, axisc, axis)
+
+
+@array_op
+def trace(x: Array, offset=0, axis1=0, axis2=1):
+    """Sum over a diagonal of the matrices that two axes span.
+
+    Args:
+        x: array of two axes at least.
+        offset: which diagonal: 0 the main one, positive above it, negative below.
+        axis1, axis2: the two axes.
+    """
+    return jnp.trace(x, offset, axis1, axis2)
+
+
+@array_op
+def correlate(x1: Array, x2: Array, mode="valid"):
+    """Cross-correlation of two signals, `c[k] = sum_n x1[n + k] conj(x2[n])`.
+
+    Args:
+        x1, x2: arrays of shape (n,) and (m,).
+        mode: "valid" where they overlap completely, "same" for the length of the longer, "full" where they overlap.
+    """
+    return jnp.correlate(x1, x2, mode)

@@ -1,0 +1,118 @@
+"""What an array is: conversion, dtype, shape, and where gradients stop."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jkeras.core import dtype as dtypes
+from jkeras.ops.family import Array, array_op, as_array, is_sparse
+from jkeras.ops.op import op
+
+__all__ = [
+    "cast", "convert_to_numpy", "convert_to_tensor", "dtype", "is_tensor", "ndim", "shape", "size", "stop_gradient", "view",
+]  # fmt: skip
+
+
+@op
+def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
+    """A JAX array from anything array-like.
+
+    Args:
+        x: array, number, nested list, variable, or sparse JAX array.
+        dtype: by default that of `x`; 64-bit dtypes are narrowed unless JAX's x64 mode is on.
+        sparse: False makes a sparse array dense; otherwise it stays as it is.
+        ragged: there are no ragged arrays here, so it must not be True.
+
+    Raises:
+        ValueError: `ragged` is True.
+
+    >>> convert_to_tensor([1, 2], "float32").tolist()
+    [1.0, 2.0]
+    """
+    if ragged:
+        raise ValueError("convert_to_tensor() got ragged=True, but JAX has no ragged arrays. Pad the rows to one length.")
+    if is_sparse(x) and sparse is False:
+        x = x.todense()
+    if dtype is None:
+        return as_array(x)
+    target = dtypes.canonical(dtype)
+    if isinstance(x, jax.Array) or is_sparse(x):
+        return x if x.dtype == target else x.astype(target)
+    return jnp.asarray(x, dtype=target)
+
+
+def convert_to_numpy(x) -> np.ndarray:
+    """A NumPy array, a copy of anything array-like."""
+    return np.array(x.todense() if is_sparse(x) else x)
+
+
+@op
+def cast(x, dtype):
+    """`x` in another dtype.
+
+    Args:
+        x: array-like.
+        dtype: name of the dtype; 64-bit dtypes are narrowed unless JAX's x64 mode is on.
+
+    >>> cast([0.0, 2.5], "int32").tolist()
+    [0, 2]
+    """
+    return convert_to_tensor(x, dtype)
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether `x` is a JAX array, traced and sparse ones included. Symbolic tensors and variables are not."""
+    return isinstance(x, jax.Array) or is_sparse(x)
+
+
+def shape(x: Any) -> tuple:
+    """The shape, a tuple of integers; None stands for an unknown length of a symbolic tensor.
+
+    >>> from jkeras.core.symbolic import KerasTensor
+    >>> shape(KerasTensor((None, 3)))
+    (None, 3)
+    """
+    return tuple(x.shape if hasattr(x, "shape") else jnp.shape(x))
+
+
+def ndim(x: Any) -> int:
+    """The number of axes."""
+    return len(shape(x))
+
+
+def dtype(x: Any) -> str:
+    """The name of the dtype.
+
+    >>> dtype(jnp.zeros(2))
+    'float32'
+    """
+    return dtypes.standardize((x if hasattr(x, "dtype") else as_array(x)).dtype)
+
+
+@array_op
+def size(x: Array):
+    """The number of entries, an integer."""
+    return jnp.size(x)
+
+
+@array_op
+def view(x: Array, dtype=None):
+    """The bytes of `x` read as another dtype.
+
+    Args:
+        x: array whose last axis is rescaled when the dtypes differ in width.
+        dtype: the other dtype; None means that of `x`.
+    """
+    return x.view(None if dtype is None else dtypes.canonical(dtype))
+
+
+@op
+def stop_gradient(variable):
+    """The value itself, which gradients take for a constant.
+
+    Args:
+        variable: array, variable, or symbolic tensor.
+    """
+    return jax.lax.stop_gradient(as_array(variable))
