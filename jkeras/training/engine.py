@@ -37,50 +37,21 @@ class Stats:
         return dict(vars(self), steps_per_call=self.steps / max(1, self.calls))
 
 
-class Program:
-    """The compiled loops of one step function.
+class Loops:
+    """Loops over batches of one step function, compiled or (with `jit=False`, for debugging) run op by op.
 
-    Args:
-        step: `(fixed, carry, batch) -> carry`, pure.
-        results: `carry -> {name: array}`, what the host wants to see after each call.
-        stats: counts the traces.
-        jit: False runs the same code without compiling, op by op (for debugging).
-        donate: whether `carry`'s buffers are reused for the result.
+    Subclasses define `_over_rows` and `_over_stack`; their second argument is donated or static, as `jit_options` say.
     """
 
-    def __init__(self, step: Callable, results: Callable, stats: Stats, jit: bool = True, donate: bool = True):
-        self.step, self.results, self.stats = step, results, stats
-        self.seconds_per_step: float | None = None
+    def __init__(self, step: Callable, stats: Stats, jit: bool, **jit_options: Any):
+        self.step, self.stats = step, stats
         self._warm: dict[Any, threading.Thread] = {}
         if jit:
-            donated = 1 if donate else ()
-            self.over_rows = jax.jit(self._over_rows, donate_argnums=donated, static_argnames="batch_size")
-            self.over_stack = jax.jit(self._over_stack, donate_argnums=donated)
+            self.over_rows = jax.jit(self._over_rows, static_argnames="batch_size", **jit_options)
+            self.over_stack = jax.jit(self._over_stack, **jit_options)
         else:
             self.over_rows = functools.partial(self._over_rows, loop=_python_loop)
             self.over_stack = functools.partial(self._over_stack, loop=_python_loop)
-
-    def _over_rows(
-        self, fixed: Any, carry: Any, data: Any, order: Any, lo: Any, hi: Any, *, batch_size: int, loop: Callable = jax.lax.fori_loop
-    ) -> tuple[Any, dict]:
-        self.stats.traces += 1
-
-        def body(i: Any, carry: Any) -> Any:
-            return self.step(fixed, carry, gather_batch(data, order, i, batch_size))
-
-        carry = loop(lo, hi, body, carry)
-        return carry, self.results(carry)
-
-    def _over_stack(
-        self, fixed: Any, carry: Any, stack: Any, lo: Any, hi: Any, loop: Callable = jax.lax.fori_loop
-    ) -> tuple[Any, dict]:
-        self.stats.traces += 1
-
-        def body(i: Any, carry: Any) -> Any:
-            return self.step(fixed, carry, index_batch(stack, i))
-
-        carry = loop(lo, hi, body, carry)
-        return carry, self.results(carry)
 
     def warm_up(self, key: Any, function: Any, *args: Any, **static: Any) -> None:
         """Compile `function` for these arguments on a background thread, while the main one trains."""
@@ -96,6 +67,57 @@ class Program:
         if thread is not None:
             thread.join()
 
+
+class Program(Loops):
+    """The compiled loops of one step function.
+
+    Args:
+        step: `(fixed, carry, batch) -> carry`, pure.
+        results: `carry -> {name: array}`, what the host wants to see after each call.
+        stats: counts the traces.
+        jit: False runs the same code without compiling, op by op (for debugging).
+        donate: whether `carry`'s buffers are reused for the result.
+    """
+
+    def __init__(self, step: Callable, results: Callable, stats: Stats, jit: bool = True, donate: bool = True):
+        super().__init__(step, stats, jit, donate_argnums=1 if donate else ())
+        self.results = results
+        self.names: tuple[str, ...] = ()
+        self.seconds_per_step: float | None = None
+
+    def _over_rows(
+        self, fixed: Any, carry: Any, data: Any, order: Any, lo: Any, hi: Any, *, batch_size: int, loop: Callable = jax.lax.fori_loop
+    ) -> tuple[Any, tuple]:
+        self.stats.traces += 1
+
+        def body(i: Any, carry: Any) -> Any:
+            return self.step(fixed, carry, gather_batch(data, order, i, batch_size))
+
+        carry = loop(lo, hi, body, carry)
+        return carry, self._named_results(carry)
+
+    def _over_stack(
+        self, fixed: Any, carry: Any, stack: Any, lo: Any, hi: Any, loop: Callable = jax.lax.fori_loop
+    ) -> tuple[Any, tuple]:
+        self.stats.traces += 1
+
+        def body(i: Any, carry: Any) -> Any:
+            return self.step(fixed, carry, index_batch(stack, i))
+
+        carry = loop(lo, hi, body, carry)
+        return carry, self._named_results(carry)
+
+    def _named_results(self, carry: Any) -> tuple:
+        """The values alone: a dict would come back from JAX in alphabetical order."""
+        named = self.results(carry)
+        self.names = tuple(named)
+        return tuple(named.values())
+
+    def fetch(self, results: tuple) -> dict[str, Any]:
+        """The results of a call on the host: Python floats where they are scalars, arrays otherwise."""
+        values = jax.device_get(results)
+        return {n: float(v) if np.ndim(v) == 0 else np.asarray(v) for n, v in zip(self.names, values, strict=True)}
+
     def pace(self, remaining: int) -> int:
         """How many steps the next call should run: one if nothing is known yet, else what fills the target time."""
         if self.seconds_per_step is None:
@@ -109,7 +131,7 @@ class Program:
         self.seconds_per_step = measured if known is None else 0.5 * (known + measured)
 
 
-class Predictor:
+class Predictor(Loops):
     """The compiled loops of a prediction step; called like a `Program`, with a number in the place of the carry.
 
     `count` (static) is how many batches the result has room for: outputs have shape `(count, batch, ...)`, of which the
@@ -122,13 +144,7 @@ class Predictor:
     """
 
     def __init__(self, step: Callable, stats: Stats, jit: bool = True):
-        self.step, self.stats = step, stats
-        if jit:
-            self.over_rows = jax.jit(self._over_rows, static_argnums=1, static_argnames="batch_size")
-            self.over_stack = jax.jit(self._over_stack, static_argnums=1)
-        else:
-            self.over_rows = functools.partial(self._over_rows, loop=_python_loop)
-            self.over_stack = functools.partial(self._over_stack, loop=_python_loop)
+        super().__init__(step, stats, jit, static_argnums=1)
 
     def _over_rows(
         self, fixed: Any, count: int, data: Any, order: Any, lo: Any, hi: Any, *, batch_size: int, loop: Callable = jax.lax.fori_loop
@@ -209,9 +225,3 @@ def chunks(steps: int, start: int, chunk: Callable[[int], int]) -> Iterator[tupl
         hi = lo + chunk(steps - lo)
         yield lo, hi
         lo = hi
-
-
-def fetch(results: dict) -> dict[str, Any]:
-    """The results of a call on the host: Python floats where they are scalars, arrays otherwise."""
-    return {k: float(v) if np.ndim(v) == 0 else np.asarray(v) for k, v in jax.device_get(results).items()}
-

@@ -17,7 +17,7 @@ from jkeras.core import frame as frames
 from jkeras.core.errors import keywords_of, unexpected_keywords
 from jkeras.data import make_data, train_validation_split, unpack_x_y_sample_weight
 from jkeras.training.compiled import Compiled
-from jkeras.training.engine import Clock, Stats, chunks, fetch
+from jkeras.training.engine import Clock, Stats, chunks
 from jkeras.training.feed import Feed
 from jkeras.training.lease import Uninterrupted
 from jkeras.training.objective import total
@@ -289,11 +289,14 @@ class Trainer:
             for lo, hi in chunks(segment.steps, 0, chunk):
                 if watched:
                     begin(done, {})
+                traces = stats.traces
                 with Clock(stats, "compute_seconds") as clock:
-                    traces = stats.traces
-                    logs = fetch(advance(segment.run, lo, hi))
-                if stats.traces == traces:  # a call that compiled says nothing about the time per step
+                    logs = program.fetch(advance(segment.run, lo, hi))
+                if stats.traces == traces:
                     program.observe(hi - lo, clock.seconds)
+                else:  # a call that compiled says nothing about the time per step
+                    stats.compile_seconds += clock.seconds
+                    stats.compute_seconds -= clock.seconds
                 done += hi - lo
                 stats.calls, stats.steps = stats.calls + 1, stats.steps + hi - lo
                 if watched:
@@ -430,7 +433,7 @@ class Trainer:
         with Uninterrupted():
             carry, results = compiled.train.over_stack((), lease.borrow(), batch, 0, 1)
             lease.hold(carry)
-        return _result(fetch(results), return_dict)
+        return _result(compiled.train.fetch(results), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """The results on one batch, without training; the metrics go on from the last call."""
@@ -438,7 +441,7 @@ class Trainer:
         ts = compiled.read()
         carry, results = compiled.test.over_stack(ts._replace(opt_state=()), (ts.state, ts.metrics), batch, 0, 1)
         compiled.write(*carry)
-        return _result(fetch(results), return_dict)
+        return _result(compiled.test.fetch(results), return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
