@@ -1,0 +1,37 @@
+"""Where the channels of an image stand: `"channels_last"` is (batch, height, width, channels)."""
+
+from jkeras.core.errors import suggest
+
+FORMATS = ("channels_last", "channels_first")
+_settings = {"default": "channels_last"}
+
+
+def image_data_format() -> str:
+    """The format of layers that name none, `"channels_last"` unless changed."""
+    return _settings["default"]
+
+
+def set_image_data_format(data_format: str) -> None:
+    """Set the format of layers made from now on.
+
+    Raises:
+        ValueError: it is neither `"channels_last"` nor `"channels_first"`.
+    """
+    _settings["default"] = standardize_data_format(str(data_format))
+
+
+def standardize_data_format(data_format: str | None) -> str:
+    """The format that a layer's `data_format` argument means; None means the default.
+
+    Raises:
+        ValueError: it is neither None, `"channels_last"` nor `"channels_first"`.
+
+    >>> standardize_data_format(None), standardize_data_format("channels_first")
+    ('channels_last', 'channels_first')
+    """
+    if data_format is None:
+        return image_data_format()
+    known = str(data_format).lower()
+    if known not in FORMATS:
+        raise ValueError(f"data_format must be one of {FORMATS}, got {data_format!r}.{suggest(known, FORMATS)}")
+    return known

@@ -1,0 +1,99 @@
+"""Objects and their configs."""
+
+import json
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any
+
+from jkeras.core.errors import suggest
+from jkeras.core.registry import deserialize
+
+
+def deserialize_keras_object(config: Any, custom_objects: Mapping | None = None, safe_mode: bool = True) -> Any:
+    """Make the object that `serialize_keras_object` described.
+
+    Args:
+        config: plain data.
+        custom_objects: `{name: object}` that the config may name besides the published and registered ones.
+        safe_mode: only True is possible: code found in a config is never run.
+
+    Raises:
+        ValueError: the config names something unknown, or `safe_mode` is False.
+
+    >>> import jkeras
+    >>> config = jkeras.utils.serialize_keras_object(jkeras.regularizers.L2(0.5))
+    >>> deserialize_keras_object(config).get_config()
+    {'l2': 0.5}
+    """
+    if not safe_mode:
+        raise ValueError(
+            "jkeras never runs code found in a config, so safe_mode=False is not possible. Define the function in your "
+            "program and pass custom_objects={'its_name': function}."
+        )
+    return deserialize(config, custom_objects)
+
+
+class Config(MutableMapping):
+    """A dict whose entries are attributes too, and which can be frozen.
+
+    >>> config = Config(learning_rate=0.1)
+    >>> config.momentum = 0.9
+    >>> config["momentum"], config.to_json()
+    (0.9, '{"learning_rate": 0.1, "momentum": 0.9}')
+    >>> config.freeze()
+    >>> config.momentum = 0.5
+    Traceback (most recent call last):
+    ...
+    ValueError: The config is frozen; call unfreeze() to change 'momentum'.
+    """
+
+    def __init__(self, **kwargs: Any):
+        self.__dict__.update(frozen=False, _entries=kwargs)
+
+    def freeze(self) -> None:
+        """Refuse changes from now on."""
+        self.__dict__["frozen"] = True
+
+    def unfreeze(self) -> None:
+        """Allow changes again."""
+        self.__dict__["frozen"] = False
+
+    def as_dict(self) -> dict:
+        """The entries as a plain dict."""
+        return dict(self._entries)
+
+    def to_json(self) -> str:
+        """The entries as JSON."""
+        return json.dumps(self._entries)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._entries[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._check_thawed(name)
+        self._entries[name] = value
+
+    def __delitem__(self, name: str) -> None:
+        self._check_thawed(name)
+        del self._entries[name]
+
+    def __iter__(self) -> Iterator:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __getattr__(self, name: str) -> Any:
+        entries = self.__dict__.get("_entries", {})
+        if name in entries:
+            return entries[name]
+        raise AttributeError(f"The config has no entry {name!r}.{suggest(name, entries)}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self[name] = value
+
+    def __repr__(self) -> str:
+        return f"<Config {self._entries}>"
+
+    def _check_thawed(self, name: str) -> None:
+        if self.frozen:
+            raise ValueError(f"The config is frozen; call unfreeze() to change {name!r}.")
