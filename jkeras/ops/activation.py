@@ -1,0 +1,322 @@
+"""Activations: the functions between layers, each one expression of an array.
+
+All take an array `x` of floats of any shape and return an array of the same shape and dtype; those with an `axis` mix the
+entries along it, the others work entry by entry. At a kink the derivative is the one that Keras has: that of `relu` at 0
+is 0 (Bertoin et al. 2021, arXiv:2106.12915).
+"""
+
+import warnings
+
+import jax
+import jax.numpy as jnp
+
+from jkeras.core import frame as frames
+from jkeras.ops.family import Array, array_op
+
+__all__ = [
+    "celu", "elu", "gelu", "glu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "leaky_relu",
+    "log_sigmoid", "log_softmax", "relu", "relu6", "selu", "sigmoid", "silu", "soft_shrink", "softmax", "softplus",
+    "softsign", "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "swish", "tanh_shrink", "threshold",
+]  # fmt: skip
+
+
+@array_op
+def relu(x: Array):
+    """Rectified linear unit, `max(x, 0)`.
+
+    Source: Nair and Hinton 2010, "Rectified Linear Units Improve Restricted Boltzmann Machines".
+
+    >>> relu([-2.0, 0.0, 3.0]).tolist()
+    [0.0, 0.0, 3.0]
+    """
+    return jax.nn.relu(x)
+
+
+@array_op
+def relu6(x: Array):
+    """`min(max(x, 0), 6)` (Krizhevsky 2010, "Convolutional Deep Belief Networks on CIFAR-10").
+
+    >>> relu6([-1.0, 3.0, 9.0]).tolist()
+    [0.0, 3.0, 6.0]
+    """
+    return jax.nn.relu6(x)
+
+
+@array_op
+def leaky_relu(x: Array, negative_slope=0.2):
+    """`x` where `x >= 0`, and `negative_slope * x` below (Maas et al. 2013).
+
+    >>> leaky_relu([-1.0, 2.0], negative_slope=0.5).tolist()
+    [-0.5, 2.0]
+    """
+    return jax.nn.leaky_relu(x, negative_slope)
+
+
+@array_op
+def elu(x: Array, alpha=1.0):
+    """Exponential linear unit: `x` where `x > 0`, and `alpha * (exp(x) - 1)` below (arXiv:1511.07289).
+
+    >>> elu([-1e9, 2.0]).tolist()
+    [-1.0, 2.0]
+    """
+    return jax.nn.elu(x, alpha)
+
+
+@array_op
+def celu(x: Array, alpha=1.0):
+    """`max(x, 0) + min(alpha * (exp(x / alpha) - 1), 0)`: an ELU whose slope at 0 is 1 for every alpha (arXiv:1704.07483).
+
+    >>> celu([-1e9, 2.0], alpha=0.5).tolist()
+    [-0.5, 2.0]
+    """
+    return jax.nn.celu(x, alpha)
+
+
+@array_op
+def selu(x: Array):
+    """Scaled ELU, `1.0507 * elu(x, 1.67326)`, which keeps mean 0 and variance 1 from layer to layer (arXiv:1706.02515).
+
+    >>> round(float(selu(1.0)), 4)
+    1.0507
+    """
+    return jax.nn.selu(x)
+
+
+@array_op
+def gelu(x: Array, approximate=True):
+    """Gaussian error linear unit, `x * P(X <= x)` for a standard normal `X` (arXiv:1606.08415).
+
+    With `approximate=True`: `x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3)))`.
+
+    >>> round(float(gelu(1.0, approximate=False)), 4)
+    0.8413
+    """
+    return jax.nn.gelu(x, approximate)
+
+
+@array_op
+def silu(x: Array):
+    """`x * sigmoid(x)`, also called swish (arXiv:1702.03118).
+
+    >>> round(float(silu(1.0)), 4)
+    0.7311
+    """
+    return jax.nn.silu(x)
+
+
+@array_op
+def hard_silu(x: Array):
+    """`x * hard_sigmoid(x)`, also called hard swish (arXiv:1905.02244).
+
+    >>> hard_silu([-3.0, 3.0]).tolist()
+    [-0.0, 3.0]
+    """
+    return jax.nn.hard_silu(x)
+
+
+@array_op
+def glu(x: Array, axis=-1):
+    """Gated linear unit: the first half along `axis` times the sigmoid of the second half (arXiv:1612.08083).
+
+    Raises:
+        ValueError: the size along `axis` is odd.
+
+    >>> glu([4.0, 0.0]).tolist()
+    [2.0]
+    """
+    if x.shape[axis] % 2:
+        raise ValueError(f"glu needs an even size along axis={axis}, but x has shape {x.shape}.")
+    value, gate = jnp.split(x, 2, axis)
+    return value * jax.nn.sigmoid(gate)
+
+
+@array_op
+def sigmoid(x: Array):
+    """`1 / (1 + exp(-x))`.
+
+    >>> sigmoid([-100.0, 0.0, 100.0]).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    return _from_logits("sigmoid", x, jax.nn.sigmoid(x))
+
+
+@array_op
+def log_sigmoid(x: Array):
+    """`log(sigmoid(x))`, without its overflow.
+
+    >>> float(log_sigmoid(-1000.0))
+    -1000.0
+    """
+    return jax.nn.log_sigmoid(x)
+
+
+@array_op
+def hard_sigmoid(x: Array):
+    """`min(max(x / 6 + 1/2, 0), 1)`, the sigmoid as three straight lines.
+
+    >>> hard_sigmoid([-3.0, 0.0, 3.0]).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    return jax.nn.hard_sigmoid(x)
+
+
+@array_op
+def sparse_sigmoid(x: Array):
+    """`min(max((x + 1) / 2, 0), 1)`, the derivative of `sparse_plus` (arXiv:1901.02324).
+
+    >>> sparse_sigmoid([-1.0, 0.0, 1.0]).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    return jax.nn.sparse_sigmoid(x)
+
+
+@array_op
+def hard_tanh(x: Array):
+    """`min(max(x, -1), 1)`.
+
+    >>> hard_tanh([-2.0, 0.5, 2.0]).tolist()
+    [-1.0, 0.5, 1.0]
+    """
+    return jax.nn.hard_tanh(x)
+
+
+@array_op
+def softsign(x: Array):
+    """`x / (1 + |x|)`.
+
+    >>> softsign([-1.0, 3.0]).tolist()
+    [-0.5, 0.75]
+    """
+    return jax.nn.soft_sign(x)
+
+
+@array_op
+def softplus(x: Array):
+    """`log(1 + exp(x))`, without its overflow.
+
+    >>> softplus([-1000.0, 1000.0]).tolist()
+    [0.0, 1000.0]
+    """
+    return jax.nn.softplus(x)
+
+
+@array_op
+def squareplus(x: Array, b=4):
+    """`(x + sqrt(x^2 + b)) / 2`, a softplus without exponentials (arXiv:2112.11687).
+
+    >>> squareplus([0.0, 1.5]).tolist()
+    [1.0, 2.0]
+    """
+    return jax.nn.squareplus(x, b)
+
+
+@array_op
+def sparse_plus(x: Array):
+    """0 where `x <= -1`, `(x + 1)^2 / 4` between, `x` where `x >= 1` (arXiv:1901.02324).
+
+    >>> sparse_plus([-1.0, 0.0, 3.0]).tolist()
+    [0.0, 0.25, 3.0]
+    """
+    return jax.nn.sparse_plus(x)
+
+
+@array_op
+def tanh_shrink(x: Array):
+    """`x - tanh(x)`.
+
+    >>> float(tanh_shrink(100.0))
+    99.0
+    """
+    return x - jnp.tanh(x)
+
+
+@array_op
+def soft_shrink(x: Array, threshold=0.5):
+    """`x` moved towards 0 by `threshold`, and 0 if that would pass it.
+
+    >>> soft_shrink([-2.0, 0.25, 2.0]).tolist()
+    [-1.5, 0.0, 1.5]
+    """
+    return jnp.where(x > threshold, x - threshold, jnp.where(x < -threshold, x + threshold, 0))
+
+
+@array_op
+def hard_shrink(x: Array, threshold=0.5):
+    """`x` where `|x| > threshold`, else 0.
+
+    >>> hard_shrink([-2.0, 0.25, 2.0]).tolist()
+    [-2.0, 0.0, 2.0]
+    """
+    return jnp.where(jnp.abs(x) > threshold, x, 0)
+
+
+@array_op
+def threshold(x: Array, threshold, default_value):
+    """`x` where `x > threshold`, else `default_value`.
+
+    >>> threshold([0.0, 2.0], 1.0, -5.0).tolist()
+    [-5.0, 2.0]
+    """
+    return jnp.where(x > threshold, x, default_value)
+
+
+@array_op
+def softmax(x: Array, axis=-1):
+    """`exp(x) / sum(exp(x))` along `axis` (one axis or several), a probability distribution.
+
+    Warns:
+        UserWarning: the axis has size 1, where the softmax is always 1.
+
+    >>> softmax([0.0, 0.0]).tolist()
+    [0.5, 0.5]
+    """
+    if isinstance(axis, int) and -x.ndim <= axis < x.ndim and x.shape[axis] == 1:
+        warnings.warn(
+            f"softmax over axis {axis} of an array of shape {x.shape}: along an axis of size 1 it is always 1. For a single "
+            "output, use 'sigmoid'.",
+            stacklevel=4,
+        )
+    probabilities = jax.nn.softmax(x, axis)
+    return _from_logits("softmax", x, probabilities) if axis in (-1, x.ndim - 1) else probabilities
+
+
+@array_op
+def log_softmax(x: Array, axis=-1):
+    """`x - log(sum(exp(x)))` along `axis`: the logarithm of the softmax, without its overflow.
+
+    >>> log_softmax([0.0, -1000.0]).tolist()
+    [0.0, -1000.0]
+    """
+    return jax.nn.log_softmax(x, axis)
+
+
+@array_op
+def sparsemax(x: Array, axis=-1):
+    """The point of the probability simplex nearest to `x`: `max(x - tau, 0)`, where `tau` makes the sum along `axis` 1.
+
+    With `z` sorted in descending order, the support is the largest `k` with `1 + k z[k] > z[1] + ... + z[k]`, and
+    `tau = (z[1] + ... + z[k] - 1) / k`. Source: Martins and Astudillo 2016, arXiv:1602.02068, algorithm 1.
+
+    Keras up to 3.15 sums the partial sums instead, which is right for `k = 1` only (fixed in keras-team/keras#23469).
+
+    >>> sparsemax([1.0, 0.5, -1.0]).tolist()
+    [0.75, 0.25, 0.0]
+    """
+    z = jnp.flip(jnp.sort(jax.lax.stop_gradient(x), axis), axis)
+    rank = jnp.arange(1, x.shape[axis] + 1, dtype=x.dtype).reshape([-1 if a == axis % x.ndim else 1 for a in range(x.ndim)])
+    size = jnp.sum(1 + rank * z > jnp.cumsum(z, axis), axis, keepdims=True)
+    smallest = jnp.take_along_axis(z, size - 1, axis)
+    support = x >= smallest  # tau is differentiated as a function of x here, so that no derivative of the sort is needed
+    total, size = (jnp.sum(jnp.where(support, v, 0), axis, keepdims=True) for v in (x, jnp.ones_like(x)))
+    return jnp.where(support, x - (total - 1) / size, 0)
+
+
+hard_swish, swish = hard_silu, silu
+
+
+def _from_logits(link, logits, probabilities):
+    """Let losses find what the probabilities were made of: crossentropy is safer, and cheaper, on logits."""
+    frame = frames.current()
+    if frame is not None:
+        frame.set_logits(probabilities, link, logits)
+    return probabilities
