@@ -9,7 +9,6 @@ The dtypes handed out: floats become `floatx`, 64-bit integers 32-bit ones (unle
 small integers stay as they are, because a byte is cheaper to move than a float.
 """
 
-import mmap
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,11 +19,6 @@ import numpy as np
 from jkeras.core import dtype as dtypes
 
 Index = slice | np.ndarray
-
-# A page fault on a mapped file maps its neighbours too (64 KiB on Linux), so that is what one scattered row costs.
-FAULT_BYTES = 65536
-# How much of a mapped file may stay in memory after it was read. Dropping pages costs a new fault for each, so rarely.
-MAPPED_BYTES = 256 * 2**20
 
 
 class Rows:
@@ -113,35 +107,6 @@ class DeviceRows(Rows):
         return super().part(start, stop)
 
 
-class MappedRows(Rows):
-    """A memory-mapped array.
-
-    Pages of a mapped file stay in the process's memory once touched, until the system needs them elsewhere; an epoch over a
-    large file would look like a leak. They are given back after every `MAPPED_BYTES` (the file's cache keeps them).
-    """
-
-    on_disk = True
-
-    def __init__(self, source: np.ndarray, name: str, dtype: Any = None, columns: Sequence | None = None):
-        super().__init__(source.view(np.ndarray), name, dtype, columns)
-        self._map = mapped_file(source)
-        self._touched = 0
-
-    def read(self, index: Index) -> np.ndarray:
-        # `cast` copies when the dtype changes; where it does not, a slice would still be a view of the file.
-        rows = take(self.source, index)
-        rows = cast(rows, self.dtype, self.name) if rows.dtype != self.dtype else np.array(rows)
-        each = self.source.nbytes // max(len(self), 1)
-        self._touched += rows.shape[0] * (each if isinstance(index, slice) else max(each, FAULT_BYTES))
-        if self._touched > MAPPED_BYTES and self._map is not None:
-            self._map.madvise(mmap.MADV_DONTNEED)
-            self._touched = 0
-        return rows
-
-    def whole(self) -> np.ndarray:
-        return self.source if self.source.dtype == self.dtype else super().whole()
-
-
 class FileRows(Rows):
     """An array in a file that is read through an object of its own, such as an `h5py.Dataset` or a `zarr.Array`."""
 
@@ -198,7 +163,7 @@ def model_dtype(dtype: Any, name: str) -> np.dtype:
     Raises:
         ValueError: for strings, objects, dates and other things that are no numbers.
     """
-    dtype = np.dtype(dtype)
+    dtype = np.dtype(dtype).newbyteorder("=")
     if dtype.kind in "OUSMmT" or dtype.names:
         raise ValueError(f"{name} has dtype {dtype}; {_REMEDIES.get(dtype.kind, 'convert it to numbers first.')}"
                          .replace("NAME", name))
@@ -229,21 +194,3 @@ def cast(array: np.ndarray, dtype: np.dtype, name: str) -> np.ndarray:
             raise ValueError(f"{name} holds integers from {low} to {high}, which do not fit in {dtype}. "
                              "Convert it to floats (astype('float32')), or enable JAX's x64 mode.")
     return array.astype(dtype)
-
-
-def mapped_file(array: np.ndarray) -> mmap.mmap | None:
-    """The map of a file behind an array, if its pages can be given back without losing anything."""
-    while isinstance(array, np.ndarray):
-        if isinstance(array, np.memmap) and array.mode == "c":  # private changes live in those very pages
-            return None
-        array = array.base
-    return array if isinstance(array, mmap.mmap) and hasattr(array, "madvise") else None
-
-
-def is_mapped(array: np.ndarray) -> bool:
-    """Whether an array is a view of a memory-mapped file."""
-    while isinstance(array, np.ndarray):
-        if isinstance(array, np.memmap):
-            return True
-        array = array.base
-    return isinstance(array, mmap.mmap)

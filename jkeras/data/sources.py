@@ -7,7 +7,8 @@ import jax
 import numpy as np
 
 from jkeras.core import dtype as dtypes
-from jkeras.data.rows import DeviceRows, FileRows, MappedRows, Rows, SparseRows, is_mapped, model_dtype
+from jkeras.data.mapped import MappedRows, is_mapped
+from jkeras.data.rows import DeviceRows, FileRows, Rows, SparseRows, model_dtype
 
 ARRAYS = ("NumPy and JAX arrays, lists of numbers, pandas DataFrames and Series, SciPy sparse matrices, torch tensors, "
           "memory-mapped arrays, h5py datasets, anything with __array__, and nested lists, tuples and dicts of these")
