@@ -17,7 +17,7 @@ import numpy as np
 from jkeras.data.rows import Index, Rows, cast, take
 
 # A smaller file is read through its map: it may all stay in memory, where its rows cost no call to the system.
-# Measured on 2 GB in the system's cache, rows of 4 KB at random, in CPU time: 4.2 us a row like this, 5.4 through a map whose
+# Measured on 2 GB in the cache, rows of 4 KB at random, in CPU time: 4.2 us a row like this, 5.4 through a map whose
 # pages are given back every 128 rows. An epoch raised the resident memory by 20 MB like this, by 2000 MB through the map.
 MAPPED_BYTES = 256 * 2**20
 READ_BYTES = 64 * 2**20  # at most this much in one call

@@ -1,6 +1,6 @@
 """From what users bring to `Rows`: one table of kinds, and the walk through nested structures of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -103,6 +103,8 @@ def as_rows(value: Any, name: str) -> Rows:
     message = f"Unrecognized data type: {name} is a {type(value).__module__}.{type(value).__qualname__}."
     if isinstance(value, Callable):
         message += f" If it makes a generator, call it: {getattr(value, '__name__', name)}()."
+    if isinstance(value, Mapping):
+        message += f" A dict of arrays is a structure, other mappings are not: dict({name})."
     if holds_samples(value):
         message += " A torch Dataset yields samples; batches come from torch.utils.data.DataLoader(dataset, batch_size=...)."
     raise ValueError(f"{message} Accepted are {ARRAYS}; or, for x alone, {STREAMS}.")

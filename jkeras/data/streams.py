@@ -9,7 +9,7 @@ import contextlib
 import itertools
 import random
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
 import jax
@@ -39,7 +39,7 @@ def is_stream(value: Any) -> bool:
     """Whether this yields batches, rather than being an array or a structure of arrays."""
     if is_by_number(value):
         return True
-    if isinstance(value, dict | set | frozenset | type) or not is_leaf(value) or holds_array(value) or holds_samples(value):
+    if isinstance(value, Mapping | Set | type) or not is_leaf(value) or holds_array(value) or holds_samples(value):
         return False
     return hasattr(value, "__next__") or hasattr(value, "__iter__")
 
@@ -156,7 +156,8 @@ class StreamData:
     def peek(self, shuffle: bool = False) -> Any:
         """The spec of the first batch, which is made for it. `reset` must follow.
 
-        Draws the random numbers and calls the hooks as Keras does when it builds a model on its data.
+        Draws the random numbers and calls the hooks as Keras does when it builds a model on its data. A stream knows from
+        the start whether it shuffles; the argument is there so that both kinds of data are called alike.
         """
         if self.one_pass:
             first = list(itertools.islice(self.source, 1))

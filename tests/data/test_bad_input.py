@@ -1,6 +1,7 @@
 """What cannot be trained on is refused before the first step, in words that help."""
 
 import warnings
+from collections import UserDict
 
 import jax.numpy as jnp
 import numpy as np
@@ -57,6 +58,7 @@ class TorchDataset:
         (generator_function, None, r"Unrecognized data type: x is a builtins.function.*call it: generator_function\(\)"),
         (TorchDataset(), None, r"yields samples; batches come from torch.utils.data.DataLoader\(dataset"),
         ({1, 2}, None, "Unrecognized data type: x is a builtins.set.*Accepted are NumPy.*or, for x alone, generators"),
+        (UserDict(a=X), Y, r"Unrecognized data type: x is a collections.UserDict.*: dict\(x\)"),
         (X, object(), "Unrecognized data type: y is a builtins.object"),
     ],
 )
