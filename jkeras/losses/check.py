@@ -1,0 +1,131 @@
+"""Do these targets belong to this loss and these outputs? Asked once before training, when it can still be said plainly.
+
+Inside of a compiled step shapes are all there is, and a message about them comes with a JAX traceback. `check_targets`
+looks at the targets on the host, and says which loss or which last layer would be right.
+"""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from jkeras.losses.wrapper import LABELS, ONE_HOT, LossFunctionWrapper
+
+Shape = tuple[int | None, ...]
+
+
+def check_targets(loss: Any, y_true: Any, y_pred: Any) -> None:
+    """Compare targets with the outputs that a loss of this package will see; other losses may take anything.
+
+    Args:
+        loss: a `Loss`, or a loss function.
+        y_true: the targets, of which the values are looked at too; or only a spec of them (`.shape` and `.dtype`).
+        y_pred: a spec of the outputs. Dimensions that are None fit everything.
+
+    Raises:
+        ValueError: naming the loss, both shapes, and what would be right.
+
+    >>> from jkeras.losses import CategoricalCrossentropy
+    >>> check_targets(CategoricalCrossentropy(), np.array([0, 2, 1]), jax.ShapeDtypeStruct((3, 3), "float32"))
+    Traceback (most recent call last):
+    ValueError: Loss 'categorical_crossentropy': the targets have shape (3,) and the outputs (3, 3). The targets look like
+    class numbers: use loss='sparse_categorical_crossentropy', or make them one-hot with ...to_categorical(y, num_classes=3).
+    """
+    wrapped = isinstance(loss, LossFunctionWrapper)
+    function = loss.fn if wrapped else loss
+    arguments = loss._fn_kwargs if wrapped else {}
+    kind = getattr(function, "targets", None)
+    targets, outputs = getattr(y_true, "shape", None), getattr(y_pred, "shape", None)
+    if kind is None or targets is None or outputs is None:
+        return
+    name, targets, outputs = function.__name__, tuple(targets), tuple(outputs)
+    if kind != LABELS:
+        problem = _same_shape_problem(name, kind, targets, outputs)
+    elif name == "ctc":
+        problem = None if (len(targets), len(outputs)) == (2, 3) else "Give (batch, labels) and (batch, time, classes)."
+    elif name == "circle":
+        problem = None if targets in (outputs[:1], (*outputs[:1], 1)) else "Give one class number per sample."
+    else:
+        axis = arguments.get("axis", -1)
+        problem = _label_shape_problem(targets, outputs, axis) or _label_value_problem(
+            y_true, outputs[axis], arguments.get("ignore_class")
+        )
+    if problem:
+        raise ValueError(f"Loss {name!r}: the targets have shape {targets} and the outputs {outputs}. {problem}")
+
+
+def _same_shape_problem(name: str, kind: str, targets: Shape, outputs: Shape) -> str | None:
+    if _fits(targets, outputs):
+        return None
+    columns, units = (shape[-1] if len(shape) > 1 else 1 for shape in (targets, outputs))
+    if columns == 1 and len(targets) in (len(outputs) - 1, len(outputs)):  # one number for each output vector
+        if kind == ONE_HOT:
+            return (
+                "The targets look like class numbers: use loss='sparse_categorical_crossentropy', or make them one-hot with "
+                f"jkeras.utils.to_categorical(y, num_classes={units})."
+            )
+        if "crossentropy" in name:
+            return (
+                "For one 0 or 1 per sample, end the model with Dense(1, activation='sigmoid'); for class numbers and "
+                f"{units} outputs, use softmax and loss='sparse_categorical_crossentropy'."
+            )
+        return f"They would only broadcast. For one number per sample, end the model with one unit instead of {units}."
+    if len(targets) != len(outputs):
+        return f"The targets must have as many axes as the outputs, {len(outputs)}, but they have {len(targets)}."
+    if units == 1 and "crossentropy" in name:
+        return (
+            f"For {columns} classes, end the model with Dense({columns}, activation='softmax') and use "
+            "loss='categorical_crossentropy'; for a single output, the targets need one column of 0 and 1."
+        )
+    if columns != units:
+        what = "classes" if kind == ONE_HOT else "columns"
+        return f"The targets have {columns} {what}, so the last layer needs {columns} units, but it has {units}."
+    return "The targets must have the shape of the outputs."
+
+
+def _fits(targets: Shape, outputs: Shape) -> bool:
+    if abs(len(targets) - len(outputs)) == 1:  # a last axis of size 1 comes or goes
+        longer, shorter = sorted((targets, outputs), key=len, reverse=True)
+        return longer[-1] == 1 and _fits(longer[:-1], shorter)
+    return len(targets) == len(outputs) and all(None in (t, o) or t == o for t, o in zip(targets, outputs, strict=True))
+
+
+def _label_shape_problem(targets: Shape, outputs: Shape, axis: int) -> str | None:
+    expected = tuple(d for i, d in enumerate(outputs) if i != axis % len(outputs))
+    if len(targets) == len(outputs) and targets[axis] == 1:
+        targets = tuple(d for i, d in enumerate(targets) if i != axis % len(targets))
+    if outputs[axis] == 1:
+        return (
+            "With a single output there is a single class. For two classes and one output, use a sigmoid and "
+            "loss='binary_crossentropy'; otherwise the last layer needs one unit per class."
+        )
+    if len(targets) == len(expected) and _fits(targets, expected):
+        return None
+    if len(targets) == len(outputs):
+        return (
+            "The targets look one-hot: use loss='categorical_crossentropy', or take their class numbers with "
+            "y.argmax(axis=-1)."
+        )
+    return f"Class numbers of shape {expected} are needed."
+
+
+def _label_value_problem(y_true: Any, classes: int | None, ignore_class: int | None) -> str | None:
+    """What is wrong with the class numbers themselves; nothing is known of a spec or a traced array."""
+    if isinstance(y_true, jax.core.Tracer) or not isinstance(y_true, (np.ndarray, jax.Array)) or classes is None:
+        return None
+    labels = np.asarray(y_true)
+    if ignore_class is not None:
+        labels = labels[labels != ignore_class]
+    if labels.size == 0 or labels.dtype == bool:
+        return None
+    low, high = labels.min(), labels.max()
+    if labels.dtype.kind == "f" and not (labels == np.floor(labels)).all():
+        odd = labels[labels != np.floor(labels)].flat[0]
+        return f"The targets must be class numbers, which are whole, but one of them is {odd}."
+    if low < 0 or high >= classes:
+        hint = f" They seem to start at 1: pass y - 1 as targets, or give the last layer {high + 1:.0f} units."
+        return (
+            f"The class numbers go from {low} to {high}, but {classes} outputs stand for the classes 0 to {classes - 1}."
+            f"{hint if (low, high) == (1, classes) else ''}"
+        )
+    return None

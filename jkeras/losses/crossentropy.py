@@ -1,0 +1,309 @@
+"""Crossentropy: minus the log of the probability that the model gives to the truth.
+
+Probabilities are clipped to `[eps, 1 - eps]` before the logarithm, with `eps = jkeras.config.epsilon()`. Logits (the
+inputs of the final sigmoid or softmax) need no clipping; `fit` hands them over by itself where it can reach them, see
+`with_logits`.
+
+`label_smoothing = s` moves targets by `s` towards the uniform distribution (Szegedy et al. 2016, arXiv:1512.00567).
+"""
+
+import warnings
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jkeras.core import frame as frames
+from jkeras.core.dtype import epsilon
+from jkeras.losses.base import MEAN
+from jkeras.losses.wrapper import LABELS, ONE_HOT, LossFunctionWrapper, loss_function
+
+# -- two classes ------------------------------------------------------------------------------------------------------
+
+
+@loss_function(link="sigmoid")
+def binary_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> jax.Array:
+    """`-mean(y * log(p) + (1 - y) * log(1 - p))` over `axis`, for targets between 0 and 1.
+
+    Args:
+        y_true: of shape `(batch, ...)`.
+        y_pred: probabilities of the same shape; with `from_logits`, the inputs of the sigmoid.
+        from_logits: what `y_pred` holds.
+        label_smoothing: targets become `y * (1 - s) + s / 2`.
+        axis: the axis to take the mean over.
+
+    >>> round(float(binary_crossentropy([1, 0], [0.5, 0.5])), 4)
+    0.6931
+    >>> binary_crossentropy([1, 0], [1000.0, -1000.0], from_logits=True).item()
+    0.0
+    """
+    y_true = _smooth_binary(y_true, label_smoothing)
+    return jnp.mean(_binary_from_logits(y_true, y_pred) if from_logits else _binary(y_true, y_pred), axis=axis)
+
+
+def _smooth_binary(y: jax.Array, smoothing: float) -> jax.Array:
+    return y * (1 - smoothing) + smoothing / 2 if smoothing else y
+
+
+def _binary(y: jax.Array, p: jax.Array) -> jax.Array:
+    p = jnp.clip(p, epsilon(), 1 - epsilon())
+    return -(y * jnp.log(p) + (1 - y) * jnp.log(1 - p))
+
+
+def _binary_from_logits(y: jax.Array, x: jax.Array) -> jax.Array:
+    # -log(sigmoid(x)) = max(-x, 0) + log(1 + exp(-|x|)), and the same with -x for 1 - sigmoid(x): they share the logarithm.
+    return y * jnp.maximum(-x, 0) + (1 - y) * jnp.maximum(x, 0) + jnp.log1p(jnp.exp(-jnp.abs(x)))
+
+
+@loss_function()
+def binary_focal_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    apply_class_balancing: bool = False,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> jax.Array:
+    """Binary crossentropy times `(1 - q)^gamma`, where `q` is the probability of the truth: easy samples count less.
+
+    With `apply_class_balancing`, positives also count `alpha` and negatives `1 - alpha`. The other arguments are those of
+    `binary_crossentropy`. Source: Lin et al. 2017, arXiv:1708.02002.
+
+    >>> round(float(binary_focal_crossentropy([1], [0.5])), 4)
+    0.1733
+    """
+    y_true = _smooth_binary(y_true, label_smoothing)
+    p = jax.nn.sigmoid(y_pred) if from_logits else y_pred
+    truth = y_true * p + (1 - y_true) * (1 - p)
+    values = jnp.power(1 - truth, gamma) * _binary(y_true, p)
+    if apply_class_balancing:
+        values = (y_true * alpha + (1 - y_true) * (1 - alpha)) * values
+    return jnp.mean(values, axis=axis)
+
+
+# -- many classes -----------------------------------------------------------------------------------------------------
+
+
+@loss_function(ONE_HOT, link="softmax")
+def categorical_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> jax.Array:
+    """`-sum(y * log(p))` over the classes, for one-hot targets (or any distributions).
+
+    Args:
+        y_true: of shape `(batch, ..., classes)`.
+        y_pred: probabilities of the same shape, which are divided by their sum; with `from_logits`, the inputs of the
+            softmax.
+        from_logits: what `y_pred` holds.
+        label_smoothing: targets become `y * (1 - s) + s / classes`.
+        axis: the axis of the classes.
+
+    >>> round(float(categorical_crossentropy([0, 1, 0], [0.25, 0.5, 0.25])), 4)
+    0.6931
+    """
+    y_true = _smooth_categorical(y_true, label_smoothing, axis)
+    _warn_about_one_class("categorical_crossentropy", y_pred, axis)
+    return -jnp.sum(y_true * _log_probabilities(y_pred, from_logits, axis), axis=axis)
+
+
+def _smooth_categorical(y: jax.Array, smoothing: float, axis: int) -> jax.Array:
+    if isinstance(axis, bool):
+        raise ValueError(f"axis must be an integer, got axis={axis}. The arguments are from_logits, label_smoothing, axis.")
+    return y * (1 - smoothing) + smoothing / y.shape[axis] if smoothing else y
+
+
+def _warn_about_one_class(name: str, y_pred: jax.Array, axis: int) -> None:
+    if y_pred.shape[axis] == 1:
+        warnings.warn(
+            f"{name} of outputs of shape {y_pred.shape} has a single class, whose probability is always 1. For two classes "
+            "and one output, use 'binary_crossentropy' (and a sigmoid).",
+            SyntaxWarning,
+            stacklevel=5,
+        )
+
+
+def _probabilities(p: jax.Array, axis: int) -> jax.Array:
+    return jnp.clip(p / jnp.sum(p, axis, keepdims=True), epsilon(), 1 - epsilon())
+
+
+def _log_probabilities(y_pred: jax.Array, from_logits: bool, axis: int) -> jax.Array:
+    return jax.nn.log_softmax(y_pred, axis) if from_logits else jnp.log(_probabilities(y_pred, axis))
+
+
+@loss_function(LABELS, link="softmax")
+def sparse_categorical_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
+) -> jax.Array:
+    """`-log(p[y])`: categorical crossentropy for targets that are class numbers.
+
+    Args:
+        y_true: class numbers from 0 to `classes - 1`, of shape `(batch, ...)` or `(batch, ..., 1)`. A number out of range
+            has loss 0.
+        y_pred: as for `categorical_crossentropy`.
+        from_logits: what `y_pred` holds.
+        ignore_class: targets with this number do not count: their loss is 0, and a `Loss` takes the mean over the others.
+        axis: the axis of the classes.
+
+    Raises:
+        ValueError: the shape of `y_true` is not that of `y_pred` without its classes.
+
+    >>> sparse_categorical_crossentropy([1, 0], [[0.5, 0.5], [1.0, 1.0]]).round(4)
+    Array([0.6931, 0.6931], dtype=float32)
+    """
+    y_true = _labels("sparse_categorical_crossentropy", y_true, y_pred, axis)
+    if ignore_class is not None:
+        counts = y_true != ignore_class
+        y_pred = jnp.where(jnp.expand_dims(counts, axis), y_pred, 1)  # so that nothing there can make the gradient NaN
+    values = _at_labels(y_true, -_log_probabilities(y_pred, from_logits, axis), axis)
+    if ignore_class is not None:
+        values = jnp.where(counts, values, 0)
+        frame = frames.current()
+        if frame is not None:
+            frame.set_mask(values, counts)
+    return values
+
+
+def _labels(name: str, y_true: jax.Array, y_pred: jax.Array, axis: int) -> jax.Array:
+    """Class numbers as integers, of the shape of the outputs without the classes."""
+    if not -y_pred.ndim <= axis < y_pred.ndim:
+        raise ValueError(f"{name}: y_pred of shape {y_pred.shape} has no axis {axis} for the classes.")
+    axis %= y_pred.ndim
+    expected = y_pred.shape[:axis] + y_pred.shape[axis + 1 :]
+    if y_true.ndim == y_pred.ndim and y_true.shape[axis] == 1:
+        y_true = jnp.squeeze(y_true, axis)
+    if y_true.shape != expected:
+        hint = ""
+        if y_true.shape == y_pred.shape:
+            hint = " One-hot targets belong to 'categorical_crossentropy', or take their class numbers: y_true.argmax(-1)."
+        raise ValueError(
+            f"{name}: y_pred has shape {y_pred.shape}, so y_true must hold class numbers in the shape {expected}, but it "
+            f"has shape {y_true.shape}.{hint}"
+        )
+    return y_true.astype("int32")
+
+
+def _at_labels(labels: jax.Array, values: jax.Array, axis: int) -> jax.Array:
+    """The values at the labels. A masked sum, whose gradient is elementwise; that of a lookup would be a scatter."""
+    classes = jax.lax.broadcasted_iota("int32", values.shape, axis % values.ndim)
+    return jnp.sum(jnp.where(classes == jnp.expand_dims(labels, axis), values, 0), axis)
+
+
+@loss_function(ONE_HOT)
+def categorical_focal_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> jax.Array:
+    """`-sum(alpha * (1 - p)^gamma * y * log(p))`: categorical crossentropy in which easy samples count less.
+
+    `alpha` may be a list with one weight per class. The other arguments are those of `categorical_crossentropy`. Source:
+    Lin et al. 2017, arXiv:1708.02002.
+
+    >>> round(float(categorical_focal_crossentropy([0, 1], [0.5, 0.5], alpha=1.0)), 4)
+    0.1733
+    """
+    y_true = _smooth_categorical(y_true, label_smoothing, axis)
+    _warn_about_one_class("categorical_focal_crossentropy", y_pred, axis)
+    p = _probabilities(jax.nn.softmax(y_pred, axis) if from_logits else y_pred, axis)
+    alpha = jnp.asarray(alpha, p.dtype)
+    return jnp.sum(alpha * jnp.power(1 - p, gamma) * -y_true * jnp.log(p), axis=axis)
+
+
+@loss_function(LABELS)
+def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) -> jax.Array:
+    """`(1 - p[y]^q) / q`: from crossentropy (q -> 0) to absolute error (q = 1), for class numbers that may be wrong.
+
+    Args:
+        y_true: class numbers, of shape `(batch, ...)` or `(batch, ..., 1)`.
+        y_pred: probabilities, of shape `(batch, ..., classes)`.
+        q: between 0 and 1.
+
+    Source: Zhang and Sabuncu 2018, arXiv:1805.07836.
+
+    >>> categorical_generalized_cross_entropy([1], [[0.75, 0.25]], q=0.5).tolist()
+    [1.0]
+    """
+    p = _at_labels(_labels("categorical_generalized_cross_entropy", y_true, y_pred, -1), y_pred, -1)
+    # The slope of p^q at 0 is infinite, and would be NaN behind a softmax.
+    power = jnp.where(p > 0, jnp.power(jnp.where(p > 0, p, 1), q), 0)
+    return (1 - power) / q
+
+
+# -- classes ----------------------------------------------------------------------------------------------------------
+
+
+class BinaryCrossentropy(LossFunctionWrapper, function=binary_crossentropy):
+    """See `binary_crossentropy`; the other arguments are those of `Loss`.
+
+    >>> round(BinaryCrossentropy(label_smoothing=0.1)([[1.0], [0.0]], [[0.5], [0.5]]).item(), 4)
+    0.6931
+    """
+
+
+class BinaryFocalCrossentropy(LossFunctionWrapper, function=binary_focal_crossentropy):
+    """See `binary_focal_crossentropy`; the other arguments are those of `Loss`.
+
+    >>> round(BinaryFocalCrossentropy(gamma=0.0)([[1.0], [0.0]], [[0.5], [0.5]]).item(), 4)
+    0.6931
+    """
+
+
+class CategoricalCrossentropy(LossFunctionWrapper, function=categorical_crossentropy):
+    """See `categorical_crossentropy`; the other arguments are those of `Loss`.
+
+    >>> round(CategoricalCrossentropy(from_logits=True)([[0, 1]], [[3.0, 3.0]]).item(), 4)
+    0.6931
+    """
+
+
+class CategoricalFocalCrossentropy(LossFunctionWrapper, function=categorical_focal_crossentropy):
+    """See `categorical_focal_crossentropy`; the other arguments are those of `Loss`.
+
+    >>> round(CategoricalFocalCrossentropy(alpha=[0.5, 1.0])([[0, 1]], [[0.5, 0.5]]).item(), 4)
+    0.1733
+    """
+
+
+class SparseCategoricalCrossentropy(
+    LossFunctionWrapper,
+    function=sparse_categorical_crossentropy,
+    from_logits=False,
+    ignore_class=None,
+    reduction=MEAN,
+    axis=-1,
+):
+    """See `sparse_categorical_crossentropy`; the other arguments are those of `Loss`.
+
+    >>> round(SparseCategoricalCrossentropy(ignore_class=-1)([0, -1], [[0.5, 0.5], [0.9, 0.1]]).item(), 4)
+    0.6931
+    """
+
+
+class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
+    """See `categorical_generalized_cross_entropy`; the other arguments are those of `Loss`.
+
+    Raises:
+        ValueError: `q` is not between 0 and 1.
+
+    >>> CategoricalGeneralizedCrossEntropy(q=0.5)([1, 1], [[0.75, 0.25], [0.75, 0.25]]).item()
+    1.0
+    """
+
+    def __init__(
+        self,
+        q: float = 0.5,
+        reduction: str | None = MEAN,
+        name: str | None = "categorical_generalized_cross_entropy",
+        dtype: Any = None,
+    ):
+        if not 0 < q < 1:
+            raise ValueError(f"CategoricalGeneralizedCrossEntropy needs q between 0 and 1, got q={q}.")
+        super().__init__(categorical_generalized_cross_entropy, reduction, name, dtype, q=q)

@@ -1,0 +1,72 @@
+"""Margin losses: being right is not enough, one must be right by a margin of 1.
+
+Targets are -1 or 1; if all targets of a batch are 0 or 1, then 0 stands for -1.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jkeras.losses.wrapper import ONE_HOT, LossFunctionWrapper, loss_function
+
+
+def _signs(y_true: jax.Array) -> jax.Array:
+    is_binary = jnp.all((y_true == 0) | (y_true == 1))
+    return jnp.where(is_binary, 2 * y_true - 1, y_true)
+
+
+@loss_function()
+def hinge(y_true: Any, y_pred: Any) -> jax.Array:
+    """`mean(max(1 - y * p, 0))` over the last axis.
+
+    >>> hinge([[1.0, -1.0]], [[0.5, 0.5]]).tolist()
+    [1.0]
+    """
+    return jnp.mean(jnp.maximum(1 - _signs(y_true) * y_pred, 0), axis=-1)
+
+
+@loss_function()
+def squared_hinge(y_true: Any, y_pred: Any) -> jax.Array:
+    """`mean(max(1 - y * p, 0)^2)` over the last axis.
+
+    >>> squared_hinge([[1.0, -1.0]], [[0.5, 0.5]]).tolist()
+    [1.25]
+    """
+    return jnp.mean(jnp.square(jnp.maximum(1 - _signs(y_true) * y_pred, 0)), axis=-1)
+
+
+@loss_function(ONE_HOT)
+def categorical_hinge(y_true: Any, y_pred: Any) -> jax.Array:
+    """`max(max((1 - y) * p) - sum(y * p) + 1, 0)`: the right class must lead the best wrong one. Targets are one-hot.
+
+    >>> categorical_hinge([[0, 1, 0]], [[0.5, 1.0, 0.25]]).tolist()
+    [0.5]
+    """
+    right = jnp.sum(y_true * y_pred, axis=-1)
+    wrong = jnp.max((1 - y_true) * y_pred, axis=-1)
+    return jnp.maximum(wrong - right + 1, 0)
+
+
+class Hinge(LossFunctionWrapper, function=hinge):
+    """See `hinge`; the other arguments are those of `Loss`.
+
+    >>> Hinge()([[1.0], [-1.0]], [[0.5], [0.5]]).item()
+    1.0
+    """
+
+
+class SquaredHinge(LossFunctionWrapper, function=squared_hinge):
+    """See `squared_hinge`; the other arguments are those of `Loss`.
+
+    >>> SquaredHinge()([[1.0], [-1.0]], [[0.5], [0.5]]).item()
+    1.25
+    """
+
+
+class CategoricalHinge(LossFunctionWrapper, function=categorical_hinge):
+    """See `categorical_hinge`; the other arguments are those of `Loss`.
+
+    >>> CategoricalHinge()([[0, 1, 0]], [[0.5, 1.0, 0.25]]).item()
+    0.5
+    """

@@ -1,0 +1,154 @@
+"""Losses for numbers: how far `p = y_pred` is from `y = y_true`, in the mean over the last axis.
+
+All take arrays of one shape `(batch, ..., d)` and return values of shape `(batch, ...)`.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jkeras.core.dtype import epsilon
+from jkeras.losses.base import MEAN
+from jkeras.losses.wrapper import LossFunctionWrapper, loss_function
+
+
+@loss_function()
+def mean_squared_error(y_true: Any, y_pred: Any) -> jax.Array:
+    """`mean((y - p)^2)`.
+
+    >>> mean_squared_error([[0.0, 0.0]], [[1.0, 3.0]]).tolist()
+    [5.0]
+    """
+    return jnp.mean(jnp.square(y_true - y_pred), axis=-1)
+
+
+@loss_function()
+def mean_absolute_error(y_true: Any, y_pred: Any) -> jax.Array:
+    """`mean(|y - p|)`.
+
+    >>> mean_absolute_error([[0.0, 0.0]], [[1.0, -3.0]]).tolist()
+    [2.0]
+    """
+    return jnp.mean(jnp.abs(y_true - y_pred), axis=-1)
+
+
+@loss_function()
+def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> jax.Array:
+    """`100 * mean(|y - p| / max(|y|, eps))`, in percent; `eps` is `jkeras.config.epsilon()`.
+
+    >>> mean_absolute_percentage_error([[4.0, 2.0]], [[3.0, 2.0]]).tolist()
+    [12.5]
+    """
+    return 100 * jnp.mean(jnp.abs((y_true - y_pred) / jnp.maximum(jnp.abs(y_true), epsilon())), axis=-1)
+
+
+@loss_function()
+def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> jax.Array:
+    """`mean((log(max(p, eps) + 1) - log(max(y, eps) + 1))^2)`, for what grows by factors.
+
+    >>> mean_squared_logarithmic_error([[1.0]], [[1.0]]).tolist()
+    [0.0]
+    """
+    return jnp.mean(jnp.square(_log_plus_one(y_pred) - _log_plus_one(y_true)), axis=-1)
+
+
+def _log_plus_one(x: jax.Array) -> jax.Array:
+    return jnp.log(jnp.maximum(x, epsilon()) + 1)
+
+
+@loss_function()
+def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> jax.Array:
+    """The mean of `e^2 / 2` where `|e| <= delta`, and of `delta * |e| - delta^2 / 2` beyond, for `e = y - p`.
+
+    Written as `a * (|e| - a / 2)` with `a = min(|e|, delta)`, which is both. Source: Huber 1964, "Robust Estimation of a
+    Location Parameter".
+
+    >>> huber([[0.0, 0.0]], [[1.0, 4.0]], delta=2.0).tolist()
+    [3.25]
+    """
+    error = jnp.abs(y_pred - y_true)
+    bounded = jnp.minimum(error, delta)
+    return jnp.mean(bounded * (error - bounded / 2), axis=-1)
+
+
+@loss_function()
+def log_cosh(y_true: Any, y_pred: Any) -> jax.Array:
+    """`mean(log(cosh(p - y)))`: a square near 0, a straight line far away.
+
+    >>> log_cosh([[1.0]], [[1.0]]).tolist()
+    [0.0]
+    """
+    error = y_pred - y_true
+    return jnp.mean(error + jax.nn.softplus(-2 * error) - jnp.log(jnp.asarray(2, error.dtype)), axis=-1)
+
+
+@loss_function()
+def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> jax.Array:
+    """Minus the cosine of the angle between the vectors along `axis`: -1 if they point the same way. 0 for a zero vector.
+
+    >>> cosine_similarity([[1.0, 0.0], [1.0, 0.0]], [[3.0, 0.0], [0.0, 2.0]]).tolist()
+    [-1.0, -0.0]
+    """
+    return -jnp.sum(_unit(y_true, axis) * _unit(y_pred, axis), axis=axis)
+
+
+def _unit(x: jax.Array, axis: int) -> jax.Array:
+    # The bound is inside of the root, so that the gradient at a zero vector is finite.
+    return x * jax.lax.rsqrt(jnp.maximum(jnp.sum(jnp.square(x), axis, keepdims=True), epsilon() ** 2))
+
+
+class MeanSquaredError(LossFunctionWrapper, function=mean_squared_error):
+    """See `mean_squared_error`; the other arguments are those of `Loss`.
+
+    >>> MeanSquaredError()([[0.0], [0.0]], [[1.0], [3.0]]).item()
+    5.0
+    """
+
+
+class MeanAbsoluteError(LossFunctionWrapper, function=mean_absolute_error):
+    """See `mean_absolute_error`; the other arguments are those of `Loss`.
+
+    >>> MeanAbsoluteError()([[0.0], [0.0]], [[1.0], [3.0]]).item()
+    2.0
+    """
+
+
+class MeanAbsolutePercentageError(LossFunctionWrapper, function=mean_absolute_percentage_error):
+    """See `mean_absolute_percentage_error`; the other arguments are those of `Loss`.
+
+    >>> MeanAbsolutePercentageError()([[4.0], [2.0]], [[3.0], [2.0]]).item()
+    12.5
+    """
+
+
+class MeanSquaredLogarithmicError(LossFunctionWrapper, function=mean_squared_logarithmic_error):
+    """See `mean_squared_logarithmic_error`; the other arguments are those of `Loss`.
+
+    >>> round(MeanSquaredLogarithmicError()([[0.0]], [[1.718281828]]).item(), 4)
+    1.0
+    """
+
+
+class Huber(LossFunctionWrapper, function=huber, delta=1.0, reduction=MEAN, name="huber_loss"):
+    """See `huber`; the other arguments are those of `Loss`.
+
+    >>> Huber(delta=2.0)([[0.0], [0.0]], [[1.0], [4.0]]).item()
+    3.25
+    """
+
+
+class LogCosh(LossFunctionWrapper, function=log_cosh):
+    """See `log_cosh`; the other arguments are those of `Loss`.
+
+    >>> round(LogCosh()([[0.0]], [[100.0]]).item(), 4)
+    99.3069
+    """
+
+
+class CosineSimilarity(LossFunctionWrapper, function=cosine_similarity):
+    """See `cosine_similarity`; the other arguments are those of `Loss`.
+
+    >>> CosineSimilarity(axis=-1)([[1.0, 0.0]], [[3.0, 0.0]]).item()
+    -1.0
+    """

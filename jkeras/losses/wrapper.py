@@ -1,0 +1,194 @@
+"""From a formula to a loss function, and from a loss function to a `Loss` class.
+
+`@loss_function` makes a function of arrays accept what users pass (lists, integers, variables), and refuse targets that
+would only broadcast against the outputs. The classes are then one line and a docstring each:
+
+    class Huber(LossFunctionWrapper, function=huber): ...
+
+has the arguments of `huber` and those of `Loss`, passes them on, and writes them in its config.
+"""
+
+import copy
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jkeras.core import dtype as dtypes
+from jkeras.core.errors import keywords_of, unexpected_keywords
+from jkeras.core.registry import deserialize, serialize
+from jkeras.losses.base import MEAN, Loss, as_array, same_rank
+from jkeras.ops.op import op
+
+VALUES, ONE_HOT, LABELS = "values", "one-hot", "labels"
+
+
+def loss_function(targets: str = VALUES, link: str | None = None) -> Callable:
+    """Decorator for a formula `(y_true, y_pred, ...) -> per-sample values`.
+
+    Args:
+        targets: what `y_true` holds: `"values"` or `"one-hot"` vectors of the shape of `y_pred` (they are cast to its dtype,
+            and a last axis of size 1 that only one of the two has comes or goes), or `"labels"` (they stay as they are).
+        link: the activation, `"sigmoid"` or `"softmax"`, whose inputs the function accepts with `from_logits=True`.
+
+    >>> import jax.numpy as jnp
+    >>> @loss_function()
+    ... def worst_error(y_true, y_pred):
+    ...     return jnp.max(jnp.abs(y_true - y_pred), axis=-1)
+    >>> worst_error([[1, 2]], [[1.0, 5.0]]).tolist()
+    [3.0]
+    >>> worst_error([1, 2], [[1.0, 5.0], [1.0, 2.0]])
+    Traceback (most recent call last):
+    ValueError: worst_error: y_true has shape (2,), but y_pred has shape (2, 2); ...
+    """
+
+    def decorate(formula: Callable) -> Callable:
+        @op
+        @functools.wraps(formula)
+        def function(y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> jax.Array:
+            y_pred, y_true = as_array(y_pred), as_array(y_true)
+            if not jnp.issubdtype(y_pred.dtype, jnp.floating):
+                y_pred = y_pred.astype(dtypes.canonical(dtypes.floatx()))
+            if targets != LABELS:
+                y_true, y_pred = same_rank(y_true.astype(y_pred.dtype), y_pred)
+                if y_true.shape != y_pred.shape:
+                    raise ValueError(
+                        f"{formula.__name__}: y_true has shape {y_true.shape}, but y_pred has shape {y_pred.shape}; they "
+                        "would only broadcast. Give targets of the shape of the outputs."
+                    )
+            return formula(y_true, y_pred, *args, **kwargs)
+
+        function.targets, function.link = targets, link
+        return function
+
+    return decorate
+
+
+class LossFunctionWrapper(Loss):
+    """A loss made of a function.
+
+    Args:
+        fn: `(y_true, y_pred, **kwargs) -> values`, one per sample.
+        reduction: see `Loss`.
+        name: see `Loss`.
+        dtype: see `Loss`.
+        **kwargs: further arguments for `fn`.
+
+    >>> from jkeras.losses import huber
+    >>> LossFunctionWrapper(huber, delta=2.0)([0.0, 0.0], [1.0, 4.0]).item()
+    3.25
+    """
+
+    def __init__(
+        self, fn: Callable, reduction: str | None = MEAN, name: str | None = None, dtype: Any = None, **kwargs: Any
+    ):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        self.fn = fn
+        self._fn_kwargs = kwargs
+        self.keeps_integers = getattr(fn, "targets", None) == LABELS
+
+    def __init_subclass__(cls, function: Callable | None = None, **arguments: Any) -> None:
+        """`class Huber(LossFunctionWrapper, function=huber)` writes the constructor, with the arguments of the function.
+
+        Arguments that stand in the class statement are taken instead, in their order; `reduction`, `name` and `dtype`
+        are added to either.
+        """
+        super().__init_subclass__()
+        if function is not None:
+            cls.__init__ = _constructor(function, arguments)  # type: ignore[method-assign]
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self.__dict__.get("_fn_kwargs", ()):
+            return self._fn_kwargs[name]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def call(self, y_true: Any, y_pred: Any) -> jax.Array:
+        """The values of the samples, before weights and reduction."""
+        if isinstance(y_true, jax.Array) and isinstance(y_pred, jax.Array):
+            y_true, y_pred = same_rank(y_true, y_pred)
+        elif jax.tree.structure(y_true) == jax.tree.structure(y_pred):
+            pairs = map(same_rank, jax.tree.leaves(y_true), jax.tree.leaves(y_pred))
+            y_true, y_pred = (jax.tree.unflatten(jax.tree.structure(y_pred), side) for side in zip(*pairs))
+        return self.fn(y_true, y_pred, **self._fn_kwargs)
+
+    def with_logits(self) -> "LossFunctionWrapper | None":
+        """This loss on logits; None if it has no such form, or is on logits already. See `jkeras.losses.with_logits`."""
+        own = type(self).call is LossFunctionWrapper.call and type(self).__call__ is Loss.__call__
+        link = _link(self.fn, self._fn_kwargs) if own else None
+        if link is None:
+            return None
+        safe = copy.copy(self)
+        safe._fn_kwargs, safe.link = {**self._fn_kwargs, "from_logits": True}, link
+        return safe
+
+    def get_config(self) -> dict:
+        """The arguments that make this loss again."""
+        config = {**super().get_config(), **serialize(self._fn_kwargs)}
+        return {**config, "fn": serialize(self.fn)} if "fn" in keywords_of(type(self).__init__) else config
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "LossFunctionWrapper":
+        """Make a loss from `get_config()`."""
+        return cls(**deserialize(dict(config)))
+
+
+def _constructor(function: Callable, arguments: Mapping[str, Any]) -> Callable:
+    own = list(inspect.signature(function).parameters.values())[2:]
+    defaults = dict(arguments or {p.name: p.default for p in own})
+    for name, default in (("reduction", MEAN), ("name", function.__name__), ("dtype", None)):
+        defaults.setdefault(name, default)
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter(name, kind, default=default) for name, default in defaults.items()]
+    signature = inspect.Signature([inspect.Parameter("self", kind), *parameters])
+
+    def init(self: LossFunctionWrapper, *args: Any, **kwargs: Any) -> None:
+        unknown = [name for name in kwargs if name not in defaults]
+        if unknown:
+            raise unexpected_keywords(f"{type(self).__name__}()", unknown, defaults)
+        given = signature.bind(self, *args, **kwargs).arguments
+        LossFunctionWrapper.__init__(self, function, **{**defaults, **{k: v for k, v in given.items() if k != "self"}})
+
+    init.__name__, init.__signature__ = "__init__", signature  # type: ignore[attr-defined]
+    return init
+
+
+def with_logits(loss: Any) -> Any:
+    """The same loss for the inputs of a final sigmoid or softmax instead of its outputs.
+
+    Crossentropy of probabilities must clip them, so that a confident mistake has no gradient; on logits it is exact, and
+    costs less. The result says in `.link` of which activation (`"sigmoid"` or `"softmax"`) it takes the logits.
+
+    Args:
+        loss: a `Loss`, or a loss function.
+
+    Returns:
+        A loss or a function like the given one, or None if it has no such form or takes logits already.
+
+    >>> from jkeras.losses import BinaryCrossentropy, MeanSquaredError
+    >>> loss = BinaryCrossentropy()
+    >>> loss([[1.0]], [[0.0]]).item() < 17, with_logits(loss)([[1.0]], [[-1000.0]]).item()
+    (True, 1000.0)
+    >>> with_logits(MeanSquaredError()) is None
+    True
+    """
+    if isinstance(loss, LossFunctionWrapper):
+        return loss.with_logits()
+    link = None if isinstance(loss, Loss) else _link(loss, {})
+    if link is None:
+        return None
+    safe = functools.partial(loss, from_logits=True)
+    safe.link = link  # type: ignore[attr-defined]
+    return safe
+
+
+def _link(function: Any, arguments: Mapping[str, Any]) -> str | None:
+    """The activation that a loss function can undo when it is called with these arguments."""
+    if isinstance(function, functools.partial):
+        return _link(function.func, {**function.keywords, **arguments})
+    link = getattr(function, "link", None)
+    if arguments.get("from_logits") or (link == "softmax" and arguments.get("axis", -1) != -1):
+        return None  # a softmax over another axis than the last leaves no logits behind (`jkeras.activations.softmax`)
+    return link
