@@ -157,6 +157,16 @@ class Variable:
             self._box = self._box.redeem(self)
         return self._box
 
+    def box(self) -> Any:
+        """What the box holds once a loan has ended: an array, or the promise of the initial value."""
+        return self._box if isinstance(self._box, Initial) else self.read_box()
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "_box": self.box()}  # a copy must not wait for somebody else's loan to end
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+
     def lend(self, promise: Promise) -> None:
         """Put a promise in the box (the array has been handed to somebody, who will give it back)."""
         self._box = promise

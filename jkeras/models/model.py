@@ -10,6 +10,7 @@ from jkeras.core.module import Module
 from jkeras.core.naming import snake_case
 from jkeras.core.tree import Path
 from jkeras.core.variable import Variable
+from jkeras.data import ArrayData
 from jkeras.layers.base import Layer
 from jkeras.models.summary import summarize
 from jkeras.training.trainer import Trainer
@@ -89,7 +90,7 @@ class Model(Trainer, Layer):
     def _check_inputs(self, data: Any) -> None:
         """Compare a batch's shapes with the inputs that the model was built for."""
         expected = getattr(self, "inputs", None)
-        if not expected or not hasattr(data, "tree"):
+        if not expected or not isinstance(data, ArrayData):
             return
         given = jax.tree.leaves(data.spec()[0])
         if len(given) != len(expected):

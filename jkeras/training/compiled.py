@@ -13,10 +13,12 @@ from jkeras import metrics as metrics_module
 from jkeras import optimizers
 from jkeras.core import tree
 from jkeras.core.frame import Frame
+from jkeras.training.custom import custom_test_step, custom_train_step, is_custom
 from jkeras.training.engine import Program, Stats
 from jkeras.training.lease import Lease, is_variable
 from jkeras.training.objective import Objective, Scores
 from jkeras.training.outputs import Outputs
+from jkeras.training.sharing import fingerprint, shared, skeleton
 from jkeras.training.step import Slots, TrainState, make_results, make_test_step, make_train_step
 
 
@@ -61,8 +63,16 @@ class Compiled:
             model: the trainer.
             spec: `(x, y, sample_weight)` as specs of a batch.
         """
-        if self.ready:
-            return
+        if not self.ready:
+            self._resolve(model, spec)
+        if not hasattr(self, "train"):
+            self.lease = Lease(self.variables)
+            self._make_programs(model)
+
+    def __getstate__(self) -> dict:
+        return {k: v for k, v in vars(self).items() if k not in ("train", "test", "lease")}  # a copy makes its own
+
+    def _resolve(self, model: Any, spec: Any) -> None:
         x, y, _ = spec
         y_pred = model.output_spec(x)
         outputs = Outputs(y_pred, getattr(model, "output_names", None))
@@ -75,9 +85,8 @@ class Compiled:
         if not self.optimizer.built:
             self.optimizer.build(tree.nest(dict(self.slots.params)))
         self.variables = self.slots.read(self.optimizer.state_variables(), lambda variable: variable)
-        self.lease = Lease(self.variables)
+        self.metrics = metrics
         self.fresh_metrics = _reset(metrics, self.slots)
-        self._make_programs(model)
         self.ready = True
 
     def read(self) -> TrainState:
@@ -92,18 +101,38 @@ class Compiled:
                 variable.assign(flat[path])
 
     def _make_programs(self, model: Any) -> None:
-        train, test = make_train_step(model, self.optimizer, self.slots), make_test_step(model, self.slots)
-        results = make_results(model, self.slots)
+        """The compiled loops; models that are equal share them (see `sharing`)."""
+        losses, weights = (self.objective.losses, self.objective.weights) if self.objective is not None else ((), ())
+        entries = self.scores.entries if self.scores is not None else []
+        single = [m for m in self.metrics if m is not self.scores] + [metric for _, metric, _, _ in entries]
+        places = [(output, weighted, name) for output, _, weighted, name in entries]
+        key = fingerprint(model, losses, single, self.optimizer, weights, places) if self.jit else None
 
-        def train_step(fixed: Any, carry: TrainState, batch: Any) -> TrainState:
-            return train(carry, batch)
+        def make() -> tuple[Program, Program]:
+            if key is None:
+                return self._programs(model)
+            everything = [v for module in (model, *self.metrics, self.optimizer) for v in module.slots().values()]
+            twin, twins_model = skeleton((self, model), everything)
+            return twin._programs(twins_model)
+
+        self.train, self.test = shared(key, make)
+
+    def _programs(self, model: Any) -> tuple[Program, Program]:
+        results = make_results(model, self.slots)
+        if is_custom(model, "train_step"):
+            train = Program(custom_train_step(model, self), None, self.jit)
+        else:
+            step = make_train_step(model, self.optimizer, self.slots)
+            train = Program(lambda fixed, carry, batch: step(carry, batch), lambda ts: results(ts.metrics), self.jit)
+        if is_custom(model, "test_step"):
+            return train, Program(custom_test_step(model, self), None, self.jit, donate=False)
+        test = make_test_step(model, self.slots)
 
         def test_step(fixed: TrainState, carry: tuple, batch: Any) -> tuple:
             ts = test(fixed._replace(state=carry[0], metrics=carry[1]), batch)
             return ts.state, ts.metrics
 
-        self.train = Program(train_step, lambda ts: results(ts.metrics), self.stats, self.jit)
-        self.test = Program(test_step, lambda carry: results(carry[1]), self.stats, self.jit, donate=False)
+        return train, Program(test_step, lambda carry: results(carry[1]), self.jit, donate=False)
 
 
 def _reset(metrics: list, slots: Slots) -> dict:

@@ -43,8 +43,9 @@ class Loops:
     Subclasses define `_over_rows` and `_over_stack`; their second argument is donated or static, as `jit_options` say.
     """
 
-    def __init__(self, step: Callable, stats: Stats, jit: bool, **jit_options: Any):
-        self.step, self.stats = step, stats
+    def __init__(self, step: Callable, jit: bool, **jit_options: Any):
+        self.step = step
+        self.traces = 0
         self._warm: dict[Any, threading.Thread] = {}
         if jit:
             self.over_rows = jax.jit(self._over_rows, static_argnames="batch_size", **jit_options)
@@ -72,15 +73,14 @@ class Program(Loops):
     """The compiled loops of one step function.
 
     Args:
-        step: `(fixed, carry, batch) -> carry`, pure.
+        step: `(fixed, carry, batch) -> carry`, pure; without `results`, `-> (carry, logs)`.
         results: `carry -> {name: array}`, what the host wants to see after each call.
-        stats: counts the traces.
         jit: False runs the same code without compiling, op by op (for debugging).
         donate: whether `carry`'s buffers are reused for the result.
     """
 
-    def __init__(self, step: Callable, results: Callable, stats: Stats, jit: bool = True, donate: bool = True):
-        super().__init__(step, stats, jit, donate_argnums=1 if donate else ())
+    def __init__(self, step: Callable, results: Callable | None, jit: bool = True, donate: bool = True):
+        super().__init__(step, jit, donate_argnums=1 if donate else ())
         self.results = results
         self.names: tuple[str, ...] = ()
         self.seconds_per_step: float | None = None
@@ -88,30 +88,33 @@ class Program(Loops):
     def _over_rows(
         self, fixed: Any, carry: Any, data: Any, order: Any, lo: Any, hi: Any, *, batch_size: int, loop: Callable = jax.lax.fori_loop
     ) -> tuple[Any, tuple]:
-        self.stats.traces += 1
+        self.traces += 1
 
         def body(i: Any, carry: Any) -> Any:
             return self.step(fixed, carry, gather_batch(data, order, i, batch_size))
 
-        carry = loop(lo, hi, body, carry)
-        return carry, self._named_results(carry)
+        return self._run(lo, hi, body, carry, loop)
 
     def _over_stack(
         self, fixed: Any, carry: Any, stack: Any, lo: Any, hi: Any, loop: Callable = jax.lax.fori_loop
     ) -> tuple[Any, tuple]:
-        self.stats.traces += 1
+        self.traces += 1
 
         def body(i: Any, carry: Any) -> Any:
             return self.step(fixed, carry, index_batch(stack, i))
 
-        carry = loop(lo, hi, body, carry)
-        return carry, self._named_results(carry)
+        return self._run(lo, hi, body, carry, loop)
 
-    def _named_results(self, carry: Any) -> tuple:
-        """The values alone: a dict would come back from JAX in alphabetical order."""
-        named = self.results(carry)
-        self.names = tuple(named)
-        return tuple(named.values())
+    def _run(self, lo: Any, hi: Any, body: Callable, carry: Any, loop: Callable) -> tuple[Any, tuple]:
+        if self.results is not None:
+            carry = loop(lo, hi, body, carry)
+            logs = self.results(carry)
+        else:  # the step returns logs of its own; those of the last step count
+            spec = jax.eval_shape(body, 0, carry)[1]
+            start = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), spec)
+            carry, logs = loop(lo, hi, lambda i, both: body(i, both[0]), (carry, start))
+        self.names = tuple(logs)
+        return carry, tuple(logs.values())  # a dict would come back from JAX in alphabetical order
 
     def fetch(self, results: tuple) -> dict[str, Any]:
         """The results of a call on the host: Python floats where they are scalars, arrays otherwise."""
@@ -139,12 +142,11 @@ class Predictor(Loops):
 
     Args:
         step: `(fixed, x) -> outputs`, pure.
-        stats: counts the traces.
         jit: False runs op by op.
     """
 
-    def __init__(self, step: Callable, stats: Stats, jit: bool = True):
-        super().__init__(step, stats, jit, static_argnums=1)
+    def __init__(self, step: Callable, jit: bool = True):
+        super().__init__(step, jit, static_argnums=1)
 
     def _over_rows(
         self, fixed: Any, count: int, data: Any, order: Any, lo: Any, hi: Any, *, batch_size: int, loop: Callable = jax.lax.fori_loop
@@ -155,7 +157,7 @@ class Predictor(Loops):
         return self._collect(fixed, count, lambda i: index_batch(stack, lo + i), hi - lo, loop)
 
     def _collect(self, fixed: Any, count: int, read: Callable, steps: Any, loop: Callable) -> Any:
-        self.stats.traces += 1
+        self.traces += 1
 
         def predict(i: Any) -> Any:
             return self.step(fixed, read(i)[0])

@@ -94,7 +94,7 @@ class Scores(metrics_module.Metric):
         targets = outputs.targets(y, [True] * len(outputs)) if y is not None else [None] * len(outputs)
         predictions = outputs.flatten(y_pred)
         self.members: list = []  # where the variables are found
-        self._entries: list[tuple[int, Any, bool, str]] = []  # (output, metric, weighted, name in the logs)
+        self.entries: list[tuple[int, Any, bool, str]] = []  # (output, metric, weighted, name in the logs)
         taken: Counter[str] = Counter()
         for given, weighted in ((metrics, False), (weighted_metrics, True)):
             for i, chosen in enumerate(self._per_output(given, "weighted_metrics" if weighted else "metrics")):
@@ -104,7 +104,7 @@ class Scores(metrics_module.Metric):
                     if taken[name] and weighted:
                         name = f"weighted_{name}"
                     number, taken[name] = taken[name], taken[name] + 1
-                    self._entries.append((i, metric, weighted, f"{name}_{number}" if number else name))
+                    self.entries.append((i, metric, weighted, f"{name}_{number}" if number else name))
                     self.members.append(metric)
 
     def _per_output(self, given: Any, what: str) -> list[list]:
@@ -125,12 +125,12 @@ class Scores(metrics_module.Metric):
 
     def update_state(self, y: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Let each metric see its output."""
-        if not self._entries:
+        if not self.entries:
             return
-        wanted = [any(i == j for j, *_ in self._entries) for i in range(len(self._outputs))]
+        wanted = [any(i == j for j, *_ in self.entries) for i in range(len(self._outputs))]
         targets, predictions = self._outputs.targets(y, wanted), self._outputs.flatten(y_pred)
         weights = self._outputs.match(sample_weight, "sample_weight")
-        for i, metric, weighted, _ in self._entries:
+        for i, metric, weighted, _ in self.entries:
             metric.update_state(targets[i], predictions[i], sample_weight=weights[i] if weighted else None)
 
     def reset_state(self) -> None:
@@ -140,7 +140,7 @@ class Scores(metrics_module.Metric):
 
     def result(self) -> dict[str, Any]:
         """The metrics' values by name."""
-        return {name: metric.result() for _, metric, _, name in self._entries}
+        return {name: metric.result() for _, metric, _, name in self.entries}
 
 
 def as_loss(identifier: Any, y_true: Any, y_pred: Any, output: str = "") -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 
 from jkeras.core.variable import Variable
 from jkeras.training.engine import Predictor, Stats, chunks
+from jkeras.training.sharing import fingerprint, shared, skeleton
 from jkeras.training.step import Slots, make_predict_step
 
 COUNTS = (1, 8, 64, 512)  # batches per call of the compiled loop: few sizes, so that few programs are compiled
@@ -19,7 +20,7 @@ class Prediction:
 
     Args:
         model: any trainer that is built.
-        stats: counts the traces.
+        stats: of the model.
         jit: False runs op by op.
     """
 
@@ -27,7 +28,15 @@ class Prediction:
         self.slots = Slots.of(model, [], lambda variable: True)
         self.stats, self.jit = stats, jit
         self._output_bytes: dict[str, int] = {}  # of one batch, by the batch's shapes
-        self.program = Predictor(make_predict_step(model, self.slots), stats, jit)
+        key = fingerprint(model) if jit else None
+
+        def make() -> Predictor:
+            if key is None:
+                return Predictor(make_predict_step(model, self.slots), jit)
+            twin, slots = skeleton((model, self.slots), model.variables)
+            return Predictor(make_predict_step(twin, slots), jit)
+
+        self.program = shared(None if key is None else f"predict {key}", make)
 
     def fits(self, model: Any, jit: bool) -> bool:
         """Whether the model still has the variables this was made for."""

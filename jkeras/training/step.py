@@ -48,7 +48,7 @@ class Slots(NamedTuple):
             {p: v for p, v in params.items() if trainable(v)},
             {p: v for p, v in params.items() if not trainable(v)},
             {p: v for p, v in slots.items() if v.collection != PARAMS},
-            {(f"{i}_{m.name}", *p): v for i, m in enumerate(metrics) for p, v in m.slots().items()},
+            {(str(i), *p): v for i, m in enumerate(metrics) for p, v in m.slots().items()},
         )
 
     def read(self, opt_state: Any, read: Callable[[Variable], Any]) -> TrainState:

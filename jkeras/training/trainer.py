@@ -34,6 +34,9 @@ class Trainer:
     _last_history: History | None = None
     stop_training = False
 
+    def __getstate__(self) -> dict:
+        return {k: v for k, v in vars(self).items() if k not in ("_prediction", "_last_history")}
+
     # -- compile ------------------------------------------------------------------------------------------------------
 
     def compile(
@@ -227,9 +230,7 @@ class Trainer:
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = train_validation_split((x, y, sample_weight), validation_split)
         data = make_data(x, y, sample_weight, batch_size, steps_per_epoch, shuffle, class_weight)
-        compiled.prepare(self, data.spec() if compiled.ready and hasattr(data, "tree") else data.peek(shuffle))
-        self._check_inputs(data)
-        data.reset()
+        self._ready(compiled, data, shuffle)
         feed = Feed(data, _settings["budget"], compiled.stats)
         validation = self._validation_feed(validation_data, validation_batch_size or batch_size, validation_steps)
         progress = _progress(verbose)
@@ -257,6 +258,14 @@ class Trainer:
             if epochs > initial_epoch:
                 compiled.optimizer.finalize_variable_values(list(compiled.slots.params.values()))
         return history
+
+    def _ready(self, compiled: Compiled, data: Any, shuffle: Any) -> None:
+        """Build what is not built, on the first batch's shapes, and check the data; before the first step."""
+        if not compiled.ready:
+            compiled.prepare(self, data.peek(shuffle))
+            data.reset()
+        compiled.prepare(self, None)
+        self._check_inputs(data)
 
     def _train_epoch(self, feed: Feed, shuffle: Any, steps: int | None, callbacks: CallbackList, progress: Progress | None) -> dict:
         compiled = self._compiled
@@ -289,12 +298,13 @@ class Trainer:
             for lo, hi in chunks(segment.steps, 0, chunk):
                 if watched:
                     begin(done, {})
-                traces = stats.traces
+                traces = program.traces
                 with Clock(stats, "compute_seconds") as clock:
                     logs = program.fetch(advance(segment.run, lo, hi))
-                if stats.traces == traces:
+                if program.traces == traces:
                     program.observe(hi - lo, clock.seconds)
                 else:  # a call that compiled says nothing about the time per step
+                    stats.traces += program.traces - traces
                     stats.compile_seconds += clock.seconds
                     stats.compute_seconds -= clock.seconds
                 done += hi - lo
@@ -337,9 +347,7 @@ class Trainer:
             raise unexpected_keywords("evaluate()", unknown, keywords_of(Trainer.evaluate))
         compiled = self._require_compiled("evaluate")
         data = make_data(x, y, sample_weight, batch_size, steps, False)
-        compiled.prepare(self, data.peek(False))
-        self._check_inputs(data)
-        data.reset()
+        self._ready(compiled, data, False)
         feed = Feed(data, _settings["budget"], compiled.stats)
         progress = _progress(verbose)
         watchers = self._watchers(callbacks, progress, verbose, 1, feed.steps(steps))
@@ -356,10 +364,12 @@ class Trainer:
             carry, results = run(compiled.test, fixed, carry, lo, hi)
             return results
 
+        feed.data.reset()
         callbacks.on_test_begin({})
         example = (fixed, jax.tree.map(jnp.asarray, carry))
         segments = feed.segments(compiled.test, False, steps, example)
         logs = self._run("test", compiled.test, segments, advance, callbacks, progress)
+        feed.data.end_epoch()
         compiled.write(*carry)
         callbacks.on_test_end(_sorted(logs))
         return logs
@@ -406,7 +416,9 @@ class Trainer:
         feed = Feed(data, _settings["budget"], prediction.stats)
         progress = _progress(verbose)
         watchers = self._watchers(callbacks, progress, verbose, 1, feed.steps(steps))
-        return prediction.run(feed, steps, watchers, progress)
+        outputs = prediction.run(feed, steps, watchers, progress)
+        data.end_epoch()
+        return outputs
 
     def _predictor(self) -> Prediction:
         jit = self._compiled is None or self._compiled.jit
@@ -445,15 +457,12 @@ class Trainer:
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
-        rows = len(jax.tree.leaves(x)[0])
-        return self.predict(x, batch_size=rows, verbose=0)
+        return self.predict(x, batch_size=make_data(x, steps=1).batch_size, verbose=0)
 
     def _one_batch(self, method: str, x: Any, y: Any, sample_weight: Any, class_weight: dict | None) -> tuple[Compiled, Any]:
         compiled = self._require_compiled(method)
-        rows = len(jax.tree.leaves(x)[0])
-        data = make_data(x, y, sample_weight, max(rows, 1), None, False, class_weight)
-        compiled.prepare(self, data.spec())
-        self._check_inputs(data)
+        data = make_data(x, y, sample_weight, steps=1, class_weight=class_weight)
+        self._ready(compiled, data, False)
         return compiled, jax.tree.map(lambda a: jnp.asarray(a)[None], data.tree)
 
     # -- checks -------------------------------------------------------------------------------------------------------

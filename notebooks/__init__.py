@@ -1,0 +1,1 @@
+"""The tutorial as notebooks, and as a script (`make demo`)."""
