@@ -93,7 +93,7 @@ class _Start:
         self.seed, self.given = seed, given
 
     def __call__(self, shape: Any, dtype: Any = None) -> jax.Array:
-        return jnp.asarray(raw_key(self.seed))
+        return jax.device_put(raw_key(self.seed))
 
     def fork(self) -> "_Start":
         return self
@@ -145,7 +145,7 @@ def draw_key(seed: Any) -> jax.Array:
     if isinstance(seed, SeedGenerator):
         return seed.next()
     if isinstance(seed, (int, np.integer)):
-        return jnp.asarray(raw_key(seed))
+        return jax.device_put(raw_key(seed))
     if isinstance(seed, (jax.Array, np.ndarray)):
         return seed
     if seed is not None:
