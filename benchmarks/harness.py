@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass, field
 JKERAS, SCAN, LOOP = "jkeras", "raw JAX scan", "raw JAX loop"
 KERAS, KERAS_MANY, TORCH, FLAX = "Keras", "Keras, many steps", "PyTorch", "Flax NNX"
 COLUMNS = (JKERAS, SCAN, LOOP, KERAS, KERAS_MANY, TORCH, FLAX)
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 LIBRARIES = ("jkeras", "jax", "jaxlib", "optax", "keras", "torch", "flax", "numpy")
 
 
@@ -120,16 +121,17 @@ def attempt(make, label):
     return f"failed: {type(reason).__name__}"
 
 
-def interleave(contenders, repeats, pause=0.2):
+def interleave(contenders, repeats, pause=0.2, patience=25.0):
     """Time `{name: function}` in turns; returns `{name: [seconds, one per round]}`.
 
     A value that is no function (the reason for its absence) is passed through, and so is the reason of one that
     raises. The pause lets the threads of the last contender's pool go to sleep: for some milliseconds they spin.
+    Whoever has used up `patience` seconds sits out the other rounds: one hopeless contender must not take the hour.
     """
     times = {name: [] if callable(run) else run for name, run in contenders.items()}
     for _ in range(repeats):
         for name, run in contenders.items():
-            if not isinstance(times[name], list):
+            if not isinstance(times[name], list) or sum(times[name]) > patience:
                 continue
             gc.collect()
             time.sleep(pause)
@@ -171,6 +173,11 @@ def child(*arguments):
     if done.returncode:
         raise RuntimeError(f"python -m {' '.join(map(str, arguments))} ended with status {done.returncode}")
     return json.loads(done.stdout.splitlines()[-1]), seconds
+
+
+def answer(measure):
+    """The other side of `child`: print `measure(*arguments)`, or the reason why it cannot be had, as JSON."""
+    print(json.dumps(attempt(lambda: measure(*sys.argv[1:]), " ".join(sys.argv))))
 
 
 def log(text):
@@ -215,14 +222,13 @@ def table(rows):
 
 def machine():
     """The machine and the versions, one line each: what a figure means nothing without."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     versions = []
     for library in LIBRARIES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions.append(f"{library} {importlib.metadata.version(library)}")
     return (
-        f"{processor()}, {cores} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}\n\n"
+        f"{processor()}, {CORES} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}\n\n"
         f"Python {platform.python_version()}, {', '.join(versions)}\n"
     )
 

@@ -1,11 +1,9 @@
 """PyTorch on the CPU, eager: tensors in memory, batches gathered by index, channels last, fused optimizers."""
 
-import os
-
 import torch
 from torch.nn import functional
 
-torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
+from benchmarks.harness import CORES
 
 # With the numbers of Keras's defaults, so that every column does the same arithmetic.
 OPTIMIZERS = {
@@ -33,9 +31,9 @@ LOSSES = {
 
 
 class Learner:
-    def __init__(self, workload):
+    def __init__(self, workload, threads=CORES):
         torch.manual_seed(0)
-        self.batch = workload.BATCH
+        self.batch, self.threads = workload.BATCH, threads
         self.model = workload.torch_model(torch)
         if any(p.ndim == 4 for p in self.model.parameters()):
             self.model = self.model.to(memory_format=torch.channels_last)
@@ -43,6 +41,7 @@ class Learner:
         self.loss_of = LOSSES[workload.LOSS]
 
     def fit(self, x, y, epochs):
+        torch.set_num_threads(self.threads)  # the process's setting, so each learner sets its own again
         x, y = inputs(x), targets(y)
         self.model.train()
         for _ in range(epochs):

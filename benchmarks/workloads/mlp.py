@@ -1,5 +1,7 @@
 """A dense network of the size that MNIST is taught with: matrix products, dropout and a stateful optimizer."""
 
+import itertools
+
 from benchmarks.harness import SCAN, at_most
 
 TITLE = "MLP 784-512-512-10, dropout, batch 128, RMSprop"
@@ -30,7 +32,7 @@ def keras_model(keras):
 def raw_jax(jax):
     def init(key):
         glorot, keys = jax.nn.initializers.glorot_uniform(), jax.random.split(key, len(SIZES) - 1)
-        shapes = zip(SIZES, SIZES[1:])
+        shapes = itertools.pairwise(SIZES)
         return [(glorot(k, shape), jax.numpy.zeros(shape[1])) for k, shape in zip(keys, shapes, strict=True)], ()
 
     def apply(params, state, x, key):
@@ -52,7 +54,5 @@ def torch_model(torch):
 
 
 def flax_model(nnx, rngs):
-    hidden = [
-        (nnx.Linear(a, b, rngs=rngs), nnx.relu, nnx.Dropout(RATE, rngs=rngs)) for a, b in ((784, 512), (512, 512))
-    ]
+    hidden = [(nnx.Linear(a, b, rngs=rngs), nnx.relu, nnx.Dropout(RATE, rngs=rngs)) for a, b in ((784, 512), (512, 512))]
     return nnx.Sequential(*hidden[0], *hidden[1], nnx.Linear(512, 10, rngs=rngs))

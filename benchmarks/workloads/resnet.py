@@ -117,6 +117,4 @@ def flax_model(nnx, rngs):
             return nnx.relu(self.second(nnx.relu(self.first(x))) + shortcut)
 
     blocks = [Block(*stage) for stage in STAGES]
-    return nnx.Sequential(
-        normalized(3, 16), nnx.relu, *blocks, lambda x: x.mean((1, 2)), nnx.Linear(64, 10, rngs=rngs)
-    )
+    return nnx.Sequential(normalized(3, 16), nnx.relu, *blocks, lambda x: x.mean((1, 2)), nnx.Linear(64, 10, rngs=rngs))

@@ -17,9 +17,7 @@ def data(rng, rows):
 
 def keras_model(keras):
     layers = keras.layers
-    return keras.Sequential(
-        [layers.Input((2,)), layers.Dense(5, activation="relu"), layers.Dense(2, activation="softmax")]
-    )
+    return keras.Sequential([layers.Input((2,)), layers.Dense(5, activation="relu"), layers.Dense(2, activation="softmax")])
 
 
 def raw_jax(jax):

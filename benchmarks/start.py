@@ -1,0 +1,38 @@
+"""From the start of a process to its first trained epoch: imports, the device, building, tracing and compiling."""
+
+import numpy as np
+
+from benchmarks import workloads
+from benchmarks.harness import COLUMNS, KERAS_MANY, LOOP, SCAN, Row, answer, at_most, attempt, child, log
+from benchmarks.peers import learner
+
+MODELS = ("tutorial", "resnet")
+
+
+def rows(name, options):
+    return [started(model, options.steps or workloads.load(model).STEPS, options.repeats) for model in MODELS]
+
+
+def started(model, steps, repeats):
+    times = {column: [] for column in COLUMNS if column != KERAS_MANY}
+    for turn in range(min(repeats, 3)):
+        for column, samples in times.items():
+            if not isinstance(samples, list):
+                continue
+            log(f"start: {model}: {column}, {turn + 1}")
+            outcome = attempt(lambda column=column: child("benchmarks.start", model, column, steps), column)
+            failed = outcome if isinstance(outcome, str) else outcome[0]
+            times[column] = failed or [*samples, outcome[1]]
+    title = f"process start to the first epoch of {steps} steps: {workloads.load(model).TITLE.split(',')[0]}"
+    return Row(title, "s", times, (at_most(1.2, SCAN, LOOP),))
+
+
+def measure(model, column, steps):
+    workload = workloads.load(model)
+    x, y = workload.data(np.random.default_rng(0), int(steps) * workload.BATCH)
+    learner(column, workload).fit(x, y, 1)
+    return ""  # nothing went wrong
+
+
+if __name__ == "__main__":
+    answer(measure)

@@ -1,0 +1,44 @@
+"""Training: milliseconds per step of whole `fit` calls, once everything is compiled and warm."""
+
+import numpy as np
+
+from benchmarks import workloads
+from benchmarks.harness import COLUMNS, CORES, KERAS_MANY, TORCH, Row, attempt, interleave, log, scaled
+from benchmarks.peers import learner
+
+# What is chosen from where a library leaves a choice to its user: the fastest in two rounds is the one that competes.
+CHOICES = {
+    KERAS_MANY: [{"steps_per_execution": k} for k in (8, 32, 128)],
+    TORCH: [{"threads": k} for k in (1, CORES)],  # small models lose by a second thread
+}
+
+
+def rows(name, options):
+    workload = workloads.load(name)
+    steps = options.steps or workload.STEPS
+    x, y = workload.data(np.random.default_rng(0), steps * workload.BATCH)
+
+    def warmed(column, **arguments):
+        def prepare():
+            model = learner(column, workload, **arguments)
+            loss = model.fit(x, y, workload.EPOCHS)  # compiles
+            log(f"{name}: {column}: loss {loss:.3f} after the first fit")
+            return lambda: model.fit(x, y, workload.EPOCHS)
+
+        return attempt(prepare, f"{name}: {column}")
+
+    contenders, notes = {}, [f"{steps} steps an epoch, {workload.EPOCHS} epochs a fit"]
+    for column in COLUMNS:
+        candidates = [warmed(column, **choice) for choice in CHOICES.get(column, [{}])]
+        chosen = fastest(candidates) if len(candidates) > 1 else 0
+        contenders[column] = candidates[chosen]
+        if callable(candidates[chosen]) and column in CHOICES:
+            notes.append(f"{column}: {CHOICES[column][chosen]}")
+    times = scaled(interleave(contenders, options.repeats), 1e3 / (steps * workload.EPOCHS))
+    return [Row(workload.TITLE, "ms per step", times, workload.GOALS, ["; ".join(notes)])]
+
+
+def fastest(candidates):
+    """The number of the fastest function by two rounds; the first if none can be timed."""
+    times = interleave(dict(enumerate(candidates)), 2)
+    return min(times, key=lambda i: min(times[i]) if isinstance(times[i], list) else float("inf"))
