@@ -207,8 +207,8 @@ def _serialize_function(function: types.FunctionType) -> dict:
     if function.__name__ == "<lambda>":
         raise TypeError("A lambda cannot be written to a config; define a named function and register it.")
     if function in _address:
-        # Keras's form, the only one that it reads back; the name alone finds a published function.
-        return {"module": "builtins", "class_name": "function", "config": _address[function][1], "registered_name": "function"}
+        _, name = _address[function]  # the name alone, in builtins: Keras reads no other form
+        return {"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"}
     name = get_registered_name(function)
     return {"module": "builtins", "class_name": "function", "config": function.__name__, "registered_name": name}
 
