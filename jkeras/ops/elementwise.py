@@ -14,7 +14,7 @@ from jkeras.core import dtype as dtypes
 from jkeras.ops.family import Array, array_op, family, floating
 
 __all__ = [
-    "abs", "absolute", "add", "angle", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh",
+    "abs", "absolute", "add", "allclose", "angle", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh",
     "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift",
     "bitwise_xor", "cbrt", "ceil", "clip", "conj", "conjugate", "copy", "cos", "cosh", "deg2rad", "divide",
     "divide_no_nan", "equal", "erf", "erfc", "erfinv", "exp", "exp2", "expm1", "fabs", "floor", "floor_divide", "fmax",
@@ -269,6 +269,12 @@ def isclose(x1: Array, x2: Array, rtol=1e-5, atol=1e-8, equal_nan=False):
         equal_nan: whether NaN counts as close to NaN.
     """
     return jnp.isclose(x1, x2, rtol, atol, equal_nan)
+
+
+@array_op
+def allclose(x1: Array, x2: Array, rtol=1e-5, atol=1e-8, equal_nan=False):
+    """Whether `isclose` holds everywhere, a boolean scalar."""
+    return jnp.allclose(x1, x2, rtol, atol, equal_nan)
 
 
 @array_op

@@ -12,7 +12,7 @@ from jkeras.ops.family import Array, array_op, family, floating
 
 __all__ = [
     "all", "amax", "amin", "any", "argmax", "argmin", "average", "bincount", "corrcoef", "count_nonzero", "cumprod",
-    "cumsum", "histogram", "logsumexp", "max", "mean", "median", "min", "nanargmax", "nanargmin", "nancumprod",
+    "cumsum", "diff", "histogram", "logsumexp", "max", "mean", "median", "min", "nanargmax", "nanargmin", "nancumprod",
     "nancumsum", "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod", "nanquantile", "nanstd",
     "nansum", "nanvar", "percentile", "prod", "ptp", "quantile", "std", "sum", "trapezoid", "var",
 ]  # fmt: skip
@@ -123,6 +123,21 @@ cumsum = running(jnp.cumsum, "Running sum.")
 cumprod = running(jnp.cumprod, "Running product.")
 nancumsum = running(jnp.nancumsum, "Running sum of the entries that are not NaN.")
 nancumprod = running(jnp.nancumprod, "Running product of the entries that are not NaN.")
+
+
+@array_op
+def diff(a: Array, n=1, axis=-1):
+    """Differences of neighbours, `a[i + 1] - a[i]`.
+
+    Args:
+        a: array of any shape.
+        n: how many times.
+        axis: the axis to go along.
+
+    Returns:
+        array that is `n` shorter along the axis.
+    """
+    return jnp.diff(a, n, axis)
 
 
 @family

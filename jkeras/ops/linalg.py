@@ -1,0 +1,276 @@
+"""Linear algebra of matrices along the last two axes: decompositions, equations, norms, distances.
+
+The axes before the last two are batches. Shapes are checked before anything is computed.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from jkeras.ops.control import jvp
+from jkeras.ops.family import Array, array_op, family, floating
+
+__all__ = [
+    "cdist", "cholesky", "cholesky_inverse", "det", "eig", "eigh", "inv", "jvp", "logdet", "lstsq", "lu_factor",
+    "matrix_rank", "norm", "pinv", "qr", "slogdet", "solve", "solve_triangular", "svd",
+]  # fmt: skip
+
+
+def _check_matrix(name, x):
+    if x.ndim < 2:
+        raise ValueError(f"{name}() needs matrices, arrays of shape (..., rows, columns), got shape {x.shape}.")
+
+
+def _check_square(name, x):
+    _check_matrix(name, x)
+    if x.shape[-1] != x.shape[-2]:
+        raise ValueError(f"{name}() needs square matrices, arrays of shape (..., n, n), got shape {x.shape}.")
+
+
+@family
+def square(function, x: Array):
+    """Args:
+        x: floating-point array of shape (..., n, n).
+
+    Raises:
+        ValueError: the matrices are not square.
+    """
+    _check_square(function.__name__, x)
+    return function(x)
+
+
+det = square(jnp.linalg.det, "Determinants, of shape (...).")
+inv = square(jnp.linalg.inv, "Inverse matrices, of shape (..., n, n).")
+eig = square(jnp.linalg.eig, "(values, vectors): complex eigenvalues (..., n), vectors as columns (..., n, n). CPU only.")
+eigh = square(jnp.linalg.eigh, "(values, vectors) of symmetric (Hermitian) matrices; the eigenvalues ascend.")
+slogdet = square(jnp.linalg.slogdet, "(sign, logarithm of the absolute value) of the determinants, each of shape (...).")
+
+
+@array_op
+def logdet(x: Array):
+    """Logarithm of the determinants of positive-definite matrices.
+
+    Args:
+        x: floating-point array of shape (..., n, n).
+
+    Returns:
+        array of shape (...).
+    """
+    _check_square("logdet", x)
+    return jnp.linalg.slogdet(x)[1]
+
+
+@array_op
+def cholesky(x: Array, upper=False):
+    """The triangular matrix L with `L L^T = x` for a positive-definite `x`.
+
+    Args:
+        x: floating-point array of shape (..., n, n), symmetric.
+        upper: whether to return the transpose, with `U^T U = x`.
+
+    Raises:
+        ValueError: the matrices are not square, or (outside of `jit`, where values are known) not positive definite.
+
+    >>> cholesky([[4.0, 2.0], [2.0, 5.0]]).tolist()
+    [[2.0, 0.0], [1.0, 2.0]]
+    """
+    _check_square("cholesky", x)
+    factor = jnp.linalg.cholesky(x, upper=upper)
+    if not isinstance(factor, jax.core.Tracer) and jnp.isnan(factor).any():
+        raise ValueError("Cholesky decomposition failed: the matrix is not positive definite.")
+    return factor
+
+
+@array_op
+def cholesky_inverse(x: Array, upper=False):
+    """The inverse of the matrix whose Cholesky factor is given.
+
+    Args:
+        x: floating-point array of shape (..., n, n), what `cholesky` returned.
+        upper: whether it is the upper factor.
+
+    Raises:
+        ValueError: the matrices are not square.
+    """
+    _check_square("cholesky_inverse", x)
+    identity = jnp.broadcast_to(jnp.eye(x.shape[-1], dtype=x.dtype), x.shape)
+    inverse = jax.scipy.linalg.solve_triangular(x, identity, lower=not upper)
+    transposed = jnp.swapaxes(inverse, -1, -2)
+    return inverse @ transposed if upper else transposed @ inverse
+
+
+@array_op
+def lu_factor(x: Array):
+    """LU decomposition with row exchanges.
+
+    Args:
+        x: floating-point array of shape (..., m, n).
+
+    Returns:
+        (lu, pivots): the factors L (below the diagonal, with ones on it) and U in one array of shape (..., m, n); and
+        int32 (..., min(m, n)), the row that each row was exchanged with.
+    """
+    _check_matrix("lu_factor", x)
+    return jax.scipy.linalg.lu_factor(x)
+
+
+@array_op
+def qr(x: Array, mode="reduced"):
+    """Decomposition into an orthogonal and an upper triangular matrix, `q r = x`.
+
+    Args:
+        x: floating-point array of shape (..., m, n).
+        mode: "reduced" for shapes (..., m, k) and (..., k, n) with k = min(m, n); "complete" for (..., m, m) and
+            (..., m, n).
+
+    Raises:
+        ValueError: another mode.
+    """
+    if mode not in ("reduced", "complete"):
+        raise ValueError(f"qr() knows the modes 'reduced' and 'complete', got mode={mode!r}.")
+    _check_matrix("qr", x)
+    q, r = jnp.linalg.qr(x, mode)
+    return q, r
+
+
+@array_op
+def svd(x: Array, full_matrices=True, compute_uv=True):
+    """Singular value decomposition, `u diag(s) vh = x`.
+
+    Args:
+        x: floating-point array of shape (..., m, n).
+        full_matrices: whether `u` and `vh` are square, (..., m, m) and (..., n, n), and not (..., m, k) and (..., k, n)
+            with k = min(m, n).
+        compute_uv: whether to return `u` and `vh`.
+
+    Returns:
+        (u, s, vh), or `s` alone; `s` of shape (..., k) descends.
+    """
+    _check_matrix("svd", x)
+    result = jnp.linalg.svd(x, full_matrices, compute_uv)
+    return tuple(result) if compute_uv else result
+
+
+def _check_equation(name, a, b):
+    _check_square(name, a)
+    rows = b.shape[-1] if b.ndim == a.ndim - 1 else b.shape[-2] if b.ndim > 1 else None
+    if rows != a.shape[-1]:
+        raise ValueError(
+            f"{name}() needs a of shape (..., n, n) and b of shape (..., n) or (..., n, k), got {a.shape} and {b.shape}."
+        )
+
+
+@array_op
+def solve(a: Array, b: Array):
+    """The solution of `a x = b`.
+
+    Args:
+        a: floating-point array of shape (..., n, n).
+        b: array of shape (..., n) or (..., n, k).
+
+    Returns:
+        array of the shape of `b`.
+
+    Raises:
+        ValueError: the matrices are not square, or the shapes do not fit.
+
+    >>> solve([[2.0, 0.0], [0.0, 4.0]], [2.0, 2.0]).tolist()
+    [1.0, 0.5]
+    """
+    _check_equation("solve", a, b)
+    return jnp.linalg.solve(a, b[..., None])[..., 0] if b.ndim == a.ndim - 1 else jnp.linalg.solve(a, b)
+
+
+@array_op
+def solve_triangular(a: Array, b: Array, lower=False):
+    """The solution of `a x = b` for a triangular `a`, of which only one half is read.
+
+    Args:
+        a: floating-point array of shape (..., n, n).
+        b: array of shape (..., n) or (..., n, k).
+        lower: whether `a` is lower triangular.
+
+    Raises:
+        ValueError: the matrices are not square, or the shapes do not fit.
+    """
+    _check_equation("solve_triangular", a, b)
+    if b.ndim == a.ndim - 1:
+        return jax.scipy.linalg.solve_triangular(a, b[..., None], lower=lower)[..., 0]
+    return jax.scipy.linalg.solve_triangular(a, b, lower=lower)
+
+
+@array_op
+def lstsq(a: Array, b: Array, rcond=None):
+    """The `x` that makes `|a x - b|` smallest, the shortest of them.
+
+    Args:
+        a: floating-point array of shape (m, n).
+        b: array of shape (m,) or (m, k).
+        rcond: singular values below this part of the largest count as 0; by default the rounding error.
+
+    Returns:
+        array of shape (n,) or (n, k).
+    """
+    return jnp.linalg.lstsq(a, b, rcond)[0]
+
+
+@array_op
+def pinv(x: Array, rcond=None):
+    """The pseudo-inverse (Moore-Penrose) of matrices.
+
+    Args:
+        x: floating-point array of shape (..., m, n).
+        rcond: singular values below this part of the largest count as 0; by default the rounding error.
+
+    Returns:
+        array of shape (..., n, m).
+    """
+    _check_matrix("pinv", x)
+    return jnp.linalg.pinv(x, rcond)
+
+
+@array_op
+def matrix_rank(x: Array, tol=None):
+    """The number of singular values above `tol` (by default the rounding error), an int32 array of shape (...).
+
+    Args:
+        x: floating-point array of shape (..., m, n).
+        tol: the threshold.
+    """
+    _check_matrix("matrix_rank", x)
+    return jnp.linalg.matrix_rank(x, tol=tol).astype("int32")
+
+
+@array_op
+def norm(x: Array, ord=None, axis=None, keepdims=False):
+    """Norm of vectors or matrices.
+
+    Args:
+        x: array of any shape.
+        ord: of vectors, a number p for `sum(|x|^p)^(1/p)`, or infinity; of matrices, "fro", "nuc", 1, 2 or infinity. By
+            default the root of the sum of squares.
+        axis: the axis of vectors, or the two axes of matrices; None means all.
+        keepdims: whether these axes stay, with length 1.
+    """
+    return jnp.linalg.norm(floating(x), ord, tuple(axis) if isinstance(axis, list) else axis, keepdims)
+
+
+@array_op
+def cdist(x: Array, y: Array):
+    """Euclidean distances between the points of two sets.
+
+    Args:
+        x: array of shape (..., n, dimensions).
+        y: array of shape (..., m, dimensions).
+
+    Returns:
+        array of shape (..., n, m).
+
+    Raises:
+        ValueError: the arrays have fewer than two axes, or the dimensions differ.
+
+    >>> cdist([[0.0, 0.0]], [[3.0, 4.0], [0.0, 1.0]]).tolist()
+    [[5.0, 1.0]]
+    """
+    if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-1]:
+        raise ValueError(f"cdist() needs points of the same number of dimensions, (..., n, d), got {x.shape} and {y.shape}.")
+    return jnp.sqrt(jnp.sum(jnp.square(x[..., :, None, :] - y[..., None, :, :]), axis=-1))

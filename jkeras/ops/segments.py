@@ -1,0 +1,36 @@
+"""Reductions over groups of rows, where an array says which group each row belongs to."""
+
+import jax
+
+from jkeras.ops.family import Array, family
+
+__all__ = ["segment_max", "segment_min", "segment_prod", "segment_sum"]
+
+
+@family
+def segment(function, data: Array, segment_ids: Array, num_segments=None, sorted=False):
+    """Args:
+        data: array of shape (n, ...).
+        segment_ids: int array of shape (n,), the group of each row; groups that do not exist are left out.
+        num_segments: the number of groups. Without it, it is one more than the largest id, which must then be known: it
+            is needed inside `jit`.
+        sorted: whether the ids are known to ascend, which may be faster.
+
+    Returns:
+        array of shape (num_segments, ...).
+
+    Raises:
+        ValueError: the ids are not 1-D, or there is not one for each row.
+    """
+    if segment_ids.ndim != 1 or not data.ndim or segment_ids.shape[0] != data.shape[0]:
+        raise ValueError(
+            "A segment operation needs one id for each row: data of shape (n, ...) and segment_ids of shape (n,), got "
+            f"data.shape={data.shape} and segment_ids.shape={segment_ids.shape}."
+        )
+    return function(data, segment_ids, num_segments, indices_are_sorted=sorted)
+
+
+segment_sum = segment(jax.ops.segment_sum, "Sum over the rows of each group.")
+segment_prod = segment(jax.ops.segment_prod, "Product over the rows of each group.")
+segment_max = segment(jax.ops.segment_max, "Largest over the rows of each group; the smallest number for an empty one.")
+segment_min = segment(jax.ops.segment_min, "Smallest over the rows of each group; the largest number for an empty one.")
