@@ -2,24 +2,53 @@
 
 from typing import Any
 
-from jkeras.core.registry import Shortcuts
+from jkeras.core.registry import Shortcuts, deserialize, serialize
+from jkeras.optimizers import schedules
 from jkeras.optimizers.base import Optimizer
-from jkeras.optimizers.optimizers import SGD, Adam, RMSprop
+from jkeras.optimizers.loss_scale import LossScaleOptimizer
+from jkeras.optimizers.multi import MultiOptimizer, OptimizerMap
+from jkeras.optimizers.optimizers import (
+    SGD,
+    Adadelta,
+    Adafactor,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Ftrl,
+    Lamb,
+    Lion,
+    Muon,
+    Nadam,
+    RMSprop,
+    ScheduleFreeAdamW,
+)
 from jkeras.optimizers.stateful import OptimizerState
 from jkeras.optimizers.wrap import is_transformation, wrap
 
-_classes = {cls.__name__: cls for cls in (SGD, RMSprop, Adam)}
-_table = Shortcuts("optimizer", "keras.optimizers", {**_classes, **{k.lower(): v for k, v in _classes.items()}})
+_CLASSES = (
+    *(SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Adamax, Nadam, Ftrl, Lion, Lamb, Adafactor, Muon, ScheduleFreeAdamW),
+    *(LossScaleOptimizer, MultiOptimizer, OptimizerMap, Optimizer),
+)
+_table = Shortcuts(
+    "optimizer",
+    "keras.optimizers",
+    {cls.__name__: cls for cls in _CLASSES} | {cls.__name__.lower(): cls for cls in _CLASSES},
+)
 
 
-def get(identifier: Any) -> Any:
-    """An optimizer from its name in any case, a config, an optax transformation, an instance or None.
+def get(identifier: Any) -> Optimizer | None:
+    """An optimizer from its name in any case, a config, an optax transformation, an instance, a class, or None.
 
     Raises:
         ValueError: the name is unknown, or the identifier is none of these.
 
-    >>> get("Adam"), get(None)
-    (<Adam name=..., learning_rate=0.0010000000474974513>, None)
+    >>> get("adam").name.startswith("adam"), get(None)
+    (True, None)
+    >>> get("rmsporp")
+    Traceback (most recent call last):
+    ...
+    ValueError: Unknown optimizer: 'rmsporp'. Did you mean 'rmsprop'?
     """
     if isinstance(identifier, Optimizer) or identifier is None:
         return identifier
@@ -38,4 +67,29 @@ def get(identifier: Any) -> Any:
     return optimizer
 
 
-__all__ = ["SGD", "Adam", "Optimizer", "OptimizerState", "RMSprop", "get", "wrap"]
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Lamb",
+    "Lion",
+    "LossScaleOptimizer",
+    "MultiOptimizer",
+    "Muon",
+    "Nadam",
+    "Optimizer",
+    "OptimizerMap",
+    "OptimizerState",
+    "RMSprop",
+    "ScheduleFreeAdamW",
+    "deserialize",
+    "get",
+    "schedules",
+    "serialize",
+    "wrap",
+]

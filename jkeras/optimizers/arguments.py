@@ -11,17 +11,35 @@ import numpy as np
 
 from jkeras.optimizers.parameters import is_variable
 
+# Where numbers must lie, by the name of the argument: (lowest, highest, whether the highest itself is allowed).
+_FRACTION, _BELOW_ONE, _NOT_POSITIVE, _NOT_NEGATIVE = (0, 1, True), (0, 1, False), (-math.inf, 0, True), (0, math.inf, True)
+RANGES = {
+    **dict.fromkeys(("momentum", "rho", "ema_momentum"), _FRACTION),
+    **dict.fromkeys(("beta_1", "beta_2", "adam_beta_1", "adam_beta_2"), _BELOW_ONE),
+    **dict.fromkeys(("learning_rate_power", "beta_2_decay"), _NOT_POSITIVE),
+}
 
-def in_range(name: str, value: Any, low: float, high: float = math.inf) -> Any:
-    """Return the number if it lies in [low, high] (or is None); raise the error that names the argument if not."""
-    if value is None:
-        return None
+
+def in_range(name: str, value: Any) -> Any:
+    """Return the number if it is in the range of the argument of that name (no range in the table: not below 0), or None.
+
+    >>> in_range("momentum", 0.9), in_range("clipnorm", None)
+    (0.9, None)
+    >>> in_range("momentum", 9)
+    Traceback (most recent call last):
+    ...
+    ValueError: `momentum` must be a number from 0 to 1, got momentum=9.
+    """
     if is_variable(value) or (isinstance(value, (np.ndarray, jax.Array)) and value.ndim == 0):
         value = float(value)
-    if not isinstance(value, numbers.Real) or isinstance(value, bool) or not low <= value <= high:
-        limits = f"a number from {low} to {high}" if high < math.inf else f"a number not below {low}"
-        raise ValueError(f"`{name}` must be {limits}, got {name}={value!r}.")
-    return value
+    low, high, closed = RANGES.get(name, _NOT_NEGATIVE)
+    if value is None:
+        return None
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if number and low <= value <= high and (closed or value < high):
+        return value
+    limits = "not below 0" if high == math.inf else "not above 0" if low == -math.inf else f"from {low} to {high}"
+    raise ValueError(f"`{name}` must be a number {limits}{'' if closed else ' (exclusive)'}, got {name}={value!r}.")
 
 
 def at_least(name: str, value: Any, low: int) -> int | None:

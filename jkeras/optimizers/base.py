@@ -29,8 +29,10 @@ from jkeras.optimizers.arguments import at_least, given, in_range, parameters_of
 from jkeras.optimizers.eager import Eager
 from jkeras.optimizers.imperative import Imperative, by_update_step
 from jkeras.optimizers.parameters import is_variable, names
+from jkeras.optimizers.rule import Tree
 from jkeras.optimizers.stateful import OptimizerState
-from jkeras.optimizers.transforms import Tree
+
+CLASSIC = ("lr", "decay", "schedule_decay")  # arguments of the first Kerases
 
 
 class Options(TypedDict, total=False):
@@ -122,26 +124,26 @@ class Optimizer(Imperative, Eager):
         if kwargs:
             raise unexpected_keywords(f"{type(self).__name__}()", kwargs, parameters_of(type(self)))
         self.name = name or auto_name(type(self).__name__)
-        self.weight_decay = in_range("weight_decay", weight_decay, 0)
-        self.clipnorm = in_range("clipnorm", clipnorm, 0)
-        self.clipvalue = in_range("clipvalue", clipvalue, 0)
-        self.global_clipnorm = in_range("global_clipnorm", global_clipnorm, 0)
+        self._keep(weight_decay=weight_decay, clipnorm=clipnorm, clipvalue=clipvalue, global_clipnorm=global_clipnorm)
+        self._keep(ema_momentum=ema_momentum, loss_scale_factor=loss_scale_factor, decay=decay)
         if sum(x is not None for x in (clipnorm, clipvalue, global_clipnorm)) > 1:
             raise ValueError(
                 f"Only one of clipnorm={clipnorm}, clipvalue={clipvalue} and global_clipnorm={global_clipnorm} can be set."
             )
         self.use_ema = bool(use_ema)
-        self.ema_momentum = in_range("ema_momentum", ema_momentum, 0, 1)
         self.ema_overwrite_frequency = at_least("ema_overwrite_frequency", ema_overwrite_frequency, 1)
-        self.loss_scale_factor = in_range("loss_scale_factor", loss_scale_factor, 0)
         self.gradient_accumulation_steps = at_least("gradient_accumulation_steps", gradient_accumulation_steps, 2)
-        self.decay = in_range("decay", decay, 0)
         self._start()
         self._undecayed: tuple[frozenset, tuple] = (frozenset(), ())  # ids of variables, patterns of names
         self._compiled: dict = {}  # fingerprint -> the jitted update of `apply`
         self._learning_rate = self._rate_or_variable(learning_rate if lr is None else lr)
         if self.decay and callable(self._learning_rate):
             raise ValueError("`decay` is for a constant learning rate; a schedule says itself how the rate decays.")
+
+    def _keep(self, **arguments: Any) -> None:
+        """Keep numbers as attributes, once they are seen to be in their range."""
+        for name, value in arguments.items():
+            setattr(self, name, in_range(name, value))
 
     # -- the pure functions -------------------------------------------------------------------------------------------
 
@@ -159,7 +161,7 @@ class Optimizer(Imperative, Eager):
             options.clip_value: self.clipvalue,
         }
         chain = optax.chain(*(clip(limit) for clip, limit in clipping.items() if limit), self.rule())
-        if self.weight_decay:
+        if self.weight_decay or getattr(self, "adam_weight_decay", None):
             chain = options.decay_weights(chain, self._decay_rates)
         if self.gradient_accumulation_steps:
             chain = options.accumulate(chain, self.gradient_accumulation_steps)
@@ -227,14 +229,14 @@ class Optimizer(Imperative, Eager):
     def get_config(self) -> dict:
         """The arguments that make this optimizer again, as plain data, under Keras's names.
 
-        Arguments that only jkeras has (they are keyword-only) are left out at their default, so that Keras can read it.
+        The classic arguments, which Keras 3 does not have, are left out at their defaults, so that it can read the config.
         """
         rate = self._learning_rate
         config = {"name": self.name, "learning_rate": float(rate.numpy()) if is_variable(rate) else serialize(rate)}
         for key, parameter in parameters_of(type(self)).items():
             value = getattr(self, key, parameter.empty)
-            ours = parameter.kind == parameter.KEYWORD_ONLY
-            if key not in ("lr", *config) and value is not parameter.empty and not (ours and value == parameter.default):
+            silent = key in CLASSIC and value == parameter.default
+            if key not in ("lr", *config) and value is not parameter.empty and not silent:
                 config[key] = serialize(value)
         return config
 
@@ -255,7 +257,7 @@ class Optimizer(Imperative, Eager):
         rate = deserialize(rate) if isinstance(rate, dict) else rate
         if callable(rate) and not is_variable(rate):
             return rate
-        return self._new_variable(np.asarray(in_range("learning_rate", rate, 0), floatx()), "learning_rate")
+        return self._new_variable(np.asarray(in_range("learning_rate", rate), floatx()), "learning_rate")
 
     def _own_copy(self) -> Any:
         """The learning rate for a new state, in a buffer of its own, which a caller may donate."""
@@ -318,5 +320,6 @@ class Optimizer(Imperative, Eager):
 
     def _overwritten(self, params: Tree) -> Tree:
         """Which parameters get their gradient as their new value (scales of float8 layers)."""
-        ids = {id(v) for v in self._parameters.variables if v.overwrite_with_gradient}
+        known = [] if self._parameters is None else self._parameters.variables
+        ids = {id(v) for v in known if v.overwrite_with_gradient}
         return jax.tree_util.tree_map_with_path(lambda path, p: self._variable_at(path)[2] in ids, params)

@@ -46,7 +46,7 @@ class Eager(Stateful):
         if callable(value) and not is_variable(value):
             self._learning_rate = value
         elif is_variable(self._learning_rate):
-            self._learning_rate.assign(in_range("learning_rate", value, 0))
+            self._learning_rate.assign(in_range("learning_rate", value))
         else:
             raise TypeError(
                 f"The learning rate of {self.name!r} is a schedule, so it cannot be set to {value}. Make the optimizer with "

@@ -7,13 +7,12 @@ the counters, so that what it assigns are values of one pure call; that makes it
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import jax
 from optax import GradientTransformationExtraArgs
 
 from jkeras.core.frame import Frame
 from jkeras.core.variable import Variable
 from jkeras.optimizers.parameters import Parameters
-from jkeras.optimizers.transforms import Tree, constant
+from jkeras.optimizers.rule import Tree, constant
 
 
 class ImperativeState(NamedTuple):
@@ -104,8 +103,8 @@ def by_update_step(optimizer: Any) -> GradientTransformationExtraArgs:
     """The transformation that runs `optimizer.update_step` on each parameter, in Keras's order."""
 
     def init(params: Tree) -> ImperativeState:
-        if optimizer._parameters is None:  # used as a plain transformation: these stand for the parameters
-            optimizer.build(jax.tree.map(Variable, params))
+        if optimizer._parameters is None:  # used as a plain transformation
+            optimizer._build_on_stand_ins(params)
         return ImperativeState(tuple(v.value for v in optimizer._made))
 
     def update(

@@ -3,10 +3,13 @@
 `**options` are the arguments that all have; see `Optimizer`.
 """
 
+import re
 from typing import Any, Unpack
 
-from jkeras.optimizers import transforms
-from jkeras.optimizers.arguments import in_range
+import jax
+
+from jkeras.optimizers import layerwise, transforms
+from jkeras.optimizers.arguments import at_least
 from jkeras.optimizers.base import Optimizer, Options
 
 
@@ -22,7 +25,7 @@ class SGD(Optimizer):
 
     def __init__(self, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False, **options: Unpack[Options]):
         super().__init__(learning_rate, **options)
-        self.momentum = in_range("momentum", momentum, 0, 1)
+        self._keep(momentum=momentum)
         self.nesterov = nesterov
 
     def rule(self) -> Any:
@@ -51,9 +54,7 @@ class RMSprop(Optimizer):
         **options: Unpack[Options],
     ):
         super().__init__(learning_rate, **options)
-        self.rho = in_range("rho", rho, 0, 1)
-        self.momentum = in_range("momentum", momentum, 0, 1)
-        self.epsilon = in_range("epsilon", epsilon, 0)
+        self._keep(rho=rho, momentum=momentum, epsilon=epsilon)
         self.centered = centered
 
     def rule(self) -> Any:
@@ -84,10 +85,379 @@ class Adam(Optimizer):
         **options: Unpack[Options],
     ):
         super().__init__(learning_rate, **options)
-        self.beta_1 = in_range("beta_1", beta_1, 0, 1)
-        self.beta_2 = in_range("beta_2", beta_2, 0, 1)
-        self.epsilon = in_range("epsilon", epsilon, 0)
+        self._keep(beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
         self.amsgrad = amsgrad
 
     def rule(self) -> Any:
         return transforms.adam(self.beta_1, self.beta_2, self.epsilon, self.amsgrad)
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2017, arXiv:1711.05101).
+
+    Args:
+        learning_rate: see `Optimizer`.
+        weight_decay: see `Optimizer`; not None.
+        beta_1: as in `Adam`.
+        beta_2: as in `Adam`.
+        epsilon: as in `Adam`.
+        amsgrad: as in `Adam`.
+        **options: see `Optimizer`.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        weight_decay: float = 0.004,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        **options: Unpack[Options],
+    ):
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **options)
+        if weight_decay is None:
+            raise ValueError("`weight_decay` of AdamW must be a number, got None; for no decay use Adam.")
+
+
+class Adamax(Optimizer):
+    """Adam with the largest recent gradient in the place of the root of the mean of squares.
+
+    Args:
+        learning_rate: see `Optimizer`.
+        beta_1: how slowly the mean of the gradients follows.
+        beta_2: how slowly their largest magnitude is forgotten.
+        epsilon: added to this magnitude.
+        **options: see `Optimizer`.
+    """
+
+    slot_groups = (("momentum", "norm"),)
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        **options: Unpack[Options],
+    ):
+        super().__init__(learning_rate, **options)
+        self._keep(beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
+
+    def rule(self) -> Any:
+        return transforms.adamax(self.beta_1, self.beta_2, self.epsilon)
+
+
+class Nadam(Optimizer):
+    """Adam with Nesterov's look ahead.
+
+    Args:
+        learning_rate: see `Optimizer`.
+        beta_1: how slowly the mean of the gradients follows.
+        beta_2: how slowly the mean of their squares follows.
+        epsilon: added to the root.
+        schedule_decay: how fast the momentum rises to beta_1: beta_1 * (1 - 0.5 * 0.96 ^ (t * schedule_decay)). Keras 3 has
+            1, the first Kerases had 0.004.
+        **options: see `Optimizer`.
+    """
+
+    slot_groups = (("momentum", "velocity"),)
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        *,
+        schedule_decay: float = 1.0,
+        **options: Unpack[Options],
+    ):
+        super().__init__(learning_rate, **options)
+        self._keep(beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, schedule_decay=schedule_decay)
+
+    def rule(self) -> Any:
+        return transforms.nadam(self.beta_1, self.beta_2, self.epsilon, self.schedule_decay)
+
+
+class Adagrad(Optimizer):
+    """The gradient over the root of the sum of all its squares: steps shrink, least for rare features.
+
+    Args:
+        learning_rate: see `Optimizer`.
+        initial_accumulator_value: where the sum starts.
+        epsilon: added to the sum, under the root.
+        **options: see `Optimizer`.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        initial_accumulator_value: float = 0.1,
+        epsilon: float = 1e-7,
+        **options: Unpack[Options],
+    ):
+        super().__init__(learning_rate, **options)
+        self._keep(initial_accumulator_value=initial_accumulator_value, epsilon=epsilon)
+
+    def rule(self) -> Any:
+        return transforms.adagrad(self.initial_accumulator_value, self.epsilon)
+
+
+class Adadelta(Optimizer):
+    """RMSprop with steps that have the size of recent steps. The original paper has a learning rate of 1.
+
+    Args:
+        learning_rate: see `Optimizer`.
+        rho: how slowly both means follow.
+        epsilon: added to them, under the roots.
+        **options: see `Optimizer`.
+    """
+
+    slot_groups = (("accumulated_grad", "accumulated_delta_var"),)
+
+    def __init__(self, learning_rate: Any = 0.001, rho: float = 0.95, epsilon: float = 1e-7, **options: Unpack[Options]):
+        super().__init__(learning_rate, **options)
+        self._keep(rho=rho, epsilon=epsilon)
+
+    def rule(self) -> Any:
+        return transforms.adadelta(self.rho, self.epsilon)
+
+
+class Lion(Optimizer):
+    """Steps in the direction of the sign of an average; wants a smaller learning rate than Adam.
+
+    Args:
+        learning_rate: see `Optimizer`.
+        beta_1: the share of the mean, against the gradient, in the direction.
+        beta_2: how slowly the mean of the gradients follows.
+        **options: see `Optimizer`.
+    """
+
+    def __init__(self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.99, **options: Unpack[Options]):
+        super().__init__(learning_rate, **options)
+        self._keep(beta_1=beta_1, beta_2=beta_2)
+        if beta_1 == 0:
+            raise ValueError("`beta_1` of Lion must be above 0; with 0 it would follow the sign of the gradient alone.")
+
+    def rule(self) -> Any:
+        return transforms.lion(self.beta_1, self.beta_2)
+
+
+class Ftrl(Optimizer):
+    """Follow the regularized leader: for large, sparse, shallow models.
+
+    Args:
+        learning_rate: see `Optimizer`.
+        learning_rate_power: how the learning rate falls with the sum of squares; 0 is not at all.
+        initial_accumulator_value: where this sum starts.
+        l1_regularization_strength: of the penalty that makes weights exactly zero.
+        l2_regularization_strength: of the penalty on the squares of the weights.
+        l2_shrinkage_regularization_strength: of a penalty on their squares that acts through the gradient.
+        beta: added to the root of the sum.
+        **options: see `Optimizer`.
+    """
+
+    slot_groups = (("accumulator", "linear"),)
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        learning_rate_power: float = -0.5,
+        initial_accumulator_value: float = 0.1,
+        l1_regularization_strength: float = 0.0,
+        l2_regularization_strength: float = 0.0,
+        l2_shrinkage_regularization_strength: float = 0.0,
+        beta: float = 0.0,
+        **options: Unpack[Options],
+    ):
+        super().__init__(learning_rate, **options)
+        self._keep(
+            learning_rate_power=learning_rate_power,
+            initial_accumulator_value=initial_accumulator_value,
+            l1_regularization_strength=l1_regularization_strength,
+            l2_regularization_strength=l2_regularization_strength,
+            l2_shrinkage_regularization_strength=l2_shrinkage_regularization_strength,
+            beta=beta,
+        )
+
+    def rule(self) -> Any:
+        return transforms.ftrl(
+            self.learning_rate_power,
+            self.initial_accumulator_value,
+            self.l1_regularization_strength,
+            self.l2_regularization_strength,
+            self.l2_shrinkage_regularization_strength,
+            self.beta,
+        )
+
+
+class ScheduleFreeAdamW(Optimizer):
+    """Adam whose weights are averaged so that no learning-rate schedule is needed.
+
+    Args:
+        learning_rate: see `Optimizer`.
+        beta_1: where gradients are taken: this much at the average, the rest at the fast weights; above 0.
+        beta_2: how slowly the mean of the squared gradients follows.
+        epsilon: added to the root.
+        warmup_steps: in so many first steps the learning rate rises linearly.
+        **options: see `Optimizer`.
+    """
+
+    slot_groups = (("momentum", "velocity"),)
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.0025,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        warmup_steps: int = 0,
+        **options: Unpack[Options],
+    ):
+        super().__init__(learning_rate, **options)
+        self._keep(beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
+        self.warmup_steps = at_least("warmup_steps", warmup_steps, 0)
+
+    def rule(self) -> Any:
+        return transforms.schedule_free_adamw(self.beta_1, self.beta_2, self.epsilon, self.warmup_steps)
+
+
+class Lamb(Optimizer):
+    """Adam with steps in proportion to the norm of each weight tensor, for large batches.
+
+    Args:
+        learning_rate: see `Optimizer`.
+        beta_1: how slowly the mean of the gradients follows.
+        beta_2: how slowly the mean of their squares follows.
+        epsilon: added to the root.
+        **options: see `Optimizer`.
+    """
+
+    slot_groups = (("momentum", "velocity"),)
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        **options: Unpack[Options],
+    ):
+        super().__init__(learning_rate, **options)
+        self._keep(beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
+
+    def rule(self) -> Any:
+        return layerwise.lamb(self.beta_1, self.beta_2, self.epsilon)
+
+
+class Adafactor(Optimizer):
+    """A mean of squares kept as rows and columns: little memory for large matrices.
+
+    Args:
+        learning_rate: see `Optimizer`.
+        beta_2_decay: how fast the means' window grows with time; negative.
+        epsilon_1: added to the squared gradients.
+        epsilon_2: the least size of a weight tensor that steps are in proportion to.
+        clip_threshold: the largest root mean square of a step in units of the learning rate.
+        relative_step: whether the learning rate is limited to 1 / sqrt(t). As in Keras, the step is limited to that in any
+            case; the argument stands for its configs.
+        **options: see `Optimizer`.
+    """
+
+    slot_groups = (("r", "c", "velocity"),)
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_2_decay: float = -0.8,
+        epsilon_1: float = 1e-30,
+        epsilon_2: float = 1e-3,
+        clip_threshold: float = 1.0,
+        relative_step: bool = True,
+        **options: Unpack[Options],
+    ):
+        super().__init__(learning_rate, **options)
+        self._keep(beta_2_decay=beta_2_decay, epsilon_1=epsilon_1, epsilon_2=epsilon_2, clip_threshold=clip_threshold)
+        self.relative_step = relative_step
+
+    def rule(self) -> Any:
+        return layerwise.adafactor(self.beta_2_decay, self.epsilon_1, self.epsilon_2, self.clip_threshold)
+
+
+class Muon(Optimizer):
+    """Orthogonal steps for hidden matrices; Adam for vectors, embeddings, and what is excluded by name.
+
+    Args:
+        learning_rate: see `Optimizer`.
+        adam_beta_1: as in `Adam`, for the weights that Adam updates.
+        adam_beta_2: likewise.
+        adam_weight_decay: the weight decay of those weights.
+        epsilon: as in `Adam`.
+        weight_decay: of the matrices; see `Optimizer`.
+        exclude_layers: regular expressions; matrices whose path contains one are left to Adam. The output layer should be.
+        exclude_embeddings: whether weights with "embedding" in their path are left to Adam.
+        muon_a: a coefficient of the iteration that makes matrices orthogonal.
+        muon_b: likewise.
+        muon_c: likewise.
+        adam_lr_ratio: Adam's learning rate in units of the given one.
+        momentum: the share of the last steps in the next one.
+        ns_steps: how many iterations.
+        nesterov: whether to look ahead.
+        rms_rate: the root mean square of a step in units of the learning rate; None: steps are not scaled.
+        **options: see `Optimizer`.
+    """
+
+    slot_groups = (("momentum", "velocity"),)
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        adam_beta_1: float = 0.9,
+        adam_beta_2: float = 0.999,
+        adam_weight_decay: float | None = 0.004,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = 0.004,
+        *,
+        exclude_layers: list[str] | None = None,
+        exclude_embeddings: bool = True,
+        muon_a: float = 3.4445,
+        muon_b: float = -4.7750,
+        muon_c: float = 2.0315,
+        adam_lr_ratio: float = 1,
+        momentum: float = 0.95,
+        ns_steps: int = 5,
+        nesterov: bool = True,
+        rms_rate: float | None = 0.2,
+        **options: Unpack[Options],
+    ):
+        super().__init__(learning_rate, weight_decay=weight_decay, **options)
+        self._keep(adam_beta_1=adam_beta_1, adam_beta_2=adam_beta_2, adam_weight_decay=adam_weight_decay, epsilon=epsilon)
+        self.exclude_layers, self.exclude_embeddings = list(exclude_layers or []), exclude_embeddings
+        self.muon_a, self.muon_b, self.muon_c = muon_a, muon_b, muon_c
+        self._keep(adam_lr_ratio=adam_lr_ratio, momentum=momentum)
+        self.ns_steps = at_least("ns_steps", ns_steps, 0)
+        self.nesterov = nesterov
+        self._keep(rms_rate=rms_rate)
+
+    def rule(self) -> Any:
+        return layerwise.muon(
+            lambda params: jax.tree_util.tree_map_with_path(self._uses_adam, params),
+            self.adam_beta_1,
+            self.adam_beta_2,
+            self.epsilon,
+            self.adam_lr_ratio,
+            momentum=self.momentum,
+            nesterov=self.nesterov,
+            steps=self.ns_steps,
+            coefficients=(self.muon_a, self.muon_b, self.muon_c),
+            rms_rate=self.rms_rate,
+        )
+
+    def _uses_adam(self, path: tuple, p: Any) -> bool:
+        where = self._variable_at(path)[0]
+        embedding = self.exclude_embeddings and "embedding" in where.lower()
+        return p.ndim != 2 or embedding or any(re.search(pattern, where) for pattern in self.exclude_layers)
+
+    def _decay_rate(self, path: tuple, p: Any) -> float:
+        return (self.adam_weight_decay if self._uses_adam(path, p) else self.weight_decay) or 0.0

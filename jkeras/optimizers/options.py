@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import optax
 from optax import GradientTransformationExtraArgs
 
-from jkeras.optimizers.transforms import Tree, filled, per_leaf, scalars, wide_dtype
+from jkeras.optimizers.rule import Tree, filled, per_leaf, scalars, wide_dtype
 
 # -- on the gradients -------------------------------------------------------------------------------------------------
 

@@ -44,7 +44,7 @@ class Parameters:
     >>> [v.name for v in parameters.variables]
     ['kernel', 'bias']
     >>> parameters.nest(["for kernel", "for bias"])
-    {'dense': {'bias': 'for bias', 'kernel': 'for kernel'}}
+    {'dense': {'kernel': 'for kernel', 'bias': 'for bias'}}
     """
 
     def __init__(self, tree: Any):
@@ -57,8 +57,8 @@ class Parameters:
         self._order = [self.index[names(path)] for path, _ in flat]  # JAX's order -> Keras's
 
     def nest(self, values: Sequence) -> Any:
-        """A list in Keras's order as a tree."""
-        return self.structure.unflatten([values[i] for i in self._order])
+        """A list in Keras's order as a tree, with dicts in the same order (`jax.tree.unflatten` would sort them)."""
+        return _fill(self.tree, iter(values))
 
     def flatten(self, tree: Any) -> list:
         """A tree as a list in Keras's order; the inverse of `nest`."""
@@ -82,7 +82,23 @@ class Parameters:
 def _walk(tree: Any, path: Path) -> Iterator[tuple[Path, Variable]]:
     if is_variable(tree):
         yield path, tree
-    elif tree is not None:
-        items = tree.items() if isinstance(tree, dict) else enumerate(tree)
-        for key, item in items:
+    elif isinstance(tree, (dict, list, tuple)):
+        fields = getattr(tree, "_fields", range(len(tree)))
+        for key, item in tree.items() if isinstance(tree, dict) else zip(fields, tree, strict=True):
             yield from _walk(item, (*path, str(key)))
+    elif tree is not None:
+        raise TypeError(
+            f"An optimizer is built on dicts, lists and tuples of variables, got {type(tree).__name__}: {tree!r}."
+        )
+
+
+def _fill(tree: Any, values: Iterator) -> Any:
+    """The tree with the next of the values in the place of each variable."""
+    if is_variable(tree):
+        return next(values)
+    if isinstance(tree, dict):
+        return {key: _fill(item, values) for key, item in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        items = [_fill(item, values) for item in tree]
+        return type(tree)(*items) if hasattr(tree, "_fields") else type(tree)(items)
+    return tree

@@ -16,7 +16,7 @@ import numpy as np
 from jkeras.core.module import Module
 from jkeras.core.tree import Path
 from jkeras.core.variable import Variable
-from jkeras.optimizers.parameters import Parameters, is_variable, values_of
+from jkeras.optimizers.parameters import Parameters, is_variable, names, values_of
 
 
 class OptimizerState(NamedTuple):
@@ -86,6 +86,17 @@ class Stateful(Module):
         self._make_slots()
         self.built = True
 
+    def _build_on_stand_ins(self, params: Any) -> None:
+        """Build on variables made for plain arrays, for an optimizer that needs variables to tell parameters apart."""
+
+        def stand_in(path: tuple, p: Any) -> Variable:
+            keys = names(path)
+            variable = Variable(np.zeros(p.shape, p.dtype), name=keys[-1] if keys else "parameter")
+            variable.path = "/".join(keys)
+            return variable
+
+        self.build(jax.tree_util.tree_map_with_path(stand_in, params))
+
     def _make_slots(self) -> None:
         inner = self.transformation().init(values_of(self._parameters.tree))
         self._inner = jax.tree_util.tree_map_with_path(self._slot, inner)
@@ -153,6 +164,9 @@ class Stateful(Module):
         """
         if not self.built:
             raise ValueError(f"Optimizer {self.name!r} is not built: call build(trainable_variables) first.")
+        return self._state_variables()
+
+    def _state_variables(self) -> Any:
         rate = self._learning_rate
         return OptimizerState(self._iterations, rate if is_variable(rate) else None, self._inner)
 

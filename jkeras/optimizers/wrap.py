@@ -8,8 +8,8 @@ import optax
 
 from jkeras.optimizers.base import Optimizer
 from jkeras.optimizers.parameters import is_variable
+from jkeras.optimizers.rule import Tree
 from jkeras.optimizers.stateful import OptimizerState
-from jkeras.optimizers.transforms import Tree
 
 
 def is_transformation(item: Any) -> bool:

@@ -1,0 +1,146 @@
+"""Dynamic loss scaling, for gradients in float16.
+
+Small gradients underflow in float16, so the loss is multiplied by a large number and the gradients are divided by it. How
+large is found out while training: when gradients overflow, the step is left out and the number halved; after many good
+steps it is doubled (Micikevicius et al. 2018, arXiv:1710.03740).
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jkeras.core.registry import serialize
+from jkeras.core.tree import Path
+from jkeras.optimizers.arguments import at_least
+from jkeras.optimizers.base import Optimizer
+from jkeras.optimizers.parameters import Parameters
+from jkeras.optimizers.rule import Tree
+
+
+class LossScaleState(NamedTuple):
+    iterations: Any  # int32 scalar, not used: here for Keras's files, as is the next
+    learning_rate: Any  # float32 scalar
+    step_counter: Any  # int32 scalar: good steps since the scale was last changed
+    dynamic_scale: Any  # float32 scalar: what the loss is multiplied by
+    inner: Any  # the state of the optimizer that is wrapped
+
+
+class LossScaleOptimizer(Optimizer):
+    """Wraps an optimizer so that its gradients come from a scaled loss. `compile` does so for the policy "mixed_float16".
+
+    Args:
+        inner_optimizer: the optimizer; a `loss_scale_factor` of its own is switched off.
+        initial_scale: the first scale. Too high is better than too low: halving is quick.
+        dynamic_growth_steps: after so many good steps the scale is doubled.
+        name: by default `"loss_scale_optimizer"`.
+    """
+
+    def __init__(
+        self,
+        inner_optimizer: Any,
+        initial_scale: float = 2.0**15,
+        dynamic_growth_steps: int = 2000,
+        name: str | None = None,
+        **kwargs: Any,
+    ):
+        if not isinstance(inner_optimizer, Optimizer):
+            raise ValueError(f"`inner_optimizer` must be an Optimizer, got {inner_optimizer!r}.")
+        if not kwargs.pop("dynamic", True):
+            raise ValueError("For a fixed scale, set `loss_scale_factor` on the optimizer itself; `dynamic` is always True.")
+        super().__init__(0.0, name=name, **kwargs)
+        given = [k for k, v in kwargs.items() if v != _DEFAULTS.get(k)]
+        if given:
+            raise ValueError(f"LossScaleOptimizer has no {given[0]!r} of its own: set it on the inner optimizer.")
+        inner_optimizer.loss_scale_factor = None
+        self.inner_optimizer = inner_optimizer
+        self._keep(initial_scale=initial_scale)
+        self.dynamic_growth_steps = at_least("dynamic_growth_steps", dynamic_growth_steps, 1)
+
+    # -- the pure functions -------------------------------------------------------------------------------------------
+
+    def init(self, params: Tree) -> LossScaleState:
+        zero, scale = jax.device_put(np.zeros((), "int32")), jax.device_put(np.float32(self.initial_scale))
+        counter = jax.device_put(np.zeros((), "int32"))
+        return LossScaleState(zero, self._own_copy(), counter, scale, self.inner_optimizer.init(params))
+
+    def update(self, grads: Tree, state: LossScaleState, params: Tree | None = None) -> tuple[Tree, LossScaleState]:
+        finite = jnp.stack([jnp.all(jnp.isfinite(g)) for g in jax.tree.leaves(grads)]).all()
+        overwritten = self._overwritten(grads)
+
+        def unscale(g: Any, as_it_is: bool) -> Any:
+            return g if as_it_is else (g.astype(jnp.float32) / state.dynamic_scale).astype(g.dtype)
+
+        unscaled = jax.tree.map(unscale, grads, overwritten)
+        updates, inner = self.inner_optimizer.update(unscaled, state.inner, params)
+        updates = jax.tree.map(lambda u: jnp.where(finite, u, jnp.zeros_like(u)), updates)
+        inner = jax.tree.map(lambda new, old: jnp.where(finite, new, old), inner, state.inner)
+        grow = finite & (state.step_counter == self.dynamic_growth_steps - 1)
+        counter = jnp.where(finite & ~grow, state.step_counter + 1, 0)
+        factor = jnp.where(finite, jnp.where(grow, 2.0, 1.0), 0.5)
+        return updates, state._replace(step_counter=counter, dynamic_scale=state.dynamic_scale * factor, inner=inner)
+
+    def scale_loss(self, loss: Any, state: LossScaleState | None = None) -> Any:
+        """The loss to differentiate, in float32: multiplied by the scale in `state`, or by the current one."""
+        if state is not None:
+            scale = state.dynamic_scale
+        else:
+            scale = self.dynamic_scale.value if self.built else jnp.float32(self.initial_scale)
+        return jnp.asarray(loss).astype(jnp.float32) * scale
+
+    def fingerprint(self) -> tuple:
+        return (*super().fingerprint(), self.inner_optimizer.fingerprint())
+
+    # -- the state between calls --------------------------------------------------------------------------------------
+
+    def _make_slots(self) -> None:
+        self.inner_optimizer.build(self._parameters.tree)
+        self.step_counter = self._new_variable(np.zeros((), "int32"), "step_counter")
+        self.dynamic_scale = self._new_variable(np.float32(self.initial_scale), "dynamic_scale")
+
+    def _restructure(self, parameters: Parameters) -> None:
+        self.inner_optimizer.build(parameters.tree)
+        self._parameters = parameters
+
+    def _state_variables(self) -> LossScaleState:
+        inner = self.inner_optimizer.state_variables()
+        return LossScaleState(self._iterations, self._learning_rate, self.step_counter, self.dynamic_scale, inner)
+
+    def children(self) -> Iterator[tuple[Path, Any]]:
+        yield from ((("iterations",), self._iterations), (("learning_rate",), self._learning_rate))
+        if self.built:
+            yield from ((("step_counter",), self.step_counter), (("dynamic_scale",), self.dynamic_scale))
+        for path, variable in self.inner_optimizer.slots().items():
+            yield ("inner_optimizer", *path), variable
+
+    @property
+    def iterations(self) -> Any:
+        """How many updates the inner optimizer made."""
+        return self.inner_optimizer.iterations
+
+    @property
+    def learning_rate(self) -> Any:
+        """The inner optimizer's learning rate."""
+        return self.inner_optimizer.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        self.inner_optimizer.learning_rate = value
+
+    lr = learning_rate
+
+    def finalize_variable_values(self, var_list: Any) -> None:
+        self.inner_optimizer.finalize_variable_values(var_list)
+
+    def get_config(self) -> dict:
+        return {
+            "name": self.name,
+            "inner_optimizer": serialize(self.inner_optimizer),
+            "initial_scale": self.initial_scale,
+            "dynamic_growth_steps": self.dynamic_growth_steps,
+        }
+
+
+_DEFAULTS = {"use_ema": False, "ema_momentum": 0.99, "decay": 0.0}  # of the options; the others' is None

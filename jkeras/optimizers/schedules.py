@@ -1,0 +1,256 @@
+"""Learning-rate schedules: pure functions `step -> learning rate`.
+
+Each is an object that can be written to a config; calling it on a step, a Python number or an array, traced or not, gives a
+float32 scalar. So it serves optax as well: `optax.sgd(CosineDecay(0.1, 1000))`.
+
+>>> float(ExponentialDecay(0.5, decay_steps=10, decay_rate=0.25)(5))
+0.25
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jkeras.core.errors import keywords_of
+from jkeras.core.registry import deserialize, publish, serialize
+from jkeras.core.variable import Variable
+
+
+class LearningRateSchedule:
+    """Base of schedules. A subclass defines `__call__(step)`, and `get_config` unless its arguments are attributes.
+
+    >>> class Halving(LearningRateSchedule):
+    ...     def __init__(self, start):
+    ...         self.start = start
+    ...     def __call__(self, step):
+    ...         return self.start * 0.5**step
+    >>> Halving(1.0)(2), Halving(1.0).get_config()
+    (0.25, {'start': 1.0})
+    """
+
+    def __call__(self, step: Any) -> Any:
+        """The learning rate after `step` updates."""
+        raise TypeError(f"{type(self).__name__} must define __call__(self, step).")
+
+    def get_config(self) -> dict:
+        """The arguments that make this schedule again."""
+        return {name: getattr(self, name) for name in keywords_of(type(self).__init__)}
+
+    @classmethod
+    def from_config(cls, config: dict) -> "LearningRateSchedule":
+        """Make a schedule from `get_config()`."""
+        return cls(**config)
+
+
+class ExponentialDecay(LearningRateSchedule):
+    """initial_learning_rate * decay_rate ^ (step / decay_steps), in whole powers if `staircase`."""
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        decay_rate: float,
+        staircase: bool = False,
+        name: str = "ExponentialDecay",
+    ):
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_steps = _positive("decay_steps", decay_steps)
+        self.decay_rate, self.staircase, self.name = decay_rate, staircase, name
+
+    def __call__(self, step: Any) -> jax.Array:
+        periods = _float(step) / self.decay_steps
+        return self.initial_learning_rate * jnp.power(self.decay_rate, jnp.floor(periods) if self.staircase else periods)
+
+
+class InverseTimeDecay(LearningRateSchedule):
+    """initial_learning_rate / (1 + decay_rate * step / decay_steps), in whole periods if `staircase`."""
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        decay_rate: float,
+        staircase: bool = False,
+        name: str = "InverseTimeDecay",
+    ):
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_steps = _positive("decay_steps", decay_steps)
+        self.decay_rate, self.staircase, self.name = decay_rate, staircase, name
+
+    def __call__(self, step: Any) -> jax.Array:
+        periods = _float(step) / self.decay_steps
+        return self.initial_learning_rate / (1 + self.decay_rate * (jnp.floor(periods) if self.staircase else periods))
+
+
+class PiecewiseConstantDecay(LearningRateSchedule):
+    """values[0] up to and including step boundaries[0], then values[1] up to boundaries[1], and so on.
+
+    >>> schedule = PiecewiseConstantDecay([10, 20], [1.0, 0.5, 0.25])
+    >>> [float(schedule(step)) for step in (10, 11, 21)]
+    [1.0, 0.5, 0.25]
+    """
+
+    def __init__(self, boundaries: Sequence, values: Sequence, name: str = "PiecewiseConstant"):
+        if len(boundaries) != len(values) - 1:
+            raise ValueError(
+                f"There must be one more value than boundaries, got {len(boundaries)} boundaries, {boundaries}, and "
+                f"{len(values)} values, {values}."
+            )
+        if list(boundaries) != sorted(boundaries):
+            raise ValueError(f"`boundaries` must increase, got {boundaries}.")
+        self.boundaries, self.values, self.name = boundaries, values, name
+
+    def __call__(self, step: Any) -> jax.Array:
+        step = jnp.asarray(step.value if isinstance(step, Variable) else step)
+        passed = jnp.sum(step > jnp.asarray(self.boundaries).astype(step.dtype))
+        return jnp.asarray(self.values, jnp.float32)[passed]
+
+
+class PolynomialDecay(LearningRateSchedule):
+    """From the initial to the end learning rate in `decay_steps` steps, as (1 - step / decay_steps) ^ power.
+
+    With `cycle`, the decay starts again whenever it has come to its end, each time over one more `decay_steps`.
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        end_learning_rate: float = 0.0001,
+        power: float = 1.0,
+        cycle: bool = False,
+        name: str = "PolynomialDecay",
+    ):
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_steps = _positive("decay_steps", decay_steps)
+        self.end_learning_rate, self.power, self.cycle, self.name = end_learning_rate, power, cycle, name
+
+    def __call__(self, step: Any) -> jax.Array:
+        step = _float(step)
+        if self.cycle:
+            total = self.decay_steps * jnp.where(step == 0, 1.0, jnp.ceil(step / self.decay_steps))
+        else:
+            total = jnp.float32(self.decay_steps)
+            step = jnp.minimum(step, total)
+        span = self.initial_learning_rate - self.end_learning_rate
+        return span * jnp.power(1 - step / total, self.power) + self.end_learning_rate
+
+
+class CosineDecay(LearningRateSchedule):
+    """Half a cosine from the top to `alpha` times the top, after a linear warm-up if `warmup_target` is given.
+
+    Args:
+        initial_learning_rate: where it starts: at the top, or, with a warm-up, below it.
+        decay_steps: the length of the decay.
+        alpha: the end, as a fraction of the top.
+        name: of the schedule.
+        warmup_target: the top that the warm-up leads to; None: no warm-up.
+        warmup_steps: the length of the warm-up.
+
+    Loshchilov & Hutter 2016, arXiv:1608.03983.
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        alpha: float = 0.0,
+        name: str = "CosineDecay",
+        warmup_target: float | None = None,
+        warmup_steps: int = 0,
+    ):
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_steps = _positive("decay_steps", decay_steps)
+        self.alpha, self.name, self.warmup_target, self.warmup_steps = alpha, name, warmup_target, warmup_steps
+
+    def __call__(self, step: Any) -> jax.Array:
+        step, warm = _float(step), self.warmup_target is not None and self.warmup_steps > 0
+        top = self.initial_learning_rate if self.warmup_target is None else self.warmup_target
+        decayed = jnp.minimum(step - self.warmup_steps if warm else step, self.decay_steps) / self.decay_steps
+        rate = top * ((1 - self.alpha) * 0.5 * (1 + jnp.cos(math.pi * decayed)) + self.alpha)
+        if not warm:
+            return rate
+        rising = self.initial_learning_rate + (top - self.initial_learning_rate) * (step / self.warmup_steps)
+        return jnp.where(step < self.warmup_steps, rising, rate)
+
+
+class CosineDecayRestarts(LearningRateSchedule):
+    """A cosine decay that restarts: each period is `t_mul` times as long, and starts at `m_mul` times the height.
+
+    Args:
+        initial_learning_rate: the first top.
+        first_decay_steps: the length of the first period.
+        t_mul: how much longer each period is than the one before.
+        m_mul: how much higher (or lower) it starts.
+        alpha: the end of each period, as a fraction of the initial learning rate.
+        name: of the schedule.
+
+    Loshchilov & Hutter 2016, arXiv:1608.03983.
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        first_decay_steps: int,
+        t_mul: float = 2.0,
+        m_mul: float = 1.0,
+        alpha: float = 0.0,
+        name: str = "SGDRDecay",
+    ):
+        self.initial_learning_rate = initial_learning_rate
+        self.first_decay_steps = _positive("first_decay_steps", first_decay_steps)
+        self.t_mul, self.m_mul, self.alpha, self.name = t_mul, m_mul, alpha, name
+
+    def __call__(self, step: Any) -> jax.Array:
+        done = _float(step) / self.first_decay_steps  # in first periods
+        if self.t_mul == 1.0:
+            restarts = jnp.floor(done)
+            done = done - restarts
+        else:  # n periods take 1 + t + ... + t^(n-1) = (1 - t^n) / (1 - t) first periods
+            restarts = jnp.floor(jnp.log(1 - done * (1 - self.t_mul)) / jnp.log(jnp.float32(self.t_mul)))
+            length = jnp.power(jnp.float32(self.t_mul), restarts)
+            done = (done - (1 - length) / (1 - self.t_mul)) / length
+        height = 0.5 * jnp.power(jnp.float32(self.m_mul), restarts) * (1 + jnp.cos(math.pi * done))
+        return self.initial_learning_rate * ((1 - self.alpha) * height + self.alpha)
+
+
+def _float(step: Any) -> jax.Array:
+    return jnp.asarray(step.value if isinstance(step, Variable) else step).astype(jnp.float32)
+
+
+def _positive(name: str, value: Any) -> Any:
+    if value <= 0:
+        raise ValueError(f"`{name}` must be positive, got {name}={value}.")
+    return value
+
+
+publish(
+    "keras.optimizers.schedules",
+    {
+        cls.__name__: cls
+        for cls in (
+            CosineDecay,
+            CosineDecayRestarts,
+            ExponentialDecay,
+            InverseTimeDecay,
+            LearningRateSchedule,
+            PiecewiseConstantDecay,
+            PolynomialDecay,
+        )
+    },
+)
+
+__all__ = [
+    "CosineDecay",
+    "CosineDecayRestarts",
+    "ExponentialDecay",
+    "InverseTimeDecay",
+    "LearningRateSchedule",
+    "PiecewiseConstantDecay",
+    "PolynomialDecay",
+    "deserialize",
+    "serialize",
+]
