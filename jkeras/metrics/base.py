@@ -131,6 +131,16 @@ class Metric(Module):
         self.update_state(*args, **kwargs)
         return self.result()
 
+    def build_abstractly(self, *args: Any, **kwargs: Any) -> None:
+        """Run `update_state` on shapes alone: variables that the metric sizes by its first batch are made, and shapes that
+        it cannot take are refused, before anything is computed."""
+
+        def call(args: Any, kwargs: Any) -> None:
+            with Frame(abstract=True):
+                self.update_state(*args, **kwargs)
+
+        jax.eval_shape(call, args, kwargs)
+
     # -- the pure functions -------------------------------------------------------------------------------------------
 
     def pure_init(self, *specs: Any, **keywords: Any) -> State:
@@ -146,12 +156,7 @@ class Metric(Module):
             ValueError: the metric cannot take such shapes.
         """
         if specs or keywords:
-
-            def call(args: Any, keywords: Any) -> None:
-                with Frame(abstract=True):
-                    self.update_state(*args, **keywords)
-
-            jax.eval_shape(call, specs, keywords)
+            self.build_abstractly(*specs, **keywords)
         slots = self.slots()
         if type(self).reset_state is Metric.reset_state:
             return {path: jnp.asarray(_zeros(v.shape, v.dtype)) for path, v in slots.items()}

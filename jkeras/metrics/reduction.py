@@ -15,11 +15,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jkeras.core import frame as frames
 from jkeras.core.errors import keywords_of
+from jkeras.core.frame import Frame
 from jkeras.core.registry import deserialize, published, serialize
 from jkeras.metrics.base import Metric
-from jkeras.metrics.shapes import as_array, masked_weight, match_weights
+from jkeras.metrics.shapes import as_array, batch_weight, match_weights
 
 
 class Sum(Metric):
@@ -115,15 +115,17 @@ class MeanMetricWrapper(Mean):
             self._direction = "down"  # for callbacks that must know whether smaller is better
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Add a batch. A mask that `y_pred` carries is a sample weight of 0 or 1.
+        """Add a batch. A mask that `y_pred` carries, or that `fn` gives its values, is a sample weight of 0 or 1.
 
         Raises:
             ValueError: the shapes do not fit each other, or the weights do not fit the values.
         """
-        mask = carried_mask(y_pred)
+        weight = batch_weight(y_pred, sample_weight, self.dtype)
         y_true, y_pred = (x if isinstance(x, (dict, tuple)) else as_array(x) for x in (y_true, y_pred))
-        values = self._function(y_true, y_pred, **self._fn_kwargs)
-        super().update_state(values, masked_weight(sample_weight, mask, self.dtype))
+        with Frame():  # of its own: a function that ignores some values (`ignore_class`) leaves their mask there
+            values = self._function(y_true, y_pred, **self._fn_kwargs)
+            weight = batch_weight(values, weight, self.dtype)
+        super().update_state(values, weight)
 
     @property
     def _function(self) -> Callable:
@@ -143,12 +145,6 @@ class MeanMetricWrapper(Mean):
 def _reduce_inner(reduce: Callable, values: jax.Array, ndim: int) -> jax.Array:
     """Reduce the axes of `values` from `ndim` on: those that the weights do not have."""
     return reduce(values, axis=tuple(range(ndim, values.ndim))) if values.ndim > ndim else values
-
-
-def carried_mask(y_pred: Any) -> jax.Array | None:
-    """The mask that travels with the predictions in the current call, or None."""
-    frame = frames.current()
-    return None if frame is None else frame.get_mask(y_pred)
 
 
 def divide_no_nan(x: jax.Array, y: jax.Array) -> jax.Array:

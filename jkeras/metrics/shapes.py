@@ -9,28 +9,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jkeras.core.variable import Variable
-
-
-def as_array(x: Any) -> jax.Array:
-    """A JAX array from an array, a variable, a list or a number."""
-    if isinstance(x, Variable):
-        return x.value
-    return x if isinstance(x, jax.Array) else jnp.asarray(x)
-
-
-def same_rank(x: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Add or drop a last axis of length 1 where that is all that stands between the ranks.
-
-    >>> x, y = same_rank(jnp.ones((4, 1)), jnp.ones(4))
-    >>> x.shape, y.shape
-    ((4, 1), (4, 1))
-    """
-    if x.ndim == y.ndim + 1 and x.shape[-1] == 1:
-        return (x, y[:, None]) if y.ndim == 1 else (x[..., 0], y)
-    if y.ndim == x.ndim + 1 and y.shape[-1] == 1:
-        return (x[:, None], y) if x.ndim == 1 else (x, y[..., 0])
-    return x, y
+from jkeras.core import frame as frames
+from jkeras.losses.base import as_array, same_rank
 
 
 def align(y_true: Any, y_pred: Any, name: str) -> tuple[jax.Array, jax.Array]:
@@ -72,18 +52,16 @@ def match_weights(values: jax.Array, weights: jax.Array, name: str) -> tuple[jax
     return values, jnp.broadcast_to(weights, leading)
 
 
-def masked_weight(weight: Any, mask: Any, dtype: str) -> jax.Array | None:
-    """Sample weights with zeros where the mask is False; None if there are neither.
-
-    >>> masked_weight([1.0, 2.0], jnp.array([[True, False], [True, True]]), "float32").tolist()
-    [[1.0, 0.0], [2.0, 2.0]]
-    """
+def batch_weight(y_pred: Any, sample_weight: Any, dtype: str) -> jax.Array | None:
+    """The weights of a batch: the sample weights, times the mask that travels with the predictions; None without either."""
+    frame = frames.current()
+    mask = None if frame is None else frame.get_mask(y_pred)
+    weight = None if sample_weight is None else as_array(sample_weight).astype(dtype)
     if mask is None:
         return weight
     mask = as_array(mask).astype(dtype)
     if weight is None:
         return mask
-    weight = as_array(weight).astype(dtype)
     ndim = max(mask.ndim, weight.ndim)
     mask, weight = (x.reshape(x.shape + (1,) * (ndim - x.ndim)) for x in (mask, weight))
     return mask * weight

@@ -1,0 +1,152 @@
+"""Metrics by name: `metrics=["accuracy", "mse"]`, configs, and what files may name."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jkeras import losses
+from jkeras.core import registry
+from jkeras.core.naming import snake_case
+from jkeras.core.registry import Shortcuts, publish, serialize
+from jkeras.metrics import (
+    accuracy,
+    auc,
+    base,
+    confusion,
+    correlation,
+    f_score,
+    iou,
+    margin,
+    operating_point,
+    probabilistic,
+    reduction,
+    regression,
+)
+
+CLASSES = {
+    cls.__name__: cls
+    for cls in (
+        base.Metric,
+        reduction.Mean,
+        reduction.Sum,
+        reduction.MeanMetricWrapper,
+        accuracy.Accuracy,
+        accuracy.BinaryAccuracy,
+        accuracy.CategoricalAccuracy,
+        accuracy.SparseCategoricalAccuracy,
+        accuracy.TopKCategoricalAccuracy,
+        accuracy.SparseTopKCategoricalAccuracy,
+        regression.MeanSquaredError,
+        regression.RootMeanSquaredError,
+        regression.MeanAbsoluteError,
+        regression.MeanAbsolutePercentageError,
+        regression.MeanSquaredLogarithmicError,
+        regression.CosineSimilarity,
+        regression.LogCoshError,
+        regression.R2Score,
+        margin.Hinge,
+        margin.SquaredHinge,
+        margin.CategoricalHinge,
+        probabilistic.BinaryCrossentropy,
+        probabilistic.CategoricalCrossentropy,
+        probabilistic.SparseCategoricalCrossentropy,
+        probabilistic.KLDivergence,
+        probabilistic.Poisson,
+        confusion.TruePositives,
+        confusion.FalsePositives,
+        confusion.TrueNegatives,
+        confusion.FalseNegatives,
+        confusion.Precision,
+        confusion.Recall,
+        operating_point.SensitivityAtSpecificity,
+        operating_point.SpecificityAtSensitivity,
+        operating_point.PrecisionAtRecall,
+        operating_point.RecallAtPrecision,
+        auc.AUC,
+        f_score.FBetaScore,
+        f_score.F1Score,
+        iou.IoU,
+        iou.BinaryIoU,
+        iou.MeanIoU,
+        iou.OneHotIoU,
+        iou.OneHotMeanIoU,
+        correlation.PearsonCorrelation,
+        correlation.ConcordanceCorrelation,
+    )
+}
+SHORT = {
+    "bce": probabilistic.BinaryCrossentropy,
+    "mse": regression.MeanSquaredError,
+    "mae": regression.MeanAbsoluteError,
+    "mape": regression.MeanAbsolutePercentageError,
+    "msle": regression.MeanSquaredLogarithmicError,
+    "rmse": regression.RootMeanSquaredError,
+    "kld": probabilistic.KLDivergence,
+}
+FUNCTIONS = {
+    function.__name__: function
+    for function in (
+        accuracy.binary_accuracy,
+        accuracy.categorical_accuracy,
+        accuracy.sparse_categorical_accuracy,
+        accuracy.top_k_categorical_accuracy,
+        accuracy.sparse_top_k_categorical_accuracy,
+        correlation.pearson_correlation,
+        correlation.concordance_correlation,
+        losses.binary_crossentropy,
+        losses.binary_focal_crossentropy,
+        losses.categorical_crossentropy,
+        losses.categorical_focal_crossentropy,
+        losses.categorical_hinge,
+        losses.hinge,
+        losses.huber,
+        losses.kl_divergence,
+        losses.log_cosh,
+        losses.mean_absolute_error,
+        losses.mean_absolute_percentage_error,
+        losses.mean_squared_error,
+        losses.mean_squared_logarithmic_error,
+        losses.poisson,
+        losses.sparse_categorical_crossentropy,
+        losses.squared_hinge,
+    )
+}
+
+_shortcuts = Shortcuts(
+    "metric",
+    "keras.metrics",
+    {
+        **CLASSES,
+        **FUNCTIONS,
+        **{snake_case(name): cls for name, cls in CLASSES.items()},
+        **SHORT,
+        "mean_squared_err": regression.MeanSquaredError,
+        **{name.upper(): cls for name, cls in SHORT.items()},
+    },
+)
+publish("keras.metrics", FUNCTIONS)  # in a config `mean_squared_error` is the function; as a shortcut it is the class
+
+
+def get(identifier: Any) -> Any:
+    """A metric (or the function that was given) from a name, a config, a class, an instance or a function.
+
+    Raises:
+        ValueError: the name is unknown; a similar one is suggested.
+
+    >>> get("mse")
+    <MeanSquaredError name=mean_squared_error>
+    >>> get("precison")
+    Traceback (most recent call last):
+    ...
+    ValueError: Unknown metric: 'precison'. Did you mean 'precision'?
+    """
+    return _shortcuts.get(identifier)
+
+
+def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
+    """The metric that `serialize` described, or that a name stands for."""
+    return (
+        _shortcuts.get(config, custom_objects) if isinstance(config, str) else registry.deserialize(config, custom_objects)
+    )
+
+
+__all__ = ["CLASSES", "FUNCTIONS", "deserialize", "get", "serialize"]

@@ -1,0 +1,87 @@
+"""Metrics of predicted probabilities: cross-entropies and divergences, averaged over all samples."""
+
+from typing import Any
+
+from jkeras import losses
+from jkeras.metrics.reduction import MeanMetricWrapper
+
+
+class BinaryCrossentropy(MeanMetricWrapper):
+    """`-mean(y log p + (1 - y) log(1 - p))`, for 0/1 targets.
+
+    >>> round(float(BinaryCrossentropy()([[1.0], [0.0]], [[0.5], [0.5]])), 4)
+    0.6931
+    """
+
+    def __init__(
+        self,
+        name: str | None = "binary_crossentropy",
+        dtype: Any = None,
+        from_logits: bool = False,
+        label_smoothing: float = 0,
+    ):
+        options = {"from_logits": from_logits, "label_smoothing": label_smoothing}
+        super().__init__(losses.binary_crossentropy, name, dtype, **options)
+        self.from_logits, self.label_smoothing = from_logits, label_smoothing
+
+
+class CategoricalCrossentropy(MeanMetricWrapper):
+    """`-mean(sum_c y[c] log p[c])`, for one-hot targets.
+
+    >>> round(float(CategoricalCrossentropy()([[0.0, 1.0]], [[0.5, 0.5]])), 4)
+    0.6931
+    """
+
+    def __init__(
+        self,
+        name: str | None = "categorical_crossentropy",
+        dtype: Any = None,
+        from_logits: bool = False,
+        label_smoothing: float = 0,
+        axis: int = -1,
+    ):
+        options = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
+        super().__init__(losses.categorical_crossentropy, name, dtype, **options)
+        self.from_logits, self.label_smoothing, self.axis = from_logits, label_smoothing, axis
+
+
+class SparseCategoricalCrossentropy(MeanMetricWrapper):
+    """`-mean(log p[y])`, for targets that are class numbers.
+
+    >>> round(float(SparseCategoricalCrossentropy()([1], [[0.5, 0.5]])), 4)
+    0.6931
+    """
+
+    def __init__(
+        self,
+        name: str | None = "sparse_categorical_crossentropy",
+        dtype: Any = None,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        axis: int = -1,
+    ):
+        options = {"from_logits": from_logits, "ignore_class": ignore_class, "axis": axis}
+        super().__init__(losses.sparse_categorical_crossentropy, name, dtype, **options)
+        self.from_logits, self.ignore_class, self.axis = from_logits, ignore_class, axis
+
+
+class KLDivergence(MeanMetricWrapper):
+    """`mean(sum_c y[c] log(y[c] / p[c]))`, the Kullback-Leibler divergence of the prediction from the target.
+
+    >>> round(float(KLDivergence()([[1.0, 0.0]], [[0.5, 0.5]])), 4)
+    0.6931
+    """
+
+    def __init__(self, name: str | None = "kl_divergence", dtype: Any = None):
+        super().__init__(losses.kl_divergence, name, dtype)
+
+
+class Poisson(MeanMetricWrapper):
+    """`mean(y_pred - y_true log y_pred)`, the negative log-likelihood of counts up to a constant.
+
+    >>> round(float(Poisson()([[2.0]], [[1.0]])), 4)
+    1.0
+    """
+
+    def __init__(self, name: str | None = "poisson", dtype: Any = None):
+        super().__init__(losses.poisson, name, dtype)
