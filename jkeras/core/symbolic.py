@@ -15,6 +15,7 @@ import jax
 
 from jkeras.core import dtype as dtypes
 from jkeras.core.frame import Frame
+from jkeras.core.registry import published
 from jkeras.core.variable import Variable
 
 PROBES = (37, 53)  # sizes tried for None: primes, larger than most kernels and strides
@@ -31,10 +32,15 @@ class History(NamedTuple):
 class KerasTensor:
     """A placeholder for an array: a shape, a dtype, and the call that will produce it.
 
+    Arithmetic, comparisons (but `==`, which asks for identity), `@`, `~`, `&`, `|`, `^`, `abs`, `round` and indexing are
+    calls of the operation of that name.
+
     >>> x = KerasTensor((None, 3), "float32", name="x")
-    >>> x
-    <KerasTensor shape=(None, 3), dtype=float32, name=x>
+    >>> x, (2 * x[:, 0] > 1).dtype
+    (<KerasTensor shape=(None, 3), dtype=float32, name=x>, 'bool')
     """
+
+    __array_priority__ = 100  # NumPy arrays and numbers give way to our operators
 
     def __init__(
         self, shape: Any, dtype: Any = "float32", sparse: bool = False, record_history: bool = True, name: str | None = None
@@ -83,6 +89,42 @@ class KerasTensor:
 
     def __len__(self) -> int:
         raise self._refuse("asked for its length")
+
+    def reshape(self, newshape: Any) -> "KerasTensor":
+        """The same entries in another shape."""
+        return _operation("reshape")(self, newshape)
+
+    def squeeze(self, axis: Any = None) -> "KerasTensor":
+        """Without axes of length 1."""
+        return _operation("squeeze")(self, axis)
+
+    def __round__(self, ndigits: int | None = None) -> "KerasTensor":
+        return _operation("round")(self, ndigits or 0)
+
+
+def _operation(name: str) -> Callable:
+    """A function of `jkeras.ops`, looked up when it is used, because ops are made of this module."""
+    return published("keras.ops")[name]
+
+
+def _operator(name: str, reflected: bool = False) -> Callable:
+    if reflected:
+        return lambda self, other: _operation(name)(other, self)
+    return lambda self, *others: _operation(name)(self, *others)
+
+
+_OPERATORS = {
+    **{"add": "add", "sub": "subtract", "mul": "multiply", "truediv": "true_divide", "floordiv": "floor_divide"},
+    **{"mod": "mod", "pow": "power", "matmul": "matmul", "and": "logical_and", "or": "logical_or", "xor": "logical_xor"},
+}
+for _symbol, _name in _OPERATORS.items():
+    setattr(KerasTensor, f"__{_symbol}__", _operator(_name))
+    setattr(KerasTensor, f"__r{_symbol}__", _operator(_name, reflected=True))
+for _symbol, _name in {
+    **{"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "ne": "not_equal"},
+    **{"neg": "negative", "abs": "absolute", "invert": "logical_not", "getitem": "get_item"},
+}.items():
+    setattr(KerasTensor, f"__{_symbol}__", _operator(_name))
 
 
 class Node:
