@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jkeras.core import dtype as dtypes
 from jkeras.core.registry import deserialize, serialize
 from jkeras.initializers import sampling
-from jkeras.initializers.base import Initializer, Shape, array_library, as_shape, on_device
+from jkeras.initializers.base import Initializer, Shape, as_shape, on_device
 from jkeras.random import SeedGenerator, default_seed, raw_key
 
 
@@ -141,8 +142,9 @@ class Orthogonal(RandomInitializer):
         gaussian = sampling.normal(self.key(), tall, dtype if dtype.itemsize > 2 else "float32", 0.0, 1.0)
         q, r = jax.lax.linalg.qr(gaussian, full_matrices=False)
         if not isinstance(q, jax.core.Tracer):
-            q, r = np.asarray(q), np.asarray(r)
-        q = q * array_library().sign(r.diagonal())  # makes Q uniformly distributed (Mezzadri 2007, math-ph/0609050)
+            q, r = np.asarray(q), np.asarray(r)  # the rest needs no compilation
+        sign = np.sign if isinstance(r, np.ndarray) else jnp.sign
+        q = q * sign(r.diagonal())  # makes Q uniformly distributed (Mezzadri 2007, math-ph/0609050)
         q = (q if rows >= columns else q.T).reshape(as_shape(shape)) * q.dtype.type(self.gain)
         return on_device(q.astype(dtype))
 

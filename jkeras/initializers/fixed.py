@@ -70,8 +70,7 @@ class Ones(Fixed):
 
 
 def _full(shape: tuple[int, ...], value: Any, dtype: Any) -> jax.Array:
-    xp = array_library()
-    return on_device(xp.full(shape, value, dtypes.canonical(dtype)))
+    return on_device(array_library().full(shape, value, dtypes.canonical(dtype)))
 
 
 class Identity(Fixed):

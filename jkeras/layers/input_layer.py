@@ -103,8 +103,8 @@ def Input(
     Returns:
         A `KerasTensor` of shape `(batch_size, *shape)`.
 
-    >>> Input((32,))
-    <KerasTensor shape=(None, 32), dtype=float32, name=input_layer>
+    >>> Input((32,), name="pixels")
+    <KerasTensor shape=(None, 32), dtype=float32, name=pixels>
     """
     layer = InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name)
     return layer.output

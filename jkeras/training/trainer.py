@@ -435,23 +435,24 @@ class Trainer:
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: dict | None = None, return_dict: bool = False
     ) -> Any:
-        """One training step on one batch; the metrics go on from the last call (see `reset_metrics`).
+        """One training step on one batch.
 
         Returns:
-            As `evaluate`: the loss, or a list, or a dict of results so far.
+            As `evaluate`: the loss, or a list, or a dict of results, for this batch.
         """
         compiled, batch = self._one_batch("train_on_batch", x, y, sample_weight, class_weight)
         lease = compiled.lease
         with Uninterrupted():
-            carry, results = compiled.train.over_stack((), lease.borrow(), batch, 0, 1)
+            ts = lease.borrow()._replace(metrics=compiled.fresh_metrics)
+            carry, results = compiled.train.over_stack((), ts, batch, 0, 1)
             lease.hold(carry)
         return _result(compiled.train.fetch(results), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
-        """The results on one batch, without training; the metrics go on from the last call."""
+        """The results on one batch, without training."""
         compiled, batch = self._one_batch("test_on_batch", x, y, sample_weight, None)
         ts = compiled.read()
-        carry, results = compiled.test.over_stack(ts._replace(opt_state=()), (ts.state, ts.metrics), batch, 0, 1)
+        carry, results = compiled.test.over_stack(ts._replace(opt_state=()), (ts.state, compiled.fresh_metrics), batch, 0, 1)
         compiled.write(*carry)
         return _result(compiled.test.fetch(results), return_dict)
 
