@@ -246,7 +246,7 @@ class Optimizer(Imperative, Eager):
         return cls(**deserialize(config, custom_objects))
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} name={self.name}, learning_rate={self.get_config()['learning_rate']}>"
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
     def __getstate__(self) -> dict:
         return {**vars(self), "_compiled": {}}  # compiled programs are not copied, nor pickled

@@ -68,15 +68,16 @@ class LossScaleOptimizer(Optimizer):
 
     def update(self, grads: Tree, state: LossScaleState, params: Tree | None = None) -> tuple[Tree, LossScaleState]:
         finite = jnp.stack([jnp.all(jnp.isfinite(g)) for g in jax.tree.leaves(grads)]).all()
-        overwritten = self._overwritten(grads)
+        as_they_are = self._overwritten(grads)
 
-        def unscale(g: Any, as_it_is: bool) -> Any:
-            return g if as_it_is else (g.astype(jnp.float32) / state.dynamic_scale).astype(g.dtype)
+        def apply(inner: Any) -> tuple:
+            unscaled = jax.tree.map(lambda g, keep: g if keep else _divide(g, state.dynamic_scale), grads, as_they_are)
+            return self.inner_optimizer.update(unscaled, inner, params)
 
-        unscaled = jax.tree.map(unscale, grads, overwritten)
-        updates, inner = self.inner_optimizer.update(unscaled, state.inner, params)
-        updates = jax.tree.map(lambda u: jnp.where(finite, u, jnp.zeros_like(u)), updates)
-        inner = jax.tree.map(lambda new, old: jnp.where(finite, new, old), inner, state.inner)
+        def skip(inner: Any) -> tuple:
+            return jax.tree.map(jnp.zeros_like, grads if params is None else params), inner
+
+        updates, inner = jax.lax.cond(finite, apply, skip, state.inner)
         grow = finite & (state.step_counter == self.dynamic_growth_steps - 1)
         counter = jnp.where(finite & ~grow, state.step_counter + 1, 0)
         factor = jnp.where(finite, jnp.where(grow, 2.0, 1.0), 0.5)
@@ -141,6 +142,10 @@ class LossScaleOptimizer(Optimizer):
             "initial_scale": self.initial_scale,
             "dynamic_growth_steps": self.dynamic_growth_steps,
         }
+
+
+def _divide(gradient: Any, scale: Any) -> Any:
+    return (gradient.astype(jnp.float32) / scale).astype(gradient.dtype)
 
 
 _DEFAULTS = {"use_ema": False, "ema_momentum": 0.99, "decay": 0.0}  # of the options; the others' is None

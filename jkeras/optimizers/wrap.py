@@ -67,9 +67,6 @@ class Wrapped(Optimizer):
     def fingerprint(self) -> tuple:
         return (Wrapped, id(self._transformation))
 
-    def __repr__(self) -> str:
-        return f"<Wrapped name={self.name}>"
-
 
 def wrap(transformation: Any, name: str | None = None) -> Optimizer:
     """Make an optimizer of an optax transformation.
@@ -89,17 +86,23 @@ def _without_typed_keys(inner: Any) -> optax.GradientTransformationExtraArgs:
     def is_key(x: Any) -> bool:
         return jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key)
 
-    def init(params: Tree) -> Any:
-        return jax.tree.map(lambda x: jax.random.key_data(x) if is_key(x) else x, inner.init(params))
+    def plain(state: Any) -> Any:
+        return jax.tree.map(lambda x: jax.random.key_data(x) if is_key(x) else x, state)
+
+    def kinds(params: Tree) -> Any:
+        """A tree like the state: for each key, which generator it is for; for other leaves, nothing."""
+        found = []
+
+        def look(params: Tree) -> None:
+            found.append(jax.tree.map(lambda x: str(jax.random.key_impl(x)) if is_key(x) else "", inner.init(params)))
+
+        jax.eval_shape(look, params)
+        return found[0]
 
     def update(grads: Tree, state: Any, params: Tree = None, **_: Any) -> tuple:
-        specs = jax.eval_shape(inner.init, grads if params is None else params)
-        state = jax.tree.map(
-            lambda x, spec: jax.random.wrap_key_data(x, impl=str(jax.random.key_impl(spec))) if is_key(spec) else x,
-            state,
-            specs,
-        )
-        updates, state = inner.update(grads, state, params)
-        return updates, jax.tree.map(lambda x: jax.random.key_data(x) if is_key(x) else x, state)
+        of = kinds(grads if params is None else params)
+        keyed = jax.tree.map(lambda x, kind: jax.random.wrap_key_data(x, impl=kind) if kind else x, state, of)
+        updates, new = inner.update(grads, keyed, params)
+        return updates, plain(new)
 
-    return optax.GradientTransformationExtraArgs(init, update)
+    return optax.GradientTransformationExtraArgs(lambda params: plain(inner.init(params)), update)
