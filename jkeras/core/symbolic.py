@@ -173,6 +173,15 @@ def is_symbolic(*values: Any) -> bool:
     return False
 
 
+def eval_shape(function: Callable, *args: Any) -> Any:
+    """`jax.eval_shape`; errors of the function come through without JAX's remark on its own traceback."""
+    try:
+        return jax.eval_shape(function, *args)
+    except Exception as error:
+        error.__notes__ = [note for note in getattr(error, "__notes__", ()) if "JAX has removed" not in note]
+        raise
+
+
 def infer(function: Callable, args: tuple = (), kwargs: dict | None = None) -> Any:
     """The outputs' shapes and dtypes of `function(*args, **kwargs)`, as symbolic tensors without a history.
 
@@ -200,7 +209,7 @@ def infer(function: Callable, args: tuple = (), kwargs: dict | None = None) -> A
             jax.ShapeDtypeStruct([size if d is None else d for d in flat[i].shape], dtypes.canonical(flat[i].dtype))
             for i in places
         ]
-        return jax.eval_shape(call, specs)
+        return eval_shape(call, specs)
 
     first = probe(PROBES[0])
     second = probe(PROBES[1]) if unknown else first

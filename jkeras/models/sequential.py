@@ -166,6 +166,11 @@ class Sequential(Model):
         """The shape of the output, with None for the batch."""
         return symbolic.map_structure(lambda tensor: tensor.shape, self.output)
 
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the outputs: that of the last layer."""
+        return [self.layers[-1].name] * len(self.outputs or ())
+
     def _known(self, tensors: list[KerasTensor] | None, what: str) -> Any:
         if tensors is None:
             raise AttributeError(

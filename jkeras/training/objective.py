@@ -165,8 +165,11 @@ def total(values: list) -> Any:
 
 def _unwrap(given: Any, outputs: Outputs) -> Any:
     """With one output, `[x]` and `{name: x}` mean `x`."""
-    if len(outputs) == 1 and not outputs.nested and isinstance(given, (list, tuple, dict)) and len(given) == 1 and not _is_one(given):
-        return next(iter(given.values())) if isinstance(given, dict) else given[0]
+    if len(outputs) == 1 and not outputs.nested and not _is_one(given) and len(given) == 1:
+        if not isinstance(given, dict):
+            return given[0]
+        if next(iter(given)) in (*outputs.names, ""):
+            return next(iter(given.values()))
     return given
 
 

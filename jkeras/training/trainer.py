@@ -14,6 +14,7 @@ from jkeras.callbacks.base import CallbackList
 from jkeras.callbacks.history import History
 from jkeras.callbacks.progress import Progress
 from jkeras.core import frame as frames
+from jkeras.core import symbolic
 from jkeras.core.errors import keywords_of, unexpected_keywords
 from jkeras.data import make_data, train_validation_split, unpack_x_y_sample_weight
 from jkeras.training.compiled import Compiled
@@ -261,11 +262,12 @@ class Trainer:
 
     def _ready(self, compiled: Compiled, data: Any, shuffle: Any) -> None:
         """Build what is not built, on the first batch's shapes, and check the data; before the first step."""
+        self._check_inputs(data)
         if not compiled.ready:
             compiled.prepare(self, data.peek(shuffle))
             data.reset()
+            self._check_inputs(data)
         compiled.prepare(self, None)
-        self._check_inputs(data)
 
     def _train_epoch(self, feed: Feed, shuffle: Any, steps: int | None, callbacks: CallbackList, progress: Progress | None) -> dict:
         compiled = self._compiled
@@ -475,7 +477,7 @@ class Trainer:
             with frames.Frame(abstract=True, training=False):
                 return self._call_on(x, training=False)
 
-        return jax.eval_shape(call, x)
+        return symbolic.eval_shape(call, x)
 
     def _call_on(self, x: Any, training: bool) -> Any:
         return self(x, training=training)

@@ -1,0 +1,127 @@
+"""Mistakes are reported before the first step, by name, and cost nothing."""
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+
+import jkeras
+from jkeras.layers import Dense
+from jkeras.models import Sequential
+
+X = np.random.default_rng(0).normal(size=(20, 2)).astype("float32")
+Y = np.eye(2, dtype="float32")[(X.sum(axis=1) > 0).astype(int)]
+
+
+def model(loss="categorical_crossentropy", units=2, activation="softmax", **compiled):
+    made = Sequential([jkeras.Input((2,)), Dense(3, activation="relu"), Dense(units, activation=activation)])
+    made.compile(loss=loss, optimizer="sgd", **compiled)
+    return made
+
+
+@pytest.mark.parametrize("x,y,loss,message", [
+    (np.zeros((20, 3)), Y, "mse", r"expects inputs of shape \(None, 2\), but x has shape \(None, 3\)"),
+    (X, Y[:, :1], "mse", r"targets have shape \(20, 1\) and the outputs \(20, 2\)"),
+    (X, np.eye(3)[[0] * 20], "categorical_crossentropy", r"3"),
+    (X, Y.argmax(1), "categorical_crossentropy", r"sparse_categorical_crossentropy"),
+    (X, Y, "sparse_categorical_crossentropy", r"categorical_crossentropy"),
+    (X, np.zeros((20, 2, 2)), "mse", r"\(20, 2, 2\)|\(None, 2, 2\)"),
+    (X, Y[:10], "mse", r"20.*10"),
+    (X[:0], Y[:0], "mse", r"empty|no samples"),
+    (X.astype(object), Y, "mse", r"x.*object|object.*x"),
+    (np.array([["a", "b"]] * 20), Y, "mse", r"x"),
+    (None, None, "mse", r"x is None"),
+], ids=["features", "targets", "classes", "labels", "onehot", "rank", "lengths", "empty", "object", "strings", "none"])  # fmt: skip
+def test_data_that_does_not_fit(x, y, loss, message):
+    made = model(loss)
+    before = made.get_weights()
+    with pytest.raises(ValueError, match=message):
+        made.fit(x, y, verbose=0)
+    assert all(np.array_equal(a, b) for a, b in zip(before, made.get_weights(), strict=True))
+    made.fit(X, Y.argmax(1) if loss.startswith("sparse") else Y, verbose=0)  # and it still trains
+
+
+def test_nan_is_warned_of_once_by_name():
+    x = X.copy()
+    x[3, 1] = np.nan
+    with pytest.warns(UserWarning, match=r"x.*(column|feature).*1|NaN") as caught:
+        model().fit(x, Y, epochs=3, verbose=0)
+    assert len(caught) == 1
+
+
+def test_misspelt_keywords_are_suggested():
+    with pytest.raises(TypeError, match=r"'etrics'\. Did you mean 'metrics'\?"):
+        model(etrics=["accuracy"])
+    with pytest.raises(TypeError, match=r"'epoch'\. Did you mean 'epochs'\?"):
+        model().fit(X, Y, epoch=3)
+    with pytest.raises(TypeError, match=r"'actvation'\. Did you mean 'activation'\?"):
+        Dense(2, actvation="relu")
+    with pytest.raises(TypeError, match=r"Did you mean 'momentum'\?"):
+        jkeras.optimizers.SGD(momentm=0.9)
+
+
+@pytest.mark.parametrize("arguments,message", [
+    ({"loss": "categorical_crossentropi"}, "Did you mean 'categorical_crossentropy'"),
+    ({"optimizer": "adm"}, "Did you mean 'adam'"),
+    ({"metrics": ["acuracy"]}, "Did you mean 'accuracy'"),
+    ({"metrics": "accuracy"}, r"metrics=\['accuracy'\]"),
+    ({"loss": {"a": "mse"}}, "names no output"),
+    ({"steps_per_execution": 0}, "steps_per_execution"),
+])  # fmt: skip
+def test_what_compile_refuses(arguments, message):
+    made = Sequential([jkeras.Input((2,)), Dense(2)])
+    with pytest.raises(ValueError, match=message):
+        made.compile(**{"loss": "mse", **arguments})
+        made.fit(X, Y, verbose=0)
+
+
+def test_unknown_activation():
+    with pytest.raises(ValueError, match="Did you mean 'relu'"):
+        Dense(2, activation="rellu")
+
+
+def test_both_names_of_the_learning_rate():
+    with pytest.raises(TypeError, match="learning_rate"):
+        jkeras.optimizers.SGD(lr=0.1, learning_rate=0.1)
+
+
+@pytest.mark.parametrize("arguments", [
+    {"batch_size": -1}, {"batch_size": 0}, {"batch_size": 2.5}, {"epochs": -1}, {"epochs": 1.5}, {"verbose": 7},
+    {"validation_split": 1.5}, {"shuffle": "yes"},
+], ids=str)  # fmt: skip
+def test_numbers_that_make_no_sense(arguments):
+    with pytest.raises(ValueError, match=next(iter(arguments))):
+        model().fit(X, Y, **{"verbose": 0, **arguments})
+
+
+@pytest.mark.parametrize("method", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
+def test_use_before_compile(method):
+    with pytest.raises(ValueError, match=r"compiled before (?s:.*)model\.compile\("):
+        getattr(Sequential([jkeras.Input((2,)), Dense(2)]), method)(X, Y)
+
+
+def test_prediction_of_models_without_weights():
+    with pytest.raises(ValueError, match=r"no layers.*model\.add"):
+        Sequential().predict(X, verbose=0)
+    assert Sequential([Dense(2)]).predict(X, verbose=0).shape == (20, 2)  # deferred build, as in Keras
+
+
+def test_adding_what_is_no_layer():
+    with pytest.raises(TypeError, match="Lambda"):
+        Sequential([Dense(2), np.tanh])
+    with pytest.raises(ValueError, match="already in model"):
+        Sequential([Dense(2, name="a"), Dense(2, name="a")])
+    with pytest.raises(ValueError, match="units=0"):
+        Dense(0)
+    with pytest.raises(ValueError, match="no layer to pop"):
+        Sequential().pop()
+
+
+@pytest.mark.parametrize("convert", [
+    lambda a: a.astype("float64"), lambda a: a.tolist(), pd.DataFrame, jax.numpy.asarray, lambda a: (a * 10).astype("int64"),
+], ids=["float64", "list", "pandas", "jax", "int64"])  # fmt: skip
+def test_kinds_of_data_that_are_fine(convert):
+    made = model()
+    made.fit(convert(X), convert(Y) if convert is not pd.DataFrame else pd.DataFrame(Y), verbose=0)
+    assert made.predict(convert(X), verbose=0).shape == (20, 2)
+    assert np.isfinite(made.evaluate(convert(X), Y, verbose=0))
