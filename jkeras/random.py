@@ -256,17 +256,26 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
         noise_shape: the shape of the mask, broadcast to that of the inputs; None entries stand for the inputs' dimensions.
         seed: see the top of this module.
 
+    Raises:
+        ValueError: the rate is outside [0, 1], or the mask has another number of axes than the inputs.
+
     >>> sorted(set(dropout(jnp.ones(100), 0.5, seed=0).tolist()))
     [0.0, 2.0]
     """
     inputs = jnp.asarray(inputs)
+    if not 0 <= rate <= 1:
+        raise ValueError(f"random.dropout's rate must lie between 0 and 1, got rate={rate!r}.")
     if rate == 0:
         return inputs
     if rate == 1:
         return jnp.zeros_like(inputs)
     shape = inputs.shape
     if noise_shape is not None:
-        shape = tuple(n if d is None else d for d, n in zip(noise_shape, inputs.shape, strict=False))
+        if len(noise_shape) != len(shape):
+            raise ValueError(
+                f"random.dropout: noise_shape={tuple(noise_shape)} must have as many axes as the inputs' {shape}."
+            )
+        shape = tuple(n if d is None else d for d, n in zip(noise_shape, shape, strict=True))
     keep = 1.0 - rate
     mask = jax.random.bernoulli(draw_key(seed), keep, shape)
     return jnp.where(mask, inputs / keep, jnp.zeros_like(inputs))
