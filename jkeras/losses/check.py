@@ -47,6 +47,8 @@ def check_targets(loss: Any, y_true: Any, y_pred: Any) -> None:
         problem = None if targets in (outputs[:1], (*outputs[:1], 1)) else "Give one class number per sample."
     else:
         axis = arguments.get("axis", -1)
+        if not -len(outputs) <= axis < len(outputs):
+            raise ValueError(f"Loss {name!r}: the outputs of shape {outputs} have no axis {axis} for the classes.")
         problem = _label_shape_problem(targets, outputs, axis) or _label_value_problem(
             y_true, outputs[axis], arguments.get("ignore_class")
         )
