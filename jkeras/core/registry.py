@@ -141,6 +141,8 @@ class Shortcuts:
             return None
         if isinstance(identifier, dict):
             if set(identifier) >= {"class_name", "config"}:
+                if identifier["class_name"] == "function" and identifier["config"] in self.names:
+                    return self.get(identifier["config"], custom_objects)  # the config of a function is its name
                 known = self.names.get(identifier["class_name"])
                 if known is not None and inspect.isclass(known) and not identifier.get("registered_name"):
                     return known.from_config(deserialize(identifier["config"], custom_objects))
