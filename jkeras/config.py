@@ -1,7 +1,12 @@
-"""The settings that hold for everything: number formats, the fuzz factor, where channels stand."""
+"""The settings that hold for everything: number formats, the fuzz factor, where channels stand, memory, compilation."""
+
+from pathlib import Path
+
+import jax
 
 from jkeras.core.data_format import image_data_format, set_image_data_format
 from jkeras.core.dtype import dtype_policy, epsilon, floatx, set_dtype_policy, set_epsilon, set_floatx
+from jkeras.training.feed import device_memory_budget, set_device_memory_budget
 
 
 def backend() -> str:
@@ -13,12 +18,39 @@ def backend() -> str:
     return "jax"
 
 
+def set_compilation_cache(directory: "str | Path | None") -> None:
+    """Keep compiled programs on disk, so that the next process that trains the same model need not compile it.
+
+    Off unless asked for. The directory is made readable by its owner alone, because what is in it is run.
+
+    Args:
+        directory: where to keep them, or None to stop.
+
+    Raises:
+        PermissionError: the directory belongs to somebody else or others may write to it.
+
+    >>> import tempfile
+    >>> set_compilation_cache(tempfile.mkdtemp())
+    >>> set_compilation_cache(None)
+    """
+    if directory is not None:
+        path = Path(directory).expanduser()
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path.stat().st_mode & 0o022:
+            raise PermissionError(f"Others may write to {path}, and what is in it is run: chmod go-w it, or choose another.")
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_compilation_cache_dir", None if directory is None else str(path))
+
+
 __all__ = [
     "backend",
+    "device_memory_budget",
     "dtype_policy",
     "epsilon",
     "floatx",
     "image_data_format",
+    "set_compilation_cache",
+    "set_device_memory_budget",
     "set_dtype_policy",
     "set_epsilon",
     "set_floatx",

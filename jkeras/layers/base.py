@@ -359,11 +359,11 @@ class Layer(Module):
 
         def convert(x: Any) -> Any:
             if isinstance(x, (np.ndarray, np.generic)):
-                x = jnp.asarray(x)
+                x = jax.device_put(x)  # jnp.asarray would compile a program for each new shape
             elif isinstance(x, Variable):
                 x = x.value
             elif not isinstance(x, jax.Array):
-                return jnp.asarray(x.__array__()) if hasattr(x, "__array__") else x
+                return jax.device_put(x.__array__()) if hasattr(x, "__array__") else x
             if self.autocast and x.dtype != target and dtypes.is_float(x.dtype) and dtypes.is_float(target):
                 mask = frames.current().get_mask(x)
                 x = x.astype(target)

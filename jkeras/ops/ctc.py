@@ -132,7 +132,7 @@ def _beam_search(log_p, counts, width, top_paths, blank):
         end = (jnp.arange(steps) == lengths[source][:, None]) & grows[:, None]
         return (
             jnp.where(end, label[:, None], sequences[source]),
-            lengths[source] + grows,
+            lengths[source] + grows.astype("int32"),
             jnp.where(grows, -jnp.inf, stay_blank[source]),
             jnp.where(grows, candidates[best], stay_label[source]),
         )

@@ -275,7 +275,11 @@ def trapezoid(y: Array, x: Array | None = None, dx=1.0, axis=-1):
         dx: distance between samples.
         axis: the axis to integrate along.
     """
-    return jnp.trapezoid(floating(y), None if x is None else x.astype(floating(y).dtype), dx=dx, axis=axis)
+    y = floating(y)
+    if x is None:
+        return jnp.trapezoid(y, dx=dx, axis=axis)
+    dtype = jnp.promote_types(y.dtype, x.dtype)
+    return jnp.trapezoid(y.astype(dtype), x.astype(dtype), axis=axis)
 
 
 def _optional(dtype):

@@ -74,8 +74,8 @@ class Optimizer(Imperative, Eager):
         TypeError: an unknown keyword argument, or both `lr` and `learning_rate`.
         ValueError: a value out of its range, or more than one way of clipping.
 
-    `init` and `update` are optax's, not `Module`'s: an optimizer has no inputs to be called on, and stands wherever optax
-    expects a transformation (`optax.chain`, `masked`, `multi_transform`, `MultiSteps`, ...).
+    `init` and `update` are optax's and `apply` is Keras's, not `Module`'s: an optimizer has no inputs to be called on. It
+    stands wherever optax expects a transformation (`optax.chain`, `masked`, `multi_transform`, `MultiSteps`, ...).
 
     >>> import jax.numpy as jnp, optax
     >>> from jkeras.optimizers import SGD
@@ -134,7 +134,7 @@ class Optimizer(Imperative, Eager):
         self.ema_overwrite_frequency = at_least("ema_overwrite_frequency", ema_overwrite_frequency, 1)
         self.gradient_accumulation_steps = at_least("gradient_accumulation_steps", gradient_accumulation_steps, 2)
         self._start()
-        self._undecayed: tuple[frozenset, tuple] = (frozenset(), ())  # ids of variables, patterns of names
+        self._undecayed: tuple[tuple, tuple] = ((), ())  # variables, patterns of names
         self._compiled: dict = {}  # fingerprint -> the jitted update of `apply`
         self._learning_rate = self._rate_or_variable(learning_rate if lr is None else lr)
         if self.decay and callable(self._learning_rate):
@@ -148,10 +148,15 @@ class Optimizer(Imperative, Eager):
     # -- the pure functions -------------------------------------------------------------------------------------------
 
     def rule(self) -> Any:
-        """The transformation that this optimizer is named after; subclasses define it (or `update_step`)."""
-        if type(self).update_step is Imperative.update_step:
-            raise TypeError(f"{type(self).__name__} must define rule(self) -> an optax transformation, or update_step(...).")
-        return by_update_step(self)
+        """The transformation that this optimizer is named after; subclasses define it, or `update_step`."""
+        raise TypeError(f"{type(self).__name__} must define rule(self) -> an optax transformation, or update_step(...).")
+
+    def _rule_or_update_step(self) -> Any:
+        """The rule; but if a subclass overrides `update_step`, that, which may call on the rule."""
+        rule, update_step = (next(c for c in type(self).__mro__ if name in vars(c)) for name in ("rule", "update_step"))
+        if issubclass(rule, update_step):
+            return self.rule()
+        return by_update_step(self, None if rule is Optimizer else self.rule())
 
     def transformation(self) -> optax.GradientTransformationExtraArgs:
         """The rule with the options around it."""
@@ -160,7 +165,7 @@ class Optimizer(Imperative, Eager):
             options.clip_global_norm: self.global_clipnorm,
             options.clip_value: self.clipvalue,
         }
-        chain = optax.chain(*(clip(limit) for clip, limit in clipping.items() if limit), self.rule())
+        chain = optax.chain(*(clip(limit) for clip, limit in clipping.items() if limit), self._rule_or_update_step())
         if self.weight_decay or getattr(self, "adam_weight_decay", None):
             chain = options.decay_weights(chain, self._decay_rates)
         if self.gradient_accumulation_steps:
@@ -211,18 +216,22 @@ class Optimizer(Imperative, Eager):
     def fingerprint(self) -> tuple:
         """What the program of `update` depends on besides shapes and dtypes; the value of the learning rate is not in it.
 
-        Two optimizers of a built-in class with equal fingerprints compute the same function.
+        Two built optimizers of a built-in class with equal fingerprints compute the same function of equal trees.
         """
         settings = {k: v for k, v in vars(self).items() if not k.startswith("_") and k not in ("name", "built")}
         plain = (bool, int, float, str, type(None), list, tuple)
         rate = self._learning_rate
         schedule = None if is_variable(rate) else repr(rate.get_config()) if hasattr(rate, "get_config") else id(rate)
-        return (
-            type(self),
-            *((k, repr(v)) for k, v in sorted(settings.items()) if isinstance(v, plain)),
-            schedule,
-            self._undecayed,
-        )
+        settings = tuple((k, repr(v)) for k, v in sorted(settings.items()) if isinstance(v, plain))
+        return type(self), settings, schedule, self._choices()
+
+    def _choices(self) -> tuple:
+        """What the program depends on for each parameter: its weight decay, and whether it is overwritten."""
+        if self._parameters is None:
+            return ()
+        known = self._parameters
+        rates = known.flatten(self._decay_rates(known.nest(known.variables))) if self.weight_decay else ()
+        return tuple(rates), tuple(v.overwrite_with_gradient for v in known.variables)
 
     # -- configs ------------------------------------------------------------------------------------------------------
 
@@ -301,11 +310,12 @@ class Optimizer(Imperative, Eager):
         """
         if self.built:
             raise ValueError("exclude_from_weight_decay() must be called before the optimizer is built.")
-        self._undecayed = (frozenset(map(id, var_list or ())), tuple(var_names or ()))
+        self._undecayed = (tuple(var_list or ()), tuple(var_names or ()))
 
     def _decay_rates(self, params: Tree) -> Tree:
         """The weight decay of each parameter, 0 for those that are excluded."""
-        excluded, patterns = self._undecayed
+        variables, patterns = self._undecayed
+        excluded = set(map(id, variables))
 
         def rate(path: tuple, p: Any) -> float:
             _, name, identity = self._variable_at(path)
@@ -313,7 +323,7 @@ class Optimizer(Imperative, Eager):
                 return 0.0
             return self._decay_rate(path, p)
 
-        return jax.tree_util.tree_map_with_path(rate, params)
+        return jax.tree_util.tree_map_with_path(rate, params, is_leaf=is_variable)
 
     def _decay_rate(self, path: tuple, p: Any) -> float:
         return self.weight_decay or 0.0

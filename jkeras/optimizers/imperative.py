@@ -17,6 +17,7 @@ from jkeras.optimizers.rule import Tree, constant
 
 class ImperativeState(NamedTuple):
     made: tuple  # the values of the variables that the optimizer made with add_variable, in that order
+    rule: Any  # the state of the rule that `update_step` refines; None if there is none
 
 
 class Imperative:
@@ -25,16 +26,21 @@ class Imperative:
     _made: list[Variable]
     _parameters: Parameters | None
     _new_variable: Callable
+    _rule_in_use: "_OneByOne | None" = None
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
-        """Update one variable, by assigning it and the optimizer's own; for subclasses that have no `rule`.
+        """Update one variable, by assigning it and the optimizer's own; for subclasses to override.
+
+        A subclass of a built-in optimizer reaches its rule by `super().update_step(gradient, variable, learning_rate)`.
 
         Args:
             gradient: an array like the variable.
             variable: read it, and assign it with `self.assign`, `self.assign_add` or `self.assign_sub`.
             learning_rate: a float32 scalar.
         """
-        raise TypeError(f"{type(self).__name__} must define update_step(self, gradient, variable, learning_rate).")
+        if self._rule_in_use is None:
+            raise TypeError(f"{type(self).__name__} must define update_step(self, gradient, variable, learning_rate).")
+        self._rule_in_use.update(gradient, variable, learning_rate)
 
     def add_variable(
         self,
@@ -99,17 +105,20 @@ def _initial(initializer: Any, shape: Any, dtype: Any) -> Any:
     return (lambda shape, dtype: constant(None, shape, 0.0, dtype)) if initializer == "zeros" else initializer
 
 
-def by_update_step(optimizer: Any) -> GradientTransformationExtraArgs:
-    """The transformation that runs `optimizer.update_step` on each parameter, in Keras's order."""
+def by_update_step(optimizer: Any, rule: Any = None) -> GradientTransformationExtraArgs:
+    """The transformation that runs `optimizer.update_step` on each parameter, in Keras's order.
+
+    Args:
+        optimizer: an `Optimizer` whose class overrides `update_step`.
+        rule: what `super().update_step()` applies, if the class is derived from a built-in one.
+    """
 
     def init(params: Tree) -> ImperativeState:
         if optimizer._parameters is None:  # used as a plain transformation
             optimizer._build_on_stand_ins(params)
-        return ImperativeState(tuple(v.value for v in optimizer._made))
+        return ImperativeState(tuple(v.value for v in optimizer._made), None if rule is None else rule.init(params))
 
-    def update(
-        grads: Tree, state: ImperativeState, params: Tree = None, *, step: Any, learning_rate: Any, **_: Any
-    ) -> tuple:
+    def update(grads: Tree, state: Any, params: Tree = None, *, step: Any, learning_rate: Any, **_: Any) -> tuple:
         if params is None:
             raise ValueError("update_step reads the parameters: call update(grads, state, params).")
         parameters = optimizer._parameters
@@ -120,11 +129,47 @@ def by_update_step(optimizer: Any) -> GradientTransformationExtraArgs:
         bound[id(optimizer._iterations)] = step * (optimizer.gradient_accumulation_steps or 1)
         if isinstance(optimizer._learning_rate, Variable):
             bound[id(optimizer._learning_rate)] = learning_rate
-        with Frame(bound) as frame:
-            for i in present:
-                optimizer.update_step(gradients[i].astype(values[i].dtype), parameters.variables[i], learning_rate)
+        optimizer._rule_in_use = one_by_one = None if rule is None else _OneByOne(rule, parameters, state.rule, step)
+        try:
+            with Frame(bound) as frame:
+                for i in present:
+                    optimizer.update_step(gradients[i].astype(values[i].dtype), parameters.variables[i], learning_rate)
+        finally:
+            optimizer._rule_in_use = None
         for i in present:
             values[i] = frame.values[id(parameters.variables[i])] - values[i]
-        return parameters.nest(values), ImperativeState(tuple(frame.values[id(v)] for v in optimizer._made))
+        made = tuple(frame.values[id(v)] for v in optimizer._made)
+        return parameters.nest(values), ImperativeState(made, None if one_by_one is None else one_by_one.state())
 
     return GradientTransformationExtraArgs(init, update)
+
+
+class _OneByOne:
+    """A rule for trees, applied to one parameter at a time: all other leaves are masked."""
+
+    def __init__(self, rule: Any, parameters: Parameters, state: Any, step: Any):
+        flat, self.structure = jax.tree_util.tree_flatten_with_path(state)
+        self.owners = [parameters.locate(path)[1] for path, _ in flat]
+        self.old, self.new = [leaf for _, leaf in flat], [leaf for _, leaf in flat]
+        self.rule, self.parameters, self.step = rule, parameters, step
+
+    def update(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        index = self.parameters.position[id(variable)]
+
+        def only(value: Any) -> Tree:
+            return self.parameters.nest([value if i == index else None for i in range(len(self.parameters.variables))])
+
+        masked = [x if owner in (index, None) else None for owner, x in zip(self.owners, self.old, strict=True)]
+        updates, new = self.rule.update(
+            only(gradient),
+            self.structure.unflatten(masked),
+            only(variable.value),
+            step=self.step,
+            learning_rate=learning_rate,
+        )
+        for i, leaf in enumerate(self.structure.flatten_up_to(new)):
+            self.new[i] = self.new[i] if leaf is None else leaf
+        variable.assign_add(self.parameters.flatten(updates)[index])
+
+    def state(self) -> Any:
+        return self.structure.unflatten(self.new)

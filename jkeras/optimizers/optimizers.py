@@ -11,6 +11,7 @@ import jax
 from jkeras.optimizers import layerwise, transforms
 from jkeras.optimizers.arguments import at_least
 from jkeras.optimizers.base import Optimizer, Options
+from jkeras.optimizers.parameters import is_variable
 
 
 class SGD(Optimizer):
@@ -461,3 +462,10 @@ class Muon(Optimizer):
 
     def _decay_rate(self, path: tuple, p: Any) -> float:
         return (self.adam_weight_decay if self._uses_adam(path, p) else self.weight_decay) or 0.0
+
+    def _choices(self) -> tuple:
+        if self._parameters is None:
+            return ()
+        known = self._parameters
+        adam = jax.tree_util.tree_map_with_path(self._uses_adam, known.nest(known.variables), is_leaf=is_variable)
+        return (*super()._choices(), tuple(known.flatten(adam)))

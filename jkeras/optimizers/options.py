@@ -110,7 +110,7 @@ def decay_weights(inner: GradientTransformationExtraArgs, rates: Callable[[Tree]
             raise ValueError("weight_decay reads the parameters: call update(grads, state, params).")
         lr, _ = scalars(params, step, learning_rate)
         change = jax.tree.map(lambda p, rate: -(p.astype(lr.dtype) * rate * lr) if rate else 0.0, params, rates(params))
-        shrunken = jax.tree.map(jnp.add, params, change)
+        shrunken = jax.tree.map(lambda p, d: p.astype(lr.dtype) + d, params, change)
         updates, state = inner.update(grads, state, shrunken, step=step, learning_rate=learning_rate, **keywords)
         return jax.tree.map(jnp.add, updates, change), state
 

@@ -56,6 +56,9 @@ class Parameters:
         flat, self.structure = jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_variable)
         self._order = [self.index[names(path)] for path, _ in flat]  # JAX's order -> Keras's
 
+    def __reduce__(self) -> tuple:
+        return Parameters, (self.tree,)  # copies and pickles have variables of their own, with ids of their own
+
     def nest(self, values: Sequence) -> Any:
         """A list in Keras's order as a tree, with dicts in the same order (`jax.tree.unflatten` would sort them)."""
         return _fill(self.tree, iter(values))

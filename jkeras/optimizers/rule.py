@@ -62,7 +62,7 @@ def constant(like: Any, shape: tuple, value: float, dtype: Any) -> jax.Array:
 
 def wide_dtype(tree: Tree) -> Any:
     """The dtype to compute in: float32, or float64 where a leaf has it."""
-    return jnp.result_type(jnp.float32, *(x.dtype for x in jax.tree.leaves(tree) if x.dtype == "float64"))
+    return jnp.float64 if any(x.dtype == "float64" for x in jax.tree.leaves(tree)) else jnp.float32
 
 
 def scalars(grads: Tree, step: Any, learning_rate: Any) -> tuple[jax.Array, jax.Array]:

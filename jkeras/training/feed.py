@@ -6,6 +6,7 @@ full batches of data that lies on the device and then the smaller last one, or o
 
 import contextlib
 import math
+import os
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -15,8 +16,33 @@ import numpy as np
 from jkeras.data import ArrayData, prefetch, stack
 from jkeras.training.engine import Clock, Stats
 
+_settings: dict[str, float | None] = {"budget": None}
 STACK_BYTES = 32 * 2**20  # a stack of streamed batches holds at most about this much
 STACK_BATCHES = 32
+
+
+def device_memory_budget() -> float:
+    """How many bytes of a data set may be put on the device at once; larger data is streamed.
+
+    Unless set, half the device's memory, or on a CPU a quarter of the machine's.
+    """
+    if _settings["budget"] is not None:
+        return _settings["budget"]
+    limit = (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
+    return limit / 2 if limit else os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 4
+
+
+def set_device_memory_budget(nbytes: float | None) -> None:
+    """Set how many bytes of a data set may be put on the device at once; None for the default, 0 to stream everything.
+
+    >>> set_device_memory_budget(2**30)
+    >>> device_memory_budget()
+    1073741824
+    >>> set_device_memory_budget(None)
+    """
+    if nbytes is not None and nbytes < 0:
+        raise ValueError(f"The device memory budget must be a number of bytes, 0 or more, or None; got {nbytes!r}.")
+    _settings["budget"] = nbytes
 
 
 class Segment(NamedTuple):
@@ -31,13 +57,12 @@ class Feed:
 
     Args:
         data: an `ArrayData` or a `StreamData`.
-        budget: arrays up to this many bytes are put on the device whole; others are streamed.
         stats: counts the bytes and the seconds.
     """
 
-    def __init__(self, data: Any, budget: float | None, stats: Stats):
+    def __init__(self, data: Any, stats: Stats):
         self.data, self.stats = data, stats
-        self.is_resident = isinstance(data, ArrayData) and data.resident(budget)
+        self.is_resident = isinstance(data, ArrayData) and data.resident(device_memory_budget())
         with Clock(stats, "data_seconds"):
             self.device_data = jax.device_put(data.tree) if self.is_resident else None
         if self.is_resident:

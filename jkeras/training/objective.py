@@ -7,6 +7,7 @@ shapes of targets and outputs are known, because `"accuracy"` and `"crossentropy
 from collections import Counter
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from jkeras import losses
@@ -48,9 +49,21 @@ class Objective:
             metrics_module.Mean(name=f"{name or object_name(c)}_loss") if many and c is not None else None
             for name, c in zip(outputs.names, self.losses, strict=True)
         ]
-        for loss_object, target, prediction in zip(self.losses, targets, predictions, strict=True):
-            if loss_object is not None and target is not None:
-                losses.check_targets(loss_object, target, prediction)
+        self._predictions = predictions
+        if y is not None:
+            self.check(y)
+
+    def check(self, y: Any) -> None:
+        """Compare targets, as specs or arrays, with what the losses expect.
+
+        Raises:
+            ValueError: a shape, a number of classes or a label that does not fit, saying which.
+        """
+        targets = self.outputs.targets(y, self.wanted)
+        for loss, target, prediction in zip(self.losses, targets, self._predictions, strict=True):
+            if loss is not None and target is not None and target.ndim and prediction.ndim:
+                shape = (target.shape[0], *prediction.shape[1:])  # as if all samples went through the model at once
+                losses.check_targets(loss, target, jax.ShapeDtypeStruct(shape, prediction.dtype))
 
     def __call__(self, y: Any, y_pred: Any, sample_weight: Any) -> list:
         """The weighted loss of each output that has one."""

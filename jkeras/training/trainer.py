@@ -16,15 +16,13 @@ from jkeras.callbacks.progress import Progress
 from jkeras.core import frame as frames
 from jkeras.core import symbolic
 from jkeras.core.errors import keywords_of, unexpected_keywords
-from jkeras.data import make_data, train_validation_split, unpack_x_y_sample_weight
+from jkeras.data import ArrayData, make_data, train_validation_split, unpack_x_y_sample_weight
 from jkeras.training.compiled import Compiled
 from jkeras.training.engine import Clock, Stats, chunks
-from jkeras.training.feed import Feed
+from jkeras.training.feed import Feed, device_memory_budget
 from jkeras.training.lease import Uninterrupted
 from jkeras.training.objective import total
 from jkeras.training.prediction import Prediction
-
-_settings = {"budget": None}
 
 
 class Trainer:
@@ -232,7 +230,7 @@ class Trainer:
             (x, y, sample_weight), validation_data = train_validation_split((x, y, sample_weight), validation_split)
         data = make_data(x, y, sample_weight, batch_size, steps_per_epoch, shuffle, class_weight)
         self._ready(compiled, data, shuffle)
-        feed = Feed(data, _settings["budget"], compiled.stats)
+        feed = Feed(data, compiled.stats)
         validation = self._validation_feed(validation_data, validation_batch_size or batch_size, validation_steps)
         progress = _progress(verbose)
         history = History()
@@ -268,6 +266,8 @@ class Trainer:
             data.reset()
             self._check_inputs(data)
         compiled.prepare(self, None)
+        if compiled.objective is not None and isinstance(data, ArrayData) and data.resident(device_memory_budget()):
+            compiled.objective.check(data.tree[1])
 
     def _train_epoch(self, feed: Feed, shuffle: Any, steps: int | None, callbacks: CallbackList, progress: Progress | None) -> dict:
         compiled = self._compiled
@@ -295,7 +295,7 @@ class Trainer:
         end = getattr(callbacks, f"on_{mode}_batch_end")
         chunk = (lambda remaining: min(compiled.steps_per_execution, remaining)) if watched else program.pace
         logs: dict = {}
-        done = 0
+        done, traces_before = 0, program.traces
         for segment in segments:
             for lo, hi in chunks(segment.steps, 0, chunk):
                 if watched:
@@ -306,7 +306,6 @@ class Trainer:
                 if program.traces == traces:
                     program.observe(hi - lo, clock.seconds)
                 else:  # a call that compiled says nothing about the time per step
-                    stats.traces += program.traces - traces
                     stats.compile_seconds += clock.seconds
                     stats.compute_seconds -= clock.seconds
                 done += hi - lo
@@ -318,7 +317,8 @@ class Trainer:
                     progress.advance(done, _sorted(logs))
                 if self.stop_training and mode == "train":
                     segments.close()
-                    return logs
+                    break
+        stats.traces += program.traces - traces_before
         return logs
 
     # -- evaluate -----------------------------------------------------------------------------------------------------
@@ -350,7 +350,7 @@ class Trainer:
         compiled = self._require_compiled("evaluate")
         data = make_data(x, y, sample_weight, batch_size, steps, False)
         self._ready(compiled, data, False)
-        feed = Feed(data, _settings["budget"], compiled.stats)
+        feed = Feed(data, compiled.stats)
         progress = _progress(verbose)
         watchers = self._watchers(callbacks, progress, verbose, 1, feed.steps(steps))
         logs = self._test_pass(feed, steps, watchers, progress)
@@ -385,7 +385,7 @@ class Trainer:
             x, y, sample_weight = validation_data, None, None
         data = make_data(x, y, sample_weight, batch_size if isinstance(validation_data, (tuple, list)) else None, steps, False)
         self._check_inputs(data)
-        return Feed(data, _settings["budget"], self._compiled.stats)
+        return Feed(data, self._compiled.stats)
 
     # -- predict ------------------------------------------------------------------------------------------------------
 
@@ -415,7 +415,7 @@ class Trainer:
             data.reset()
         self._check_inputs(data)
         prediction = self._predictor()
-        feed = Feed(data, _settings["budget"], prediction.stats)
+        feed = Feed(data, prediction.stats)
         progress = _progress(verbose)
         watchers = self._watchers(callbacks, progress, verbose, 1, feed.steps(steps))
         outputs = prediction.run(feed, steps, watchers, progress)

@@ -6,6 +6,7 @@ import pickle
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from jkeras import optimizers
@@ -85,7 +86,11 @@ def test_copies():
     optimizer.apply(GRADS)
     for twin in (copy.deepcopy(optimizer), pickle.loads(pickle.dumps(Adam(0.1)))):
         assert twin.get_config() == optimizer.get_config() | {"name": twin.name}
-    assert int(copy.deepcopy(optimizer).iterations) == 1
+    model = {"weights": flat(tree), "optimizer": optimizer}
+    twin = copy.deepcopy(model)
+    twin["optimizer"].apply_gradients(zip(GRADS, twin["weights"], strict=True))
+    assert (int(twin["optimizer"].iterations), int(optimizer.iterations)) == (2, 1)
+    assert not np.array_equal(twin["weights"][0].numpy(), model["weights"][0].numpy())
 
 
 # -- variables and the state ------------------------------------------------------------------------------------------
@@ -393,7 +398,8 @@ def test_16_bit_parameters(name, dtype):
     )
     params = {"dense": {"kernel": jnp.ones((2, 3), dtype), "bias": jnp.ones(3, dtype)}}
     state = optimizer.init(params)
-    updates, new = jax.eval_shape(optimizer.update, params, state, params)
+    with jax.numpy_dtype_promotion("strict"):
+        updates, new = jax.eval_shape(optimizer.update, params, state, params)
     assert jax.tree.map(lambda x: (x.shape, x.dtype), new) == jax.tree.map(lambda x: (x.shape, x.dtype), state)
     assert {u.dtype for u in jax.tree.leaves(updates)} == {jnp.dtype(dtype)}
 
@@ -405,7 +411,7 @@ def test_adam_moves_bfloat16_weights_although_beta_2_rounds_to_1():
 
 
 def test_float64_parameters():
-    with jax.enable_x64(True):
+    with jax.enable_x64(True), jax.numpy_dtype_promotion("strict"):
         optimizer, params = Adam(0.5), jnp.ones(3, "float64")
         updates, state = optimizer.update(params, optimizer.init(params), params)
         assert updates.dtype == state.inner[0].momentum.dtype == "float64"
@@ -470,6 +476,77 @@ def test_update_step_serves_as_a_plain_transformation():
     params = {"w": jnp.ones(2)}
     updates, _ = optimizer.update({"w": jnp.ones(2)}, optimizer.init(params), params)
     assert updates["w"].tolist() == [-0.5, -0.5]
+
+
+@pytest.mark.parametrize("name", ["Adam", "Nadam", "SGD"])
+def test_update_step_of_a_built_in_optimizer_can_be_refined(name):
+    def centered(base):
+        class Centered(base):
+            def update_step(self, gradient, variable, learning_rate):
+                super().update_step(gradient - 0.5, variable, learning_rate)
+
+        return Centered(0.1, weight_decay=0.1)
+
+    theirs, ours = centered(getattr(keras.optimizers, name)), centered(getattr(optimizers, name))
+    other, mine = [keras.Variable(v.numpy()) for v in flat(weights())], flat(weights())
+    for _ in range(3):
+        theirs.apply_gradients(zip(GRADS, other, strict=True))
+        ours.apply_gradients(zip(GRADS, mine, strict=True))
+    assert_close([v.value for v in mine], [v.value for v in other])
+    assert_close([v.value for v in ours.variables], [v.value for v in theirs.variables])
+
+
+def test_a_rule_of_ones_own():
+    class Signs(Optimizer):
+        def rule(self):
+            return optax.chain(optax.scale_by_sign(), optax.scale_by_learning_rate(0.5))
+
+    w = Variable([1.0, 2.0])
+    Signs(0.0).apply([jnp.array([3.0, -4.0])], [w])
+    assert w.numpy().tolist() == [0.5, 2.5]
+
+
+def test_eager_updates_are_traced_once_and_see_changed_settings():
+    traced = []
+
+    class Counting(SGD):
+        def rule(self):
+            traced.append(self.momentum)
+            return super().rule()
+
+    optimizer, w = Counting(1.0, momentum=0.5), Variable([0.0])
+    optimizer.build([w])
+    traced.clear()
+    for rate in (1.0, 0.5, 0.25):
+        optimizer.learning_rate = rate
+        optimizer.apply([jnp.ones(1)])
+    assert traced == [0.5]
+    optimizer.momentum = 0.25
+    optimizer.apply([jnp.ones(1)])
+    assert traced == [0.5, 0.25]
+
+
+def test_fingerprints():
+    def built(make):
+        optimizer = make()
+        optimizer.build(weights())
+        return optimizer.fingerprint()
+
+    assert built(lambda: Adam(0.1)) == built(lambda: Adam(0.5, name="other"))
+    different = [
+        lambda: Adam(0.1),
+        lambda: Adam(0.1, beta_1=0.5),
+        lambda: Adam(lambda step: 0.1),
+        lambda: Adam(optimizers.schedules.ExponentialDecay(0.1, 1, 0.5)),
+        lambda: Adam(optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)),
+        lambda: SGD(0.1),
+        lambda: LossScaleOptimizer(Adam(0.1)),
+        lambda: LossScaleOptimizer(SGD(0.1)),
+        lambda: optimizers.Muon(),
+        lambda: optimizers.Muon(exclude_layers=["dense"]),
+        lambda: optimizers.Muon(exclude_layers=["nothing"]),
+    ]
+    assert len({built(make) for make in different}) == len(different)
 
 
 def test_a_subclass_must_say_what_it_does():

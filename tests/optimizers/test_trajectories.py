@@ -66,7 +66,8 @@ def follow_ours(optimizer, paths=DENSE, noise=NOISE):
         return (params, state), flatten(params)
 
     start = nest([jnp.asarray(START[path]) for path in paths]), optimizer.read_state()
-    (_, state), path = jax.jit(lambda start: jax.lax.scan(step, start, [noise[path] for path in paths]))(start)
+    with jax.numpy_dtype_promotion("strict"):
+        (_, state), path = jax.jit(lambda start: jax.lax.scan(step, start, [noise[path] for path in paths]))(start)
     optimizer.write_state(state)
     return path, [v.value for v in optimizer.variables]
 
