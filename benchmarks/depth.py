@@ -12,7 +12,7 @@ from benchmarks.peers import learner
 def rows(name, options):
     workload = workloads.load("deep")
     times = {column: [] for column in COLUMNS if column != KERAS_MANY}
-    for turn in range(min(options.repeats, 3)):
+    for turn in range(min(options.repeats, 2)):
         for column, samples in times.items():
             if not isinstance(samples, list):
                 continue
