@@ -98,7 +98,8 @@ class Eager(Stateful):
         targets = self._trainable_variables
         key = (self.fingerprint(), tuple(id(v.constraint) for v in targets))
         if key not in self._compiled:
-            self._compiled[key] = jax.jit(self._apply_to_lists)
+            # A new function each time: jit would recognize the same method, and what it was traced to before.
+            self._compiled[key] = jax.jit(lambda *lists: self._apply_to_lists(*lists))
         values, state = self._compiled[key](
             [given.get(id(v)) for v in targets], self.read_state(), [v.value for v in targets]
         )

@@ -7,6 +7,7 @@ the counters, so that what it assigns are values of one pure call; that makes it
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import jax
 from optax import GradientTransformationExtraArgs
 
 from jkeras.core.frame import Frame
