@@ -108,7 +108,7 @@ def test_metrics_made_of_metrics():
             return {part.name: part.result() for part in self.parts}
 
     metric = Both()
-    assert [path for path in metric.slots()] == [("parts", i, n) for i in "01" for n in ("total", "count")]
+    assert list(metric.slots()) == [("parts", i, n) for i in "01" for n in ("total", "count")]
     expected = {"mean_squared_error": 4.0, "mean_absolute_error": 2.0}
     assert_close(metric([[0.0]], [[2.0]]), expected)
     metric.reset_state()
@@ -241,7 +241,7 @@ def test_shapes_that_would_only_broadcast(metric, y_true, y_pred):
     ],
 )
 def test_arguments_out_of_range(make):
-    with pytest.raises(ValueError, match="must be|only for"):
+    with pytest.raises(ValueError, match=r"must be|only for"):
         make()
 
 
