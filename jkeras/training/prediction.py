@@ -61,7 +61,7 @@ class Prediction:
         state = self.slots.read((), lambda variable: variable.value)
         watched = callbacks.watches_batches("predict")
         parts: list[Any] = []
-        done = 0
+        done, traces_before = 0, self.program.traces
         callbacks.on_predict_begin({})
         for segment in feed.segments(self.program, False, steps):
             limit = 1 if watched else self._batches_per_call(state, feed)
@@ -79,6 +79,7 @@ class Prediction:
                 if progress is not None:
                     progress.advance(done, {})
         callbacks.on_predict_end({})
+        self.stats.traces += self.program.traces - traces_before
         return parts[0] if len(parts) == 1 else jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
 
     def _batches_per_call(self, state: Any, feed: Any) -> int:

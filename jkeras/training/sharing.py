@@ -56,7 +56,7 @@ def fingerprint(model: Module, losses: Any = (), metrics: Any = (), optimizer: A
     except (TypeError, AttributeError):
         return None  # a lambda, or something without a config
     names: dict[str, str] = {}
-    for module in modules:
+    for module in [*modules, *(layer for m in modules for layer in getattr(m, "_layers", ()))]:  # input layers, too
         if not getattr(module, "_named", True):
             names.setdefault(module.name, f"#{len(names)}")  # counted names differ between equal models
     parts = _rename(parts, names)
@@ -84,7 +84,7 @@ def _is_built_in(item: Any) -> bool:
 def _rename(config: Any, names: dict[str, str]) -> Any:
     """Replace the counted names in a config; None if it names anything that is not the library's own."""
     if isinstance(config, dict):
-        if config.get("registered_name") and not str(config.get("module")).startswith("keras"):
+        if config.get("registered_name") not in (None, "function"):  # "function": one of the library's
             return None
         renamed = {}
         for key, value in config.items():
