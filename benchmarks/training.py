@@ -6,11 +6,14 @@ from benchmarks import workloads
 from benchmarks.harness import COLUMNS, CORES, KERAS_MANY, TORCH, Row, attempt, interleave, log, scaled
 from benchmarks.peers import learner
 
-# What is chosen from where a library leaves a choice to its user: the fastest in two rounds is the one that competes.
-CHOICES = {
-    KERAS_MANY: [{"steps_per_execution": k} for k in (8, 32, 128)],
-    TORCH: [{"threads": k} for k in (1, CORES)],  # small models lose by a second thread
-}
+
+def choices(column, steps):
+    """The settings that a library leaves to its user: the fastest of them in two rounds is the one that competes."""
+    if column == KERAS_MANY:
+        return [{"steps_per_execution": k} for k in sorted({min(k, steps) for k in (8, 32, 128)})]
+    if column == TORCH:
+        return [{"threads": k} for k in sorted({1, CORES})]  # small models lose by a second thread
+    return [{}]
 
 
 def rows(name, options):
@@ -29,11 +32,12 @@ def rows(name, options):
 
     contenders, notes = {}, [f"{steps} steps an epoch, {workload.EPOCHS} epochs a fit"]
     for column in COLUMNS:
-        candidates = [warmed(column, **choice) for choice in CHOICES.get(column, [{}])]
+        settings = choices(column, steps)
+        candidates = [warmed(column, **setting) for setting in settings]
         chosen = fastest(candidates) if len(candidates) > 1 else 0
         contenders[column] = candidates[chosen]
-        if callable(candidates[chosen]) and column in CHOICES:
-            notes.append(f"{column}: {CHOICES[column][chosen]}")
+        if callable(candidates[chosen]):
+            notes += [f"{column}: {name} {value}" for name, value in settings[chosen].items()]
     times = scaled(interleave(contenders, options.repeats), 1e3 / (steps * workload.EPOCHS))
     return [Row(workload.TITLE, "ms per step", times, workload.GOALS, ["; ".join(notes)])]
 

@@ -4,6 +4,7 @@ In a terminal or notebook it is Keras's line: steps done, a bar, the time left (
 results so far. Where the output is a file or a pipe, one plain line per epoch is printed instead.
 """
 
+import shutil
 import sys
 import time
 from typing import Any
@@ -58,6 +59,8 @@ class Progress(Callback):
 
     def advance(self, done: int, logs: dict) -> None:
         """`done` steps of the epoch are behind us, with these results so far."""
+        if not self._done:
+            self._first = (done, time.perf_counter())
         self._done = done
         if self._bar is not None:
             now = time.perf_counter()
@@ -68,11 +71,22 @@ class Progress(Callback):
 
     def _open(self, total: int | None) -> None:
         self._start, self._drawn, self._total, self._done = time.perf_counter(), 0.0, total, 0
+        self._first = (0, self._start)
         if self.verbose == 1 and is_live():
             from tqdm import tqdm  # here, so that importing jkeras does not pay for it
 
             shape = "{n_fmt}/{total_fmt} {bar:20} {desc}" if total else "{n_fmt}/Unknown {desc}"
-            self._bar = tqdm(total=total, bar_format=shape, ascii="─━", colour="green", file=sys.stdout, mininterval=0, leave=True)
+            width, height = shutil.get_terminal_size()  # (80, 24) where a terminal does not say; tqdm would draw nothing
+            self._bar = tqdm(
+                total=total,
+                bar_format=shape,
+                ascii="─━",
+                colour="green",
+                file=sys.stdout,
+                ncols=width if sys.stdout.isatty() else None,  # a notebook has no width
+                nrows=height,
+                mininterval=0,
+            )
 
     def _draw(self, done: int, text: str) -> None:
         self._bar.n = done
@@ -91,7 +105,9 @@ class Progress(Callback):
             print(f"{done}/{self._total or done} - {text}", flush=True)
 
     def _rate(self, done: int) -> str:
-        return f" {per_step((time.perf_counter() - self._start) / max(1, done))}/step"
+        """The time per step since the first call returned, which may have compiled; over everything if it was the only one."""
+        steps, since = self._first if done > self._first[0] else (0, self._start)
+        return f" {per_step((time.perf_counter() - since) / max(1, done - steps))}/step"
 
 
 def is_live() -> bool:

@@ -1,13 +1,38 @@
 """The layers."""
 
 from jkeras.core.registry import publish
+from jkeras.layers import (
+    batch_normalization,
+    convolutional,
+    core,
+    embedding,
+    normalization,
+    pooling,
+    regularization,
+    reshaping,
+    separable,
+    spectral_normalization,
+    wrapper,
+)
 from jkeras.layers.base import Layer
-from jkeras.layers.core import Activation, Dense
+from jkeras.layers.batch_normalization import *  # noqa: F403
+from jkeras.layers.convolutional import *  # noqa: F403
+from jkeras.layers.core import *  # noqa: F403
+from jkeras.layers.embedding import *  # noqa: F403
 from jkeras.layers.input_layer import Input, InputLayer
 from jkeras.layers.input_spec import InputSpec
-from jkeras.layers.regularization import Dropout
-from jkeras.layers.reshaping import Flatten
+from jkeras.layers.normalization import *  # noqa: F403
+from jkeras.layers.pooling import *  # noqa: F403
+from jkeras.layers.regularization import *  # noqa: F403
+from jkeras.layers.reshaping import *  # noqa: F403
+from jkeras.layers.separable import *  # noqa: F403
+from jkeras.layers.spectral_normalization import *  # noqa: F403
+from jkeras.layers.wrapper import *  # noqa: F403
 
-__all__ = ["Activation", "Dense", "Dropout", "Flatten", "Input", "InputLayer", "InputSpec", "Layer"]
+_FAMILIES = (
+    *(batch_normalization, convolutional, core, embedding, normalization, pooling, regularization, reshaping, separable),
+    *(spectral_normalization, wrapper),
+)
+__all__ = ["Input", "InputLayer", "InputSpec", "Layer", *(name for family in _FAMILIES for name in family.__all__)]
 
 publish("keras.layers", {name: globals()[name] for name in __all__})

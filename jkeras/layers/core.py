@@ -9,6 +9,8 @@ from jkeras.core.registry import serialize
 from jkeras.layers.base import Layer
 from jkeras.layers.input_spec import InputSpec
 
+__all__ = ["Dense", "Activation"]
+
 
 class Dense(Layer):
     """`activation(inputs @ kernel + bias)` along the last axis.

@@ -5,6 +5,8 @@ from typing import Any
 from jkeras import random
 from jkeras.layers.base import Layer
 
+__all__ = ["Dropout"]
+
 
 class Dropout(Layer):
     """In training, sets a fraction `rate` of the inputs to zero and scales the rest by `1 / (1 - rate)`.

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 from jkeras.layers.base import Layer
 from jkeras.layers.input_spec import InputSpec
 
+__all__ = ["Flatten"]
+
 
 class Flatten(Layer):
     """All axes but the first become one.

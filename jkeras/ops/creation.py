@@ -30,8 +30,8 @@ def array(x, dtype=None):
 @family
 def filled(function, shape, dtype=None):
     """Args:
-        shape: tuple of lengths, or one length.
-        dtype: the dtype; by default the default float.
+    shape: tuple of lengths, or one length.
+    dtype: the dtype; by default the default float.
     """
     return function(shape, dtypes.canonical(dtype))
 
@@ -44,8 +44,8 @@ empty = filled(jnp.empty, "An array whose values do not matter; they are zeros."
 @family
 def filled_like(function, x: Array, dtype=None):
     """Args:
-        x: array that gives the shape.
-        dtype: the dtype; by default that of `x`.
+    x: array that gives the shape.
+    dtype: the dtype; by default that of `x`.
     """
     return function(x, dtype=_optional(dtype))
 
@@ -191,8 +191,8 @@ def tri(N, M=None, k=0, dtype=None):
 @family
 def triangle(function, x: Array, k=0):
     """Args:
-        x: array of shape (..., rows, columns).
-        k: which diagonal: 0 the main one, positive above it, negative below.
+    x: array of shape (..., rows, columns).
+    k: which diagonal: 0 the main one, positive above it, negative below.
     """
     return function(x, k)
 

@@ -1,6 +1,5 @@
 """Finding, ordering and picking entries, and writing them: search, sort, gather, scatter, select."""
 
-
 import jax
 import jax.numpy as jnp
 

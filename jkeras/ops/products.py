@@ -59,7 +59,7 @@ def tensordot(x1: Array, x2: Array, axes=2):
 @family
 def product(function, x1: Array, x2: Array):
     """Args:
-        x1, x2: arrays.
+    x1, x2: arrays.
     """
     return function(x1, x2)
 

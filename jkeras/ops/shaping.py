@@ -182,7 +182,7 @@ def stack(x: Arrays, axis=0):
 @family
 def stacking(function, xs: Arrays):
     """Args:
-        xs: list of arrays whose shapes differ in that axis only.
+    xs: list of arrays whose shapes differ in that axis only.
     """
     return function(xs)
 

@@ -5,20 +5,18 @@ from typing import Any
 from jkeras.core.registry import Shortcuts, deserialize, serialize
 from jkeras.optimizers import schedules
 from jkeras.optimizers.base import Optimizer
+from jkeras.optimizers.layerwise_optimizers import Adafactor, Lamb, Muon
 from jkeras.optimizers.loss_scale import LossScaleOptimizer
 from jkeras.optimizers.multi import MultiOptimizer, OptimizerMap
 from jkeras.optimizers.optimizers import (
     SGD,
     Adadelta,
-    Adafactor,
     Adagrad,
     Adam,
     Adamax,
     AdamW,
     Ftrl,
-    Lamb,
     Lion,
-    Muon,
     Nadam,
     RMSprop,
     ScheduleFreeAdamW,

@@ -63,3 +63,21 @@ def given(cls: type, args: tuple, kwargs: dict) -> Iterable[str]:
         return inspect.signature(cls.__init__).bind_partial(None, *args, **kwargs).arguments
     except TypeError:
         return kwargs  # __init__ itself will say what is wrong
+
+
+class Same:
+    """An object as a key: equal to itself alone, and kept alive, so that no other can take its identity.
+
+    >>> rate = lambda step: 0.1
+    >>> Same(rate) == Same(rate), Same(rate) == Same(lambda step: 0.1)
+    (True, False)
+    """
+
+    def __init__(self, item: Any):
+        self.item = item
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and self.item is other.item
+
+    def __hash__(self) -> int:
+        return id(self.item)

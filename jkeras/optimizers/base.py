@@ -25,7 +25,7 @@ from jkeras.core.naming import auto_name
 from jkeras.core.registry import deserialize, serialize
 from jkeras.core.variable import Variable
 from jkeras.optimizers import options
-from jkeras.optimizers.arguments import at_least, given, in_range, parameters_of
+from jkeras.optimizers.arguments import Same, at_least, given, in_range, parameters_of
 from jkeras.optimizers.eager import Eager
 from jkeras.optimizers.imperative import Imperative, by_update_step
 from jkeras.optimizers.parameters import is_variable, names
@@ -221,7 +221,7 @@ class Optimizer(Imperative, Eager):
         settings = {k: v for k, v in vars(self).items() if not k.startswith("_") and k not in ("name", "built")}
         plain = (bool, int, float, str, type(None), list, tuple)
         rate = self._learning_rate
-        schedule = None if is_variable(rate) else repr(rate.get_config()) if hasattr(rate, "get_config") else id(rate)
+        schedule = None if is_variable(rate) else repr(rate.get_config()) if hasattr(rate, "get_config") else Same(rate)
         settings = tuple((k, repr(v)) for k, v in sorted(settings.items()) if isinstance(v, plain))
         return type(self), settings, schedule, self._choices()
 
@@ -311,6 +311,11 @@ class Optimizer(Imperative, Eager):
         if self.built:
             raise ValueError("exclude_from_weight_decay() must be called before the optimizer is built.")
         self._undecayed = (tuple(var_list or ()), tuple(var_names or ()))
+
+    @property
+    def excludes_from_decay(self) -> bool:
+        """Whether `exclude_from_weight_decay` was called: a choice that no config tells of."""
+        return self._undecayed != ((), ())
 
     def _decay_rates(self, params: Tree) -> Tree:
         """The weight decay of each parameter, 0 for those that are excluded."""

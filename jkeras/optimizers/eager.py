@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.core.variable import Variable
-from jkeras.optimizers.arguments import in_range
+from jkeras.optimizers.arguments import Same, in_range
 from jkeras.optimizers.parameters import is_variable
 from jkeras.optimizers.stateful import Stateful
 
@@ -96,7 +96,7 @@ class Eager(Stateful):
         if missing:
             warnings.warn(f"Gradients do not exist for variables {missing}; they stay as they are.", stacklevel=2)
         targets = self._trainable_variables
-        key = (self.fingerprint(), tuple(id(v.constraint) for v in targets))
+        key = (self.fingerprint(), tuple(Same(v.constraint) for v in targets))
         if key not in self._compiled:
             # A new function each time: jit would recognize the same method, and what it was traced to before.
             self._compiled[key] = jax.jit(lambda *lists: self._apply_to_lists(*lists))

@@ -94,6 +94,10 @@ class LossScaleOptimizer(Optimizer):
     def fingerprint(self) -> tuple:
         return (*super().fingerprint(), self.inner_optimizer.fingerprint())
 
+    @property
+    def excludes_from_decay(self) -> bool:
+        return self.inner_optimizer.excludes_from_decay
+
     # -- the state between calls --------------------------------------------------------------------------------------
 
     def _make_slots(self) -> None:

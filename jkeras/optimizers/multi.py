@@ -162,6 +162,10 @@ class MultiOptimizer(Optimizer):
     def fingerprint(self) -> tuple:
         return (*super().fingerprint(), *(o.fingerprint() for o in self._optimizers))
 
+    @property
+    def excludes_from_decay(self) -> bool:
+        return any(optimizer.excludes_from_decay for optimizer in self._optimizers)
+
     # -- the state between calls --------------------------------------------------------------------------------------
 
     def _make_slots(self) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import optax
 
+from jkeras.optimizers.arguments import Same
 from jkeras.optimizers.base import Optimizer
 from jkeras.optimizers.parameters import is_variable
 from jkeras.optimizers.rule import Tree
@@ -65,7 +66,7 @@ class Wrapped(Optimizer):
         )
 
     def fingerprint(self) -> tuple:
-        return (Wrapped, id(self._transformation))
+        return Wrapped, Same(self._transformation)
 
 
 def wrap(transformation: Any, name: str | None = None) -> Optimizer:

@@ -533,6 +533,12 @@ def test_fingerprints():
         return optimizer.fingerprint()
 
     assert built(lambda: Adam(0.1)) == built(lambda: Adam(0.5, name="other"))
+    excluding = SGD(0.1, weight_decay=0.1)
+    excluding.exclude_from_weight_decay(var_names=["bias"])
+    assert LossScaleOptimizer(excluding).excludes_from_decay
+    assert MultiOptimizer(OptimizerMap(excluding)).excludes_from_decay
+    assert not SGD().excludes_from_decay
+    assert built(lambda: SGD(0.1, weight_decay=0.1)) != built(lambda: excluding)
     different = [
         lambda: Adam(0.1),
         lambda: Adam(0.1, beta_1=0.5),
