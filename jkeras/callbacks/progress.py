@@ -66,8 +66,9 @@ class Progress(Callback):
             now = time.perf_counter()
             if now - self._drawn >= 0.05:  # more often than the eye can follow would only cost time
                 self._drawn = now
-                left = (self._total - done) * (now - self._start) / done if self._total else now - self._start
-                self._draw(done, duration(left) + self._rate(done) + values(logs))
+                seconds = self._seconds_per_step(done)
+                left = (self._total - done) * seconds if self._total else now - self._start
+                self._draw(done, f"{duration(left)} {per_step(seconds)}/step{values(logs)}")
 
     def _open(self, total: int | None) -> None:
         self._start, self._drawn, self._total, self._done = time.perf_counter(), 0.0, total, 0
@@ -95,7 +96,7 @@ class Progress(Callback):
 
     def _close(self, logs: dict) -> None:
         done = self._done
-        text = duration(time.perf_counter() - self._start) + self._rate(done) + values(logs)
+        text = f"{duration(time.perf_counter() - self._start)} {per_step(self._seconds_per_step(done))}/step{values(logs)}"
         if self._bar is not None:
             self._bar.total = self._bar.total or done
             self._draw(done, text)
@@ -104,10 +105,10 @@ class Progress(Callback):
         else:
             print(f"{done}/{self._total or done} - {text}", flush=True)
 
-    def _rate(self, done: int) -> str:
-        """The time per step since the first call returned, which may have compiled; over everything if it was the only one."""
+    def _seconds_per_step(self, done: int) -> float:
+        """Since the first call returned, which may have compiled; over everything if it was the only one."""
         steps, since = self._first if done > self._first[0] else (0, self._start)
-        return f" {per_step((time.perf_counter() - since) / max(1, done - steps))}/step"
+        return (time.perf_counter() - since) / max(1, done - steps)
 
 
 def is_live() -> bool:

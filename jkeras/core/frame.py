@@ -63,6 +63,7 @@ class Frame:
 
     def next_key(self) -> jax.Array:
         """A key of its own for each draw of the call."""
+        assert self.key is not None, "a frame without a key has no keys to give"
         self.draws += 1
         return jax.random.fold_in(self.key, self.draws)
 

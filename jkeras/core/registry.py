@@ -145,7 +145,7 @@ class Shortcuts:
                     return self.get(identifier["config"], custom_objects)  # the config of a function is its name
                 known = self.names.get(identifier["class_name"])
                 if known is not None and inspect.isclass(known) and not identifier.get("registered_name"):
-                    return known.from_config(deserialize(identifier["config"], custom_objects))
+                    return known.from_config(deserialize(identifier["config"], custom_objects))  # type: ignore[attr-defined]
             return deserialize(identifier, custom_objects)
         if isinstance(identifier, str):
             found = get_registered_object(identifier, custom_objects) or self.names.get(identifier)
@@ -284,4 +284,4 @@ def _find(module: str | None, name: str, registered_name: str | None, custom_obj
 
 def describe_constructor(cls: type, instance_arguments: Mapping[str, Any]) -> dict:
     """The config of an instance whose class wrote no `get_config`: the arguments it was made with."""
-    return {name: value for name, value in instance_arguments.items() if name in keywords_of(cls.__init__)}
+    return {name: value for name, value in instance_arguments.items() if name in keywords_of(cls)}

@@ -26,7 +26,7 @@ class History(NamedTuple):
 
     operation: Any
     node: "Node"
-    index: int
+    index: int  # type: ignore[assignment]  # shadows tuple.index
 
 
 class KerasTensor:

@@ -310,11 +310,11 @@ class Snapshot(Variable):
         return self._snapshot
 
     @property
-    def shape(self) -> Any:
+    def shape(self) -> Any:  # type: ignore[override]
         return self._snapshot.shape
 
     @property
-    def dtype(self) -> Any:
+    def dtype(self) -> Any:  # type: ignore[override]
         return self._snapshot.dtype
 
     def assign(self, value: Any) -> jax.Array:

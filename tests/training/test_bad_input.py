@@ -31,7 +31,7 @@ def model(loss="categorical_crossentropy", units=2, activation="softmax", **comp
     (X.astype(object), Y, "mse", r"x.*object|object.*x"),
     (np.array([["a", "b"]] * 20), Y, "mse", r"x"),
     (None, None, "mse", r"x is None"),
-], ids=["features", "targets", "classes", "labels", "onehot", "rank", "lengths", "empty", "object", "strings", "none"])  # fmt: skip
+], ids=lambda value: value if isinstance(value, str) else "")  # fmt: skip
 def test_data_that_does_not_fit(x, y, loss, message):
     made = model(loss)
     before = made.get_weights()

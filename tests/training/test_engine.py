@@ -18,6 +18,7 @@ from jkeras.callbacks import Callback
 from jkeras.layers import Dense, Dropout
 from jkeras.models import Sequential
 from jkeras.training import sharing
+from jkeras.training.lease import Uninterrupted
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(100, 3)).astype("float32")
@@ -213,14 +214,11 @@ def test_ctrl_c_is_answered_and_leaves_valid_weights():
 
 
 def test_interruption_is_held_back_while_the_state_changes_hands():
-    from jkeras.training.lease import Uninterrupted
-
     assert threading.current_thread() is threading.main_thread()
     reached = False
-    with pytest.raises(KeyboardInterrupt):
-        with Uninterrupted():
-            os.kill(os.getpid(), signal.SIGINT)
-            reached = True
+    with pytest.raises(KeyboardInterrupt), Uninterrupted():
+        os.kill(os.getpid(), signal.SIGINT)
+        reached = True
     assert reached
 
 

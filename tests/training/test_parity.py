@@ -88,7 +88,8 @@ def test_the_arguments_of_fit(options):
 ])  # fmt: skip
 def test_losses_and_what_accuracy_means_for_them(loss, target):
     def run(k):
-        head = k.layers.Dense(1, activation="sigmoid") if loss.startswith("binary") else k.layers.Dense(2, activation="softmax")
+        units, activation = (1, "sigmoid") if loss.startswith("binary") else (2, "softmax")
+        head = k.layers.Dense(units, activation=activation)
         model = k.Sequential([k.layers.Input((2,)), k.layers.Dense(4, activation="tanh"), head])
         model.compile(loss=loss, optimizer="sgd", metrics=["accuracy"])
         return model.fit(X, target, epochs=3, batch_size=32, verbose=0).history
