@@ -179,30 +179,29 @@ def order_graph(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> tuple[
     a walk from the outputs meets them; weights are saved and listed in that order.
     """
     known = {id(t) for t in inputs}
-    visited: dict[int, Node] = {}
+    visited: set[int] = set()
     finished: list[Node] = []  # after everything it needs
     met: dict[int, int] = {}  # id(operation) -> when the walk first met it
-    stack: list[tuple[Node, bool]] = [(t.history.node, False) for t in reversed(outputs) if id(t) not in known]
+    stack: list[tuple[KerasTensor, bool]] = [(tensor, False) for tensor in reversed(outputs)]
     while stack:
-        node, done = stack.pop()
+        tensor, done = stack.pop()
+        node = tensor.history.node
         if done:
             finished.append(node)
             continue
-        if id(node) in visited:
-            continue
-        visited[id(node)] = node
         met.setdefault(id(node.operation), len(met))
-        stack.append((node, True))
+        if id(tensor) in known or id(node) in visited:
+            continue
         if isinstance(node.operation, InputLayer):
-            tensor = node.outputs
             raise ValueError(
                 f"The graph is disconnected: the outputs depend on input {tensor.name!r} (shape {tensor.shape}), which is not "
                 f"among the model's inputs {[t.name for t in inputs]}."
             )
-        stack.extend((x.history.node, False) for x in reversed(node.inputs) if id(x) not in known)
+        visited.add(id(node))
+        stack.append((tensor, True))
+        stack.extend((x, False) for x in reversed(node.inputs))
     for tensor in inputs:
-        node = tensor.history.node
-        met.setdefault(id(node.operation), len(met))
+        met.setdefault(id(tensor.history.operation), len(met))
     depth = _depths(finished, known)
     operations: dict[int, tuple[Any, int]] = {}
     for node in finished:

@@ -82,8 +82,7 @@ class Compiled:
             self.scores = Scores(self.given_metrics, self.given_weighted_metrics, outputs, y, y_pred)
         metrics = list({id(m): m for m in (self.loss_tracker, *model.metrics)}.values())
         self.slots = Slots.of(model, metrics, lambda v: self._trainable.get(id(v), v.trainable))
-        if not self.optimizer.built:
-            self.optimizer.build(tree.nest(dict(self.slots.params)))
+        self.optimizer.build(tree.nest(dict(self.slots.params)))
         self.variables = self.slots.read(self.optimizer.state_variables(), lambda variable: variable)
         self.metrics = metrics
         self.fresh_metrics = _reset(metrics, self.slots)
@@ -137,7 +136,7 @@ class Compiled:
 
 def _reset(metrics: list, slots: Slots) -> dict:
     """The metrics' sums at the start of an epoch."""
-    with Frame({id(v): np.zeros(v.shape, v.dtype) for v in slots.metrics.values()}) as frame:
+    with Frame({id(v): v.initial_value() for v in slots.metrics.values()}) as frame:
         for metric in metrics:
             metric.reset_state()
         return jax.tree.map(np.asarray, tree.nest({p: frame.values[id(v)] for p, v in slots.metrics.items()}))

@@ -40,8 +40,7 @@ class Prediction:
 
     def fits(self, model: Any, jit: bool) -> bool:
         """Whether the model still has the variables this was made for."""
-        now = model.variables
-        return self.jit == jit and list(map(id, now)) == list(map(id, self._variables()))
+        return self.jit == jit and set(map(id, model.variables)) == set(map(id, self._variables()))
 
     def _variables(self) -> list[Variable]:
         return [*self.slots.params.values(), *self.slots.state.values()]

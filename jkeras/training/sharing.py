@@ -47,12 +47,12 @@ def fingerprint(model: Module, losses: Any = (), metrics: Any = (), optimizer: A
         *flags: plain data that the program depends on, too.
     """
     modules = list(model.modules())
-    if isinstance(optimizer, Wrapped) or getattr(optimizer, "excludes_from_decay", False):
-        return None  # what it does is not in its config
+    if isinstance(optimizer, Wrapped):
+        return None  # what it does cannot be read off it
     if not all(_is_built_in(x) for x in [*modules, *losses, *metrics, optimizer] if x is not None):
         return None
     try:
-        parts = serialize([model, list(losses), list(metrics), _rule(optimizer), flags])
+        parts = serialize([model, list(losses), list(metrics), flags])
     except (TypeError, AttributeError):
         return None  # a lambda, or something without a config
     names: dict[str, str] = {}
@@ -63,17 +63,8 @@ def fingerprint(model: Module, losses: Any = (), metrics: Any = (), optimizer: A
     if parts is None:
         return None
     variables = [(v.shape, v.dtype, v.trainable) for v in model.slots().values()]
-    return json.dumps([parts, variables, dtypes.floatx(), dtypes.epsilon()], default=str)
-
-
-def _rule(optimizer: Any) -> Any:
-    """What an optimizer does, without what it is called and without a learning rate that is state."""
-    if optimizer is None:
-        return None
-    config = {key: value for key, value in optimizer.get_config().items() if key != "name"}
-    if not isinstance(config.get("learning_rate"), dict):
-        config.pop("learning_rate", None)
-    return [type(optimizer).__name__, config]
+    rule = repr(optimizer.fingerprint()) if optimizer is not None else None
+    return json.dumps([parts, variables, rule, dtypes.floatx(), dtypes.epsilon()], default=str)
 
 
 def _is_built_in(item: Any) -> bool:
