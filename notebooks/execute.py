@@ -3,8 +3,8 @@
     python -m notebooks.execute                 all of them
     python -m notebooks.execute 01 03_inside    those whose names start so
 
-What is kept is what a reader sees: no times of execution, no numbers of the machine, and of a line that was redrawn (a
-progress bar) only its last state; pictures with few colours. So executing again changes little, and the changes can be read in a diff.
+What is kept is what a reader sees: no times of execution, nothing of the machine, pictures with few colours, and of a
+line that was redrawn (a progress bar) only its last state. So executing again changes little.
 """
 
 import base64
