@@ -405,7 +405,8 @@ class Layer(Module):
         return symbolic.map_structure(frame.get_mask, tensors[0][1]) if tensors else None
 
     def _carry_mask(self, frame: Frame, inputs: Any, mask: Any, outputs: Any) -> None:
-        if all(m is None for m in symbolic.leaves(mask)) and not _is_overridden(self, "compute_mask"):
+        masked = any(m is not None for m in symbolic.leaves(mask))
+        if not masked and not (self.supports_masking and _is_overridden(self, "compute_mask")):
             return
         if not self.supports_masking:
             warnings.warn(

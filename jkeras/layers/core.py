@@ -4,15 +4,13 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import activations, constraints, initializers, regularizers
-from jkeras.core.registry import serialize
-from jkeras.layers.base import Layer
 from jkeras.layers.input_spec import InputSpec
+from jkeras.layers.options import Configured
 
 __all__ = ["Dense", "Activation"]
 
 
-class Dense(Layer):
+class Dense(Configured):
     """`activation(inputs @ kernel + bias)` along the last axis.
 
     Args:
@@ -53,36 +51,26 @@ class Dense(Layer):
         if not isinstance(units, int) or units <= 0:
             raise ValueError(f"Dense needs a positive number of units, got units={units!r}.")
         self.units = units
-        self.activation = activations.get(activation)
         self.use_bias = use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        self.keep(
+            activation=activation,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
         features = input_shape[-1]
         if features is None:
-            raise ValueError(f"Dense layer {self.name!r} needs to know the last dimension of its input, got shape {input_shape}.")
-        self.kernel = self.add_weight(
-            (features, self.units),
-            self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            name="kernel",
-        )
+            raise ValueError(f"Dense layer {self.name!r} needs to know the last axis of its input, got shape {input_shape}.")
+        self.kernel = self.weight("kernel", (features, self.units))
         if self.use_bias:
-            self.bias = self.add_weight(
-                (self.units,),
-                self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-                name="bias",
-            )
+            self.bias = self.weight("bias", (self.units,))
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
@@ -91,21 +79,8 @@ class Dense(Layer):
             outputs = outputs + self.bias.value
         return outputs if self.activation is None else self.activation(outputs)
 
-    def get_config(self) -> dict:
-        return super().get_config() | serialize({
-            "units": self.units,
-            "activation": self.activation,
-            "use_bias": self.use_bias,
-            "kernel_initializer": self.kernel_initializer,
-            "bias_initializer": self.bias_initializer,
-            "kernel_regularizer": self.kernel_regularizer,
-            "bias_regularizer": self.bias_regularizer,
-            "kernel_constraint": self.kernel_constraint,
-            "bias_constraint": self.bias_constraint,
-        })
 
-
-class Activation(Layer):
+class Activation(Configured):
     """An activation function as a layer.
 
     Args:
@@ -118,12 +93,9 @@ class Activation(Layer):
 
     def __init__(self, activation: Any, **kwargs: Any):
         super().__init__(**kwargs)
-        self.activation = activations.get(activation)
+        self.keep(activation=activation)
         self.supports_masking = True
         self.built = True
 
     def call(self, inputs: Any) -> Any:
         return inputs if self.activation is None else self.activation(inputs)
-
-    def get_config(self) -> dict:
-        return super().get_config() | {"activation": serialize(self.activation)}

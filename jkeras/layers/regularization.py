@@ -3,12 +3,12 @@
 from typing import Any
 
 from jkeras import random
-from jkeras.layers.base import Layer
+from jkeras.layers.options import Configured
 
 __all__ = ["Dropout"]
 
 
-class Dropout(Layer):
+class Dropout(Configured):
     """In training, sets a fraction `rate` of the inputs to zero and scales the rest by `1 / (1 - rate)`.
 
     Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting".
@@ -44,6 +44,3 @@ class Dropout(Layer):
         if not training or self.rate == 0:
             return inputs
         return random.dropout(inputs, self.rate, noise_shape=self.noise_shape, seed=self.seed_generator)
-
-    def get_config(self) -> dict:
-        return super().get_config() | {"rate": self.rate, "seed": self.seed, "noise_shape": self.noise_shape}

@@ -4,13 +4,13 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras.layers.base import Layer
 from jkeras.layers.input_spec import InputSpec
+from jkeras.layers.options import Configured
 
 __all__ = ["Flatten"]
 
 
-class Flatten(Layer):
+class Flatten(Configured):
     """All axes but the first become one.
 
     Args:
@@ -36,6 +36,3 @@ class Flatten(Layer):
         if self.data_format == "channels_first" and inputs.ndim > 2:
             inputs = jnp.moveaxis(inputs, 1, -1)
         return inputs.reshape(inputs.shape[0], -1) if inputs.ndim > 1 else inputs[:, None]
-
-    def get_config(self) -> dict:
-        return super().get_config() | {"data_format": self.data_format}

@@ -16,9 +16,9 @@ from jkeras.ops.family import Array, array_op, floating
 __all__ = ["batch_normalization", "layer_normalization", "moments", "normalize", "rms_normalization"]
 
 
-def _wide(x):
-    """`x` in float32 at least."""
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+def to_wide(x):
+    """`x` in float32 at least: moments of 16-bit floats would not be accurate."""
+    return x.astype(jnp.float32) if x.dtype.itemsize < 4 else x
 
 
 @array_op
@@ -38,7 +38,7 @@ def moments(x: Array, axes, keepdims=False, synchronized=False):
     [2.0, 1.0]
     """
     axes = tuple(axes) if isinstance(axes, list) else axes
-    wide = _wide(x)
+    wide = to_wide(x)
     both = jnp.mean(wide, axes, keepdims=keepdims), jnp.var(wide, axes, keepdims=keepdims)
     if wide.dtype == x.dtype:
         return both
@@ -95,7 +95,7 @@ def layer_normalization(x: Array, gamma: Array | None = None, beta: Array | None
         raise unexpected_keywords("layer_normalization()", kwargs, ["x", "gamma", "beta", "axis", "epsilon"])
     epsilon = dtypes.epsilon() if epsilon is None else epsilon
     axes = tuple(sorted(a % x.ndim for a in ([axis] if isinstance(axis, int) else axis)))
-    wide = _wide(x)
+    wide = to_wide(x)
     gamma, beta = (None if p is None else _along(axes, p.astype(wide.dtype), wide) for p in (gamma, beta))
     mean, variance = moments(wide, axes, keepdims=True)
     slope = jax.lax.rsqrt(variance + epsilon)
@@ -129,7 +129,7 @@ def rms_normalization(x: Array, scale: Array | None = None, axis=-1, epsilon=Non
         array of the shape and dtype of `x`.
     """
     epsilon = dtypes.epsilon() if epsilon is None else epsilon
-    wide = _wide(x)
+    wide = to_wide(x)
     mean_square = jnp.mean(jnp.square(wide), tuple(axis) if isinstance(axis, list) else axis, keepdims=True)
     outputs = wide * jax.lax.rsqrt(mean_square + epsilon)
     return (outputs if scale is None else outputs * scale.astype(wide.dtype)).astype(x.dtype)

@@ -1,0 +1,333 @@
+"""Convolutions: a small kernel that slides over one, two or three spatial axes.
+
+All of them share the windows (size, strides, padding, dilation, data format), the bias and the activation; a family says
+which weights it has and which function of `jkeras.ops` applies them; a layer says how many spatial axes there are.
+
+With `same` padding and stride 1 the spatial axes keep their lengths, with `valid` padding they lose what does not fit.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from jkeras import ops
+from jkeras.core.data_format import standardize_data_format
+from jkeras.layers.input_spec import InputSpec
+from jkeras.layers.options import Configured, sizes
+
+__all__ = [
+    *("Conv1D", "Conv2D", "Conv3D"),
+    *("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"),
+    *("Convolution1D", "Convolution2D", "Convolution3D"),
+    *("Convolution1DTranspose", "Convolution2DTranspose", "Convolution3DTranspose"),
+]
+
+Weight = tuple[str, str, tuple[int, ...]]  # name, prefix of its options, shape
+
+
+class Convolution(Configured):
+    """What all families share.
+
+    Args (of all layers):
+        kernel_size: of the windows, an integer or one per spatial axis; `strides`: their distance, likewise.
+        padding: `"valid"`, `"same"`, or for `Conv1D` `"causal"`: an output depends on nothing after it.
+        data_format: `"channels_last"` or `"channels_first"`; None for the setting in `jkeras.config`.
+        dilation_rate: the distance of neighbours in a window; not with strides above 1.
+        activation: a name or function; None for none.
+        use_bias: whether a bias is added.
+        *_initializer, *_regularizer, *_constraint: of the weights.
+    """
+
+    rank: int
+    paddings: tuple[str, ...] = ("valid", "same")
+    strided_dilation = False  # whether strides and dilation go together
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        strides: Any,
+        padding: str,
+        data_format: str | None,
+        dilation_rate: Any,
+        activation: Any,
+        use_bias: bool,
+        activity_regularizer: Any,
+        options: dict,
+        kwargs: dict,
+    ):
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.kernel_size = sizes(self, "kernel_size", kernel_size, self.rank)
+        self.strides = sizes(self, "strides", strides, self.rank)
+        self.dilation_rate = sizes(self, "dilation_rate", dilation_rate, self.rank)
+        self.padding = str(padding).lower()
+        if self.padding not in self.paddings:
+            raise ValueError(f"{type(self).__name__} needs padding= one of {self.paddings}, got padding={padding!r}.")
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1 and not self.strided_dilation:
+            raise ValueError(
+                f"{type(self).__name__} cannot have both strides and dilation_rate above 1, got strides={self.strides} and "
+                f"dilation_rate={self.dilation_rate}."
+            )
+        self.data_format = standardize_data_format(data_format)
+        self.use_bias = use_bias
+        self.keep(activation=activation, **options)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    def weights_for(self, channels: int) -> Iterator[Weight]:
+        """The weights but for the bias."""
+        raise TypeError(f"{type(self).__name__} must say which weights it has.")
+
+    def output_channels(self, channels: int) -> int:
+        """The size of the bias."""
+        return self.filters  # type: ignore[attr-defined]
+
+    def convolve(self, inputs: Any) -> Any:
+        """The convolution without bias and activation."""
+        raise TypeError(f"{type(self).__name__} must say how it convolves.")
+
+    @property
+    def windows(self) -> dict:
+        """The arguments that the functions of `jkeras.ops` share."""
+        return {
+            "strides": self.strides,
+            "padding": self.padding,
+            "data_format": self.data_format,
+            "dilation_rate": self.dilation_rate,
+        }
+
+    def build(self, input_shape: Any) -> None:
+        axis = -1 if self.data_format == "channels_last" else 1
+        channels = input_shape[axis]
+        if channels is None:
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}) needs to know the number of channels, axis {axis} of its "
+                f"input, but got shape {tuple(input_shape)}."
+            )
+        for name, options, shape in self.weights_for(channels):
+            setattr(self, name, self.weight(name, shape, options))
+        if self.use_bias:
+            self.bias = self.weight("bias", (self.output_channels(channels),))
+        self.input_spec = InputSpec(ndim=self.rank + 2, axes={axis: channels})
+
+    def call(self, inputs: Any) -> Any:
+        outputs = self.convolve(inputs)
+        if 0 in outputs.shape[1:]:
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}) has kernel_size={self.kernel_size} and "
+                f"dilation_rate={self.dilation_rate}, which does not fit its input of shape {tuple(inputs.shape)}. Use a "
+                'smaller kernel or padding="same".'
+            )
+        if self.use_bias:
+            along = (1,) * self.rank if self.data_format == "channels_first" else ()
+            outputs = outputs + self.bias.value.reshape(-1, *along)
+        return outputs if self.activation is None else self.activation(outputs)  # type: ignore[attr-defined]
+
+
+def positive(layer: Any, **numbers: Any) -> None:
+    """Keep arguments that must be positive integers."""
+    for name, number in numbers.items():
+        if not isinstance(number, int) or isinstance(number, bool) or number <= 0:
+            raise ValueError(f"{type(layer).__name__} needs a positive integer {name}, got {name}={number!r}.")
+        setattr(layer, name, number)
+
+
+class _Conv(Convolution):
+    """Each filter sums over a window and the input channels (of its group)."""
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        groups: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ):
+        options = {
+            "kernel_initializer": kernel_initializer,
+            "bias_initializer": bias_initializer,
+            "kernel_regularizer": kernel_regularizer,
+            "bias_regularizer": bias_regularizer,
+            "kernel_constraint": kernel_constraint,
+            "bias_constraint": bias_constraint,
+        }
+        windows = (kernel_size, strides, padding, data_format, dilation_rate)
+        super().__init__(*windows, activation, use_bias, activity_regularizer, options, kwargs)
+        positive(self, filters=filters, groups=groups)
+        if filters % groups:
+            raise ValueError(f"{type(self).__name__} needs filters in {groups} equal groups, got filters={filters}.")
+
+    def weights_for(self, channels: int) -> Iterator[Weight]:
+        if channels % self.groups:
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}) needs channels in {self.groups} equal groups, but its input "
+                f"has {channels}."
+            )
+        yield "kernel", "kernel", (*self.kernel_size, channels // self.groups, self.filters)
+
+    def convolve(self, inputs: Any) -> Any:
+        return ops.conv(inputs, self.kernel, **self.windows)
+
+
+class Conv1D(_Conv):
+    """Convolution along one axis, such as time.
+
+    Args: `filters` (the output channels), `groups` (of channels, convolved separately), and those of all convolutions
+    (see the top of this module).
+
+    Shapes:
+        inputs `(batch, steps, channels)`, kernel `(size, channels / groups, filters)`, bias `(filters,)`, outputs
+        `(batch, new steps, filters)`; with `channels_first` the channels follow the batch.
+
+    >>> import numpy as np
+    >>> x = np.array([[[1.0], [2.0], [3.0]]], "float32")
+    >>> Conv1D(1, 2, kernel_initializer="ones")(x)[0, :, 0].tolist()
+    [3.0, 5.0]
+    """
+
+    rank = 1
+    paddings = ("valid", "same", "causal")
+
+    def convolve(self, inputs: Any) -> Any:
+        if self.padding != "causal":
+            return super().convolve(inputs)
+        before = (self.dilation_rate[0] * (self.kernel_size[0] - 1), 0)
+        last = self.data_format == "channels_last"
+        padded = ops.pad(inputs, ((0, 0), before, (0, 0)) if last else ((0, 0), (0, 0), before))
+        return ops.conv(padded, self.kernel, **(self.windows | {"padding": "valid"}))
+
+
+class Conv2D(_Conv):
+    """Convolution over height and width.
+
+    Args: those of `Conv1D`.
+
+    Shapes:
+        inputs `(batch, height, width, channels)`, kernel `(height, width, channels / groups, filters)`, bias
+        `(filters,)`, outputs `(batch, new height, new width, filters)`; with `channels_first` the channels follow the
+        batch.
+
+    >>> Conv2D(8, 3, padding="same").compute_output_shape((None, 28, 28, 1))
+    (None, 28, 28, 8)
+    """
+
+    rank = 2
+
+
+class Conv3D(_Conv):
+    """Convolution over three spatial axes.
+
+    Args: those of `Conv1D`.
+
+    Shapes:
+        as `Conv2D` with one spatial axis more.
+
+    >>> Conv3D(4, 3).compute_output_shape((None, 8, 8, 8, 1))
+    (None, 6, 6, 6, 4)
+    """
+
+    rank = 3
+
+
+class _ConvTranspose(Convolution):
+    """The transpose of a convolution's linear map: each input spreads a kernel over its window, and windows add up."""
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        output_padding: Any = None,
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ):
+        options = {
+            "kernel_initializer": kernel_initializer,
+            "bias_initializer": bias_initializer,
+            "kernel_regularizer": kernel_regularizer,
+            "bias_regularizer": bias_regularizer,
+            "kernel_constraint": kernel_constraint,
+            "bias_constraint": bias_constraint,
+        }
+        windows = (kernel_size, strides, padding, data_format, dilation_rate)
+        super().__init__(*windows, activation, use_bias, activity_regularizer, options, kwargs)
+        positive(self, filters=filters)
+        self.output_padding = None
+        if output_padding is not None:
+            self.output_padding = sizes(self, "output_padding", output_padding, self.rank, zero=True)
+            if any(p >= s for p, s in zip(self.output_padding, self.strides, strict=True)):
+                raise ValueError(
+                    f"{type(self).__name__} needs output_padding below strides, got output_padding={self.output_padding} "
+                    f"and strides={self.strides}."
+                )
+
+    def weights_for(self, channels: int) -> Iterator[Weight]:
+        yield "kernel", "kernel", (*self.kernel_size, self.filters, channels)
+
+    def convolve(self, inputs: Any) -> Any:
+        return ops.conv_transpose(inputs, self.kernel, output_padding=self.output_padding, **self.windows)
+
+
+class Conv1DTranspose(_ConvTranspose):
+    """Transposed convolution along one axis: it undoes the shape of a `Conv1D`.
+
+    Args: those of `Conv1D` but for `groups`, and `output_padding`: how much longer than the shortest length that fits the
+    output is, below the stride.
+
+    Shapes:
+        inputs `(batch, steps, channels)`, kernel `(size, filters, channels)`, bias `(filters,)`, outputs
+        `(batch, new steps, filters)`; with `channels_first` the channels follow the batch.
+
+    >>> Conv1DTranspose(4, 3, strides=2, padding="same").compute_output_shape((None, 5, 2))
+    (None, 10, 4)
+    """
+
+    rank = 1
+
+
+class Conv2DTranspose(_ConvTranspose):
+    """Transposed convolution over height and width.
+
+    Args: those of `Conv1DTranspose`. Shapes: with two spatial axes.
+
+    >>> Conv2DTranspose(4, 3, strides=2, padding="same").compute_output_shape((None, 5, 6, 2))
+    (None, 10, 12, 4)
+    """
+
+    rank = 2
+
+
+class Conv3DTranspose(_ConvTranspose):
+    """Transposed convolution over three spatial axes.
+
+    Args: those of `Conv1DTranspose`. Shapes: with three spatial axes.
+
+    >>> Conv3DTranspose(4, 2, strides=2).compute_output_shape((None, 5, 5, 5, 2))
+    (None, 10, 10, 10, 4)
+    """
+
+    rank = 3
+
+
+Convolution1D, Convolution2D, Convolution3D = Conv1D, Conv2D, Conv3D
+Convolution1DTranspose, Convolution2DTranspose, Convolution3DTranspose = Conv1DTranspose, Conv2DTranspose, Conv3DTranspose

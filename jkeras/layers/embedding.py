@@ -1,0 +1,78 @@
+"""Integers as vectors: a table with one row per integer."""
+
+import warnings
+from typing import Any
+
+import jax.numpy as jnp
+
+from jkeras import ops
+from jkeras.layers.options import Configured
+
+__all__ = ["Embedding"]
+
+
+class Embedding(Configured):
+    """Looks up a row of a trainable table for each integer.
+
+    Args:
+        input_dim: the number of rows: the largest integer plus one.
+        output_dim: the length of a row.
+        embeddings_initializer, embeddings_regularizer, embeddings_constraint: of the table.
+        mask_zero: whether 0 is padding; the output then carries the mask `inputs != 0`.
+        weights: the table's initial value, an array of shape `(input_dim, output_dim)`.
+
+    Shapes:
+        inputs `(batch, ...)` of integers (floats are truncated), embeddings `(input_dim, output_dim)`, outputs
+        `(batch, ..., output_dim)`.
+
+    Raises:
+        ValueError: `input_dim` or `output_dim` is not a positive integer, or `weights` has another shape.
+
+    >>> import numpy as np
+    >>> table = np.array([[0.0, 0.0], [1.0, 2.0]], "float32")
+    >>> Embedding(2, 2, weights=table)(np.array([1, 0])).tolist()
+    [[1.0, 2.0], [0.0, 0.0]]
+    """
+
+    unsaved = ("weights",)
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        weights: Any = None,
+        **kwargs: Any,
+    ):
+        if kwargs.pop("input_length", None) is not None:
+            warnings.warn("Embedding takes its inputs' length from the inputs: leave input_length= out.", stacklevel=2)
+        super().__init__(**kwargs)
+        for name, size in {"input_dim": input_dim, "output_dim": output_dim}.items():
+            if not isinstance(size, int) or isinstance(size, bool) or size <= 0:
+                raise ValueError(f"Embedding needs a positive integer {name}, got {name}={size!r}.")
+        self.input_dim, self.output_dim = input_dim, output_dim
+        self.keep(
+            embeddings_initializer=embeddings_initializer,
+            embeddings_regularizer=embeddings_regularizer,
+            embeddings_constraint=embeddings_constraint,
+        )
+        self.mask_zero = mask_zero
+        self.supports_masking = mask_zero
+        self.autocast = False  # integers stay integers, and the table is cast after the few rows are read
+        if weights is not None:
+            self.build()
+            self.set_weights(weights if isinstance(weights, list) and len(weights) == 1 else [weights])
+
+    def build(self, input_shape: Any = None) -> None:
+        if not self.built:
+            self.embeddings = self.weight("embeddings", (self.input_dim, self.output_dim))
+
+    def call(self, inputs: Any) -> Any:
+        indices = inputs if inputs.dtype in ("int32", "int64") else inputs.astype("int32")
+        return ops.take(self.embeddings, indices, axis=0).astype(self.compute_dtype)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        return jnp.not_equal(inputs, 0) if self.mask_zero else None

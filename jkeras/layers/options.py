@@ -1,0 +1,84 @@
+"""What the built-in layers do with their constructor's arguments.
+
+Each argument is kept in the attribute of its name, so the config is read off the constructor's signature, and a weight
+called `kernel` finds its `kernel_initializer`, `kernel_regularizer` and `kernel_constraint` by their names.
+"""
+
+import functools
+from typing import Any
+
+from jkeras import activations, constraints, initializers, regularizers
+from jkeras.core.errors import keywords_of
+from jkeras.core.registry import deserialize, serialize
+from jkeras.core.variable import Variable
+from jkeras.layers.base import Layer
+
+_KINDS = {
+    "initializer": initializers.get,
+    "regularizer": regularizers.get,
+    "constraint": constraints.get,
+    "activation": activations.get,
+}
+
+
+class Configured(Layer):
+    """A layer whose config is its constructor's arguments."""
+
+    unsaved: tuple[str, ...] = ()  # arguments that are no part of the config
+
+    def keep(self, **options: Any) -> None:
+        """Set attributes; those named `*_initializer`, `*_regularizer`, `*_constraint` or `activation` may be given as
+        names and configs."""
+        for name, value in options.items():
+            read = _KINDS.get(name.rsplit("_", 1)[-1])
+            setattr(self, name, read(value) if read else value)
+
+    def weight(self, name: str, shape: Any, options: str | None = None, **kwargs: Any) -> Variable:
+        """Make the weight `name`, by the attributes `{options}_initializer`, ...; `options` is `name` by default."""
+        settings = {kind: getattr(self, f"{options or name}_{kind}", None) for kind in list(_KINDS)[:3]}
+        return self.add_weight(shape, name=name, **settings, **kwargs)
+
+    def get_config(self) -> dict:
+        """The constructor's arguments, as plain data."""
+        return super().get_config() | serialize({name: getattr(self, name) for name in _arguments(type(self))})
+
+    @classmethod
+    def from_config(cls, config: dict) -> "Configured":
+        """Make a layer from `get_config()`, ours or Keras's (which lists options of its own, if only as None)."""
+        options = {name: value for name, value in config.items() if name != "quantization_config" or value is not None}
+        return cls(**deserialize(options))
+
+
+@functools.cache
+def _arguments(cls: type[Configured]) -> list[str]:
+    """The arguments of the library's own class: what a user's subclass adds is for its own `get_config`."""
+    ours = next(c for c in cls.__mro__ if c.__module__.startswith(__package__))
+    return [name for name in keywords_of(ours.__init__) if name not in (*cls.unsaved, "name", "dtype", "trainable")]
+
+
+def sizes(layer: Layer, name: str, value: Any, rank: int, zero: bool = False) -> tuple[int, ...]:
+    """An argument that is one integer for all axes, or one per axis, as a tuple of `rank` integers.
+
+    Args:
+        layer: whose argument it is, for messages.
+        name: of the argument.
+        value: what was given.
+        rank: how many integers are wanted.
+        zero: whether 0 is allowed.
+
+    Raises:
+        ValueError: there are not `rank` integers, or one is too small.
+
+    >>> sizes(None, "strides", 2, 3)
+    (2, 2, 2)
+    """
+    given = (value,) * rank if isinstance(value, int) else value
+    least = 0 if zero else 1
+    if (
+        not isinstance(given, (tuple, list))
+        or len(given) != rank
+        or not all(isinstance(n, int) and not isinstance(n, bool) and n >= least for n in given)
+    ):
+        wanted = "an integer" if rank == 1 else f"an integer or a tuple of {rank} integers"
+        raise ValueError(f"{type(layer).__name__} needs {name}= {wanted} from {least} on, got {name}={value!r}.")
+    return tuple(given)

@@ -1,0 +1,420 @@
+"""Pooling: the largest or the mean entry of each window, channel by channel.
+
+Windows of a given size (`MaxPooling2D`), as many windows as wanted (`AdaptiveMaxPooling2D`), or one window over
+everything (`GlobalMaxPooling2D`), over one, two or three spatial axes.
+"""
+
+from typing import Any
+
+from jkeras import ops
+from jkeras.core.data_format import standardize_data_format
+from jkeras.layers.input_spec import InputSpec
+from jkeras.layers.options import Configured, sizes
+
+__all__ = [
+    *("MaxPooling1D", "MaxPooling2D", "MaxPooling3D"),
+    *("AveragePooling1D", "AveragePooling2D", "AveragePooling3D"),
+    *("GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D"),
+    *("GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D"),
+    *("AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D", "AdaptiveMaxPooling3D"),
+    *("AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D", "AdaptiveAveragePooling3D"),
+    *("MaxPool1D", "MaxPool2D", "MaxPool3D"),
+    *("AvgPool1D", "AvgPool2D", "AvgPool3D"),
+    *("GlobalMaxPool1D", "GlobalMaxPool2D", "GlobalMaxPool3D"),
+    *("GlobalAvgPool1D", "GlobalAvgPool2D", "GlobalAvgPool3D"),
+]
+
+
+class _Pooling(Configured):
+    """Windows of a given size.
+
+    Args:
+        pool_size: an integer, or one per spatial axis.
+        strides: the distance of windows, likewise; by default `pool_size`.
+        padding: `"valid"` leaves out what does not fill a window, `"same"` pads (without an effect on means).
+        data_format: `"channels_last"` or `"channels_first"`; None for the setting in `jkeras.config`.
+
+    Shapes:
+        inputs `(batch, *spatial, channels)`, outputs the same with fewer places; with `channels_first` the channels
+        follow the batch.
+    """
+
+    rank: int
+
+    def __init__(
+        self,
+        pool_size: Any = 2,
+        strides: Any = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(name=name, **kwargs)
+        self.pool_size = sizes(self, "pool_size", pool_size, self.rank)
+        self.strides = self.pool_size if strides is None else sizes(self, "strides", strides, self.rank)
+        self.padding = str(padding).lower()
+        if self.padding not in ("valid", "same"):
+            raise ValueError(f"{type(self).__name__} needs padding='valid' or 'same', got padding={padding!r}.")
+        self.data_format = standardize_data_format(data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+        self.built = True
+
+    def check(self, inputs: Any, outputs: Any) -> Any:
+        """The outputs, if there are any."""
+        if 0 in outputs.shape[1:]:
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}) has pool_size={self.pool_size}, which does not fit its "
+                f'input of shape {tuple(inputs.shape)}. Use a smaller one or padding="same".'
+            )
+        return outputs
+
+
+class _MaxPooling(_Pooling):
+    def call(self, inputs: Any) -> Any:
+        return self.check(inputs, ops.max_pool(inputs, self.pool_size, self.strides, self.padding, self.data_format))
+
+
+class _AveragePooling(_Pooling):
+    def call(self, inputs: Any) -> Any:
+        return self.check(inputs, ops.average_pool(inputs, self.pool_size, self.strides, self.padding, self.data_format))
+
+
+class _GlobalPooling(Configured):
+    """One window over all spatial axes.
+
+    Args:
+        data_format: `"channels_last"` or `"channels_first"`; None for the setting in `jkeras.config`.
+        keepdims: whether the spatial axes stay, with length 1.
+
+    Shapes:
+        inputs `(batch, *spatial, channels)`, outputs `(batch, channels)`.
+    """
+
+    rank: int
+
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.data_format = standardize_data_format(data_format)
+        self.keepdims = keepdims
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+        self.built = True
+
+    @property
+    def spatial(self) -> tuple[int, ...]:
+        """The spatial axes."""
+        first = 1 if self.data_format == "channels_last" else 2
+        return tuple(range(first, first + self.rank))
+
+
+class _GlobalMaxPooling(_GlobalPooling):
+    def call(self, inputs: Any) -> Any:
+        return ops.max(inputs, axis=self.spatial, keepdims=self.keepdims)
+
+
+class _GlobalAveragePooling(_GlobalPooling):
+    def call(self, inputs: Any) -> Any:
+        return ops.mean(inputs, axis=self.spatial, keepdims=self.keepdims)
+
+
+class _AdaptivePooling(Configured):
+    """As many windows as wanted, evenly spread; they overlap where the input's length is no multiple.
+
+    Args:
+        output_size: how many, an integer or one per spatial axis.
+        data_format: `"channels_last"` or `"channels_first"`; None for the setting in `jkeras.config`.
+
+    Shapes:
+        inputs `(batch, *spatial, channels)`, outputs `(batch, *output_size, channels)`.
+    """
+
+    rank: int
+
+    def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.output_size = sizes(self, "output_size", output_size, self.rank)
+        self.data_format = standardize_data_format(data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+        self.built = True
+
+
+class _AdaptiveMaxPooling(_AdaptivePooling):
+    def call(self, inputs: Any) -> Any:
+        return ops.adaptive_max_pool(inputs, self.output_size, self.data_format)
+
+
+class _AdaptiveAveragePooling(_AdaptivePooling):
+    def call(self, inputs: Any) -> Any:
+        return ops.adaptive_average_pool(inputs, self.output_size, self.data_format)
+
+
+class MaxPooling1D(_MaxPooling):
+    """The largest entry of each window over one axis, such as time.
+
+    Args: `pool_size`, `strides`, `padding`, `data_format` (see the top of this module).
+
+    Shapes: inputs `(batch, steps, channels)`.
+
+    >>> MaxPooling1D().compute_output_shape((None, 8, 3))
+    (None, 4, 3)
+    """
+
+    rank = 1
+
+
+class MaxPooling2D(_MaxPooling):
+    """The largest entry of each window over height and width.
+
+    Args: `pool_size`, `strides`, `padding`, `data_format` (see the top of this module).
+
+    Shapes: inputs `(batch, height, width, channels)`.
+
+    >>> MaxPooling2D().compute_output_shape((None, 8, 8, 3))
+    (None, 4, 4, 3)
+    """
+
+    rank = 2
+
+
+class MaxPooling3D(_MaxPooling):
+    """The largest entry of each window over three spatial axes.
+
+    Args: `pool_size`, `strides`, `padding`, `data_format` (see the top of this module).
+
+    Shapes: inputs `(batch, depth, height, width, channels)`.
+
+    >>> MaxPooling3D().compute_output_shape((None, 8, 8, 8, 3))
+    (None, 4, 4, 4, 3)
+    """
+
+    rank = 3
+
+
+class AveragePooling1D(_AveragePooling):
+    """The mean of each window over one axis, such as time.
+
+    Args: `pool_size`, `strides`, `padding`, `data_format` (see the top of this module).
+
+    Shapes: inputs `(batch, steps, channels)`.
+
+    >>> AveragePooling1D().compute_output_shape((None, 8, 3))
+    (None, 4, 3)
+    """
+
+    rank = 1
+
+
+class AveragePooling2D(_AveragePooling):
+    """The mean of each window over height and width.
+
+    Args: `pool_size`, `strides`, `padding`, `data_format` (see the top of this module).
+
+    Shapes: inputs `(batch, height, width, channels)`.
+
+    >>> AveragePooling2D().compute_output_shape((None, 8, 8, 3))
+    (None, 4, 4, 3)
+    """
+
+    rank = 2
+
+
+class AveragePooling3D(_AveragePooling):
+    """The mean of each window over three spatial axes.
+
+    Args: `pool_size`, `strides`, `padding`, `data_format` (see the top of this module).
+
+    Shapes: inputs `(batch, depth, height, width, channels)`.
+
+    >>> AveragePooling3D().compute_output_shape((None, 8, 8, 8, 3))
+    (None, 4, 4, 4, 3)
+    """
+
+    rank = 3
+
+
+class GlobalMaxPooling1D(_GlobalMaxPooling):
+    """The largest entry over one axis, such as time.
+
+    Args: `data_format`, `keepdims` (see the top of this module).
+
+    Shapes: inputs `(batch, steps, channels)`.
+
+    >>> GlobalMaxPooling1D().compute_output_shape((None, 8, 3))
+    (None, 3)
+    """
+
+    rank = 1
+
+
+class GlobalMaxPooling2D(_GlobalMaxPooling):
+    """The largest entry over height and width.
+
+    Args: `data_format`, `keepdims` (see the top of this module).
+
+    Shapes: inputs `(batch, height, width, channels)`.
+
+    >>> GlobalMaxPooling2D().compute_output_shape((None, 8, 8, 3))
+    (None, 3)
+    """
+
+    rank = 2
+
+
+class GlobalMaxPooling3D(_GlobalMaxPooling):
+    """The largest entry over three spatial axes.
+
+    Args: `data_format`, `keepdims` (see the top of this module).
+
+    Shapes: inputs `(batch, depth, height, width, channels)`.
+
+    >>> GlobalMaxPooling3D().compute_output_shape((None, 8, 8, 8, 3))
+    (None, 3)
+    """
+
+    rank = 3
+
+
+class GlobalAveragePooling1D(_GlobalAveragePooling):
+    """The mean over one axis, such as time.
+
+    Args: `data_format`, `keepdims` (see the top of this module).
+
+    Shapes: inputs `(batch, steps, channels)`; a mask `(batch, steps)` leaves steps out of the mean.
+
+    >>> GlobalAveragePooling1D().compute_output_shape((None, 8, 3))
+    (None, 3)
+    """
+
+    rank = 1
+
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any):
+        super().__init__(data_format, keepdims, **kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        if mask is None:
+            return super().call(inputs)
+        kept = ops.expand_dims(ops.cast(mask, "bool"), 3 - self.spatial[0])
+        count = ops.sum(ops.cast(kept, inputs.dtype), axis=self.spatial, keepdims=self.keepdims)
+        return ops.sum(ops.where(kept, inputs, 0), axis=self.spatial, keepdims=self.keepdims) / count
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        return None  # there are no steps left to mask
+
+
+class GlobalAveragePooling2D(_GlobalAveragePooling):
+    """The mean over height and width.
+
+    Args: `data_format`, `keepdims` (see the top of this module).
+
+    Shapes: inputs `(batch, height, width, channels)`.
+
+    >>> GlobalAveragePooling2D().compute_output_shape((None, 8, 8, 3))
+    (None, 3)
+    """
+
+    rank = 2
+
+
+class GlobalAveragePooling3D(_GlobalAveragePooling):
+    """The mean over three spatial axes.
+
+    Args: `data_format`, `keepdims` (see the top of this module).
+
+    Shapes: inputs `(batch, depth, height, width, channels)`.
+
+    >>> GlobalAveragePooling3D().compute_output_shape((None, 8, 8, 8, 3))
+    (None, 3)
+    """
+
+    rank = 3
+
+
+class AdaptiveMaxPooling1D(_AdaptiveMaxPooling):
+    """The largest entry of each of `output_size` windows over one axis, such as time.
+
+    Args: `output_size`, `data_format` (see the top of this module).
+
+    Shapes: inputs `(batch, steps, channels)`.
+
+    >>> AdaptiveMaxPooling1D(3).compute_output_shape((None, 8, 3))
+    (None, 3, 3)
+    """
+
+    rank = 1
+
+
+class AdaptiveMaxPooling2D(_AdaptiveMaxPooling):
+    """The largest entry of each of `output_size` windows over height and width.
+
+    Args: `output_size`, `data_format` (see the top of this module).
+
+    Shapes: inputs `(batch, height, width, channels)`.
+
+    >>> AdaptiveMaxPooling2D(3).compute_output_shape((None, 8, 8, 3))
+    (None, 3, 3, 3)
+    """
+
+    rank = 2
+
+
+class AdaptiveMaxPooling3D(_AdaptiveMaxPooling):
+    """The largest entry of each of `output_size` windows over three spatial axes.
+
+    Args: `output_size`, `data_format` (see the top of this module).
+
+    Shapes: inputs `(batch, depth, height, width, channels)`.
+
+    >>> AdaptiveMaxPooling3D(3).compute_output_shape((None, 8, 8, 8, 3))
+    (None, 3, 3, 3, 3)
+    """
+
+    rank = 3
+
+
+class AdaptiveAveragePooling1D(_AdaptiveAveragePooling):
+    """The mean of each of `output_size` windows over one axis, such as time.
+
+    Args: `output_size`, `data_format` (see the top of this module).
+
+    Shapes: inputs `(batch, steps, channels)`.
+
+    >>> AdaptiveAveragePooling1D(3).compute_output_shape((None, 8, 3))
+    (None, 3, 3)
+    """
+
+    rank = 1
+
+
+class AdaptiveAveragePooling2D(_AdaptiveAveragePooling):
+    """The mean of each of `output_size` windows over height and width.
+
+    Args: `output_size`, `data_format` (see the top of this module).
+
+    Shapes: inputs `(batch, height, width, channels)`.
+
+    >>> AdaptiveAveragePooling2D(3).compute_output_shape((None, 8, 8, 3))
+    (None, 3, 3, 3)
+    """
+
+    rank = 2
+
+
+class AdaptiveAveragePooling3D(_AdaptiveAveragePooling):
+    """The mean of each of `output_size` windows over three spatial axes.
+
+    Args: `output_size`, `data_format` (see the top of this module).
+
+    Shapes: inputs `(batch, depth, height, width, channels)`.
+
+    >>> AdaptiveAveragePooling3D(3).compute_output_shape((None, 8, 8, 8, 3))
+    (None, 3, 3, 3, 3)
+    """
+
+    rank = 3
+
+
+MaxPool1D, MaxPool2D, MaxPool3D = MaxPooling1D, MaxPooling2D, MaxPooling3D
+AvgPool1D, AvgPool2D, AvgPool3D = AveragePooling1D, AveragePooling2D, AveragePooling3D
+GlobalMaxPool1D, GlobalMaxPool2D, GlobalMaxPool3D = GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D
+GlobalAvgPool1D, GlobalAvgPool2D, GlobalAvgPool3D = GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D
