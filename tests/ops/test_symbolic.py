@@ -1,0 +1,146 @@
+"""Operations on symbolic tensors: the inferred shapes and dtypes are those of the real call."""
+
+import jax
+import numpy as np
+import pytest
+
+from jkeras import ops
+from jkeras.core.symbolic import KerasTensor
+from jkeras.core.variable import Variable
+from tests.ops.rows import ROWS, B, X, Y
+
+VALUES_DECIDE = {"nonzero", "unique", "bincount"}  # how long the result is
+PYTHON_COMES_OUT = {"shape", "ndim", "size", "convert_to_numpy"}
+
+
+def is_tensor(x):
+    """Whether the test replaces `x`: batches, and other arrays but those of integers (positions, sizes)."""
+    return isinstance(x, np.ndarray) and (x.dtype.kind != "i" or (x.ndim > 0 and x.shape[0] == B))
+
+
+def call(function, row, replace):
+    """The result, with arrays among the arguments replaced by symbolic tensors."""
+    args, kwargs = jax.tree.map(lambda x: replace(x) if is_tensor(x) else x, (row.args, row.kwargs))
+    return function(*args, **kwargs)
+
+
+def exact(x):
+    return KerasTensor(x.shape, x.dtype.name)
+
+
+def open_batch(x):
+    return KerasTensor((None, *x.shape[1:]) if x.ndim and x.shape[0] == B else x.shape, x.dtype.name)
+
+
+def specs(result):
+    return [(tuple(x.shape), x.dtype if isinstance(x.dtype, str) else x.dtype.name) for x in jax.tree.leaves(result)]
+
+
+def is_symbolic(row):
+    decided = row.name in VALUES_DECIDE or (row.name == "where" and len(row.args) == 1)
+    return not decided and row.name not in PYTHON_COMES_OUT and any(map(is_tensor, jax.tree.leaves(row.args)))
+
+
+@pytest.mark.parametrize("row", list(filter(is_symbolic, ROWS)), ids=str)
+def test_inferred_shapes_and_dtypes_are_the_real_ones(row):
+    function = getattr(ops, row.name)
+    expected = specs(function(*row.args, **row.kwargs))
+    assert specs(call(function, row, exact)) == expected
+    if row.name == "reshape" and -1 not in row.args[1]:
+        return  # it says how long the batch is
+    batched = specs(call(function, row, open_batch))
+    for (shape, dtype), (known, known_dtype) in zip(batched, expected, strict=True):
+        assert dtype == known_dtype
+        assert len(shape) == len(known)
+        assert all(d is None or d == k for d, k in zip(shape, known, strict=True))
+
+
+x = KerasTensor((None, 4), name="x")
+
+
+def test_an_open_batch_stays_open():
+    assert ops.relu(x).shape == (None, 4)
+    assert ops.sum(x, axis=1).shape == (None,)
+    assert ops.sum(x, axis=0).shape == (4,)
+    assert ops.concatenate([x, X]).shape == (None, 4)
+    assert ops.reshape(x, (-1, 2)).shape == (None, 2)
+    assert ops.reshape(x, (None, 2)).shape == (None, 2)
+    assert ops.reshape(x, (ops.shape(x)[0], -1, 2)).shape == (None, 2, 2)
+    assert ops.matmul(x, np.ones((4, 3), "float32")).shape == (None, 3)
+    assert ops.matmul(np.ones((5, 4), "float32"), ops.transpose(x)).shape == (5, None)
+
+
+def test_what_is_known_of_a_symbolic_tensor():
+    assert ops.shape(x) == (None, 4)
+    assert ops.ndim(x) == 2
+    assert ops.dtype(x) == "float32"
+    assert not ops.is_tensor(x)
+    assert ops.size(x).shape == ()
+
+
+def test_the_call_is_recorded_with_its_arguments():
+    y = ops.sum(x, axis=1, keepdims=True)
+    node = y.history.node
+    assert node.operation is ops.sum
+    assert node.args == (x,)
+    assert node.kwargs == {"axis": 1, "keepdims": True}
+    first, second = ops.split(x, 2, axis=1)
+    assert first.history.node is second.history.node
+    assert (first.history.index, second.history.index) == (0, 1)
+
+
+def test_variables_are_read():
+    v = Variable(X)
+    np.testing.assert_array_equal(ops.add(v, Variable(Y)), X + Y)
+    np.testing.assert_array_equal(ops.stack([v, v]), np.stack([X, X]))
+    np.testing.assert_array_equal(ops.convert_to_numpy(v), X)
+    assert ops.add(x, Variable(np.ones(4, "float32"))).shape == (None, 4)
+    assert ops.shape(v) == (B, 4)
+
+
+OPERATORS = {
+    "add": lambda a, b: a + b,
+    "subtract": lambda a, b: a - b,
+    "multiply": lambda a, b: a * b,
+    "true_divide": lambda a, b: a / b,
+    "floor_divide": lambda a, b: a // b,
+    "mod": lambda a, b: a % b,
+    "power": lambda a, b: a**b,
+    "less": lambda a, b: a < b,
+    "less_equal": lambda a, b: a <= b,
+    "greater": lambda a, b: a > b,
+    "greater_equal": lambda a, b: a >= b,
+    "not_equal": lambda a, b: a != b,
+}
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_operators_are_operations(name):
+    operator = OPERATORS[name]
+    for a, b in ((x, x), (x, 2), (2.0, x), (x, X[0]), (X[0], x)):
+        y = operator(a, b)
+        assert y.shape == (None, 4)
+        assert y.dtype == operator(abs(X), Y).dtype.name
+        reflected = {"less": "greater", "greater": "less", "less_equal": "greater_equal", "greater_equal": "less_equal"}
+        assert y.history.operation in (getattr(ops, name), getattr(ops, reflected.get(name, name)))
+
+
+def test_other_operators():
+    p = x > 0
+    for y, operation in (((p & p), "logical_and"), (p | True, "logical_or"), (p ^ p, "logical_xor"), (~p, "logical_not")):
+        assert (y.shape, y.dtype, y.history.operation) == ((None, 4), "bool", getattr(ops, operation))
+    for y, operation in ((-x, "negative"), (abs(x), "absolute"), (round(x, 1), "round")):
+        assert (y.shape, y.dtype, y.history.operation) == ((None, 4), "float32", getattr(ops, operation))
+    assert (x @ np.ones((4, 2), "float32")).shape == (None, 2)
+    assert (np.ones((5, 4), "float32") @ ops.transpose(x)).shape == (5, None)
+    assert x[:, 0].shape == (None,)
+    assert x[:, None, ::2].shape == (None, 1, 2)
+    assert x.reshape((-1, 2, 2)).shape == (None, 2, 2)
+    assert x[:, :1].squeeze(1).shape == (None,)
+    assert (x == x) is True  # identity: tensors are looked up in lists and dicts
+
+
+def test_a_symbolic_tensor_has_no_value():
+    for use in (np.asarray, float, bool, iter, len):
+        with pytest.raises(TypeError, match="symbolic tensor"):
+            use(x)
