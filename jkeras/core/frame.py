@@ -8,13 +8,21 @@ travel beside arrays.
 An eager call of a layer opens a frame too, one that binds nothing: reads and writes then reach the variables.
 """
 
+import functools
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import jax
-from jax.extend.core import get_opaque_trace_state
 
 _thread = threading.local()
+
+
+@functools.cache
+def _trace_state() -> Callable:
+    from jax.extend.core import get_opaque_trace_state  # here, because jax.extend takes 20 ms to import
+
+    return get_opaque_trace_state
 
 
 class Frame:
@@ -49,7 +57,7 @@ class Frame:
         self._trace: Any = None
 
     def __enter__(self) -> "Frame":
-        self._trace = get_opaque_trace_state(convention="jkeras")
+        self._trace = _trace_state()(convention="jkeras")
         stack().append(self)
         return self
 
@@ -59,7 +67,7 @@ class Frame:
 
     def is_foreign_trace(self) -> bool:
         """Whether we now run inside a `scan`, `cond`, `vmap`, ... that was entered after the frame was opened."""
-        return get_opaque_trace_state(convention="jkeras") != self._trace
+        return _trace_state()(convention="jkeras") != self._trace
 
     def next_key(self) -> jax.Array:
         """A key of its own for each draw of the call."""

@@ -1,11 +1,12 @@
 """Data sets written in Python: batch number i, on request, from as many workers as wanted."""
 
 import itertools
-import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 
 class PyDataset:
@@ -75,7 +76,7 @@ def by_index(dataset: Any, indices: Iterable[int]) -> Iterator[Any]:
     return (dataset[index] for index in indices)
 
 
-def _in_parallel(dataset: Any, indices: Iterable[int], start: Callable[[], tuple[Executor, Callable]], ahead: int
+def _in_parallel(dataset: Any, indices: Iterable[int], start: "Callable[[], tuple[Executor, Callable]]", ahead: int
                  ) -> Iterator[Any]:
     executor, get = start()
     waiting: deque = deque()
@@ -91,8 +92,11 @@ def _in_parallel(dataset: Any, indices: Iterable[int], start: Callable[[], tuple
         executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _pool(dataset: Any, workers: int, processes: bool) -> tuple[Executor, Callable]:
+def _pool(dataset: Any, workers: int, processes: bool) -> "tuple[Executor, Callable]":
     """A pool for one epoch (so that processes see what on_epoch_end did), and the function that it runs."""
+    import multiprocessing  # here, so that importing jkeras does not pay for them
+    from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
     if not processes:
         return ThreadPoolExecutor(workers, thread_name_prefix="jkeras-data"), dataset.__getitem__
     # A forked process needs no pickling and no guarded main module; where there is no fork, spawn must do.

@@ -40,6 +40,8 @@ class Functional(Model):
     (None, 2)
     """
 
+    has_fixed_structure = True
+
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any):
         super().__init__(name=name, **kwargs)
         self._inputs_struct, self._outputs_struct = inputs, outputs

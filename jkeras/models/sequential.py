@@ -39,6 +39,8 @@ class Sequential(Model):
     (None, 2)
     """
 
+    has_fixed_structure = True
+
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None):
         super().__init__(trainable=trainable, name=name)
         self._layers: list[Layer] = []
@@ -86,6 +88,7 @@ class Sequential(Model):
         elif isinstance(layer, InputLayer):
             raise ValueError(f"An Input must come first; model {self.name!r} already has {len(self._layers)} layer(s).")
         self._layers.append(layer)
+        self._forget_programs()
         if rebuild:
             self._connect()
 
@@ -98,6 +101,7 @@ class Sequential(Model):
             self._tensors.pop()
             layer._nodes.pop()
         self.built = len(self._tensors) > 1
+        self._forget_programs()
         if rebuild:
             self._connect()
         return layer

@@ -54,10 +54,14 @@ class Loops:
             self.over_rows = functools.partial(self._over_rows, loop=_python_loop)
             self.over_stack = functools.partial(self._over_stack, loop=_python_loop)
 
+    def knows(self, key: Any) -> bool:
+        """Whether `warm_up` has been called with this key."""
+        return key in self._warm
+
     def warm_up(self, key: Any, function: Any, *args: Any, **static: Any) -> None:
         """Compile `function` for these arguments on a background thread, while the main one trains."""
-        if hasattr(function, "lower") and key not in self._warm:
-            specs = jax.tree.map(jax.typeof, args)
+        if hasattr(function, "lower"):
+            specs = jax.tree.map(lambda a: jax.ShapeDtypeStruct(np.shape(a), jnp.result_type(a)), args)
             thread = threading.Thread(target=lambda: function.lower(*specs, **static).compile(), daemon=True)
             self._warm[key] = thread
             thread.start()

@@ -19,6 +19,7 @@ from jkeras.training.engine import Clock, Stats
 _settings: dict[str, float | None] = {"budget": None}
 STACK_BYTES = 32 * 2**20  # a stack of streamed batches holds at most about this much
 STACK_BATCHES = 32
+SINGLE_BYTES = 2**20  # a single batch up to this size goes with the call that uses it, which is quicker than ahead of it
 
 
 def device_memory_budget() -> float:
@@ -63,34 +64,38 @@ class Feed:
     def __init__(self, data: Any, stats: Stats):
         self.data, self.stats = data, stats
         self.is_resident = isinstance(data, ArrayData) and data.resident(device_memory_budget())
+        self.is_single = self.is_resident and data.steps == 1 and data.nbytes <= SINGLE_BYTES
         with Clock(stats, "data_seconds"):
-            self.device_data = jax.device_put(data.tree) if self.is_resident else None
-        if self.is_resident:
+            self.device_data = jax.device_put(data.tree) if self.is_resident and not self.is_single else None
+        if self.device_data is not None:
             stats.device_bytes = sum(a.nbytes for a in jax.tree.leaves(self.device_data))
 
     def steps(self, wanted: int | None) -> int | None:
         """The number of steps per pass, if it is known."""
         return wanted if wanted is not None else self.data.num_batches
 
-    def segments(self, program: Any, shuffle: Any, steps: int | None, example: tuple = ()) -> Iterator[Segment]:
+    def segments(self, program: Any, shuffle: Any, steps: int | None, example: Callable | None = None) -> Iterator[Segment]:
         """The segments of the next pass.
 
         Args:
             program: what will run them (it compiles the last, smaller batch in the background).
             shuffle: as given to `fit`.
             steps: steps of this pass; None for all.
-            example: `(fixed, carry)` for that background compilation.
+            example: returns `(fixed, carry)` for that background compilation.
         """
         if not isinstance(self.data, ArrayData):
             yield from self._stacks(stack(self.data.epoch(steps), self._stack_size()))
             return
         epoch = self.data.epoch(shuffle, steps)
-        if self.is_resident:
+        if self.is_single:
+            batch = jax.tree.map(lambda a: a[epoch.order][None] if shuffle else a[None], self.data.tree)
+            yield Segment(1, lambda program, fixed, carry, lo, hi: program.over_stack(fixed, carry, batch, lo, hi))
+        elif self.is_resident:
             yield from self._rows(program, epoch, example)
         else:
             yield from self._stacks(self.data.stacks(self._stack_size(), epoch.order, epoch.start, epoch.stop))
 
-    def _rows(self, program: Any, epoch: Any, example: tuple) -> Iterator[Segment]:
+    def _rows(self, program: Any, epoch: Any, example: Callable | None) -> Iterator[Segment]:
         size, rows = self.data.batch_size, self.data.num_samples
         full = min(epoch.stop, rows // size)
         with Clock(self.stats, "data_seconds"):
@@ -98,8 +103,9 @@ class Feed:
         rest = jax.device_put(epoch.order[full * size :]) if epoch.stop > full else None
         partial = ("rows", rows - full * size)
         if full > epoch.start:
-            if rest is not None and example:
-                program.warm_up(partial, program.over_rows, *example, self.device_data, rest, 0, 1, batch_size=partial[1])
+            if rest is not None and example is not None and not program.knows(partial):
+                arguments = (*example(), self.device_data, rest, 0, 1)
+                program.warm_up(partial, program.over_rows, *arguments, batch_size=partial[1])
 
             def run(program: Any, fixed: Any, carry: Any, lo: int, hi: int) -> Any:
                 return program.over_rows(

@@ -40,7 +40,9 @@ class Prediction:
 
     def fits(self, model: Any, jit: bool) -> bool:
         """Whether the model still has the variables this was made for."""
-        return self.jit == jit and set(map(id, model.variables)) == set(map(id, self._variables()))
+        if self.jit != jit or model.has_fixed_structure:
+            return self.jit == jit
+        return set(map(id, model.variables)) == set(map(id, self._variables()))
 
     def _variables(self) -> list[Variable]:
         return [*self.slots.params.values(), *self.slots.state.values()]

@@ -32,6 +32,11 @@ class Trainer:
     _prediction: Prediction | None = None
     _last_history: History | None = None
     stop_training = False
+    has_fixed_structure = False  # whether the variables can only change in ways that call `_forget_programs`
+
+    def _forget_programs(self) -> None:
+        """The structure has changed: what was compiled is not this model any more."""
+        self._prediction = None
 
     def __getstate__(self) -> dict:
         return {k: v for k, v in vars(self).items() if k not in ("_prediction", "_last_history")}
@@ -252,8 +257,7 @@ class Trainer:
                 if self.stop_training:
                     break
             callbacks.on_train_end(_sorted(logs))
-        finally:
-            compiled.lease.settle()
+        finally:  # the weights stay on loan until somebody reads one; what they are is valid however the run ended
             if epochs > initial_epoch:
                 compiled.optimizer.finalize_variable_values(list(compiled.slots.params.values()))
         return history
@@ -281,8 +285,7 @@ class Trainer:
                 lease.hold(carry)
             return results
 
-        example = ((), jax.tree.map(jnp.asarray, lease.borrow()))
-        segments = feed.segments(program, shuffle, steps, example)
+        segments = feed.segments(program, shuffle, steps, lambda: ((), lease.borrow()))
         return self._run("train", program, segments, advance, callbacks, progress)
 
     def _run(
@@ -368,8 +371,7 @@ class Trainer:
 
         feed.data.reset()
         callbacks.on_test_begin({})
-        example = (fixed, jax.tree.map(jnp.asarray, carry))
-        segments = feed.segments(compiled.test, False, steps, example)
+        segments = feed.segments(compiled.test, False, steps, lambda: (fixed, carry))
         logs = self._run("test", compiled.test, segments, advance, callbacks, progress)
         feed.data.end_epoch()
         compiled.write(*carry)
