@@ -67,15 +67,71 @@ CORE = [
     row("Embedding", (2, 5), input_dim=7, output_dim=3, mask_zero=True, embeddings_constraint="unit_norm", integers=7),
 ]
 
+CORE += [
+    row("EinsumDense", (2, 3, 4), equation="abc,cd->abd", output_shape=(None, 5), bias_axes="d", bad=(2, 4)),
+    row("EinsumDense", (2, 3, 4), equation="...x,xyz->...yz", output_shape=(2, 5), bias_axes="yz", activation="relu"),
+    row("EinsumDense", (2, 3, 4), equation="ab...,bc->ac...", output_shape=5, bias_axes="c", kernel_regularizer="l2"),
+    row("EinsumDense", (2, 3, 4), equation="abc,bcd->ad", output_shape=3, kernel_initializer="he_normal"),
+    row("Identity", (2, 3)),
+    row("Masking", (2, 3, 1), mask_value=0.5),
+    row("Lambda", (2, 3), with_library={"function": lambda k: k.activations.relu}, arguments={"threshold": 0.5}),
+]
+
+ACTIVATION = [
+    row("ReLU", (2, 5), max_value=1.0, negative_slope=0.1, threshold=0.2),
+    row("LeakyReLU", (2, 5)),
+    row("ELU", (2, 5), alpha=0.5),
+    row("PReLU", (2, 5), alpha_regularizer="l2", bad=(2, 4)),
+    row("PReLU", (2, 5, 4, 3), shared_axes=[1, 2], alpha_initializer="ones"),
+    row("Softmax", (2, 5)),
+    row("Softmax", (2, 5, 3), axis=[1, 2]),
+    row("Softmax", (2, 7), mask=MASK),
+]
+
 REGULARIZATION = [
     row("Dropout", (2, 3), rate=0.5, seed=3),
     row("Dropout", (3, 4), rate=0.5, seed=3, training=True),
     row("Dropout", (3, 4, 2), rate=0.5, seed=3, noise_shape=(None, 1, None), training=True),
+    row("SpatialDropout1D", STEPS, rate=0.5, seed=3, training=True, bad=(2, 7)),
+    row("SpatialDropout2D", IMAGE, rate=0.5, seed=3, training=True, bad=(2, 7)),
+    row("SpatialDropout3D", VOLUME, rate=0.5, seed=3, training=True, **FIRST, bad=(2, 7)),
+    row("AlphaDropout", (3, 4, 2), rate=0.3, seed=3, training=True),
+    row("AlphaDropout", (3, 4, 2), rate=0.3, seed=3, noise_shape=(None, 1, None), training=True),
+    row("GaussianDropout", (3, 4), rate=0.3, seed=3, training=True),
+    row("GaussianNoise", (3, 4), stddev=0.3, seed=3, training=True),
+    row("ActivityRegularization", (3, 4), l1=0.1, l2=0.2),
 ]
 
 RESHAPING = [
     row("Flatten", (2, 3, 4)),
     row("Flatten", (2, 3, 4, 2), **FIRST),
+    row("Reshape", (2, 3, 4), target_shape=(2, -1), bad=(2, 5)),
+    row("Permute", (2, 3, 4, 5), dims=(3, 1, 2), bad=(2, 3)),
+    row("RepeatVector", (2, 3), n=4, bad=(2, 3, 1)),
+    row("Cropping1D", STEPS, cropping=(0, 2), bad=(2, 7)),
+    row("Cropping2D", IMAGE, cropping=((1, 2), (0, 1)), bad=(2, 2, 6, 4)),
+    row("Cropping2D", (2, 2, 7, 6), cropping=(1, 2), **FIRST),
+    row("Cropping3D", VOLUME, cropping=1, bad=(2, 7)),
+    row("ZeroPadding1D", STEPS, padding=(0, 2), bad=(2, 7)),
+    row("ZeroPadding2D", IMAGE, padding=((1, 2), (0, 1)), bad=(2, 7)),
+    row("ZeroPadding2D", (2, 2, 3, 4), padding=(1, 2), **FIRST),
+    row("ZeroPadding3D", VOLUME, padding=1, bad=(2, 7)),
+    row("UpSampling1D", STEPS, size=3, bad=(2, 7)),
+    row("UpSampling2D", (2, 3, 4, 2), size=(2, 3), bad=(2, 7)),
+    row("UpSampling2D", (2, 2, 3, 4), size=2, interpolation="bilinear", **FIRST),
+    row("UpSampling2D", (2, 3, 4, 2), size=2, interpolation="bicubic", rtol=2e-5),
+    row("UpSampling3D", (2, 2, 3, 2, 2), size=(2, 1, 3), **FIRST, bad=(2, 7)),
+]
+
+THREE = [(2, 3, 4), (2, 3, 4), (2, 4)]
+MERGING = [
+    *(row(name, THREE) for name in ("Add", "Average", "Multiply", "Maximum", "Minimum")),
+    row("Subtract", THREE[1:]),
+    row("Concatenate", [(2, 3, 4), (2, 3, 1)]),
+    row("Concatenate", [(2, 3, 4), (2, 2, 4), (2, 1, 4)], axis=1),
+    row("Dot", [(2, 3), (2, 3)], axes=1),
+    row("Dot", [(2, 3, 4), (2, 5, 3)], axes=(1, 2), normalize=True),
+    row("Dot", [(2, 3, 4), (2, 4)], axes=-1),
 ]
 
 NORMALIZATION = [
@@ -151,4 +207,4 @@ POOLING = [
     *(row(f"Adaptive{kind}Pooling3D", (2, 2, 5, 6, 5), output_size=2, **FIRST, bad=(2, 5)) for kind in ("Max", "Average")),
 ]
 
-ROWS = [*CORE, *REGULARIZATION, *RESHAPING, *NORMALIZATION, *CONVOLUTION, *POOLING]
+ROWS = [*CORE, *ACTIVATION, *REGULARIZATION, *RESHAPING, *MERGING, *NORMALIZATION, *CONVOLUTION, *POOLING]

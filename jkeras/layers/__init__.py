@@ -2,10 +2,13 @@
 
 from jkeras.core.registry import publish
 from jkeras.layers import (
+    activation,
     batch_normalization,
     convolutional,
     core,
+    einsum_dense,
     embedding,
+    merging,
     normalization,
     pooling,
     regularization,
@@ -14,13 +17,16 @@ from jkeras.layers import (
     spectral_normalization,
     wrapper,
 )
+from jkeras.layers.activation import *  # noqa: F403
 from jkeras.layers.base import Layer
 from jkeras.layers.batch_normalization import *  # noqa: F403
 from jkeras.layers.convolutional import *  # noqa: F403
 from jkeras.layers.core import *  # noqa: F403
+from jkeras.layers.einsum_dense import *  # noqa: F403
 from jkeras.layers.embedding import *  # noqa: F403
 from jkeras.layers.input_layer import Input, InputLayer
 from jkeras.layers.input_spec import InputSpec
+from jkeras.layers.merging import *  # noqa: F403
 from jkeras.layers.normalization import *  # noqa: F403
 from jkeras.layers.pooling import *  # noqa: F403
 from jkeras.layers.regularization import *  # noqa: F403
@@ -30,8 +36,8 @@ from jkeras.layers.spectral_normalization import *  # noqa: F403
 from jkeras.layers.wrapper import *  # noqa: F403
 
 _FAMILIES = (
-    *(batch_normalization, convolutional, core, embedding, normalization, pooling, regularization, reshaping, separable),
-    *(spectral_normalization, wrapper),
+    *(core, einsum_dense, embedding, activation, regularization, reshaping, merging, convolutional, separable, pooling),
+    *(normalization, batch_normalization, wrapper, spectral_normalization),
 )
 __all__ = ["Input", "InputLayer", "InputSpec", "Layer", *(name for family in _FAMILIES for name in family.__all__)]
 

@@ -385,7 +385,7 @@ class Layer(Module):
                 "layer(np.asarray(x))."
             )
         wanted = _call_spec(type(self).build).names
-        if len(shapes) > 1 and len(wanted) > 1 or set(wanted) & {f"{k}_shape" for k in shapes}:
+        if (len(shapes) > 1 and len(wanted) > 1) or set(wanted) & {f"{k}_shape" for k in shapes}:
             shapes = {f"{k}_shape": v for k, v in shapes.items()}
             self.build(**{k: shapes.get(k) for k in wanted if k in shapes})
         elif type(self).build is not Layer.build and shapes:
@@ -512,7 +512,7 @@ class _CallSpec:
         self.training_default = False if default in (None, inspect.Parameter.empty) else default
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _call_spec(function: Callable) -> _CallSpec:
     return _CallSpec(function)
 
@@ -544,7 +544,7 @@ def _bound_arguments(cls: type, args: tuple, kwargs: dict) -> dict:
     return {k: v for k, v in list(bound.arguments.items())[1:] if k != "kwargs"}
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _constructor_keywords(cls: type) -> list[str]:
     names = [n for c in cls.__mro__ if issubclass(c, Layer) for n in inspect.signature(c.__init__).parameters]
     return [n for n in dict.fromkeys(names) if n not in ("self", "args", "kwargs")] + ["input_shape", "input_dim"]

@@ -1,13 +1,15 @@
-"""The plainest layers: one product (`Dense`), or one function (`Activation`)."""
+"""The plainest layers: one product (`Dense`), one function (`Activation`, `Lambda`), or nothing but a mask."""
 
+import inspect
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from jkeras.layers.input_spec import InputSpec
 from jkeras.layers.options import Configured
 
-__all__ = ["Dense", "Activation"]
+__all__ = ["Activation", "Dense", "Identity", "Lambda", "Masking"]
 
 
 class Dense(Configured):
@@ -99,3 +101,101 @@ class Activation(Configured):
 
     def call(self, inputs: Any) -> Any:
         return inputs if self.activation is None else self.activation(inputs)
+
+
+class Identity(Configured):
+    """Passes its inputs through.
+
+    >>> import numpy as np
+    >>> Identity()(np.array([1.0], "float32")).tolist()
+    [1.0]
+    """
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+
+class Masking(Configured):
+    """Masks the steps whose features all have a given value, and sets them to zero.
+
+    Args:
+        mask_value: that value.
+
+    Shapes:
+        inputs and outputs `(batch, steps, features)`; the mask that travels on, `(batch, steps)`, is True for what counts.
+
+    >>> import numpy as np
+    >>> Masking(9.0)(np.array([[[1.0, 9.0], [9.0, 9.0]]], "float32")).tolist()
+    [[[1.0, 9.0], [0.0, 0.0]]]
+    """
+
+    def __init__(self, mask_value: float = 0.0, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.mask_value = mask_value
+        self.supports_masking = True
+        self.built = True
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        return jnp.any(inputs != self.mask_value, axis=-1)
+
+    def call(self, inputs: Any) -> Any:
+        return jnp.where(self.compute_mask(inputs)[..., None], inputs, 0)
+
+
+class Lambda(Configured):
+    """A function as a layer.
+
+    Only a named function that is registered (`jkeras.saving.register_keras_serializable`) can be saved and loaded; what
+    the function closes over is not seen by the layer, so weights belong in a `Layer` of your own.
+
+    Args:
+        function: of the inputs, and of `mask` and `training` if it has arguments of these names.
+        output_shape: the shape of a sample of the output, or a function from the input's shape to the output's: it is
+            compared with what the function returns.
+        mask: of the outputs, or a function of the inputs and their mask.
+        arguments: further keyword arguments of the function.
+
+    Raises:
+        ValueError: the function returns another shape than `output_shape` says.
+
+    >>> import numpy as np
+    >>> Lambda(lambda x: x**2)(np.array([3.0], "float32")).tolist()
+    [9.0]
+    """
+
+    def __init__(
+        self, function: Any, output_shape: Any = None, mask: Any = None, arguments: dict | None = None, **kwargs: Any
+    ):
+        super().__init__(**kwargs)
+        self.function, self.output_shape, self.mask = function, output_shape, mask
+        self.arguments = arguments or {}
+        self.supports_masking = mask is not None
+        self.built = True
+
+    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+        wanted = inspect.signature(self.function).parameters
+        offered = {"mask": mask, "training": training}
+        outputs = self.function(inputs, **self.arguments, **{k: v for k, v in offered.items() if k in wanted})
+        if self.output_shape is not None:
+            self._check(jax.tree.map(jnp.shape, inputs), jnp.shape(outputs))
+        return outputs
+
+    def _check(self, given: Any, shape: tuple) -> None:
+        expected = self.output_shape(given) if callable(self.output_shape) else (None, *self.output_shape)
+        if len(expected) != len(shape) or any(e not in (None, n) for e, n in zip(expected, shape, strict=True)):
+            raise ValueError(
+                f"Layer {self.name!r} (Lambda) returned shape {shape}, but output_shape= says {tuple(expected)}."
+            )
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask
+
+    def get_config(self) -> dict:
+        """The constructor's arguments but those that were not given, as in Keras."""
+        config = super().get_config()
+        return {key: value for key, value in config.items() if value is not None or key not in ("output_shape", "mask")}

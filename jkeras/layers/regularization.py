@@ -1,14 +1,48 @@
 """Layers that act in training only, or on the loss, to keep a model from fitting noise."""
 
+import math
 from typing import Any
 
-from jkeras import random
+import jax.numpy as jnp
+
+from jkeras import random, regularizers
+from jkeras.core.data_format import standardize_data_format
+from jkeras.layers.input_spec import InputSpec
 from jkeras.layers.options import Configured
 
-__all__ = ["Dropout"]
+__all__ = [
+    *("ActivityRegularization", "AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise"),
+    *("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"),
+]
 
 
-class Dropout(Configured):
+class _Noise(Configured):
+    """Noise of a strength between 0 and 1, in training only; strength 0 is no noise."""
+
+    strength = "rate"  # the argument that says how much
+
+    def __init__(self, amount: float, seed: Any, kwargs: dict):
+        super().__init__(**kwargs)
+        if not isinstance(amount, (int, float)) or not 0 <= amount <= 1:
+            raise ValueError(
+                f"{type(self).__name__} needs {self.strength}= between 0 and 1, got {self.strength}={amount!r}."
+            )
+        setattr(self, self.strength, amount)
+        self.seed = seed
+        if amount > 0:
+            self.seed_generator = random.SeedGenerator(seed)
+        self.supports_masking = True
+        self.built = True
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        return self.disturb(inputs) if training and getattr(self, self.strength) > 0 else inputs
+
+    def disturb(self, inputs: Any) -> Any:
+        """The inputs with noise."""
+        raise TypeError(f"{type(self).__name__} must say what its noise is.")
+
+
+class Dropout(_Noise):
     """In training, sets a fraction `rate` of the inputs to zero and scales the rest by `1 / (1 - rate)`.
 
     Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting".
@@ -30,17 +64,153 @@ class Dropout(Configured):
     """
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any):
-        super().__init__(**kwargs)
-        if not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
-            raise ValueError(f"Dropout needs a rate between 0 and 1, got rate={rate!r}.")
-        self.rate, self.seed = rate, seed
+        super().__init__(rate, seed, kwargs)
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
-        if rate > 0:
-            self.seed_generator = random.SeedGenerator(seed)
+
+    def disturb(self, inputs: Any) -> Any:
+        return random.dropout(inputs, self.rate, noise_shape=self.noise_shape, seed=self.seed_generator)
+
+
+class _SpatialDropout(_Noise):
+    """Dropout of whole channels: neighbours in space are so alike that single entries would not be missed.
+
+    Tompson et al. 2015, arXiv:1411.4280.
+    """
+
+    rank: int
+
+    def __init__(self, rate: float, data_format: str | None = None, seed: int | None = None, **kwargs: Any):
+        super().__init__(rate, seed, kwargs)
+        self.data_format = standardize_data_format(data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    def disturb(self, inputs: Any) -> Any:
+        ones = (1,) * self.rank
+        shape = (None, *ones, None) if self.data_format == "channels_last" else (None, None, *ones)
+        return random.dropout(inputs, self.rate, noise_shape=shape, seed=self.seed_generator)
+
+    def get_config(self) -> dict:
+        """The constructor's arguments; Keras's class takes `trainable` for none of them."""
+        config = super().get_config()
+        del config["trainable"]
+        return config
+
+
+class SpatialDropout1D(_SpatialDropout):
+    """Drops whole channels of `(batch, steps, channels)` in training, and scales the others up.
+
+    Args:
+        rate: the fraction of channels, from 0 to 1.
+        seed: an integer; by default a random one.
+
+    >>> import numpy as np
+    >>> y = SpatialDropout1D(0.5, seed=0)(np.ones((1, 3, 4), "float32"), training=True)
+    >>> bool((y == y[:, :1]).all())
+    True
+    """
+
+    rank = 1
+
+    def __init__(self, rate: float, seed: int | None = None, name: str | None = None, dtype: Any = None, **kwargs: Any):
+        super().__init__(rate, "channels_last", seed, name=name, dtype=dtype, **kwargs)
+
+
+class SpatialDropout2D(_SpatialDropout):
+    """Drops whole channels of `(batch, height, width, channels)` in training, and scales the others up.
+
+    Args:
+        rate: the fraction of channels, from 0 to 1.
+        data_format: `"channels_last"` or `"channels_first"`; None for the setting in `jkeras.config`.
+        seed: an integer; by default a random one.
+    """
+
+    rank = 2
+
+
+class SpatialDropout3D(_SpatialDropout):
+    """`SpatialDropout2D` with three spatial axes."""
+
+    rank = 3
+
+
+class AlphaDropout(_Noise):
+    """Dropout that keeps mean and variance, for inputs that a SELU made: dropped entries get its limit at minus infinity.
+
+    Klambauer et al. 2017, arXiv:1706.02515.
+
+    Args:
+        rate: the fraction that is dropped, from 0 to 1.
+        noise_shape: the shape of the mask, broadcast against the inputs; None (or None in it) for the inputs' own.
+        seed: an integer; by default a random one.
+    """
+
+    limit = -1.6732632423543772 * 1.0507009873554805  # -alpha * scale of the SELU
+
+    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any):
+        super().__init__(rate, seed, kwargs)
+        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
+
+    def disturb(self, inputs: Any) -> Any:
+        wanted = self.noise_shape or (None,) * inputs.ndim
+        shape = [n if d is None else d for d, n in zip(wanted, inputs.shape, strict=True)]
+        kept = random.uniform(shape, seed=self.seed_generator) >= self.rate
+        slope = ((1 - self.rate) * (1 + self.rate * self.limit**2)) ** -0.5
+        return slope * jnp.where(kept, inputs, self.limit) - slope * self.limit * self.rate
+
+
+class GaussianDropout(_Noise):
+    """In training, multiplies by normal noise of mean 1 and the variance of dropout, `rate / (1 - rate)`.
+
+    Srivastava et al. 2014.
+
+    Args:
+        rate: as in `Dropout`, below 1.
+        seed: an integer; by default a random one.
+    """
+
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any):
+        super().__init__(rate, seed, kwargs)
+
+    def disturb(self, inputs: Any) -> Any:
+        stddev = math.sqrt(self.rate / (1.0 - self.rate))
+        return inputs * random.normal(inputs.shape, 1.0, stddev, self.compute_dtype, self.seed_generator)
+
+
+class GaussianNoise(_Noise):
+    """In training, adds normal noise of mean 0.
+
+    Args:
+        stddev: of the noise, from 0 to 1.
+        seed: an integer; by default a random one.
+    """
+
+    strength = "stddev"
+
+    def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any):
+        super().__init__(stddev, seed, kwargs)
+
+    def disturb(self, inputs: Any) -> Any:
+        return inputs + random.normal(inputs.shape, 0.0, self.stddev, self.compute_dtype, self.seed_generator)
+
+
+class ActivityRegularization(Configured):
+    """Passes its inputs through, and adds `(l1 * sum |x| + l2 * sum x^2) / batch` to the loss.
+
+    Args:
+        l1, l2: the factors.
+    """
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any):
+        super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)
+        self.l1, self.l2 = l1, l2
         self.supports_masking = True
         self.built = True
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        if not training or self.rate == 0:
-            return inputs
-        return random.dropout(inputs, self.rate, noise_shape=self.noise_shape, seed=self.seed_generator)
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+    def get_config(self) -> dict:
+        """The two factors say it all."""
+        config = super().get_config()
+        del config["activity_regularizer"]
+        return config

@@ -1,13 +1,21 @@
-"""Layers that move entries around without changing them."""
+"""Layers that move, repeat, drop or pad entries without changing them."""
 
+import math
 from typing import Any
 
+import jax.image
 import jax.numpy as jnp
 
+from jkeras import ops
+from jkeras.core.data_format import standardize_data_format
+from jkeras.core.errors import suggest
 from jkeras.layers.input_spec import InputSpec
-from jkeras.layers.options import Configured
+from jkeras.layers.options import Configured, sizes
 
-__all__ = ["Flatten"]
+__all__ = [
+    *("Cropping1D", "Cropping2D", "Cropping3D", "Flatten", "Permute", "RepeatVector", "Reshape"),
+    *("UpSampling1D", "UpSampling2D", "UpSampling3D", "ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D"),
+]
 
 
 class Flatten(Configured):
@@ -26,13 +34,295 @@ class Flatten(Configured):
 
     def __init__(self, data_format: str | None = None, **kwargs: Any):
         super().__init__(**kwargs)
-        if data_format not in (None, "channels_last", "channels_first"):
-            raise ValueError(f"data_format must be 'channels_last' or 'channels_first', got {data_format!r}.")
-        self.data_format = data_format or "channels_last"
+        self.data_format = standardize_data_format(data_format)
         self.input_spec = InputSpec(min_ndim=1)
         self.built = True
 
     def call(self, inputs: Any) -> Any:
         if self.data_format == "channels_first" and inputs.ndim > 2:
             inputs = jnp.moveaxis(inputs, 1, -1)
-        return inputs.reshape(inputs.shape[0], -1) if inputs.ndim > 1 else inputs[:, None]
+        return inputs.reshape(inputs.shape[0], math.prod(inputs.shape[1:]))
+
+
+class Reshape(Configured):
+    """Each sample in another shape.
+
+    Args:
+        target_shape: of a sample; one entry may be -1, for what is left.
+
+    Raises:
+        ValueError: the shape is not one, or has another number of entries than the input.
+
+    >>> Reshape((2, -1)).compute_output_shape((None, 6))
+    (None, 2, 3)
+    """
+
+    def __init__(self, target_shape: Any, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.target_shape = tuple(target_shape)
+        if any(not isinstance(d, int) or d < -1 for d in self.target_shape) or self.target_shape.count(-1) > 1:
+            raise ValueError(f"Reshape needs a shape with at most one -1, got target_shape={target_shape!r}.")
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        size, known = math.prod(inputs.shape[1:]), math.prod(d for d in self.target_shape if d != -1)
+        if size != known and (-1 not in self.target_shape or not known or size % known):
+            raise ValueError(
+                f"Layer {self.name!r} (Reshape) cannot give samples of shape {inputs.shape[1:]}, which have {size} entries, "
+                f"the shape {self.target_shape}."
+            )
+        return ops.reshape(inputs, (inputs.shape[0], *(size // known if d == -1 else d for d in self.target_shape)))
+
+
+class Permute(Configured):
+    """The axes of each sample in another order.
+
+    Args:
+        dims: the new order, counted from 1 because 0 is the batch.
+
+    >>> Permute((2, 1)).compute_output_shape((None, 3, 4))
+    (None, 4, 3)
+    """
+
+    def __init__(self, dims: Any, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.dims = tuple(dims)
+        if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
+            raise ValueError(f"Permute needs each of the axes 1, ..., n once, got dims={dims!r}.")
+        self.input_spec = InputSpec(ndim=len(self.dims) + 1)
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        return ops.transpose(inputs, (0, *self.dims))
+
+
+class RepeatVector(Configured):
+    """Each vector `n` times: `(batch, features)` becomes `(batch, n, features)`.
+
+    Args:
+        n: how often.
+
+    >>> RepeatVector(3).compute_output_shape((None, 5))
+    (None, 3, 5)
+    """
+
+    def __init__(self, n: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        if not isinstance(n, int) or isinstance(n, bool):
+            raise TypeError(f"RepeatVector needs an integer n, got n={n!r}.")
+        if n <= 0:
+            raise ValueError(f"RepeatVector needs n from 1 on, got n={n}.")
+        self.n = n
+        self.input_spec = InputSpec(ndim=2)
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        return ops.repeat(inputs[:, None], self.n, axis=1)
+
+
+class _Spatial(Configured):
+    """What acts on the spatial axes of `(batch, *spatial, channels)`, or `(batch, channels, *spatial)`."""
+
+    rank: int
+
+    def __init__(self, data_format: str | None, kwargs: dict):
+        super().__init__(**kwargs)
+        self.data_format = standardize_data_format(data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+        self.built = True
+
+    def along_axes(self, values: Any, other: Any) -> list:
+        """One value per axis of the input: `values` for the spatial ones."""
+        return [other, *values, other] if self.data_format == "channels_last" else [other, other, *values]
+
+    def margins(self, name: str, value: Any) -> Any:
+        """An argument `(before, after)` per spatial axis, or one integer for all; for one axis the pair itself."""
+        if self.rank == 1:
+            return sizes(self, name, value, 2, zero=True)
+        values = [value] * self.rank if isinstance(value, int) else value
+        if not isinstance(values, (tuple, list)) or len(values) != self.rank:
+            raise ValueError(
+                f"{type(self).__name__} needs {name}= an integer, {self.rank} integers, or {self.rank} pairs of integers, "
+                f"got {name}={value!r}."
+            )
+        return tuple(sizes(self, name, pair, 2, zero=True) for pair in values)
+
+
+class _Cropping(_Spatial):
+    def __init__(self, cropping: Any, data_format: str | None = None, **kwargs: Any):
+        super().__init__(data_format, kwargs)
+        self.cropping = self.margins("cropping", cropping)
+
+    def call(self, inputs: Any) -> Any:
+        pairs = [self.cropping] if self.rank == 1 else self.cropping
+        axes = self.along_axes(pairs, (0, 0))
+        if any(before + after >= n for (before, after), n in zip(axes, inputs.shape, strict=True) if before + after):
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}) with cropping={self.cropping} leaves nothing of an input of "
+                f"shape {inputs.shape}."
+            )
+        return inputs[tuple(slice(before, n - after) for (before, after), n in zip(axes, inputs.shape, strict=True))]
+
+
+class Cropping1D(_Cropping):
+    """Drops steps at both ends of `(batch, steps, channels)`.
+
+    Args:
+        cropping: `(at the start, at the end)`, or one integer for both.
+
+    >>> Cropping1D((1, 2)).compute_output_shape((None, 8, 3))
+    (None, 5, 3)
+    """
+
+    rank = 1
+
+    def __init__(self, cropping: Any = (1, 1), **kwargs: Any):
+        super().__init__(cropping, "channels_last", **kwargs)
+
+
+class Cropping2D(_Cropping):
+    """Drops rows and columns at the borders of images.
+
+    Args:
+        cropping: `((top, bottom), (left, right))`, or `(rows, columns)`, or one integer for all four.
+        data_format: `"channels_last"` or `"channels_first"`; None for the setting in `jkeras.config`.
+
+    >>> Cropping2D(((1, 2), (0, 1))).compute_output_shape((None, 8, 8, 3))
+    (None, 5, 7, 3)
+    """
+
+    rank = 2
+
+    def __init__(self, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any):
+        super().__init__(cropping, data_format, **kwargs)
+
+
+class Cropping3D(_Cropping):
+    """`Cropping2D` with three spatial axes."""
+
+    rank = 3
+
+    def __init__(self, cropping: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None, **kwargs: Any):
+        super().__init__(cropping, data_format, **kwargs)
+
+
+class _ZeroPadding(_Spatial):
+    """Zeros at the borders.
+
+    Args:
+        padding: `(before, after)` for each spatial axis, or one integer for each, or one for all.
+        data_format: `"channels_last"` or `"channels_first"`; None for the setting in `jkeras.config`.
+    """
+
+    def __init__(self, padding: Any = 1, data_format: str | None = None, **kwargs: Any):
+        super().__init__(data_format, kwargs)
+        self.padding = self.margins("padding", padding)
+
+    def call(self, inputs: Any) -> Any:
+        pairs = [self.padding] if self.rank == 1 else self.padding
+        return ops.pad(inputs, self.along_axes(pairs, (0, 0)))
+
+
+class ZeroPadding1D(_ZeroPadding):
+    """Adds zeros at both ends of `(batch, steps, channels)`: `padding=(at the start, at the end)`, or one integer.
+
+    >>> ZeroPadding1D((1, 2)).compute_output_shape((None, 8, 3))
+    (None, 11, 3)
+    """
+
+    rank = 1
+
+
+class ZeroPadding2D(_ZeroPadding):
+    """Adds zeros around images: `padding=((top, bottom), (left, right))`, or `(rows, columns)`, or one integer.
+
+    >>> ZeroPadding2D((1, 2)).compute_output_shape((None, 8, 8, 3))
+    (None, 10, 12, 3)
+    """
+
+    rank = 2
+
+
+class ZeroPadding3D(_ZeroPadding):
+    """`ZeroPadding2D` with three spatial axes."""
+
+    rank = 3
+
+
+class UpSampling1D(_Spatial):
+    """Repeats each step of `(batch, steps, channels)`.
+
+    Args:
+        size: how often.
+
+    >>> UpSampling1D(2).compute_output_shape((None, 3, 4))
+    (None, 6, 4)
+    """
+
+    rank = 1
+
+    def __init__(self, size: int = 2, **kwargs: Any):
+        super().__init__("channels_last", kwargs)
+        if not isinstance(size, int) or isinstance(size, bool):
+            raise TypeError(f"UpSampling1D needs an integer size, got size={size!r}.")
+        (self.size,) = sizes(self, "size", size, 1)
+
+    def call(self, inputs: Any) -> Any:
+        return ops.repeat(inputs, self.size, axis=1)
+
+
+class _UpSampling(_Spatial):
+    def __init__(self, size: Any = 2, data_format: str | None = None, **kwargs: Any):
+        super().__init__(data_format, kwargs)
+        self.size = sizes(self, "size", size, self.rank)
+
+    def call(self, inputs: Any) -> Any:
+        # Broadcasting along a new axis, where `repeat` would gather along each axis in turn.
+        factors = self.along_axes(self.size, 1)
+        shape = [n for d, f in zip(inputs.shape, factors, strict=True) for n in (d, f)]
+        spread = jnp.broadcast_to(inputs.reshape([n for d in inputs.shape for n in (d, 1)]), shape)
+        return spread.reshape([d * f for d, f in zip(inputs.shape, factors, strict=True)])
+
+
+class UpSampling2D(_UpSampling):
+    """Makes images larger, by repeating pixels or interpolating between them.
+
+    Args:
+        size: the factors `(rows, columns)`, or one integer for both.
+        data_format: `"channels_last"` or `"channels_first"`; None for the setting in `jkeras.config`.
+        interpolation: `"nearest"`, `"bilinear"`, `"bicubic"`, `"lanczos3"` or `"lanczos5"`.
+
+    Raises:
+        ValueError: the interpolation is unknown.
+
+    >>> import numpy as np
+    >>> UpSampling2D((1, 2))(np.array([[[[1.0], [2.0]]]], "float32"))[0, 0, :, 0].tolist()
+    [1.0, 1.0, 2.0, 2.0]
+    """
+
+    rank = 2
+    methods = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
+
+    def __init__(self, size: Any = (2, 2), data_format: str | None = None, interpolation: str = "nearest", **kwargs: Any):
+        super().__init__(size, data_format, **kwargs)
+        self.interpolation = str(interpolation).lower()
+        if self.interpolation not in self.methods:
+            hint = suggest(self.interpolation, self.methods)
+            raise ValueError(f"UpSampling2D needs interpolation= one of {self.methods}, got {interpolation!r}.{hint}")
+
+    def call(self, inputs: Any) -> Any:
+        if self.interpolation == "nearest":
+            return super().call(inputs)
+        shape = [d * f for d, f in zip(inputs.shape, self.along_axes(self.size, 1), strict=True)]
+        return jax.image.resize(inputs, shape, self.interpolation, antialias=False)
+
+
+class UpSampling3D(_UpSampling):
+    """Repeats the entries of volumes along three spatial axes.
+
+    Args:
+        size: three factors, or one integer for all.
+        data_format: `"channels_last"` or `"channels_first"`; None for the setting in `jkeras.config`.
+    """
+
+    rank = 3

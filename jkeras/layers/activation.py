@@ -1,0 +1,162 @@
+"""Activation functions that have parameters, as layers."""
+
+import warnings
+from typing import Any
+
+import jax.numpy as jnp
+
+from jkeras import activations, ops
+from jkeras.layers.input_spec import InputSpec
+from jkeras.layers.options import Configured
+
+__all__ = ["ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
+
+
+class _Elementwise(Configured):
+    """Entry by entry, so masks and shapes stay."""
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.built = True
+
+    def not_negative(self, **numbers: Any) -> None:
+        """Keep arguments that must be numbers from 0 on."""
+        for name, number in numbers.items():
+            if number is None or number < 0:
+                raise ValueError(f"{type(self).__name__} needs {name}= a number from 0 on, got {name}={number!r}.")
+            setattr(self, name, number)
+
+
+class ReLU(_Elementwise):
+    """`max(x, 0)`, or more generally what `jkeras.activations.relu` computes.
+
+    Args:
+        max_value: the largest output; None for no bound.
+        negative_slope: the slope below the threshold.
+        threshold: below it, outputs are `negative_slope * (x - threshold)`.
+
+    Raises:
+        ValueError: an argument is negative.
+
+    >>> import numpy as np
+    >>> ReLU(max_value=2.0)(np.array([-1.0, 1.0, 5.0], "float32")).tolist()
+    [0.0, 1.0, 2.0]
+    """
+
+    def __init__(self, max_value: Any = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.not_negative(negative_slope=negative_slope, threshold=threshold)
+        self.max_value = max_value
+        if max_value is not None:
+            self.not_negative(max_value=max_value)
+
+    def call(self, inputs: Any) -> Any:
+        return activations.relu(inputs, self.negative_slope, self.max_value, self.threshold)
+
+
+class LeakyReLU(_Elementwise):
+    """`x` where `x >= 0`, and `negative_slope * x` below.
+
+    Args:
+        negative_slope: from 0 on.
+
+    >>> import numpy as np
+    >>> LeakyReLU(0.5)(np.array([-1.0, 2.0], "float32")).tolist()
+    [-0.5, 2.0]
+    """
+
+    def __init__(self, negative_slope: float = 0.3, **kwargs: Any):
+        if "alpha" in kwargs:
+            warnings.warn("LeakyReLU's alpha= is now called negative_slope=.", stacklevel=2)
+            negative_slope = kwargs.pop("alpha")
+        super().__init__(**kwargs)
+        self.not_negative(negative_slope=negative_slope)
+
+    def call(self, inputs: Any) -> Any:
+        return ops.leaky_relu(inputs, self.negative_slope)
+
+
+class ELU(_Elementwise):
+    """`x` where `x > 0`, and `alpha * (exp(x) - 1)` below (Clevert et al. 2016, arXiv:1511.07289).
+
+    Args:
+        alpha: minus the limit for small x.
+    """
+
+    def __init__(self, alpha: float = 1.0, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.alpha = alpha
+
+    def call(self, inputs: Any) -> Any:
+        return ops.elu(inputs, self.alpha)
+
+
+class PReLU(Configured):
+    """`x` where `x > 0`, and `alpha * x` below, with a trainable alpha for each entry (He et al. 2015, arXiv:1502.01852).
+
+    Args:
+        alpha_initializer, alpha_regularizer, alpha_constraint: of alpha.
+        shared_axes: axes along which one alpha serves all, such as `[1, 2]` for the pixels of an image.
+
+    Shapes:
+        inputs `(batch, ...)`, alpha as a sample but for the shared axes, which have length 1.
+    """
+
+    def __init__(
+        self,
+        alpha_initializer: Any = "Zeros",
+        alpha_regularizer: Any = None,
+        alpha_constraint: Any = None,
+        shared_axes: Any = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.keep(
+            alpha_initializer=alpha_initializer, alpha_regularizer=alpha_regularizer, alpha_constraint=alpha_constraint
+        )
+        self.shared_axes = [shared_axes] if isinstance(shared_axes, int) else shared_axes and list(shared_axes)
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        shared = self.shared_axes or []
+        self.alpha = self.weight("alpha", [1 if a in shared else n for a, n in enumerate(input_shape)][1:])
+        own = {a: n for a, n in enumerate(input_shape) if a > 0 and a not in shared}
+        self.input_spec = InputSpec(ndim=len(input_shape), axes=own)
+
+    def call(self, inputs: Any) -> Any:
+        return ops.relu(inputs) - self.alpha.value * ops.relu(-inputs)
+
+
+class Softmax(_Elementwise):
+    """`exp(x) / sum(exp(x))` along an axis; with a mask, over the entries that it keeps, and 0 elsewhere.
+
+    Args:
+        axis: the axis, or several.
+
+    Raises:
+        ValueError: the mask does not broadcast to the inputs.
+
+    >>> import numpy as np
+    >>> Softmax()(np.zeros((1, 3), "float32"), mask=np.array([[True, True, False]])).tolist()
+    [[0.5, 0.5, 0.0]]
+    """
+
+    def __init__(self, axis: Any = -1, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.axis = axis
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        axis = self.axis if isinstance(self.axis, int) else tuple(self.axis)
+        if mask is None:
+            return activations.softmax(inputs, axis)
+        if mask.ndim > inputs.ndim or any(
+            m not in (1, n) for m, n in zip(mask.shape[::-1], inputs.shape[::-1], strict=False)
+        ):
+            raise ValueError(
+                f"Layer {self.name!r} (Softmax) needs a mask that broadcasts to its input of shape {inputs.shape}, got a "
+                f"mask of shape {mask.shape}."
+            )
+        kept = mask if mask.dtype == bool else mask > 0.5
+        lowest = -3e4 if inputs.dtype == "float16" else -1e9  # finite, so that a row without entries gives 0 and no NaN
+        return jnp.where(kept, activations.softmax(jnp.where(kept, inputs, lowest), axis), 0)

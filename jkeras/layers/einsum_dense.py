@@ -1,0 +1,135 @@
+"""A dense layer over any axes, as Einstein's summation says."""
+
+import copy
+import re
+from typing import Any, NamedTuple
+
+from jkeras import initializers, ops
+from jkeras.layers.input_spec import InputSpec
+from jkeras.layers.options import Configured
+
+__all__ = ["EinsumDense"]
+
+
+class EinsumDense(Configured):
+    """`activation(einsum(equation, inputs, kernel) + bias)`.
+
+    Args:
+        equation: `"X,Y->Z"`, where X names the input's axes, Y the kernel's and Z the output's; or `"...X,Y->...Z"` or
+            `"X...,Y->Z..."`, where the dots stand for any axes.
+        output_shape: of the output without the batch and without the axes that the dots stand for; None for an axis that
+            is as long as the input's of that name.
+        activation: a name or function; None for none.
+        bias_axes: the output's axes along which the bias varies, such as `"d"`; None for no bias.
+        kernel_initializer, bias_initializer: of the weights.
+        kernel_regularizer, bias_regularizer: terms added to the loss.
+        kernel_constraint, bias_constraint: projections after each update.
+
+    Raises:
+        ValueError: the equation is of another form, or does not fit the shapes.
+
+    >>> EinsumDense("abc,cd->abd", output_shape=(None, 64), bias_axes="d").compute_output_shape((None, 32, 128))
+    (None, 32, 64)
+    """
+
+    def __init__(
+        self,
+        equation: str,
+        output_shape: Any,
+        activation: Any = None,
+        bias_axes: str | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.equation, self.bias_axes = equation, bias_axes
+        self.output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
+        self.keep(
+            activation=activation,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
+
+    def build(self, input_shape: Any) -> None:
+        try:
+            plan = analyze(self.equation, tuple(input_shape), self.output_shape, self.bias_axes)
+        except ValueError as error:
+            raise ValueError(f"Layer {self.name!r} (EinsumDense): {error}") from None
+        initializer = self.kernel_initializer  # type: ignore[attr-defined]
+        if isinstance(initializer, initializers.VarianceScaling) and None in (
+            initializer.input_axes,
+            initializer.output_axes,
+        ):
+            self.kernel_initializer = copy.copy(initializer)
+            self.kernel_initializer.input_axes, self.kernel_initializer.output_axes = plan.summed, plan.kept
+        self.kernel = self.weight("kernel", plan.kernel)
+        self.kernel_initializer = initializer
+        self.bias = None if plan.bias is None else self.weight("bias", plan.bias)
+        self.input_spec = InputSpec(ndim=len(input_shape))
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        outputs = ops.einsum(self.equation, inputs, self.kernel)
+        if self.bias is not None:
+            outputs = outputs + self.bias.value
+        return outputs if self.activation is None else self.activation(outputs)  # type: ignore[attr-defined]
+
+
+class Plan(NamedTuple):
+    """The shapes of the weights, and which axes of the kernel are summed over (its inputs) and which are not."""
+
+    kernel: tuple
+    bias: tuple | None
+    summed: list[int]
+    kept: list[int]
+
+
+def analyze(equation: str, input_shape: tuple, output_shape: tuple, bias_axes: str | None) -> Plan:
+    """What an equation means for an input of a given shape.
+
+    >>> analyze("...x,xy->...y", (None, 32, 128), (64,), "y")
+    Plan(kernel=(128, 64), bias=(64,), summed=[0], kept=[1])
+    """
+    compact = equation.replace(" ", "")
+    match = re.fullmatch(r"(\.\.\.)?([a-zA-Z]+)(\.\.\.)?,([a-zA-Z]+)->(\.\.\.)?([a-zA-Z]+)(\.\.\.)?", compact)
+    if match is None or (match[1], match[3]) != (match[5], match[7]) or (match[1] and match[3]):
+        raise ValueError(f"equation={equation!r} is not of the form 'X,Y->Z', '...X,Y->...Z' or 'X...,Y->Z...'.")
+    left, ins, right, weights, _, outs, _ = match.groups()
+    dots = len(input_shape) - len(ins)
+    if dots < 0 or (dots and not (left or right)):
+        raise ValueError(f"equation={equation!r} does not fit an input of shape {input_shape}.")
+    before, after = (dots, 0) if left else (0, dots)
+    known = dict(zip(ins, input_shape[before:], strict=False))
+    given = output_shape if left and dots else (input_shape[0], *output_shape)
+    if len(given) != len(outs):
+        raise ValueError(f"output_shape={output_shape} does not have an entry for each output axis of {equation!r}.")
+    wanted = dict(zip(outs, given, strict=True))
+    for axis, size in wanted.items():
+        if axis not in known and axis not in weights:
+            raise ValueError(f"the output axis {axis!r} of {equation!r} is in neither the input nor the kernel.")
+        if axis in known and None not in (size, known[axis]) and size != known[axis]:
+            raise ValueError(
+                f"axis {axis!r} has size {known[axis]} in the input, and {size} in output_shape={output_shape}."
+            )
+    sizes = known | {axis: size for axis, size in wanted.items() if size is not None}
+    if any(sizes.get(axis) is None for axis in weights):
+        raise ValueError(
+            f"the kernel's axes {weights!r} of {equation!r} need known sizes; the input has shape {input_shape} and "
+            f"output_shape={output_shape}."
+        )
+    bias = None
+    if bias_axes is not None:
+        if not bias_axes or set(bias_axes) - set(outs):
+            raise ValueError(f"bias_axes={bias_axes!r} are not all among the output axes {outs!r}.")
+        first = min(outs.index(axis) for axis in bias_axes)
+        bias = (*(sizes[axis] if axis in bias_axes else 1 for axis in outs[first:]), *(1,) * after)
+    summed = [i for i, axis in enumerate(weights) if axis not in outs]
+    return Plan(tuple(sizes[a] for a in weights), bias, summed, [i for i, axis in enumerate(weights) if axis in outs])

@@ -1,0 +1,249 @@
+"""Layers that make one array of several, and the same as functions."""
+
+import functools
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jkeras import ops
+from jkeras.layers.options import Configured
+
+__all__ = [
+    *("Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract"),
+    *("add", "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract"),
+]
+
+
+class _Merge(Configured):
+    """Entry by entry, with broadcasting; an input with fewer axes gets axes of length 1 after the batch.
+
+    An output entry is masked where all inputs' are, and there is no mask unless every input has one.
+    """
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        shapes = input_shape
+        if not isinstance(shapes, (list, tuple)) or not shapes or not all(isinstance(s, (list, tuple)) for s in shapes):
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}) merges a list of inputs: call it as layer([a, b]), got an "
+                f"input of shape {shapes}."
+            )
+        self.check_shapes([tuple(s) for s in shapes])
+
+    def check_shapes(self, shapes: list[tuple]) -> None:
+        """Whether inputs of these shapes can be merged."""
+        rank = max(map(len, shapes))
+        aligned = [s[:1] + (1,) * (rank - len(s)) + s[1:] for s in shapes]
+        batches = {s[0] for s in shapes} - {None}
+        for sizes in list(zip(*aligned, strict=True))[1:]:
+            if len(set(sizes) - {1, None}) > 1:
+                raise self.mismatch(shapes)
+        if len(batches) > 1:
+            raise self.mismatch(shapes)
+
+    def mismatch(self, shapes: list) -> ValueError:
+        """The error for inputs that do not fit together."""
+        return ValueError(f"Layer {self.name!r} ({type(self).__name__}) cannot merge inputs of shapes {shapes}.")
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        rank = max(x.ndim for x in inputs)
+        arrays = [x.reshape(x.shape[0], *(1,) * (rank - x.ndim), *x.shape[1:]) for x in inputs]
+        masks = mask if isinstance(mask, (list, tuple)) else [None] * len(arrays)
+        return self.merge(arrays, [m if m is None else _broadcast(m, x) for m, x in zip(masks, arrays, strict=True)])
+
+    def merge(self, arrays: list[jax.Array], masks: list) -> jax.Array:
+        """The result, from arrays of one rank and masks of their shapes (or None)."""
+        raise TypeError(f"{type(self).__name__} must define merge().")
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        masks = previous_mask if isinstance(previous_mask, (list, tuple)) else [previous_mask]
+        if any(m is None for m in masks):
+            return None
+        return functools.reduce(jnp.logical_or, masks)
+
+
+def _broadcast(mask: jax.Array, x: jax.Array) -> jax.Array:
+    """A mask without the last axis, as an array of the shape of `x`."""
+    return jnp.broadcast_to(mask.reshape(*mask.shape, *(1,) * (x.ndim - mask.ndim)), x.shape)
+
+
+class Add(_Merge):
+    """The sum of the inputs.
+
+    >>> import numpy as np
+    >>> Add()([np.ones((1, 2), "float32"), np.ones((1, 2), "float32")]).tolist()
+    [[2.0, 2.0]]
+    """
+
+    def merge(self, arrays: list[jax.Array], masks: list) -> jax.Array:
+        return functools.reduce(operator.add, arrays)
+
+
+class Average(_Merge):
+    """The mean of the inputs."""
+
+    def merge(self, arrays: list[jax.Array], masks: list) -> jax.Array:
+        return functools.reduce(operator.add, arrays) / len(arrays)
+
+
+class Subtract(_Merge):
+    """The first input minus the second."""
+
+    def check_shapes(self, shapes: list[tuple]) -> None:
+        if len(shapes) != 2:
+            raise ValueError(f"Layer {self.name!r} (Subtract) takes 2 inputs, got {len(shapes)}, of shapes {shapes}.")
+        super().check_shapes(shapes)
+
+    def merge(self, arrays: list[jax.Array], masks: list) -> jax.Array:
+        return arrays[0] - arrays[1]
+
+
+class Multiply(_Merge):
+    """The product of the inputs; masked entries count as 1, and as 0 where all inputs are masked."""
+
+    def merge(self, arrays: list[jax.Array], masks: list) -> jax.Array:
+        kept = [x if m is None else jnp.where(m, x, 1) for x, m in zip(arrays, masks, strict=True)]
+        product = functools.reduce(operator.mul, kept)
+        if any(m is None for m in masks):
+            return product
+        return jnp.where(functools.reduce(jnp.logical_or, masks), product, 0)
+
+
+class _Extremum(_Merge):
+    """The largest or smallest entry among those that are not masked."""
+
+    choose: Callable
+
+    def merge(self, arrays: list[jax.Array], masks: list) -> jax.Array:
+        result, kept = arrays[0], masks[0]
+        for x, mask in zip(arrays[1:], masks[1:], strict=True):
+            x = x if mask is None else jnp.where(mask, x, result)
+            result = result if kept is None else jnp.where(kept, result, x)
+            kept = None if mask is None or kept is None else kept | mask
+            result = type(self).choose(result, x)
+        return result
+
+
+class Maximum(_Extremum):
+    """The largest of the inputs, entry by entry; masked entries do not count."""
+
+    choose = staticmethod(jnp.maximum)
+
+
+class Minimum(_Extremum):
+    """The smallest of the inputs, entry by entry; masked entries do not count."""
+
+    choose = staticmethod(jnp.minimum)
+
+
+class Concatenate(_Merge):
+    """The inputs one after the other along an axis.
+
+    Args:
+        axis: the axis; all others must have the same lengths.
+
+    >>> Concatenate().compute_output_shape([(None, 2), (None, 3)])
+    (None, 5)
+    """
+
+    def __init__(self, axis: int = -1, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.axis = axis
+
+    def check_shapes(self, shapes: list[tuple]) -> None:
+        if len(set(map(len, shapes))) > 1 or not -len(shapes[0]) <= self.axis < len(shapes[0]):
+            raise self.mismatch(shapes)
+        axis = self.axis % len(shapes[0])
+        for a, sizes in enumerate(zip(*shapes, strict=True)):
+            if a != axis and len(set(sizes) - {None}) > 1:
+                raise self.mismatch(shapes)
+
+    def merge(self, arrays: list[jax.Array], masks: list) -> jax.Array:
+        return ops.concatenate(arrays, axis=self.axis)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        masks = previous_mask if isinstance(previous_mask, (list, tuple)) else [previous_mask]
+        if all(m is None for m in masks):
+            return None
+        full = [jnp.ones(x.shape, bool) if m is None else _broadcast(m, x) for m, x in zip(masks, inputs, strict=True)]
+        return jnp.any(jnp.concatenate(full, self.axis), -1)
+
+
+class Dot(_Merge):
+    """Scalar products of the samples' vectors along an axis of each of two inputs.
+
+    Args:
+        axes: the axis of both, or a pair of axes; the batch, 0, is none.
+        normalize: whether the vectors are scaled to length 1 first, which gives cosines.
+
+    Shapes:
+        inputs `(batch, ...)` twice; outputs the first's other axes, then the second's; `(batch, 1)` if there are none.
+
+    >>> Dot(axes=(1, 2)).compute_output_shape([(None, 3, 4), (None, 5, 3)])
+    (None, 4, 5)
+    """
+
+    def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any):
+        super().__init__(**kwargs)
+        if not isinstance(axes, (int, list, tuple)):
+            raise TypeError(f"Dot needs an integer or a pair of integers, got axes={axes!r}.")
+        if not isinstance(axes, int) and (len(axes) != 2 or not all(isinstance(a, int) for a in axes)):
+            raise ValueError(f"Dot needs an integer or a pair of integers, got axes={axes!r}.")
+        self.axes, self.normalize = axes, normalize
+
+    def _axes(self, ranks: list[int]) -> list[int]:
+        pair = [self.axes] * 2 if isinstance(self.axes, int) else self.axes
+        return [a % n for a, n in zip(pair, ranks, strict=True)]
+
+    def check_shapes(self, shapes: list[tuple]) -> None:
+        if len(shapes) != 2:
+            raise ValueError(f"Layer {self.name!r} (Dot) takes 2 inputs, got {len(shapes)}, of shapes {shapes}.")
+        a, b = self._axes([len(s) for s in shapes])
+        m, n = shapes[0][a], shapes[1][b]
+        if 0 in (a, b) or (m != n and None not in (m, n)):
+            raise ValueError(
+                f"Layer {self.name!r} (Dot) needs vectors of one length along axes={self.axes}, got inputs of shapes "
+                f"{shapes}."
+            )
+
+    def call(self, inputs: Any) -> Any:
+        x, y = inputs
+        a, b = self._axes([x.ndim, y.ndim])
+        if self.normalize:
+            x, y = ops.normalize(x, axis=a), ops.normalize(y, axis=b)
+        outputs = jax.lax.dot_general(x, y, (((a,), (b,)), ((0,), (0,))))
+        return outputs if outputs.ndim > 1 else outputs[:, None]
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        return None
+
+
+def _function(layer: type[_Merge]) -> Callable:
+    """The layer as a function of the list of inputs."""
+
+    def merge(inputs: Any, **kwargs: Any) -> Any:
+        return layer(**kwargs)(inputs)
+
+    merge.__name__ = merge.__qualname__ = layer.__name__.lower()
+    merge.__doc__ = f"`{layer.__name__}(**kwargs)(inputs)`; see the layer."
+    return merge
+
+
+add, average, maximum, minimum = _function(Add), _function(Average), _function(Maximum), _function(Minimum)
+multiply, subtract = _function(Multiply), _function(Subtract)
+
+
+def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
+    """`Concatenate(axis, **kwargs)(inputs)`; see the layer."""
+    return Concatenate(axis, **kwargs)(inputs)
+
+
+def dot(inputs: Any, axes: Any = -1, **kwargs: Any) -> Any:
+    """`Dot(axes, **kwargs)(inputs)`; see the layer."""
+    return Dot(axes, **kwargs)(inputs)
