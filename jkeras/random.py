@@ -322,4 +322,5 @@ def beta(shape: Shape, alpha: Any, beta: Any, dtype: Any = None, seed: Any = Non
     return jax.random.beta(draw_key(seed), jnp.asarray(alpha), jnp.asarray(beta), tuple(shape), _float("beta", dtype))
 
 
-publish("keras.random", {"SeedGenerator": SeedGenerator})
+_functions = (beta, binomial, categorical, dropout, gamma, normal, randint, shuffle, truncated_normal, uniform)
+publish("keras.random", {"SeedGenerator": SeedGenerator, **{function.__name__: function for function in _functions}})

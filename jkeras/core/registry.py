@@ -272,8 +272,9 @@ def _find(module: str | None, name: str, registered_name: str | None, custom_obj
     if name in table:
         return table[name]
     if module in ("builtins", None) or not (module or "").startswith("keras"):
-        for table in _published.values():
-            if name in table:
+        for place, table in _published.items():
+            # Operations are left out: ops.gelu is not the activation of that name, nor ops.binary_crossentropy the loss.
+            if name in table and not place.startswith(("keras.ops", "keras.random")):
                 return table[name]
     everything = [n for t in _published.values() for n in t] + list(_registered)
     raise ValueError(

@@ -17,6 +17,7 @@ from jkeras.ops import (
     crossentropy,
     ctc,
     elementwise,
+    image,
     indexing,
     linalg,
     nn,
@@ -51,5 +52,5 @@ _FAMILIES = (
     *(activation, attention, blocks, control, creation, crossentropy, ctc, elementwise, indexing, linalg),
     *(normalization, products, reductions, segments, shaping, signal, tensors),
 )
-__all__ = ["linalg", "nn", "numpy", *(name for family in _FAMILIES for name in family.__all__)]
+__all__ = ["image", "linalg", "nn", "numpy", *(name for family in _FAMILIES for name in family.__all__)]
 publish("keras.ops", {name: getattr(family, name) for family in _FAMILIES for name in family.__all__})
