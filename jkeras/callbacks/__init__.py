@@ -2,5 +2,6 @@
 
 from jkeras.callbacks.base import Callback, CallbackList
 from jkeras.callbacks.history import History
+from jkeras.callbacks.lambda_callback import LambdaCallback
 
-__all__ = ["Callback", "CallbackList", "History"]
+__all__ = ["Callback", "CallbackList", "History", "LambdaCallback"]

@@ -118,7 +118,7 @@ class CallbackList:
     def __getattr__(self, hook: str) -> Any:
         if not hook.startswith("on_"):
             raise AttributeError(hook)
-        overriding = [getattr(c, hook) for c in self.callbacks if overrides(c, hook) or "batch" in hook and self._forwards(c, hook)]
+        overriding = [getattr(c, hook) for c in self.callbacks if overrides(c, hook) or self._forwards(c, hook)]
 
         def call(*args: Any) -> None:
             for function in overriding:

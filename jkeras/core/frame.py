@@ -37,7 +37,7 @@ class Frame:
             and writes to them are forgotten with the frame.
     """
 
-    __slots__ = ("abstract", "autocast", "draws", "key", "logits", "losses", "masks", "pure", "training", "values", "_trace")
+    __slots__ = ("_trace", "abstract", "autocast", "draws", "key", "logits", "losses", "masks", "pure", "training", "values")
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from jkeras.core import dtype as dtypes
 from jkeras.core.frame import Frame
@@ -50,6 +51,7 @@ class KerasTensor:
         self.sparse = sparse
         self.name = name or "keras_tensor"
         self.history: History | None = None
+        self.mask: KerasTensor | None = None  # the mask that will travel with the array
 
     @property
     def _keras_history(self) -> History | None:
@@ -202,8 +204,12 @@ def infer(function: Callable, args: tuple = (), kwargs: dict | None = None) -> A
             for i, array in zip(places, arrays, strict=True):
                 values[i] = array
             args, kwargs = jax.tree.unflatten(structure, values)
-            with Frame(abstract=True):
-                return function(*args, **kwargs)
+            with Frame(abstract=True) as frame:
+                for i, array in zip(places, arrays, strict=True):
+                    if flat[i].mask is not None:
+                        frame.set_mask(array, jnp.ones([size if d is None else d for d in flat[i].mask.shape], bool))
+                outputs = function(*args, **kwargs)
+                return outputs, [frame.get_mask(leaf) for leaf in jax.tree.leaves(outputs)]
 
         specs = [
             jax.ShapeDtypeStruct([size if d is None else d for d in flat[i].shape], dtypes.canonical(flat[i].dtype))
@@ -213,7 +219,10 @@ def infer(function: Callable, args: tuple = (), kwargs: dict | None = None) -> A
 
     first = probe(PROBES[0])
     second = probe(PROBES[1]) if unknown else first
-    return jax.tree.map(_merge, first, second)
+    outputs, masks = jax.tree.map(_merge, first, second)
+    for output, mask in zip(jax.tree.leaves(outputs), masks, strict=True):
+        output.mask = mask
+    return outputs
 
 
 def _merge(a: jax.ShapeDtypeStruct, b: jax.ShapeDtypeStruct) -> KerasTensor:

@@ -265,6 +265,8 @@ def _known_shape(name: str, shape: Any) -> tuple[int, ...]:
 
 
 def _raw(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return np.asarray(value)
     return value.value if isinstance(value, Variable) else value
 
 

@@ -1,0 +1,54 @@
+"""`LambdaCallback`: hooks given as functions."""
+
+from collections.abc import Callable
+from typing import Any
+
+from jkeras.callbacks.base import Callback
+from jkeras.core.errors import unexpected_keywords
+
+
+class LambdaCallback(Callback):
+    """A callback made of functions.
+
+    Args:
+        on_epoch_begin, on_epoch_end: `(epoch, logs)`.
+        on_train_begin, on_train_end: `(logs)`.
+        on_train_batch_begin, on_train_batch_end: `(batch, logs)`.
+        **hooks: any other hook of `Callback`.
+
+    Raises:
+        TypeError: there is no such hook.
+
+    >>> callback = LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs["loss"]))
+    >>> callback.on_epoch_end(3, {"loss": 0.5})
+    3 0.5
+    """
+
+    def __new__(cls, *args: Any, **hooks: Any) -> "LambdaCallback":
+        # A class of its own, with only the hooks that were given: a batch hook that does nothing would slow training.
+        given = dict(zip(_NAMES, args, strict=False)) | hooks
+        functions = {name: _as_method(function) for name, function in given.items() if function is not None}
+        return super().__new__(type(cls.__name__, (cls,), functions))
+
+    def __init__(
+        self,
+        on_epoch_begin: Callable | None = None,
+        on_epoch_end: Callable | None = None,
+        on_train_begin: Callable | None = None,
+        on_train_end: Callable | None = None,
+        on_train_batch_begin: Callable | None = None,
+        on_train_batch_end: Callable | None = None,
+        **hooks: Callable,
+    ):
+        super().__init__()
+        known = [name for name in dir(Callback) if name.startswith("on_")]
+        unknown = [name for name in hooks if name not in known]
+        if unknown:
+            raise unexpected_keywords("LambdaCallback()", unknown, known)
+
+
+_NAMES = ("on_epoch_begin", "on_epoch_end", "on_train_begin", "on_train_end", "on_train_batch_begin", "on_train_batch_end")
+
+
+def _as_method(function: Callable) -> Callable:
+    return lambda self, *args: function(*args)

@@ -1,0 +1,84 @@
+"""What `fit` shows: a live bar in a terminal, plain lines elsewhere, nothing when asked."""
+
+import io
+import re
+import sys
+
+import numpy as np
+import pytest
+
+import jkeras
+from jkeras.callbacks import Callback, CallbackList, LambdaCallback
+from jkeras.callbacks.progress import Progress
+from jkeras.layers import Dense
+
+X, Y = np.zeros((40, 2), "float32"), np.zeros((40, 1), "float32")
+
+
+def model():
+    made = jkeras.Sequential([jkeras.Input((2,)), Dense(1)])
+    made.compile("sgd", "mse", metrics=["mae"])
+    return made
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("verbose", ["auto", 1, 2])
+def test_lines_where_nothing_can_be_redrawn(verbose, capsys):
+    model().fit(X, Y, batch_size=4, epochs=2, verbose=verbose, validation_data=(X, Y))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0::2] == ["Epoch 1/2", "Epoch 2/2"]
+    pattern = r"10/10 - \d+s \d+(us|ms|s)/step - loss: 0\.0000 - mae: 0\.0000 - val_loss: 0\.0000 - val_mae: 0\.0000"
+    assert all(re.fullmatch(pattern, line) for line in lines[1::2])
+
+
+def test_silence(capsys):
+    made = model()
+    made.fit(X, Y, verbose=0)
+    made.evaluate(X, Y, verbose=0)
+    made.predict(X, verbose=0)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_bar_in_a_terminal(monkeypatch):
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stdout", screen)
+    model().fit(X, Y, batch_size=4)
+    drawn = screen.getvalue().split("\r")
+    assert "0/10" in drawn[1] and "─" * 20 in drawn[1]
+    assert "10/10" in drawn[-1] and "━" * 20 in drawn[-1] and re.search(r" \ds \d+(us|ms|s)/step - loss: 0\.0000", drawn[-1])
+    assert drawn[-1].endswith("\n")
+
+
+def test_streams_of_unknown_length(capsys):
+    model().fit(((X[:4], Y[:4]) for _ in range(3)), verbose=2)
+    assert capsys.readouterr().out.startswith("3/3 - ")
+
+
+def test_the_bar_does_not_watch_batches():
+    assert not CallbackList([Progress(1)], None, {}).watches_batches("train")
+
+
+def test_hooks_are_called_in_keras_order():
+    heard = []
+
+    class Listener(Callback):
+        pass
+
+    for hook in [name for name in dir(Callback) if name.startswith("on_")]:
+        setattr(Listener, hook, lambda self, *args, _hook=hook: heard.append(_hook))
+    model().fit(X[:8], Y[:8], batch_size=4, verbose=0, callbacks=[Listener()], validation_data=(X[:4], Y[:4]))
+    batch = ["on_train_batch_begin", "on_train_batch_end"]
+    test = ["on_test_begin", "on_test_batch_begin", "on_test_batch_end", "on_test_end"]
+    assert heard == ["on_train_begin", "on_epoch_begin", *batch, *batch, *test, "on_epoch_end", "on_train_end"]
+
+
+def test_lambdas_as_callbacks():
+    epochs = []
+    model().fit(X, Y, epochs=3, verbose=0, callbacks=[LambdaCallback(on_epoch_end=lambda epoch, logs: epochs.append(epoch))])
+    assert epochs == [0, 1, 2]
+    with pytest.raises(TypeError, match="Did you mean 'on_epoch_end'"):
+        LambdaCallback(on_epoch_ends=print)
