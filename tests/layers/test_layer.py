@@ -93,6 +93,13 @@ def test_masks_travel_beside_arrays():
             return x
 
     class Count(Layer):
+        def __init__(self):
+            super().__init__()
+            self.supports_masking = True
+
+        def compute_mask(self, inputs, previous_mask):
+            return None
+
         def call(self, x, mask=None):
             return jnp.sum(mask)
 
