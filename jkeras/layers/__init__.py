@@ -11,6 +11,8 @@ from jkeras.layers import (
     merging,
     normalization,
     pooling,
+    recurrent,
+    recurrent_cells,
     regularization,
     reshaping,
     separable,
@@ -29,6 +31,8 @@ from jkeras.layers.input_spec import InputSpec
 from jkeras.layers.merging import *  # noqa: F403
 from jkeras.layers.normalization import *  # noqa: F403
 from jkeras.layers.pooling import *  # noqa: F403
+from jkeras.layers.recurrent import *  # noqa: F403
+from jkeras.layers.recurrent_cells import *  # noqa: F403
 from jkeras.layers.regularization import *  # noqa: F403
 from jkeras.layers.reshaping import *  # noqa: F403
 from jkeras.layers.separable import *  # noqa: F403
@@ -37,7 +41,7 @@ from jkeras.layers.wrapper import *  # noqa: F403
 
 _FAMILIES = (
     *(core, einsum_dense, embedding, activation, regularization, reshaping, merging, convolutional, separable, pooling),
-    *(normalization, batch_normalization, wrapper, spectral_normalization),
+    *(normalization, batch_normalization, wrapper, spectral_normalization, recurrent, recurrent_cells),
 )
 __all__ = ["Input", "InputLayer", "InputSpec", "Layer", *(name for family in _FAMILIES for name in family.__all__)]
 

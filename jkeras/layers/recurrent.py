@@ -1,0 +1,374 @@
+"""Recurrent layers: a cell over the steps of a sequence `(batch, steps, features)`.
+
+`RNN` runs any cell. Those of the library run as the whole recurrences of `jkeras.ops.recurrent`, all inputs projected at
+once; another cell is called step by step inside a `lax.scan`. `SimpleRNN`, `LSTM` and `GRU` are `RNN`s that make their
+cell themselves.
+
+Everything random is drawn, and every variable written, outside the loop: JAX allows no side effects within.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jkeras.core.errors import keywords_of
+from jkeras.core.naming import snake_case
+from jkeras.core.registry import deserialize, serialize
+from jkeras.core.variable import Variable
+from jkeras.layers.base import Layer
+from jkeras.layers.input_spec import InputSpec
+from jkeras.layers.options import Configured
+from jkeras.layers.recurrent_cells import (
+    Cell,
+    DropoutMasks,
+    GRUCell,
+    LSTMCell,
+    SimpleRNNCell,
+    StackedRNNCells,
+    call_cell,
+    check_cell,
+    initial_state,
+)
+from jkeras.ops import recurrent
+
+__all__ = ["GRU", "LSTM", "RNN", "SimpleRNN"]
+
+
+class RNN(Layer):
+    """Runs a cell over the steps of a sequence.
+
+    Args:
+        cell: with `call(inputs, states) -> (outputs, new_states)`, `state_size` (an int, or a list of them) and, if they
+            are not the first state's, `output_size` and `get_initial_state(batch_size)`. A list of cells is stacked.
+        return_sequences: whether the outputs of all steps are returned, (batch, steps, units), or the last one.
+        return_state: whether the last states are returned too, as `(outputs, *states)`.
+        go_backwards: whether to start at the end; the outputs come in the order in which they are computed.
+        stateful: whether each call starts with the states that the last one ended with, until `reset_state()`. The batch
+            size must be the same then.
+        unroll: whether the loop is written out: for short sequences only, since compiling takes long.
+        zero_output_for_mask: whether outputs of masked steps are zeros, or that of the step before again.
+
+    Call arguments:
+        sequences: (batch, steps, features).
+        initial_state: a list of arrays of shape (batch, units); by default the cell's, zeros.
+        mask: (batch, steps), bool; where it is False the states stay what they were.
+
+    Raises:
+        ValueError: the cell lacks what it needs, or the batch size of a stateful layer changes or is not known.
+
+    >>> import jkeras, numpy as np
+    >>> class Counter(jkeras.layers.Layer):
+    ...     state_size = 1
+    ...     def call(self, inputs, states):
+    ...         total = states[0] + inputs
+    ...         return total, [total]
+    >>> RNN(Counter(), return_sequences=True)(np.ones((1, 3, 1), "float32")).tolist()
+    [[[1.0], [2.0], [3.0]]]
+    """
+
+    def __init__(
+        self,
+        cell: Any,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        zero_output_for_mask: bool = False,
+        **kwargs: Any,
+    ):
+        cell = StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else cell
+        check_cell(cell)
+        super().__init__(**kwargs)
+        self.cell = cell
+        self.return_sequences, self.return_state, self.go_backwards = return_sequences, return_state, go_backwards
+        self.stateful, self.unroll, self.zero_output_for_mask = stateful, unroll, zero_output_for_mask
+        self.states: Any = None
+        self.supports_masking = True
+
+    @property
+    def state_size(self) -> list:
+        """That of the cell, as a list."""
+        size = self.cell.state_size
+        return list(size) if isinstance(size, (list, tuple)) else [size]
+
+    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+        if isinstance(self.cell, Layer) and not self.cell.built:
+            self.cell.build((sequences_shape[0], *sequences_shape[2:]))
+            self.cell.built = True
+        if self.stateful and self.states is None:
+            if sequences_shape[0] is None:
+                raise ValueError(
+                    f"Layer {self.name!r} has stateful=True, so it needs a fixed batch size, but got inputs of shape "
+                    f"{tuple(sequences_shape)}. Give the model Input(batch_shape=(batch, steps, features))."
+                )
+            self.states = jax.tree.map(self._state_variable, self.get_initial_state(sequences_shape[0]))
+
+    def _state_variable(self, value: Any) -> Variable:
+        return Variable(value, dtype=self.variable_dtype, trainable=False, name="rnn_state")
+
+    def get_initial_state(self, batch_size: int) -> list:
+        """The cell's initial states."""
+        return initial_state(self.cell, batch_size)
+
+    def reset_state(self) -> None:
+        """Let a stateful layer start anew, from zeros."""
+        for variable in _variables(self.states):
+            variable.assign(jnp.zeros(variable.shape, variable.dtype))
+
+    reset_states = reset_state
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """The mask goes on with the outputs of all steps; states have none."""
+        mask = jax.tree.leaves(previous_mask)[0] if self.return_sequences and previous_mask is not None else None
+        return [mask] + [None] * len(self.state_size) if self.return_state else mask
+
+    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
+        if initial_state is None:
+            initial_state = self._stateful_start(len(sequences)) if self.stateful else self.get_initial_state(len(sequences))
+        states = initial_state if isinstance(initial_state, (list, tuple)) else [initial_state]
+        dtype = getattr(self.cell, "compute_dtype", self.compute_dtype)
+        states = jax.tree.map(lambda s: jnp.asarray(s, dtype), list(states))
+        mask = jax.tree.leaves(mask)[0].astype(bool).T if mask is not None else None  # (steps, batch)
+        outputs, states = self._run(self.cell, jnp.swapaxes(sequences, 0, 1), states, mask, training)
+        if self.stateful:
+            for variable, state in zip(_variables(self.states), jax.tree.leaves(states), strict=True):
+                variable.assign(state)
+        if mask is not None and self.zero_output_for_mask:
+            steps = jnp.flip(mask, 0) if self.go_backwards else mask
+            outputs = jnp.where(steps.reshape(steps.shape + (1,) * (outputs.ndim - 2)), outputs, 0)
+        outputs = jnp.swapaxes(outputs, 0, 1) if self.return_sequences else outputs[-1]
+        outputs, states = jax.tree.map(lambda x: x.astype(self.compute_dtype), (outputs, states))
+        return (outputs, *states) if self.return_state else outputs
+
+    def _stateful_start(self, batch: int) -> list:
+        states = jax.tree.map(lambda v: v.value, self.states, is_leaf=lambda v: isinstance(v, Variable))
+        kept = len(jax.tree.leaves(states)[0])
+        if kept != batch:
+            raise ValueError(f"Layer {self.name!r} keeps the states of a batch of {kept}, but got a batch of {batch}.")
+        return states
+
+    def _run(self, cell: Any, x: Any, states: list, mask: Any, training: bool, backwards: bool | None = None) -> tuple:
+        """Run one cell over all steps; returns its outputs, (steps, batch, ...), in the order of computation, and states."""
+        backwards = self.go_backwards if backwards is None else backwards
+        if type(cell) is StackedRNNCells:  # one cell after the other, each over the whole sequence
+            last = []
+            for of_stack, of_cell in zip(cell.cells, states, strict=True):
+                x, of_cell = self._run(of_stack, x, list(of_cell), mask, training, backwards)
+                last.append(of_cell)
+                mask = jnp.flip(mask, 0) if mask is not None and backwards else mask
+                backwards = False
+            return x, last
+        if isinstance(cell, Cell) and type(cell).call is Cell.call:
+            masks = cell.draw_masks(x[0], states[0])
+            masks = masks if training else DropoutMasks()
+            network, products = cell.parts(masks)
+            x = cell.project(x, masks)
+            outputs, last = recurrent.recur(network, x, tuple(states), products, mask, backwards, self.unroll)
+            return outputs, list(last)
+        return self._scan(cell, x, states, mask, backwards)
+
+    def _scan(self, cell: Any, x: Any, states: list, mask: Any, backwards: bool) -> tuple:
+        def hold(keep: Any, new: Any, old: Any) -> Any:
+            return new if keep is None else jnp.where(keep.reshape(keep.shape + (1,) * (new.ndim - 1)), new, old)
+
+        def body(carry: tuple, inputs: tuple) -> tuple:
+            (states, before), (x_t, keep) = carry, inputs
+            output, new = call_cell(cell, x_t, states)
+            new = jax.tree.map(lambda n, o: hold(keep, n, o), new, states)
+            output = hold(keep, output, before)
+            return (new, output if keep is not None else before), output
+
+        # A masked step repeats the output before it: at the start zeros, later what was put out.
+        shape = jax.eval_shape(lambda: call_cell(cell, x[0], states)[0])
+        before = jnp.zeros(shape.shape, shape.dtype)
+        (states, _), outputs = lax.scan(
+            body, (states, before), (x, mask), reverse=backwards, unroll=len(x) if self.unroll else 1
+        )
+        return jnp.flip(outputs, 0) if backwards else outputs, states
+
+    def get_config(self) -> dict:
+        """The options and the cell's config."""
+        names = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask")
+        return super().get_config() | {name: getattr(self, name) for name in names} | {"cell": serialize(self.cell)}
+
+    @classmethod
+    def from_config(cls, config: dict) -> "RNN":
+        """Make the cell and the layer."""
+        return cls(**deserialize(config))
+
+
+def _variables(states: Any) -> list[Variable]:
+    return jax.tree.leaves(states, is_leaf=lambda v: isinstance(v, Variable))
+
+
+class _OwnCell(RNN, Configured):
+    """An `RNN` whose constructor takes the arguments of its cell; they are attributes of both."""
+
+    unsaved = ("use_cudnn",)
+    cell_class: type[Cell]
+
+    def __init__(self, arguments: dict, kwargs: dict):
+        arguments = {name: value for name, value in arguments.items() if name not in ("self", "kwargs", "__class__")}
+        use_cudnn = arguments.pop("use_cudnn", "auto")
+        if use_cudnn not in ("auto", False):
+            raise ValueError(
+                f'{type(self).__name__} takes use_cudnn="auto" or False, got use_cudnn={use_cudnn!r}: the layer is compiled '
+                "by XLA on every device and calls cuDNN on none."
+            )
+        self.use_cudnn = use_cudnn
+        options = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "activity_regularizer")
+        own = {name: arguments.pop(name) for name in options}
+        shared = {name: kwargs[name] for name in ("dtype", "trainable") if name in kwargs}
+        kwargs.pop("implementation", None)  # of Keras's old models: how it computes the same thing
+        cell = self.cell_class(**arguments, **shared, name=snake_case(self.cell_class.__name__))
+        super().__init__(cell, **own, **kwargs)
+        self.input_spec = InputSpec(ndim=3)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in keywords_of(self.cell_class.__init__) and "cell" in self.__dict__:
+            return getattr(self.cell, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def get_config(self) -> dict:
+        """The constructor's arguments, which say what the cell is."""
+        config = super().get_config()
+        del config["cell"]
+        return config
+
+
+class SimpleRNN(_OwnCell):
+    """The simple recurrent network: `h' = activation(x @ kernel + h @ recurrent_kernel + bias)`, Elman 1990.
+
+    Args:
+        units, ..., seed: of the cell; see `SimpleRNNCell`.
+        return_sequences, ..., unroll: see `RNN`, also for the arguments of a call.
+
+    >>> import numpy as np
+    >>> SimpleRNN(4)(np.zeros((2, 5, 3), "float32")).shape
+    (2, 4)
+    """
+
+    cell_class = SimpleRNNCell
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        seed: int | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(locals(), kwargs)
+
+
+class LSTM(_OwnCell):
+    """Long short-term memory, Hochreiter and Schmidhuber 1997: gates say what a memory keeps, takes in and puts out.
+
+    Args:
+        units, ..., seed: of the cell; see `LSTMCell`.
+        return_sequences, ..., unroll: see `RNN`, also for the arguments of a call. The states are the output and the memory.
+        use_cudnn: `"auto"` or False, which are the same: XLA compiles the layer on every device. True is refused.
+
+    >>> import numpy as np
+    >>> outputs, h, c = LSTM(4, return_sequences=True, return_state=True)(np.zeros((2, 5, 3), "float32"))
+    >>> outputs.shape, h.shape, c.shape
+    ((2, 5, 4), (2, 4), (2, 4))
+    """
+
+    cell_class = LSTMCell
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        unit_forget_bias: bool = True,
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        use_cudnn: Any = "auto",
+        **kwargs: Any,
+    ):
+        super().__init__(locals(), kwargs)
+
+
+class GRU(_OwnCell):
+    """The gated recurrent unit, Cho et al. 2014 (arXiv:1406.1078): one gate forgets, another mixes old state and new.
+
+    Args:
+        units, ..., seed, reset_after: of the cell; see `GRUCell`.
+        return_sequences, ..., unroll: see `RNN`, also for the arguments of a call.
+        use_cudnn: `"auto"` or False, which are the same: XLA compiles the layer on every device. True is refused.
+
+    >>> import numpy as np
+    >>> GRU(4, return_sequences=True)(np.zeros((2, 5, 3), "float32")).shape
+    (2, 5, 4)
+    """
+
+    cell_class = GRUCell
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        reset_after: bool = True,
+        use_cudnn: Any = "auto",
+        **kwargs: Any,
+    ):
+        super().__init__(locals(), kwargs)
