@@ -29,9 +29,10 @@ from jkeras.core.symbolic import KerasTensor
 from jkeras.core.tree import Path
 from jkeras.core.variable import Variable
 from jkeras.layers.input_spec import InputSpec, check_input
+from jkeras.layers.stateless import Stateless
 
 
-class Layer(Module):
+class Layer(Stateless):
     """Base of all layers.
 
     Args:

@@ -13,6 +13,7 @@ from jkeras.core.variable import Variable
 from jkeras.data import ArrayData
 from jkeras.layers.base import Layer
 from jkeras.models.summary import summarize
+from jkeras.training.custom import is_custom
 from jkeras.training.trainer import Trainer
 
 
@@ -82,11 +83,6 @@ class Model(Trainer, Layer):
         """
         (print_fn or print)(summarize(self, line_length, positions, expand_nested, show_trainable, layer_range))
 
-    def _own_metrics(self) -> list:
-        from_layers = [m for m in self.modules() if m.separate and hasattr(m, "update_state")]
-        inside = {id(part) for metric in from_layers for part in metric.modules() if part is not metric}
-        return [m for m in from_layers if id(m) not in inside]
-
     def _check_inputs(self, data: Any) -> None:
         """Compare a batch's shapes with the inputs that the model was built for."""
         expected = getattr(self, "inputs", None)
@@ -105,6 +101,11 @@ class Model(Trainer, Layer):
                     f"Model {self.name!r} expects inputs of shape {tensor.shape}, but x has shape "
                     f"{(None, *array.shape[1:])} (None stands for the batch)."
                 )
+
+    def output_spec(self, x: Any) -> Any:
+        if type(self).call is Layer.call and is_custom(self, "train_step"):
+            return None  # a model that is only a holder of others, such as a GAN, has no outputs of its own
+        return super().output_spec(x)
 
     def build_abstractly(self, *args: Any, **kwargs: Any) -> Any:
         result = super().build_abstractly(*args, **kwargs)

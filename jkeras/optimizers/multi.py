@@ -150,6 +150,9 @@ class MultiOptimizer(Optimizer):
         gradients, values = flatten(grads), None if params is None else flatten(params)
         updates, inner = list(gradients), []
         for i, (optimizer, one) in enumerate(zip(self._optimizers, state.inner, strict=True)):
+            if all(g is None or owner != i for g, owner in zip(gradients, self._owners, strict=True)):
+                inner.append(one)  # nothing of its part has a gradient: it stands still
+                continue
             part, new = optimizer.update(self._part(gradients, i), one, None if values is None else self._part(values, i))
             inner.append(new)
             updates = [u if owner == i else kept for u, kept, owner in zip(flatten(part), updates, self._owners)]

@@ -75,7 +75,12 @@ class Compiled:
     def _resolve(self, model: Any, spec: Any) -> None:
         x, y, _ = spec
         y_pred = model.output_spec(x)
-        outputs = Outputs(y_pred, getattr(model, "output_names", None))
+        if y_pred is None and not (self.loss is None and self.given_metrics is None and self.given_weighted_metrics is None):
+            raise ValueError(
+                f"compile() was given a loss or metrics, but model {model.name!r} defines no call(self, inputs), so they have no "
+                "outputs to look at. Define call, or compute loss and metrics in train_step."
+            )
+        outputs = None if y_pred is None else Outputs(y_pred, getattr(model, "output_names", None))
         if self.loss is not None:
             self.objective = Objective(self.loss, self.loss_weights, outputs, y, y_pred)
         if self.given_metrics is not None or self.given_weighted_metrics is not None:

@@ -15,7 +15,12 @@ Keras's, for its JAX backend, takes lists of variables' values:
         ...
 
 The name of the second parameter, `batch` or `data`, says which it is. `test_step` has the same two forms (Keras's without
-the optimizer's variables), and `predict_step(self, state, data)` Keras's.
+the optimizer's variables), and `predict_step` too: `(state, batch) -> outputs`, or Keras's `(state, data) -> (outputs,
+non_trainable_variables)`.
+
+A step runs in a frame that binds every variable to its value in the state. So reading a weight or calling a layer sees the
+current values, and what is assigned on the way, outside of any transformation (a metric's sums, a seed generator's
+counter), goes into the new state by itself.
 """
 
 import inspect
@@ -23,16 +28,24 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
+from jkeras.core.frame import Frame
 from jkeras.core.variable import Variable
 from jkeras.data import pack_x_y_sample_weight
 from jkeras.training.lease import is_variable
-from jkeras.training.step import Slots, TrainState
+from jkeras.training.step import TrainState
+
+
+def built_in(step: Callable) -> Callable:
+    """Mark a method as the library's own step."""
+    step.built_in = True  # type: ignore[attr-defined]
+    return step
 
 
 def is_custom(model: Any, method: str) -> bool:
-    """Whether the model's class brings a step of its own."""
-    return hasattr(type(model), method)
+    """Whether the model brings a step of its own."""
+    return not getattr(getattr(model, method), "built_in", False)
 
 
 def is_pure(step: Callable) -> bool:
@@ -40,77 +53,149 @@ def is_pure(step: Callable) -> bool:
     return list(inspect.signature(step).parameters)[1:2] == ["batch"]
 
 
-class Lists:
-    """Between a `TrainState` and Keras's lists of variables' values.
+class Places:
+    """Which variable stands where in a `TrainState`.
 
     Args:
-        slots: the variables behind the state.
-        optimizer: for its variables; None if they play no part.
-        model: says which variables stand in which list.
+        variables: a `TrainState` with the variables in the places of their values.
     """
 
-    def __init__(self, slots: Slots, optimizer: Any, model: Any):
-        self.slots, self.optimizer = slots, optimizer
-        trained = {id(v) for v in slots.params.values()}
-        variables = model.variables
-        self.groups: list[list[Variable]] = [
-            [v for v in variables if id(v) in trained],
-            [v for v in variables if id(v) not in trained],
-            list(optimizer.variables) if optimizer is not None else [],
-            model.metrics_variables,
-        ]
+    def __init__(self, variables: TrainState):
+        flat, self.structure = jax.tree_util.tree_flatten_with_path(variables, is_leaf=is_variable)
+        self.variables: list[Variable] = [v for _, v in flat]
+        self.names = {id(v): jax.tree_util.keystr(path) for path, v in flat}
 
-    def read(self, ts: TrainState) -> list[list]:
-        """`[trainable, non-trainable, optimizer's, metrics']` values."""
-        values = self.slots.bind(ts)
-        if self.optimizer is not None:
-            holders = jax.tree.leaves(self.optimizer.state_variables(), is_leaf=is_variable)
-            values |= {id(v): a for v, a in zip(holders, jax.tree.leaves(ts.opt_state), strict=True)}
-        return [[values[id(v)] for v in group] for group in self.groups]
+    def bind(self, ts: TrainState) -> dict[int, Any]:
+        """`{id(variable): array}`, for a frame.
 
-    def write(self, ts: TrainState, groups: Any) -> TrainState:
-        """The state with the values of some lists, in the order of `read`."""
-        values = self.slots.bind(ts)
-        if self.optimizer is not None:
-            holders, structure = jax.tree.flatten(self.optimizer.state_variables(), is_leaf=is_variable)
-            values |= {id(v): a for v, a in zip(holders, jax.tree.leaves(ts.opt_state), strict=True)}
-        for variables, arrays in zip(self.groups, groups, strict=True):
-            values |= {id(v): a for v, a in zip(variables, arrays, strict=True)}
-        new = self.slots.read(ts.opt_state, lambda v: values[id(v)])
-        if self.optimizer is not None:
-            new = new._replace(opt_state=jax.tree.unflatten(structure, [values[id(v)] for v in holders]))
-        return new
+        Raises:
+            ValueError: the state is not the tree it should be.
+        """
+        if jax.tree.structure(ts) != self.structure:
+            found = {jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_flatten_with_path(ts)[0]}
+            wanted = set(self.names.values())
+            raise ValueError(
+                "The step must return the state it was given, with new values: state._replace(params=..., ...). Missing are "
+                f"{sorted(wanted - found)}, unknown are {sorted(found - wanted)}."
+            )
+        return dict(zip(map(id, self.variables), jax.tree.leaves(ts), strict=True))
+
+    def state(self, values: dict[int, Any]) -> TrainState:
+        """The state with these values."""
+        return jax.tree.unflatten(self.structure, [values[id(v)] for v in self.variables])
+
+    def lists(self, values: dict[int, Any], groups: list[list[Variable]]) -> tuple[list, ...]:
+        """Keras's lists of values."""
+        return tuple([values[id(v)] for v in group] for group in groups)
+
+    def merge(self, old: dict[int, Any], new: dict[int, Any], frame: Frame) -> TrainState:
+        """The state after a step, from what it was given, what it returned and what it assigned.
+
+        Raises:
+            ValueError: a value has another shape than before, or was both returned and assigned.
+        """
+        values = {}
+        for key, name in self.names.items():
+            value, assigned = jnp.asarray(new[key]), frame.values[key]
+            if assigned is not old[key]:
+                if new[key] is not old[key]:
+                    raise ValueError(
+                        f"The step assigned the variable behind state{name} and also returned a new value for it. Do one of "
+                        "the two: draw random numbers and update metrics inside of the call whose state you return, or keep "
+                        "that part of the state as it was."
+                    )
+                value = assigned
+            if value.shape != old[key].shape:
+                raise ValueError(f"The step returned state{name} with shape {value.shape}; it had shape {old[key].shape}.")
+            values[key] = value.astype(old[key].dtype)
+        return self.state(values)
+
+
+def keras_groups(model: Any, variables: TrainState) -> list[list[Variable]]:
+    """The variables behind Keras's lists: trainable, non-trainable, the optimizer's and the metrics'."""
+    trained = {id(v) for v in jax.tree.leaves(variables.params, is_leaf=is_variable)}
+    return [
+        [v for v in model.variables if id(v) in trained],
+        [v for v in model.variables if id(v) not in trained],
+        list(model.optimizer.variables) if model.optimizer is not None else [],
+        model.metrics_variables,
+    ]
 
 
 def custom_train_step(model: Any, compiled: Any) -> Callable:
     """`(fixed, ts, batch) -> (ts, logs)` from the model's own `train_step`."""
-    if is_pure(model.train_step):
-        return lambda fixed, ts, batch: model.train_step(ts, batch)
-    lists = Lists(compiled.slots, compiled.optimizer, model)
-
-    def step(fixed: Any, ts: TrainState, batch: Any) -> tuple[TrainState, dict]:
-        logs, state = model.train_step(tuple(lists.read(ts)), pack_x_y_sample_weight(*batch))
-        return lists.write(ts, state), logs
-
-    return step
+    run = _runner(model, "train_step", compiled.variables, keras_groups(model, compiled.variables))
+    return lambda fixed, ts, batch: run(ts, batch)
 
 
 def custom_test_step(model: Any, compiled: Any) -> Callable:
     """`(ts, (state, metrics), batch) -> ((state, metrics), logs)` from the model's own `test_step`."""
-    if is_pure(model.test_step):
-
-        def pure(fixed: TrainState, carry: tuple, batch: Any) -> tuple[tuple, dict]:
-            ts, logs = model.test_step(fixed._replace(state=carry[0], metrics=carry[1]), batch)
-            return (ts.state, ts.metrics), logs
-
-        return pure
-    lists = Lists(compiled.slots, None, model)
+    trained, frozen, _, metrics = keras_groups(model, compiled.variables)
+    run = _runner(model, "test_step", compiled.variables._replace(opt_state=()), [trained, frozen, metrics])
 
     def step(fixed: TrainState, carry: tuple, batch: Any) -> tuple[tuple, dict]:
-        ts = fixed._replace(state=carry[0], metrics=carry[1])
-        trainable, frozen, _, metrics = lists.read(ts)
-        logs, (trainable, frozen, metrics) = model.test_step((trainable, frozen, metrics), pack_x_y_sample_weight(*batch))
-        ts = lists.write(ts, (trainable, frozen, [], metrics))
+        ts, logs = run(fixed._replace(state=carry[0], metrics=carry[1]), batch)
         return (ts.state, ts.metrics), logs
 
     return step
+
+
+def custom_predict_step(model: Any, variables: TrainState) -> Callable:
+    """`(ts, x) -> outputs` from the model's own `predict_step`."""
+    places = Places(variables)
+
+    def step(ts: TrainState, x: Any) -> Any:
+        values = places.bind(ts)
+        with Frame(dict(values), training=False):
+            if is_pure(model.predict_step):
+                return model.predict_step(ts, (x, None, None))
+            groups = [model.trainable_variables, model.non_trainable_variables]
+            lists = places.lists(values, groups)
+            outputs, _ = _pair(model, "predict_step", model.predict_step(lists, pack_x_y_sample_weight(x)))
+        return outputs
+
+    return step
+
+
+def _runner(model: Any, method: str, variables: TrainState, groups: list[list[Variable]]) -> Callable:
+    """`(ts, batch) -> (ts, logs)` for either form of a step."""
+    places, user = Places(variables), getattr(model, method)
+
+    def pure(ts: TrainState, batch: Any, old: dict) -> tuple[dict, dict]:
+        new, logs = _pair(model, method, user(ts, batch))
+        return places.bind(new), logs
+
+    def keras(ts: TrainState, batch: Any, old: dict) -> tuple[dict, dict]:
+        logs, lists = _pair(model, method, user(places.lists(old, groups), pack_x_y_sample_weight(*batch)))
+        if [len(values) for values in lists] != [len(group) for group in groups]:
+            raise ValueError(
+                f"{type(model).__name__}.{method} must return (logs, state) with state as it was given, lists of lengths "
+                f"{[len(group) for group in groups]}; got lengths {[len(values) for values in lists]}."
+            )
+        new = {id(v): value for group, values in zip(groups, lists, strict=True) for v, value in zip(group, values, strict=True)}
+        return {**old, **new}, logs
+
+    form = pure if is_pure(user) else keras
+
+    def run(ts: TrainState, batch: Any) -> tuple[TrainState, dict]:
+        old = places.bind(ts)
+        with Frame(dict(old)) as frame:
+            new, logs = form(ts, batch, old)
+        if not isinstance(logs, dict):
+            raise TypeError(f"The logs of {type(model).__name__}.{method} must be a dict {{name: value}}, got {logs!r}.")
+        return places.merge(old, new, frame), {name: _strong(value) for name, value in logs.items()}
+
+    return run
+
+
+def _pair(model: Any, method: str, returned: Any) -> tuple[Any, Any]:
+    if not isinstance(returned, tuple) or len(returned) != 2 or isinstance(returned, TrainState):
+        form = "(state, logs)" if is_pure(getattr(model, method)) else "(logs, state)"
+        raise TypeError(f"{type(model).__name__}.{method} must return a pair {form}, got a {type(returned).__name__}.")
+    return returned
+
+
+def _strong(value: Any) -> jax.Array:
+    """An array that keeps its dtype in a loop; a Python number has none of its own."""
+    array = jnp.asarray(value)
+    return jax.lax.convert_element_type(array, array.dtype)

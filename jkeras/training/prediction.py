@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from jkeras.core.variable import Variable
+from jkeras.training.custom import custom_predict_step, is_custom
 from jkeras.training.engine import Predictor, Stats, chunks
 from jkeras.training.sharing import fingerprint, shared, skeleton
 from jkeras.training.step import Slots, make_predict_step
@@ -31,6 +32,8 @@ class Prediction:
         key = fingerprint(model) if jit else None
 
         def make() -> Predictor:
+            if is_custom(model, "predict_step"):
+                return Predictor(custom_predict_step(model, self.slots.read((), lambda variable: variable)), jit)
             if key is None:
                 return Predictor(make_predict_step(model, self.slots), jit)
             twin, slots = skeleton((model, self.slots), model.variables)

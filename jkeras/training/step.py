@@ -30,6 +30,12 @@ class TrainState(NamedTuple):
     opt_state: Any  # the optimizer's state; the learning rate is one of its leaves
     metrics: dict  # the sums that metrics accumulate
 
+    @property
+    def variables(self) -> dict:
+        """The tree that `model.apply` takes: `{"params": trainable and frozen ones, "state": ...}`."""
+        params = tree.nest({**tree.flatten(self.params), **tree.flatten(self.frozen)})
+        return {"params": params, "state": self.state}
+
 
 class Slots(NamedTuple):
     """The variables behind a `TrainState`, field by field, as `{path: Variable}`."""
@@ -71,37 +77,56 @@ def collect(slots: Mapping[Path, Variable], frame: Frame) -> dict:
     return tree.nest({path: frame.values[id(variable)] for path, variable in slots.items()})
 
 
-def make_train_step(model: Any, optimizer: Any, slots: Slots) -> Callable[[TrainState, Any], TrainState]:
-    """The training step of a model (a trainer with `compute_loss`) that was compiled with `optimizer`."""
+def make_loss(model: Any, slots: Slots) -> Callable[..., tuple[jax.Array, TrainState]]:
+    """`(ts, batch, training) -> (loss, ts)`: the forward pass; the state's sums and moving averages have seen the batch."""
+
+    def loss_of(ts: TrainState, batch: Any, training: bool) -> tuple[jax.Array, TrainState]:
+        with Frame(slots.bind(ts), training=training) as frame:
+            loss = _forward(model, frame, batch, training)
+        return loss, ts._replace(state=collect(slots.state, frame), metrics=collect(slots.metrics, frame))
+
+    return loss_of
+
+
+def make_update(optimizer: Any, slots: Slots) -> Callable[[TrainState, dict], TrainState]:
+    """`(ts, grads) -> ts`: the optimizer's step and the constraints.
+
+    Gradients of some of the parts at the top of `ts.params` leave the others, and their optimizers, as they are.
+    """
     constraints = {path: v.constraint for path, v in slots.params.items() if v.constraint is not None}
 
-    def objective(params: dict, ts: TrainState, batch: Any) -> tuple[jax.Array, tuple]:
-        with Frame(slots.bind(ts._replace(params=params)), training=True) as frame:
-            loss = _forward(model, frame, batch, training=True)
-            scaled = optimizer.scale_loss(loss, ts.opt_state)
-        return scaled, (collect(slots.state, frame), collect(slots.metrics, frame))
-
-    def step(ts: TrainState, batch: Any) -> TrainState:
-        grads, (state, metrics) = jax.grad(objective, has_aux=True)(ts.params, ts, batch)
-        updates, opt_state = optimizer.update(grads, ts.opt_state, ts.params)
-        params = jax.tree.map(lambda p, u: (p + u).astype(p.dtype), ts.params, updates)
+    def update(ts: TrainState, grads: dict) -> TrainState:
+        old = {name: ts.params[name] for name in grads}
+        rest = {name: jax.tree.map(lambda _: None, ts.params[name]) for name in ts.params if name not in grads}
+        updates, opt_state = optimizer.update({**grads, **rest}, ts.opt_state, {**old, **rest})
+        params = jax.tree.map(lambda p, u: (p + u).astype(p.dtype), old, {name: updates[name] for name in old})
         if constraints:
             flat = tree.flatten(params)
             params = tree.nest({p: constraints[p](v) if p in constraints else v for p, v in flat.items()})
-        return TrainState(params, ts.frozen, state, opt_state, metrics)
+        return ts._replace(params={**ts.params, **params}, opt_state=opt_state)
+
+    return update
+
+
+def make_train_step(model: Any, optimizer: Any, slots: Slots) -> Callable[[TrainState, Any], TrainState]:
+    """The training step of a model (a trainer with `compute_loss`) that was compiled with `optimizer`."""
+    loss_of, update = make_loss(model, slots), make_update(optimizer, slots)
+
+    def objective(params: dict, ts: TrainState, batch: Any) -> tuple[jax.Array, tuple]:
+        loss, new = loss_of(ts._replace(params=params), batch, training=True)
+        return optimizer.scale_loss(loss, ts.opt_state), (new.state, new.metrics)
+
+    def step(ts: TrainState, batch: Any) -> TrainState:
+        grads, (state, metrics) = jax.grad(objective, has_aux=True)(ts.params, ts, batch)
+        return update(ts._replace(state=state, metrics=metrics), grads)
 
     return step
 
 
 def make_test_step(model: Any, slots: Slots) -> Callable[[TrainState, Any], TrainState]:
     """The evaluation step: the loss and the metrics of a batch go into the state's sums."""
-
-    def step(ts: TrainState, batch: Any) -> TrainState:
-        with Frame(slots.bind(ts), training=False) as frame:
-            _forward(model, frame, batch, training=False)
-        return ts._replace(state=collect(slots.state, frame), metrics=collect(slots.metrics, frame))
-
-    return step
+    loss_of = make_loss(model, slots)
+    return lambda ts, batch: loss_of(ts, batch, training=False)[1]
 
 
 def make_predict_step(model: Any, slots: Slots) -> Callable[[TrainState, Any], Any]:

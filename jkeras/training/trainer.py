@@ -23,9 +23,10 @@ from jkeras.training.feed import Feed, device_memory_budget
 from jkeras.training.lease import Uninterrupted
 from jkeras.training.objective import total
 from jkeras.training.prediction import Prediction
+from jkeras.training.steps import Steps, takes_training
 
 
-class Trainer:
+class Trainer(Steps):
     """The training half of a model; the other half is any `Module` that can be called on a batch of inputs."""
 
     _compiled: Compiled | None = None
@@ -485,7 +486,8 @@ class Trainer:
         return self(x, training=training)
 
     def _compute_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> jax.Array:
-        return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
+        arguments = {"training": training} if takes_training(self.compute_loss) else {}
+        return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **arguments)
 
     def _check_inputs(self, data: Any) -> None:
         """What can be said about data before the first step; models that know their inputs say more."""

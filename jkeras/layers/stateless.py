@@ -1,0 +1,86 @@
+"""Keras's stateless face of a layer: a call as a pure function of lists of values, in the order of its variables."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+
+from jkeras.core import frame as frames
+from jkeras.core.frame import Frame
+from jkeras.core.lists import bind_lists, read_list
+from jkeras.core.module import Module
+
+
+class Stateless(Module):
+    """What `Layer` inherits for `stateless_call`; `Module.apply` is the same on trees."""
+
+    name: str
+    built: bool
+    losses: list
+    trainable_variables: list
+    non_trainable_variables: list
+
+    def stateless_call(
+        self,
+        trainable_variables: Sequence[Any],
+        non_trainable_variables: Sequence[Any],
+        *args: Any,
+        return_losses: bool = False,
+        **kwargs: Any,
+    ) -> tuple:
+        """Call the layer as a pure function; it keeps its own values. For the metrics inside, the call leaves no trace.
+
+        Args:
+            trainable_variables: values in the order of `self.trainable_variables`.
+            non_trainable_variables: values in the order of `self.non_trainable_variables`, seed generators' included.
+            *args, **kwargs: of the call.
+            return_losses: whether to return `self.losses` of this call, too.
+
+        Returns:
+            `(outputs, non_trainable_variables)`, or `(outputs, non_trainable_variables, losses)`.
+
+        Raises:
+            ValueError: the layer is not built, or a list has another length than its variables.
+
+        >>> import jkeras, numpy as np
+        >>> layer = jkeras.layers.BatchNormalization()
+        >>> layer.build((None, 2))
+        >>> x = np.array([[1.0, 2.0], [3.0, 4.0]], "float32")
+        >>> _, (mean, variance) = layer.stateless_call(
+        ...     layer.trainable_variables, layer.non_trainable_variables, x, training=True)
+        >>> mean.round(2).tolist(), layer.moving_mean.numpy().tolist()
+        ([0.019999999552965164, 0.029999999329447746], [0.0, 0.0])
+        """
+        if not self.built:
+            raise ValueError(f"{self.name!r} must be built before stateless_call(): call it once, or build(input_shape).")
+        bound = bind_lists(
+            self,
+            trainable_variables=(self.trainable_variables, trainable_variables),
+            non_trainable_variables=(self.non_trainable_variables, non_trainable_variables),
+        )
+        bound |= {id(v): v.value for v in self.metrics_variables}
+        outer = frames.current()
+        with Frame(bound) as frame:
+            outputs = self(*args, **kwargs)
+            losses = self.losses if return_losses else None
+        if outer is not None:  # what travels with the outputs: masks, and the logits behind probabilities
+            for output in map(id, jax.tree.leaves(outputs)):
+                outer.masks |= {output: frame.masks[output]} if output in frame.masks else {}
+                outer.logits |= {output: frame.logits[output]} if output in frame.logits else {}
+        state = read_list(frame, self.non_trainable_variables)
+        return (outputs, state, losses) if return_losses else (outputs, state)
+
+    def _own_metrics(self) -> list:
+        found = [m for m in self.modules() if m.separate and hasattr(m, "update_state")]
+        inside = {id(part) for metric in found for part in metric.modules() if part is not metric}
+        return [m for m in found if id(m) not in inside]
+
+    @property
+    def metrics(self) -> list:
+        """The metrics that this layer and those below it hold as attributes."""
+        return self._own_metrics()
+
+    @property
+    def metrics_variables(self) -> list:
+        """The variables of `metrics`, metric after metric."""
+        return [variable for metric in self.metrics for variable in metric.variables]

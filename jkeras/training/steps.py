@@ -1,0 +1,217 @@
+"""What a step is made of, as pure functions to write other steps with.
+
+    model.pure_loss(state, batch)      -> (loss, state)    forward pass, loss, metrics
+    model.pure_update(state, grads)    -> state            optimizer and constraints
+    model.pure_results(state)          -> logs             what the metrics' sums come to
+
+    state.variables                                        the tree for model.apply
+
+The built-in training step is these three in a row:
+
+    def train_step(self, state, batch):
+        def objective(params):
+            return self.pure_loss(state._replace(params=params), batch)
+
+        grads, state = jax.grad(objective, has_aux=True)(state.params)
+        state = self.pure_update(state, grads)
+        return state, self.pure_results(state)
+"""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+
+from jkeras.core.frame import Frame
+from jkeras.core.lists import bind_lists, read_list
+from jkeras.data import make_data, unpack_x_y_sample_weight
+from jkeras.training.custom import Places, built_in, keras_groups
+from jkeras.training.step import TrainState, make_loss, make_results, make_train_step, make_update
+
+
+class Steps:
+    """The steps of a compiled model, and their parts; `Trainer` inherits them."""
+
+    # -- jkeras's: functions of a TrainState ----------------------------------------------------------------------------
+
+    def pure_loss(self: Any, state: TrainState, batch: Any, training: bool = True) -> tuple[jax.Array, TrainState]:
+        """The loss of a batch, by `compute_loss`; the state's metrics, moving averages and seeds have seen the batch.
+
+        Args:
+            state: see `make_train_step`.
+            batch: `x`, `(x, y)` or `(x, y, sample_weight)`.
+            training: as layers see it.
+
+        Returns:
+            `(loss, state)`. For mixed precision, differentiate `model.optimizer.scale_loss(loss, state.opt_state)`.
+        """
+        slots = self._require_ready("pure_loss").slots
+        return make_loss(self, slots)(state, unpack_x_y_sample_weight(batch), training)
+
+    def pure_update(self: Any, state: TrainState, grads: dict) -> TrainState:
+        """One step of the optimizer, with the constraints.
+
+        Args:
+            state: see `make_train_step`.
+            grads: a tree like `state.params`; or, with a `MultiOptimizer`, only some of the parts at its top, which are then
+                updated by their optimizers while everything else stands still.
+
+        Raises:
+            ValueError: unknown parts, or only some of them with a single optimizer.
+        """
+        compiled = self._require_ready("pure_update")
+        unknown = [name for name in grads if name not in state.params]
+        if unknown:
+            raise ValueError(f"pure_update() got gradients for {unknown}; the parts of state.params are {list(state.params)}.")
+        missing = [name for name in state.params if name not in grads]
+        if missing and not hasattr(compiled.optimizer, "optimizers"):
+            raise ValueError(
+                f"pure_update() got no gradients for {missing}, but {compiled.optimizer.name!r} updates all parameters at once. "
+                "To update parts in turn, compile with jkeras.optimizers.MultiOptimizer."
+            )
+        return make_update(compiled.optimizer, compiled.slots)(state, grads)
+
+    def pure_results(self: Any, state: TrainState) -> dict[str, jax.Array]:
+        """The metrics' values by name."""
+        return make_results(self, self._require_ready("pure_results").slots)(state.metrics)
+
+    def make_train_step(
+        self: Any, x: Any = None, y: Any = None, sample_weight: Any = None
+    ) -> tuple[Callable[[TrainState, Any], TrainState], TrainState]:
+        """The built-in training step as a pure function, for loops of your own.
+
+        Args:
+            x, y, sample_weight: a batch, for its shapes; may be left out once the model has been trained or evaluated.
+
+        Returns:
+            `(step, state)`: `step(state, batch) -> state` works under `jax.jit` and the rest, and `state` is a copy of the
+            current values with fresh metrics. `model.update(state)` writes a state back.
+
+        >>> import jax, jkeras, numpy as np
+        >>> model = jkeras.Sequential([jkeras.layers.Dense(1, kernel_initializer="zeros")])
+        >>> model.compile("sgd", "mse")
+        >>> x, y = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
+        >>> step, state = model.make_train_step(x, y)
+        >>> state = jax.jit(step)(state, (x, y))
+        >>> {name: float(value) for name, value in model.pure_results(state).items()}
+        {'loss': 1.0}
+        >>> model.update(state)
+        >>> round(float(model.layers[0].bias[0]), 3)
+        0.02
+        """
+        compiled = self._require_compiled("make_train_step")
+        if x is not None:
+            self._ready(compiled, make_data(x, y, sample_weight, steps=1), False)
+        self._require_ready("make_train_step")
+        step = make_train_step(self, compiled.optimizer, compiled.slots)
+        state = jax.device_put(compiled.read()._replace(metrics=compiled.fresh_metrics), may_alias=False)
+        return lambda state, batch: step(state, unpack_x_y_sample_weight(batch)), state
+
+    def update(self: Any, variables: Any) -> None:
+        """Write a tree of variables, or a whole `TrainState`, back into the model (and its optimizer and metrics)."""
+        if not isinstance(variables, TrainState):
+            super().update(variables)  # type: ignore[misc]
+            return
+        places = Places(self._require_ready("update").variables)
+        values = places.bind(variables)
+        for variable in places.variables:
+            variable.assign(values[id(variable)])
+
+    def _require_ready(self: Any, method: str) -> Any:
+        compiled = self._require_compiled(method)
+        if not compiled.ready:
+            raise ValueError(f"{method}() needs the shapes of the data: call model.make_train_step(x, y) on a batch first.")
+        return compiled
+
+    # -- Keras's: functions of lists ------------------------------------------------------------------------------------
+
+    def stateless_compute_loss(
+        self: Any,
+        trainable_variables: Sequence[Any],
+        non_trainable_variables: Sequence[Any],
+        metrics_variables: Sequence[Any],
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> tuple[jax.Array, tuple]:
+        """`compute_loss` as a pure function of lists of values.
+
+        Args:
+            trainable_variables, non_trainable_variables, metrics_variables: values in the order of the properties.
+            x, y, y_pred, sample_weight, training: as in `compute_loss`.
+
+        Returns:
+            `(loss, (trainable_variables, non_trainable_variables, metrics_variables))`.
+        """
+        bound = bind_lists(
+            self,
+            trainable_variables=(self.trainable_variables, trainable_variables),
+            non_trainable_variables=(self.non_trainable_variables, non_trainable_variables),
+            metrics_variables=(self.metrics_variables, metrics_variables),
+        )
+        with Frame(bound, training=training) as frame:
+            loss = self._compute_loss(x, y, y_pred, sample_weight, training)
+        lists = (self.non_trainable_variables, self.metrics_variables)
+        return loss, (trainable_variables, *(read_list(frame, variables) for variables in lists))
+
+    @built_in
+    def train_step(self: Any, state: Any, data: Any) -> tuple:
+        """The built-in training step, to be overridden or called by an override in either form; see `training/custom.py`.
+
+        Args:
+            state: a `TrainState`, or Keras's `(trainable_variables, non_trainable_variables, optimizer_variables,
+                metrics_variables)`.
+            data: `(x, y, sample_weight)`.
+
+        Returns:
+            `(state, logs)` for a `TrainState`, and `(logs, state)` for lists.
+        """
+        compiled = self._require_ready("train_step")
+        step = make_train_step(self, compiled.optimizer, compiled.slots)
+        return self._step(step, state, data, compiled.variables, keras_groups(self, compiled.variables))
+
+    @built_in
+    def test_step(self: Any, state: Any, data: Any) -> tuple:
+        """The built-in evaluation step; as `train_step`, but Keras's form has no `optimizer_variables`."""
+        variables = self._require_ready("test_step").variables._replace(opt_state=())
+        trained, frozen, _, metrics = keras_groups(self, variables)
+        loss_of = make_loss(self, self._compiled.slots)
+        step = lambda ts, batch: loss_of(ts, batch, training=False)[1]  # noqa: E731
+        return self._step(step, state, data, variables, [trained, frozen, metrics])
+
+    @built_in
+    def predict_step(self: Any, state: Any, data: Any) -> Any:
+        """The built-in prediction step.
+
+        Args:
+            state: a `TrainState`, or `(trainable_variables, non_trainable_variables)`.
+            data: `x`, `(x, y)` or `(x, y, sample_weight)`.
+
+        Returns:
+            The outputs for a `TrainState`, and `(outputs, non_trainable_variables)` for lists.
+        """
+        x = unpack_x_y_sample_weight(data)[0]
+        if isinstance(state, TrainState):
+            return self.apply(state.variables, x)[0]
+        return self.stateless_call(*state, x, training=False)
+
+    def _step(self: Any, step: Callable, state: Any, data: Any, variables: TrainState, groups: list) -> tuple:
+        batch = unpack_x_y_sample_weight(data)
+        if isinstance(state, TrainState):
+            new = step(state, batch)
+            return new, self.pure_results(new)
+        places = Places(variables)
+        values = {id(v): value for group, part in zip(groups, state, strict=True) for v, value in zip(group, part, strict=True)}
+        # Metrics that a subclass leaves out of `metrics` still exist: they count this step alone.
+        hidden = {id(v): v.initial_value() for v in places.variables if id(v) not in values}
+        new = step(places.state({**hidden, **values}), batch)
+        return self.pure_results(new), places.lists(places.bind(new), groups)
+
+
+def takes_training(function: Callable) -> bool:
+    """Whether an override of `compute_loss` has the `training` argument, which early Keras 3 did not have."""
+    parameters = inspect.signature(function).parameters
+    return "training" in parameters or any(p.kind == p.VAR_KEYWORD for p in parameters.values())
