@@ -16,6 +16,7 @@ from jkeras.layers import (
     regularization,
     reshaping,
     separable,
+    sequence_wrappers,
     spectral_normalization,
     wrapper,
 )
@@ -36,12 +37,13 @@ from jkeras.layers.recurrent_cells import *  # noqa: F403
 from jkeras.layers.regularization import *  # noqa: F403
 from jkeras.layers.reshaping import *  # noqa: F403
 from jkeras.layers.separable import *  # noqa: F403
+from jkeras.layers.sequence_wrappers import *  # noqa: F403
 from jkeras.layers.spectral_normalization import *  # noqa: F403
 from jkeras.layers.wrapper import *  # noqa: F403
 
 _FAMILIES = (
     *(core, einsum_dense, embedding, activation, regularization, reshaping, merging, convolutional, separable, pooling),
-    *(normalization, batch_normalization, wrapper, spectral_normalization, recurrent, recurrent_cells),
+    *(normalization, batch_normalization, wrapper, spectral_normalization, recurrent, recurrent_cells, sequence_wrappers),
 )
 __all__ = ["Input", "InputLayer", "InputSpec", "Layer", *(name for family in _FAMILIES for name in family.__all__)]
 

@@ -184,8 +184,8 @@ class Layer(Stateless):
 
     @property
     def weights(self) -> list[Variable]:
-        """All weights: the variables without the seed generators' states."""
-        return [v for v in self.variables if v.name != "seed_generator_state"]
+        """All weights: the variables without the states of seed generators and of stateful recurrent layers."""
+        return [v for v in self.variables if v.name not in ("seed_generator_state", "rnn_state")]
 
     @property
     def trainable_variables(self) -> list[Variable]:

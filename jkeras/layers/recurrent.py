@@ -15,7 +15,6 @@ from jax import lax
 
 from jkeras.core.errors import keywords_of
 from jkeras.core.naming import snake_case
-from jkeras.core.registry import deserialize, serialize
 from jkeras.core.variable import Variable
 from jkeras.layers.base import Layer
 from jkeras.layers.input_spec import InputSpec
@@ -36,7 +35,7 @@ from jkeras.ops import recurrent
 __all__ = ["GRU", "LSTM", "RNN", "SimpleRNN"]
 
 
-class RNN(Layer):
+class RNN(Configured):
     """Runs a cell over the steps of a sequence.
 
     Args:
@@ -104,7 +103,9 @@ class RNN(Layer):
                     f"Layer {self.name!r} has stateful=True, so it needs a fixed batch size, but got inputs of shape "
                     f"{tuple(sequences_shape)}. Give the model Input(batch_shape=(batch, steps, features))."
                 )
-            self.states = jax.tree.map(self._state_variable, self.get_initial_state(sequences_shape[0]))
+            with jax.ensure_compile_time_eval():  # numbers, even if shapes alone are being inferred
+                states = self.get_initial_state(sequences_shape[0])
+            self.states = jax.tree.map(self._state_variable, states)
 
     def _state_variable(self, value: Any) -> Variable:
         return Variable(value, dtype=self.variable_dtype, trainable=False, name="rnn_state")
@@ -154,10 +155,10 @@ class RNN(Layer):
         """Run one cell over all steps; returns its outputs, (steps, batch, ...), in the order of computation, and states."""
         backwards = self.go_backwards if backwards is None else backwards
         if type(cell) is StackedRNNCells:  # one cell after the other, each over the whole sequence
-            last = []
+            last: list = []
             for of_stack, of_cell in zip(cell.cells, states, strict=True):
                 x, of_cell = self._run(of_stack, x, list(of_cell), mask, training, backwards)
-                last.append(of_cell)
+                last.append(list(of_cell))
                 mask = jnp.flip(mask, 0) if mask is not None and backwards else mask
                 backwards = False
             return x, last
@@ -166,15 +167,15 @@ class RNN(Layer):
             masks = masks if training else DropoutMasks()
             network, products = cell.parts(masks)
             x = cell.project(x, masks)
-            outputs, last = recurrent.recur(network, x, tuple(states), products, mask, backwards, self.unroll)
-            return outputs, list(last)
+            outputs, of_cell = recurrent.recur(network, x, tuple(states), products, mask, backwards, self.unroll)
+            return outputs, list(of_cell)
         return self._scan(cell, x, states, mask, backwards)
 
     def _scan(self, cell: Any, x: Any, states: list, mask: Any, backwards: bool) -> tuple:
         def hold(keep: Any, new: Any, old: Any) -> Any:
             return new if keep is None else jnp.where(keep.reshape(keep.shape + (1,) * (new.ndim - 1)), new, old)
 
-        def body(carry: tuple, inputs: tuple) -> tuple:
+        def body(carry: tuple, inputs: tuple) -> tuple[tuple, Any]:
             (states, before), (x_t, keep) = carry, inputs
             output, new = call_cell(cell, x_t, states)
             new = jax.tree.map(lambda n, o: hold(keep, n, o), new, states)
@@ -189,26 +190,16 @@ class RNN(Layer):
         )
         return jnp.flip(outputs, 0) if backwards else outputs, states
 
-    def get_config(self) -> dict:
-        """The options and the cell's config."""
-        names = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask")
-        return super().get_config() | {name: getattr(self, name) for name in names} | {"cell": serialize(self.cell)}
-
-    @classmethod
-    def from_config(cls, config: dict) -> "RNN":
-        """Make the cell and the layer."""
-        return cls(**deserialize(config))
-
 
 def _variables(states: Any) -> list[Variable]:
     return jax.tree.leaves(states, is_leaf=lambda v: isinstance(v, Variable))
 
 
-class _OwnCell(RNN, Configured):
+class _OwnCell(RNN):
     """An `RNN` whose constructor takes the arguments of its cell; they are attributes of both."""
 
     unsaved = ("use_cudnn",)
-    cell_class: type[Cell]
+    cell_class: Any
 
     def __init__(self, arguments: dict, kwargs: dict):
         arguments = {name: value for name, value in arguments.items() if name not in ("self", "kwargs", "__class__")}
@@ -231,12 +222,6 @@ class _OwnCell(RNN, Configured):
         if name in keywords_of(self.cell_class.__init__) and "cell" in self.__dict__:
             return getattr(self.cell, name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-    def get_config(self) -> dict:
-        """The constructor's arguments, which say what the cell is."""
-        config = super().get_config()
-        del config["cell"]
-        return config
 
 
 class SimpleRNN(_OwnCell):

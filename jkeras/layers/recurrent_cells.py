@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from jkeras import activations, random
-from jkeras.core.registry import deserialize, serialize
 from jkeras.core.variable import Variable
 from jkeras.layers.base import Layer
 from jkeras.layers.options import Configured
@@ -265,7 +264,7 @@ def _options(arguments: dict) -> dict:
     return {name: value for name, value in arguments.items() if name not in done}
 
 
-class StackedRNNCells(Layer):
+class StackedRNNCells(Configured):
     """Cells on top of each other, as one cell: the output of one is the input of the next.
 
     Args:
@@ -313,15 +312,6 @@ class StackedRNNCells(Layer):
             inputs, of_cell = call_cell(cell, inputs, list(of_cell))
             new_states.append(of_cell)
         return inputs, new_states
-
-    def get_config(self) -> dict:
-        """The cells' configs."""
-        return super().get_config() | {"cells": serialize(self.cells)}
-
-    @classmethod
-    def from_config(cls, config: dict) -> "StackedRNNCells":
-        """Make the cells and stack them."""
-        return cls(**deserialize(config))
 
 
 def check_cell(cell: Any) -> None:

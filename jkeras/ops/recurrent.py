@@ -17,7 +17,7 @@ Weights are Keras's: the gates of an LSTM stand in the order i, f, c, o and thos
 
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp

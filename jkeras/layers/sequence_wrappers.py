@@ -1,0 +1,169 @@
+"""Layers around a layer for sequences: both directions in time, or each step by itself."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jkeras.core.errors import keywords_of
+from jkeras.core.registry import deserialize, serialize
+from jkeras.layers.base import Layer
+from jkeras.layers.options import Configured
+from jkeras.layers.wrapper import Wrapper
+
+__all__ = ["Bidirectional", "TimeDistributed"]
+
+_MERGE = {
+    "sum": lambda a, b: a + b,
+    "mul": lambda a, b: a * b,
+    "ave": lambda a, b: (a + b) / 2,
+    "concat": lambda a, b: jnp.concatenate([a, b], -1),
+    None: lambda a, b: (a, b),
+}
+_SHARED = ("stateful", "return_sequences", "return_state")
+
+
+class Bidirectional(Configured):
+    """Runs one copy of a recurrent layer forwards and one backwards, and merges their outputs (Schuster and Paliwal 1997).
+
+    Args:
+        layer: a recurrent layer; the copies are made from its config.
+        merge_mode: `"concat"`, `"sum"`, `"mul"`, `"ave"`, or None for both outputs as they are.
+        weights: initial weights of both, as from `get_weights()`.
+        backward_layer: the layer that runs backwards, with go_backwards=True; by default a copy of `layer`.
+
+    With `return_state`, the states of the forward layer come after the outputs, and then those of the backward layer; an
+    `initial_state` is a list in the same order.
+
+    Raises:
+        ValueError: an argument is not a layer, the mode is unknown, or the two layers do not go together.
+
+    >>> import jkeras, numpy as np
+    >>> Bidirectional(jkeras.layers.LSTM(4))(np.zeros((2, 5, 3), "float32")).shape
+    (2, 8)
+    """
+
+    unsaved = ("weights",)
+
+    def __init__(
+        self, layer: Layer, merge_mode: str | None = "concat", weights: Any = None, backward_layer: Any = None, **kwargs: Any
+    ):
+        for name, value in (("layer", layer), ("backward_layer", backward_layer)):
+            if not isinstance(value, Layer) and (name == "layer" or value is not None):
+                raise ValueError(f"Bidirectional needs a recurrent layer as {name}, got {value!r}.")
+        if merge_mode not in _MERGE:
+            raise ValueError(f"Bidirectional needs merge_mode= one of {list(_MERGE)}, got merge_mode={merge_mode!r}.")
+        super().__init__(**kwargs)
+        self.forward_layer = _copy(layer, "forward")
+        self.backward_layer = backward_layer or _copy(layer, "backward", go_backwards=True)
+        if self.forward_layer.go_backwards == self.backward_layer.go_backwards:
+            raise ValueError(
+                "Bidirectional needs layers that run in different directions, but both have "
+                f"go_backwards={layer.go_backwards}."  # type: ignore[attr-defined]
+            )
+        for name in _SHARED:
+            values = getattr(self.forward_layer, name), getattr(self.backward_layer, name)
+            if values[0] != values[1]:
+                raise ValueError(f"Bidirectional needs the same {name} in both layers, got {values[0]} and {values[1]}.")
+            setattr(self, name, values[0])
+        for one in (self.forward_layer, self.backward_layer):
+            if hasattr(one, "zero_output_for_mask"):
+                one.zero_output_for_mask = one.return_sequences
+        self.merge_mode = merge_mode
+        self._given_weights = weights
+        self.supports_masking = True
+        self.input_spec = layer.input_spec
+
+    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+        for layer in (self.forward_layer, self.backward_layer):
+            if not layer.built:
+                layer.build(sequences_shape)
+        if self._given_weights:
+            self.set_weights(self._given_weights)
+
+    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None) -> Any:
+        half = len(initial_state) // 2 if initial_state is not None else 0
+        starts = (initial_state[:half], initial_state[half:]) if half else (None, None)
+        forth = self.forward_layer(sequences, initial_state=starts[0], mask=mask)
+        back = self.backward_layer(sequences, initial_state=starts[1], mask=mask)
+        states: tuple = ()
+        if self.return_state:
+            (forth, *first), (back, *second) = forth, back
+            states = (*first, *second)
+        if self.return_sequences:
+            back = jnp.flip(back, 1)
+        outputs = _MERGE[self.merge_mode](forth, back)
+        if not states:
+            return outputs
+        return (*outputs, *states) if self.merge_mode is None else (outputs, *states)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """The mask goes on with the outputs of all steps."""
+        mask = jax.tree.leaves(previous_mask)[0] if self.return_sequences and previous_mask is not None else None
+        return [mask, mask] if self.merge_mode is None else [mask]
+
+    def reset_state(self) -> None:
+        """Let stateful layers start anew, from zeros."""
+        self.forward_layer.reset_state()
+        self.backward_layer.reset_state()
+
+    reset_states = reset_state
+
+    @property
+    def layer(self) -> Layer:
+        """What runs forwards."""
+        return self.forward_layer
+
+
+def _copy(layer: Layer, direction: str, **changes: Any) -> Any:
+    config = serialize(layer)
+    config["config"] |= {"name": f"{direction}_{layer.name.removeprefix(direction + '_')}", **changes}
+    config.pop("build_config", None)
+    return deserialize(config)
+
+
+class TimeDistributed(Wrapper):
+    """Applies a layer to every step of a sequence: `(batch, steps, ...)`, with the same weights at each.
+
+    Args:
+        layer: what is applied to inputs of shape (batch, ...).
+
+    Call arguments:
+        inputs: with at least three axes.
+        mask: (batch, steps, ...), bool; a layer that takes a mask gets that of the step.
+
+    Raises:
+        ValueError: the inputs have fewer than three axes, or the mask another batch size or number of steps.
+
+    >>> import jkeras, numpy as np
+    >>> TimeDistributed(jkeras.layers.Dense(4))(np.zeros((2, 5, 3), "float32")).shape
+    (2, 5, 4)
+    """
+
+    def __init__(self, layer: Layer, **kwargs: Any):
+        super().__init__(layer, **kwargs)
+        self.supports_masking = True
+
+    def build(self, input_shape: Any = None) -> None:
+        if len(input_shape) < 3:
+            raise ValueError(
+                f"Layer {self.name!r} (TimeDistributed) expects inputs of shape (batch, steps, ...) with at least 3 axes, "
+                f"but got shape {tuple(input_shape)}."
+            )
+        super().build((input_shape[0], *input_shape[2:]))
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        if mask is not None and mask.shape[:2] != inputs.shape[:2]:
+            raise ValueError(
+                f"Layer {self.name!r} (TimeDistributed) got a mask of shape {mask.shape}, whose first two axes do not fit "
+                f"inputs of shape {inputs.shape}."
+            )
+        steps = []  # written out, so that each step has random numbers and updates of its own
+        for t in range(inputs.shape[1]):
+            given = {} if mask is None or not self._takes_mask else {"mask": mask[:, t]}
+            steps.append(self.layer(inputs[:, t], **given))
+        return jnp.stack(steps, 1)
+
+    @property
+    def _takes_mask(self) -> bool:
+        return "mask" in keywords_of(self.layer.call)
