@@ -1,5 +1,6 @@
 """`Model`: a layer that can be trained."""
 
+import functools
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -41,6 +42,13 @@ class Model(Trainer, Layer):
         if cls is Model and (args or "inputs" in kwargs):
             cls = _functional_class()
         return super().__new__(cls, *args, **kwargs)
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        if not args and "inputs" not in kwargs:
+            super().__init__(**kwargs)
+            return
+        self.__class__ = _functional_form(type(self))  # a subclass that was given symbolic tensors is a graph, too
+        _functional_class().__init__(self, *args, **kwargs)
 
     @property
     def layers(self) -> list[Layer]:
@@ -111,6 +119,12 @@ class Model(Trainer, Layer):
         result = super().build_abstractly(*args, **kwargs)
         self.built = True
         return result
+
+
+@functools.cache
+def _functional_form(cls: type) -> type:
+    own = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
+    return type(cls.__name__, (cls, _functional_class()), own)
 
 
 def _functional_class() -> type:

@@ -30,6 +30,7 @@ class Compiled:
         optimizer, loss, loss_weights, metrics, weighted_metrics: as given to `compile`.
         run_eagerly: whether to run op by op instead of compiling.
         steps_per_execution: how many batches a batch-level callback lets pass at once.
+        auto_scale_loss: whether a model of the policy "mixed_float16" gets a `LossScaleOptimizer`.
     """
 
     def __init__(
@@ -43,8 +44,12 @@ class Compiled:
         run_eagerly: bool,
         jit: bool,
         steps_per_execution: int,
+        auto_scale_loss: bool,
     ):
         self.optimizer = optimizers.get(optimizer)
+        scaled = (optimizers.LossScaleOptimizer, type(None))
+        if auto_scale_loss and model.dtype_policy.name == "mixed_float16" and not isinstance(self.optimizer, scaled):
+            self.optimizer = optimizers.LossScaleOptimizer(self.optimizer, name="loss_scale_optimizer")
         self.loss, self.loss_weights = loss, loss_weights
         self.given_metrics, self.given_weighted_metrics = metrics, weighted_metrics
         self.run_eagerly, self.jit, self.steps_per_execution = run_eagerly, jit, steps_per_execution

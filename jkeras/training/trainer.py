@@ -88,6 +88,7 @@ class Trainer(Steps):
             run_eagerly,
             not run_eagerly and jit_compile is not False,
             steps_per_execution,
+            auto_scale_loss,
         )
         self.stop_training = False
 
