@@ -15,7 +15,7 @@ from typing import Any
 
 import jax
 
-from jkeras.core import tree
+from jkeras.core import symbolic, tree
 from jkeras.core.errors import suggest
 from jkeras.core.frame import Frame
 from jkeras.core.tree import Path
@@ -175,7 +175,7 @@ class Module:
             with Frame(abstract=True):
                 return self(*args, **kwargs)
 
-        return jax.eval_shape(call, args, kwargs)
+        return symbolic.eval_shape(call, args, kwargs)
 
 
 def _leaves(path: Path, value: Any) -> Iterator[tuple[Path, "Module | Variable"]]:

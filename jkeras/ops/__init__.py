@@ -13,6 +13,7 @@ from jkeras.ops import (
     attention,
     blocks,
     control,
+    convolution,
     creation,
     crossentropy,
     ctc,
@@ -23,6 +24,7 @@ from jkeras.ops import (
     nn,
     normalization,
     numpy,
+    pooling,
     products,
     reductions,
     segments,
@@ -34,6 +36,7 @@ from jkeras.ops.activation import *  # noqa: F403
 from jkeras.ops.attention import *  # noqa: F403
 from jkeras.ops.blocks import *  # noqa: F403
 from jkeras.ops.control import *  # noqa: F403
+from jkeras.ops.convolution import *  # noqa: F403
 from jkeras.ops.creation import *  # noqa: F403
 from jkeras.ops.crossentropy import *  # noqa: F403
 from jkeras.ops.ctc import *  # noqa: F403
@@ -41,6 +44,7 @@ from jkeras.ops.elementwise import *  # noqa: F403
 from jkeras.ops.indexing import *  # noqa: F403
 from jkeras.ops.linalg import *  # noqa: F403
 from jkeras.ops.normalization import *  # noqa: F403
+from jkeras.ops.pooling import *  # noqa: F403
 from jkeras.ops.products import *  # noqa: F403
 from jkeras.ops.reductions import *  # noqa: F403
 from jkeras.ops.segments import *  # noqa: F403
@@ -49,8 +53,8 @@ from jkeras.ops.signal import *  # noqa: F403
 from jkeras.ops.tensors import *  # noqa: F403
 
 _FAMILIES = (
-    *(activation, attention, blocks, control, creation, crossentropy, ctc, elementwise, indexing, linalg),
-    *(normalization, products, reductions, segments, shaping, signal, tensors),
+    *(activation, attention, blocks, control, convolution, creation, crossentropy, ctc, elementwise, indexing, linalg),
+    *(normalization, pooling, products, reductions, segments, shaping, signal, tensors),
 )
 __all__ = ["image", "linalg", "nn", "numpy", *(name for family in _FAMILIES for name in family.__all__)]
 publish("keras.ops", {name: getattr(family, name) for family in _FAMILIES for name in family.__all__})
