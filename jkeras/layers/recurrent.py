@@ -223,6 +223,10 @@ class _OwnCell(RNN):
             return getattr(self.cell, name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
+    def get_config(self) -> dict:
+        """The constructor's arguments, and `zero_output_for_mask`, which Keras's configs have too."""
+        return super().get_config() | {"zero_output_for_mask": self.zero_output_for_mask}
+
 
 class SimpleRNN(_OwnCell):
     """The simple recurrent network: `h' = activation(x @ kernel + h @ recurrent_kernel + bias)`, Elman 1990.

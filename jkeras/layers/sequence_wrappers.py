@@ -65,10 +65,10 @@ class Bidirectional(Configured):
             values = getattr(self.forward_layer, name), getattr(self.backward_layer, name)
             if values[0] != values[1]:
                 raise ValueError(f"Bidirectional needs the same {name} in both layers, got {values[0]} and {values[1]}.")
-            setattr(self, name, values[0])
         for one in (self.forward_layer, self.backward_layer):
             if hasattr(one, "zero_output_for_mask"):
                 one.zero_output_for_mask = one.return_sequences
+        self.stateful, self.return_sequences, self.return_state = (getattr(self.forward_layer, name) for name in _SHARED)
         self.merge_mode = merge_mode
         self._given_weights = weights
         self.supports_masking = True
