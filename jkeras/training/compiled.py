@@ -80,7 +80,8 @@ class Compiled:
     def _resolve(self, model: Any, spec: Any) -> None:
         x, y, _ = spec
         y_pred = model.output_spec(x)
-        if y_pred is None and not (self.loss is None and self.given_metrics is None and self.given_weighted_metrics is None):
+        watched = (self.loss, self.given_metrics, self.given_weighted_metrics)
+        if y_pred is None and any(given is not None for given in watched):
             raise ValueError(
                 f"compile() was given a loss or metrics, but model {model.name!r} defines no call(self, inputs), so they have no "
                 "outputs to look at. Define call, or compute loss and metrics in train_step."

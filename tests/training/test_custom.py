@@ -270,8 +270,20 @@ def test_what_a_step_assigns_goes_into_the_state():
     model.compile("sgd")
     logs = model.fit(X, Y, batch_size=32, verbose=0).history
     reference = jkeras.random.SeedGenerator(3)
-    np.testing.assert_allclose(logs["draws"], [sum(float(jkeras.random.uniform((), seed=reference)) for _ in range(5))], rtol=1e-5)
+    drawn = sum(float(jkeras.random.uniform((), seed=reference)) for _ in range(5))
+    np.testing.assert_allclose(logs["draws"], [drawn], rtol=1e-5)
     assert model.seed.state.numpy().tolist() == reference.state.numpy().tolist()
+
+
+def test_a_model_without_call_has_no_outputs_for_a_loss():
+    class Holder(jkeras.Model):
+        def train_step(self, state, batch):
+            return state, {"loss": 0.0}
+
+    model = Holder()
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="defines no call"):
+        model.fit(X, Y, verbose=0)
 
 
 def bad(step):
