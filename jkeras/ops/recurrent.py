@@ -198,7 +198,7 @@ def recur(
         (lefts, pulls, last_pull), products, mask = residuals
         d_outputs, d_states = gradients
 
-        def body(d_new: States, inputs: tuple) -> tuple:
+        def body(d_new: States, inputs: tuple) -> tuple[States, tuple]:
             d_output, mask_t, pulls, last_pull = inputs
             if sequences:
                 d_new = (d_new[0] + d_output, *d_new[1:])
@@ -217,7 +217,8 @@ def recur(
             body, d_states, (d_outputs, mask, pulls, last_pull), reverse=not go_backwards, unroll=steps
         )
         if network.additive:
-            dx = dps[0] if len(dps) == 1 else jnp.concatenate(dps, -1)  # the same array: stacking it twice took 37.0 ms, once 33.2
+            # The same array: stacking it twice took 37.0 ms, once 33.2.
+            dx = dps[0] if len(dps) == 1 else jnp.concatenate(dps, -1)
         return dx, d_states, [_gradient(*of_one) for of_one in zip(products, lefts, dps, strict=True)], None
 
     run.defvjp(forward, backward)
