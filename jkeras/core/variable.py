@@ -331,6 +331,11 @@ def _binary(name: str) -> Callable:
     return lambda self, other: function(self.value, _other(other))
 
 
+def _unary(name: str) -> Callable:
+    function = getattr(operator, name)
+    return lambda self: function(self.value)
+
+
 def _reflected(name: str) -> Callable:
     function = getattr(operator, name)
     return lambda self, other: function(_other(other), self.value)
@@ -347,7 +352,7 @@ for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"
 for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
     setattr(Variable, f"__{_name}__", _binary(_name))
 for _name in ("neg", "pos", "abs", "invert"):
-    setattr(Variable, f"__{_name}__", lambda self, _f=getattr(operator, _name): _f(self.value))
+    setattr(Variable, f"__{_name}__", _unary(_name))
 
 jax.tree_util.register_pytree_node(
     Variable, lambda v: ((v.value,), v.name), lambda name, leaves: Snapshot(leaves[0], name)

@@ -417,7 +417,7 @@ class Layer(Stateless):
                 stacklevel=3,
             )
             return
-        flat = [x for x in jax.tree.leaves(outputs)]
+        flat = jax.tree.leaves(outputs)
         masks = self.compute_mask(inputs, mask)
         if masks is None:
             return

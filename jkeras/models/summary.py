@@ -63,7 +63,10 @@ def _row(layer: Any, depth: int, show_trainable: bool) -> list[str]:
         f"{sum(v.size for v in weights):,}" if layer.built else "0 (unbuilt)",
         size(nbytes(weights)),
     ]
-    return row + (["yes" if layer.trainable and any(v.trainable for v in weights) else "no" if weights else "-"] if show_trainable else [])
+    if not show_trainable:
+        return row
+    trains = layer.trainable and any(v.trainable for v in weights)
+    return [*row, "yes" if trains else "no" if weights else "-"]
 
 
 def _count(variables: list) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 from jkeras.data import ArrayData, prefetch, stack
 from jkeras.training.engine import Clock, Stats
 
+ONE = (np.int32(0), np.int32(1))  # the bounds of one step, in the dtype that all bounds have
 _settings: dict[str, float | None] = {"budget": None}
 STACK_BYTES = 32 * 2**20  # a stack of streamed batches holds at most about this much
 STACK_BATCHES = 32
@@ -104,12 +105,12 @@ class Feed:
         partial = ("rows", rows - full * size)
         if full > epoch.start:
             if rest is not None and example is not None and not program.knows(partial):
-                arguments = (*example(), self.device_data, rest, 0, 1)
+                arguments = (*example(), self.device_data, rest, *ONE)
                 program.warm_up(partial, program.over_rows, *arguments, batch_size=partial[1])
 
             def run(program: Any, fixed: Any, carry: Any, lo: int, hi: int) -> Any:
                 return program.over_rows(
-                    fixed, carry, self.device_data, order, epoch.start + lo, epoch.start + hi, batch_size=size
+                    fixed, carry, self.device_data, order, np.int32(epoch.start + lo), np.int32(epoch.start + hi), batch_size=size
                 )
 
             yield Segment(full - epoch.start, run)
@@ -117,7 +118,7 @@ class Feed:
             program.wait(partial)
 
             def run_last(program: Any, fixed: Any, carry: Any, lo: int, hi: int) -> Any:
-                return program.over_rows(fixed, carry, self.device_data, rest, 0, 1, batch_size=partial[1])
+                return program.over_rows(fixed, carry, self.device_data, rest, *ONE, batch_size=partial[1])
 
             yield Segment(1, run_last)
 

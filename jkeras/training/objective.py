@@ -18,7 +18,7 @@ from jkeras.training.outputs import Outputs
 
 
 def _is_one(x: Any) -> bool:
-    return not isinstance(x, (list, tuple, dict)) or isinstance(x, dict) and "class_name" in x
+    return not isinstance(x, (list, tuple, dict)) or (isinstance(x, dict) and "class_name" in x)
 
 
 class Objective:

@@ -1,5 +1,6 @@
 """Image operations against Keras: values, dtypes, both data formats, single images, symbolic shapes, bad input."""
 
+import functools
 import inspect
 
 import jax
@@ -10,6 +11,8 @@ import pytest
 from jkeras import ops
 from jkeras.core.symbolic import KerasTensor
 from jkeras.random import SeedGenerator
+from tests.ops.rows import Row
+from tests.ops.together import results
 from tests.oracle import assert_close, keras
 
 R = np.random.default_rng(0)
@@ -57,27 +60,43 @@ def first(x):
     return x[0] if isinstance(x, np.ndarray) and len(x) == 2 else x
 
 
-@pytest.mark.parametrize(("name", "args", "kwargs"), CALLS)
-def test_values_are_those_of_keras(name, args, kwargs):
-    ours, theirs = getattr(ops.image, name), getattr(keras.ops.image, name)
-    transforms = name in ("affine_transform", "perspective_transform")
-    reference = args
-    if name == "affine_transform" and args[0].ndim == 1:
-        reference = (np.stack([args[0]] * 2),)  # Keras wants one for each image
-    if name == "perspective_transform" and args[0].ndim == 2:
-        reference = tuple(np.stack([p] * 2) for p in args)
-    expected = theirs(IMAGES, *reference, **kwargs, data_format="channels_last")
+def for_each(name, x):
+    """A transform for each image, which is what Keras wants."""
+    return np.stack([x, x]) if name in SINGLE and x.ndim == SINGLE[name] else x
+
+
+SINGLE = {"affine_transform": 1, "perspective_transform": 2}
+RANDOM = "elastic_transform"  # the noise has the shape of the batch, so that a single image gets another
+
+
+def swapped(x):
+    return np.moveaxis(x, -1, 1) if x is IMAGES or x is OTHER else x
+
+
+@functools.cache
+def computed():
+    """What Keras makes of the batch; and what we make of it, of its first image, and of channels that come first."""
+
+    def rows(image, change, **more):
+        return [Row(n, (image, *(change(n, a) for a in args)), kwargs | more) for n, args, kwargs in CALLS]
+
+    theirs = results(keras.ops.image, rows(IMAGES, for_each, data_format="channels_last"), eager={RANDOM})
     with jax.numpy_dtype_promotion("strict"):
-        actual = ours(IMAGES, *args, **kwargs)
-        assert actual.dtype == expected.dtype
-        assert_close(actual, expected, rtol=1e-5)
-        if name != "elastic_transform":  # the noise has the shape of the batch
-            single = [first(a) if transforms or name == "ssim" else a for a in args]
-            assert_close(ours(IMAGES[0], *single, **kwargs), np.asarray(expected)[0], rtol=1e-5)
-        channels_first = [np.moveaxis(a, -1, 1) if a is OTHER else a for a in args]
-        flipped = ours(np.moveaxis(IMAGES, -1, 1), *channels_first, **kwargs, data_format="channels_first")
-    axis = -2 if name == "sobel_edges" else -1
-    assert_close(flipped, expected if name == "ssim" else np.moveaxis(expected, axis, 1), rtol=1e-5)
+        ours = results(ops.image, rows(IMAGES, lambda _, a: a))
+        single = results(ops.image, rows(IMAGES[0], lambda _, a: first(a)))
+        flipped = results(ops.image, rows(swapped(IMAGES), lambda _, a: swapped(a), data_format="channels_first"))
+    return [[x for (x,) in each] for each in (theirs, ours, single, flipped)]
+
+
+@pytest.mark.parametrize("index", range(len(CALLS)), ids=[f"{name}-{kwargs}" for name, _, kwargs in CALLS])
+def test_values_are_those_of_keras(index):
+    theirs, ours, single, flipped = (each[index] for each in computed())
+    name = CALLS[index][0]
+    assert ours.dtype == theirs.dtype
+    assert_close(ours, theirs, rtol=1e-5)
+    assert_close(flipped, theirs if name == "ssim" else np.moveaxis(theirs, 3, 1), rtol=1e-5)
+    if name != RANDOM:
+        assert_close(single, theirs[0], rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["rgb_to_grayscale", "resize", "crop_images", "pad_images", "extract_patches"])

@@ -1,59 +1,12 @@
 """Operations on symbolic tensors: the inferred shapes and dtypes are those of the real call."""
 
-import jax
 import numpy as np
 import pytest
 
 from jkeras import ops
 from jkeras.core.symbolic import KerasTensor
 from jkeras.core.variable import Variable
-from tests.ops.rows import ROWS, B, X, Y
-
-VALUES_DECIDE = {"nonzero", "unique", "bincount"}  # how long the result is
-PYTHON_COMES_OUT = {"shape", "ndim", "size", "convert_to_numpy"}
-
-
-def is_tensor(x):
-    """Whether the test replaces `x`: batches, and other arrays but those of integers (positions, sizes)."""
-    return isinstance(x, np.ndarray) and (x.dtype.kind != "i" or (x.ndim > 0 and x.shape[0] == B))
-
-
-def call(function, row, replace):
-    """The result, with arrays among the arguments replaced by symbolic tensors."""
-    args, kwargs = jax.tree.map(lambda x: replace(x) if is_tensor(x) else x, (row.args, row.kwargs))
-    return function(*args, **kwargs)
-
-
-def exact(x):
-    return KerasTensor(x.shape, x.dtype.name)
-
-
-def open_batch(x):
-    return KerasTensor((None, *x.shape[1:]) if x.ndim and x.shape[0] == B else x.shape, x.dtype.name)
-
-
-def specs(result):
-    return [(tuple(x.shape), x.dtype if isinstance(x.dtype, str) else x.dtype.name) for x in jax.tree.leaves(result)]
-
-
-def is_symbolic(row):
-    decided = row.name in VALUES_DECIDE or (row.name == "where" and len(row.args) == 1)
-    return not decided and row.name not in PYTHON_COMES_OUT and any(map(is_tensor, jax.tree.leaves(row.args)))
-
-
-@pytest.mark.parametrize("row", list(filter(is_symbolic, ROWS)), ids=str)
-def test_inferred_shapes_and_dtypes_are_the_real_ones(row):
-    function = getattr(ops, row.name)
-    expected = specs(function(*row.args, **row.kwargs))
-    assert specs(call(function, row, exact)) == expected
-    if row.name == "reshape" and -1 not in row.args[1]:
-        return  # it says how long the batch is
-    batched = specs(call(function, row, open_batch))
-    for (shape, dtype), (known, known_dtype) in zip(batched, expected, strict=True):
-        assert dtype == known_dtype
-        assert len(shape) == len(known)
-        assert all(d is None or d == k for d, k in zip(shape, known, strict=True))
-
+from tests.ops.rows import B, X, Y
 
 x = KerasTensor((None, 4), name="x")
 
