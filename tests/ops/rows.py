@@ -275,7 +275,6 @@ INDEXING = [
     row("isin", N, [1, 2, 3], invert=True),
     row("unravel_index", np.array([5, 7]), (3, 4)),
     row("nonzero", T),
-    row("where", T),
     row("unique", N),
     row("unique", N, size=4, fill_value=0),
     row("unique", N, return_index=True, return_inverse=True, return_counts=True),

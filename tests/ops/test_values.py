@@ -8,7 +8,7 @@ import pytest
 
 from jkeras import ops
 from jkeras.core.symbolic import KerasTensor
-from tests.ops.rows import ROWS, B
+from tests.ops.rows import ROWS, B, T
 from tests.ops.together import is_input, results
 from tests.oracle import assert_close, keras
 
@@ -70,3 +70,7 @@ def test_inferred_shapes_and_dtypes_are_the_real_ones(index):
             assert tensor.ndim == array.ndim
             assert all(d is None or d == k for d, k in zip(tensor.shape, array.shape, strict=True))
             assert None not in tensor.shape or opened is open_batch
+
+
+def test_where_without_values_gives_positions():
+    assert_close(ops.where(T), keras.ops.where(T))
