@@ -41,7 +41,7 @@ CALLS = [
     ("perspective_transform", (np.stack([CORNERS, MOVED]), np.stack([MOVED, CORNERS])), {"interpolation": "nearest"}),
     ("gaussian_blur", (), {}),
     ("gaussian_blur", ((3, 5), (0.5, 2.0)), {}),
-    ("elastic_transform", (), {"seed": 3}),
+    ("elastic_transform", (), {"seed": 3, "sigma": 2.0}),
     ("elastic_transform", (2.0, 1.5), {"seed": 3, "interpolation": "nearest", "fill_mode": "constant", "fill_value": 1.0}),
     ("sobel_edges", (), {}),
     ("ssim", (OTHER,), {"filter_size": 3}),
@@ -75,28 +75,41 @@ def swapped(x):
 
 @functools.cache
 def computed():
-    """What Keras makes of the batch; and what we make of it, of its first image, and of channels that come first."""
+    """{index of the call: what Keras makes of the batch; and what we make of it, of its first image, and of channels first}.
+    The latter two come for the first call of each function."""
+    names = [name for name, _, _ in CALLS]
+    firsts = [i for i, name in enumerate(names) if names.index(name) == i]
 
-    def rows(image, change, **more):
-        return [Row(n, (image, *(change(n, a) for a in args)), kwargs | more) for n, args, kwargs in CALLS]
+    def rows(indices, image, change, **more):
+        return [Row(CALLS[i][0], (image, *map(change, CALLS[i][1])), CALLS[i][2] | more) for i in indices]
 
-    theirs = results(keras.ops.image, rows(IMAGES, for_each, data_format="channels_last"), eager={RANDOM})
+    keras_rows = [
+        Row(name, (IMAGES, *(for_each(name, a) for a in args)), kwargs | {"data_format": "channels_last"})
+        for name, args, kwargs in CALLS
+    ]
     with jax.numpy_dtype_promotion("strict"):
-        ours = results(ops.image, rows(IMAGES, lambda _, a: a))
-        single = results(ops.image, rows(IMAGES[0], lambda _, a: first(a)))
-        flipped = results(ops.image, rows(swapped(IMAGES), lambda _, a: swapped(a), data_format="channels_first"))
-    return [[x for (x,) in each] for each in (theirs, ours, single, flipped)]
+        found = results(
+            ops.image,
+            rows(range(len(CALLS)), IMAGES, lambda a: a)
+            + rows(firsts, IMAGES[0], first)
+            + rows(firsts, swapped(IMAGES), swapped, data_format="channels_first"),
+        )
+    n, m = len(CALLS), len(firsts)
+    theirs, ours = results(keras.ops.image, keras_rows, eager={RANDOM}), found[:n]
+    single, flipped = dict(zip(firsts, found[n:], strict=False)), dict(zip(firsts, found[n + m :], strict=True))
+    return {i: (theirs[i][0], ours[i][0], *(each.get(i, [None])[0] for each in (single, flipped))) for i in range(n)}
 
 
 @pytest.mark.parametrize("index", range(len(CALLS)), ids=[f"{name}-{kwargs}" for name, _, kwargs in CALLS])
 def test_values_are_those_of_keras(index):
-    theirs, ours, single, flipped = (each[index] for each in computed())
+    theirs, ours, single, flipped = computed()[index]
     name = CALLS[index][0]
     assert ours.dtype == theirs.dtype
     assert_close(ours, theirs, rtol=1e-5)
-    assert_close(flipped, theirs if name == "ssim" else np.moveaxis(theirs, 3, 1), rtol=1e-5)
-    if name != RANDOM:
-        assert_close(single, theirs[0], rtol=1e-5)
+    if flipped is not None:
+        assert_close(flipped, theirs if name == "ssim" else np.moveaxis(theirs, 3, 1), rtol=1e-5)
+        if name != RANDOM:
+            assert_close(single, theirs[0], rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["rgb_to_grayscale", "resize", "crop_images", "pad_images", "extract_patches"])
@@ -139,7 +152,7 @@ def test_reading_between_entries(mode):
 
 def test_scale_and_translate():
     arguments = ((2, 5, 9, 3), np.array([0.5, 1.5], "float32"), np.array([1.0, 0.0], "float32"), (1, 2))
-    for method in ("linear", "bicubic", "lanczos5"):
+    for method in ("linear", "lanczos3"):
         expected = keras.ops.image.scale_and_translate(IMAGES, *arguments, method, antialias=False)
         assert_close(ops.image.scale_and_translate(IMAGES, *arguments, method, antialias=False), expected)
 
@@ -161,7 +174,7 @@ def test_a_projection_moves_its_points():
 
 def test_seeds():
     generator = SeedGenerator(1)
-    a, b = (ops.image.elastic_transform(IMAGES, seed=generator) for _ in range(2))
+    a, b = (ops.image.elastic_transform(IMAGES, sigma=1.0, seed=generator) for _ in range(2))
     assert abs(a - b).max() > 0.01
 
 
@@ -183,7 +196,9 @@ def test_gradients_go_through():
     def loss(x):
         return ops.sum(ops.image.affine_transform(ops.image.gaussian_blur(ops.image.resize(x, (5, 5))), SHIFT[0]))
 
-    assert jnp.isfinite(jax.grad(loss)(IMAGES)).all()
+    gradient = jax.jit(jax.grad(loss))(IMAGES)
+    assert jnp.isfinite(gradient).all()
+    assert jnp.abs(gradient).max() > 0
 
 
 @pytest.mark.parametrize("name", [n for n in dir(keras.ops.image) if not n.startswith("_")])

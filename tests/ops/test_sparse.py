@@ -43,11 +43,10 @@ def test_conversion():
     assert ops.shape(sparse) == (2, 3)
 
 
-@pytest.mark.parametrize("axis", [-1, 0])
-def test_classes_as_sparse_arrays(axis):
+def test_classes_as_sparse_arrays():
     classes = np.array([[0, 2], [1, -1]])
     for ours, theirs in (
-        (ops.one_hot(classes, 3, axis, sparse=True), keras.ops.one_hot(classes, 3, axis)),
+        (ops.one_hot(classes, 3, axis=0, sparse=True), keras.ops.one_hot(classes, 3, axis=0)),
         (ops.multi_hot(classes, 3, sparse=True), keras.ops.multi_hot(classes, 3)),
         (ops.bincount([0, 2, 2], sparse=True), keras.ops.bincount(np.array([0, 2, 2]))),
     ):

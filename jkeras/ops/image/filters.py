@@ -10,14 +10,15 @@ __all__ = ["gaussian_blur", "sobel_edges", "ssim"]
 
 
 def correlate(x, taps, axis, same=True):
-    """`y[i] = sum_k taps[k] x[i + k]` along an axis; with zeros around `x` so that its length stays, if `same`."""
-    size = len(taps)
-    if same:
-        widths = [(0, 0)] * x.ndim
-        widths[axis] = ((size - 1) // 2, size // 2)
-        x = jnp.pad(x, widths)
-    length = x.shape[axis] - size + 1
-    return sum(tap * jax.lax.slice_in_dim(x, k, k + length, axis=axis) for k, tap in enumerate(taps))
+    """`y[i] = sum_k taps[k] x[i + k]` along axis 1 or 2 of (batch, height, width, channels); with zeros around `x` so that
+    its length stays, if `same`."""
+    shape = [1, 1, 1, x.shape[-1]]
+    shape[axis - 1] = len(taps)
+    kernel = jnp.broadcast_to(jnp.asarray(taps, x.dtype).reshape([-1 if n == axis - 1 else 1 for n in range(4)]), shape)
+    padding, layout = "SAME" if same else "VALID", ("NHWC", "HWIO", "NHWC")
+    return jax.lax.conv_general_dilated(
+        x, kernel, (1, 1), padding, dimension_numbers=layout, feature_group_count=x.shape[-1]
+    )
 
 
 def bell(size, sigma, dtype):
