@@ -113,7 +113,7 @@ class Progress(Callback):
 
 def is_live() -> bool:
     """Whether the output can redraw a line: a terminal, or a notebook."""
-    return sys.stdout.isatty() or "ipykernel" in sys.modules
+    return sys.stdout.isatty() or type(sys.stdout).__module__.startswith("ipykernel")
 
 
 def duration(seconds: float) -> str:

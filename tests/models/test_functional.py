@@ -28,7 +28,7 @@ def branched(k, merge):
 
 
 def pair():
-    k_model = branched(keras, lambda a, b: keras.layers.Add()([a, b]))
+    k_model = branched(keras, lambda a, b: keras.layers.Add(name="add")([a, b]))
     model = branched(jkeras, lambda a, b: Sum(name="add")(a, b))
     model.set_weights(k_model.get_weights())
     return k_model, model
