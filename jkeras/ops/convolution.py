@@ -2,7 +2,8 @@
 
 With stride `s` and dilation `d`, the output at place `p` is `sum over k of x[s p + d k - l] w[k]`, where `l` places of padding
 stand before the first entry. Kernels are `(*spatial, channels in, channels out)`; where the kernel has fewer input channels
-than the input, the channels are convolved in groups.
+than the input, the channels are convolved in groups. All of them are `jkeras.ops.trilinear`, which differentiates and
+computes them.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from jkeras.core.data_format import standardize_data_format
+from jkeras.ops.convolution_cpu import Axis
 from jkeras.ops.op import op
+from jkeras.ops.trilinear import Form, convolve, convolve_transposed
 
 
 def sizes(value: int | Sequence[int], rank: int, name: str) -> tuple[int, ...]:
@@ -24,10 +27,21 @@ def sizes(value: int | Sequence[int], rank: int, name: str) -> tuple[int, ...]:
     return result
 
 
-def _dimensions(rank: int, data_format: str) -> tuple[str, str, str]:
-    spatial = "DHW"[3 - rank :]
-    layout = f"N{spatial}C" if data_format == "channels_last" else f"NC{spatial}"
-    return layout, f"{spatial}IO", layout
+def _last(x: jax.Array, data_format: str | None) -> jax.Array:
+    """`x` with its channels last. Where the compiler prefers them second, the layout of the array is its choice."""
+    return x if standardize_data_format(data_format) == "channels_last" else jnp.moveaxis(x, 1, -1)
+
+
+def _back(x: jax.Array, data_format: str | None) -> jax.Array:
+    return x if standardize_data_format(data_format) == "channels_last" else jnp.moveaxis(x, -1, 1)
+
+
+def _check_rank(inputs: jax.Array, kernel: jax.Array) -> None:
+    if inputs.ndim != kernel.ndim or inputs.ndim < 3:
+        raise ValueError(
+            "A convolution needs inputs and a kernel with one axis each for 1 to 3 spatial dimensions and two axes more, got "
+            f"inputs of shape {inputs.shape} and a kernel of shape {kernel.shape}."
+        )
 
 
 def _pads(padding: str) -> str:
@@ -64,23 +78,22 @@ def conv(
     >>> conv(jnp.ones((1, 4, 1)), jnp.ones((2, 1, 1)))[0, :, 0].tolist()
     [2.0, 2.0, 2.0]
     """
-    inputs, kernel = jnp.asarray(inputs), jnp.asarray(kernel)
-    rank, data_format = inputs.ndim - 2, standardize_data_format(data_format)
-    channels = inputs.shape[-1 if data_format == "channels_last" else 1]
+    inputs, kernel = _last(jnp.asarray(inputs), data_format), jnp.asarray(kernel)
+    _check_rank(inputs, kernel)
+    channels, rank = inputs.shape[-1], inputs.ndim - 2
     if channels % kernel.shape[-2] or kernel.shape[-1] % (channels // kernel.shape[-2]):
         raise ValueError(
             f"A kernel of shape {kernel.shape} cannot be applied to inputs of shape {inputs.shape}: the {channels} channels and "
             f"{kernel.shape[-1]} filters must be multiples of channels / {kernel.shape[-2]}."
         )
-    return lax.conv_general_dilated(
-        inputs,
-        kernel.astype(inputs.dtype),
-        sizes(strides, rank, "strides"),
-        _pads(padding),
-        rhs_dilation=sizes(dilation_rate, rank, "dilation_rate"),
-        dimension_numbers=_dimensions(rank, data_format),
-        feature_group_count=channels // kernel.shape[-2],
-    )
+    strides, dilation = sizes(strides, rank, "strides"), sizes(dilation_rate, rank, "dilation_rate")
+    reach = [(k - 1) * d + 1 for k, d in zip(kernel.shape, dilation, strict=False)]
+    pads = lax.padtype_to_pads(inputs.shape[1:-1], reach, strides, _pads(padding))
+    outputs = [max(0, (n + sum(p) - r) // s + 1) for n, p, r, s in zip(inputs.shape[1:], pads, reach, strides, strict=False)]
+    lows = [low for low, _ in pads]
+    axes = tuple(map(Axis, inputs.shape[1:-1], outputs, kernel.shape[:-2], strides, dilation, lows))
+    form = Form(axes, channels // kernel.shape[-2])
+    return _back(convolve(inputs.astype(kernel.dtype), kernel, form), data_format)
 
 
 @op
@@ -154,38 +167,35 @@ def conv_transpose(
     >>> conv_transpose(jnp.ones((1, 2, 1)), jnp.ones((2, 1, 1)), strides=2).shape
     (1, 4, 1)
     """
-    inputs, kernel = jnp.asarray(inputs), jnp.asarray(kernel)
-    rank, data_format = inputs.ndim - 2, standardize_data_format(data_format)
+    inputs, kernel = _last(jnp.asarray(inputs), data_format), jnp.asarray(kernel)
+    _check_rank(inputs, kernel)
+    rank = inputs.ndim - 2
+    if inputs.shape[-1] != kernel.shape[-1]:
+        raise ValueError(
+            f"A transposed convolution needs a kernel of shape (*spatial, filters, channels), but its shape is {kernel.shape}, "
+            f"and the inputs of shape {inputs.shape} have {inputs.shape[-1]} channels."
+        )
     strides, dilation = sizes(strides, rank, "strides"), sizes(dilation_rate, rank, "dilation_rate")
     extra = (None,) * rank if output_padding is None else sizes(output_padding, rank, "output_padding")
-    pads = [
-        _transposed_padding(k, s, d, _pads(padding), e)
-        for k, s, d, e in zip(kernel.shape[:rank], strides, dilation, extra, strict=True)
-    ]
-    return lax.conv_transpose(
-        inputs,
-        kernel.astype(inputs.dtype),
-        strides,
-        pads,
-        rhs_dilation=dilation,
-        dimension_numbers=_dimensions(rank, data_format),
-        transpose_kernel=True,
-    )
+    settings = zip(inputs.shape[1:-1], kernel.shape[:-2], strides, dilation, extra, strict=True)
+    axes = tuple(_transposed_axis(*setting, _pads(padding)) for setting in settings)
+    return _back(convolve_transposed(inputs.astype(kernel.dtype), kernel, Form(axes)), data_format)
 
 
-def _transposed_padding(kernel: int, stride: int, dilation: int, padding: str, extra: int | None) -> tuple[int, int]:
-    """The padding of the stretched input that makes a plain convolution of it the transpose, for one axis.
+def _transposed_axis(places: int, kernel: int, stride: int, dilation: int, extra: int | None, padding: str) -> Axis:
+    """The axis of the convolution whose outputs are the `places`, and whose inputs come out.
 
-    The output is `(inputs - 1) * stride + 2 + total - reach` long; Keras asks for
-    `(inputs - 1) * stride + max(reach, stride)` ("valid") or `inputs * stride` ("same") if `extra` is None, and otherwise for
-    `extra` more than `(inputs - 1) * stride` and the reach, or 1 or 0 as the reach is odd or even.
+    "valid" asks for `max(reach, stride)` inputs per place, less what places share; "same" for `stride` per place. If `extra`
+    is given, there are that many more than what all places reach, where "same" lets the last reach only 1 or 0 of its own,
+    as the reach is odd or even.
     """
-    reach = (kernel - 1) * dilation + 1  # entries that the window spans
+    reach = (kernel - 1) * dilation + 1
     if padding == "VALID":
-        return reach - 1, reach - 1 + (max(stride - reach, 0) if extra is None else extra)
-    total = reach - 2 + (stride if extra is None else reach % 2 + extra)
-    before = min((total + 1) // 2, reach - 1)
-    return before, total - before
+        cut, size = 0, (places - 1) * stride + reach + (max(stride - reach, 0) if extra is None else extra)
+    else:
+        own = stride if extra is None else reach % 2 + extra
+        cut, size = max((reach - own) // 2, 0), (places - 1) * stride + own
+    return Axis(size, places, kernel, stride, dilation, cut)
 
 
 __all__ = ["conv", "conv_transpose", "depthwise_conv", "separable_conv"]
