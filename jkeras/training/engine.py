@@ -21,6 +21,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jkeras.training.executables import Shared
+
 TARGET_SECONDS = 0.075  # one call of the compiled loop should last about this long
 
 
@@ -28,7 +30,7 @@ class Stats:
     """What training has cost so far; shown by `model.stats()`."""
 
     def __init__(self) -> None:
-        self.traces = self.calls = self.steps = 0
+        self.traces = self.compilations = self.calls = self.steps = 0
         self.device_bytes = 0
         self.compile_seconds = self.data_seconds = self.compute_seconds = self.callback_seconds = 0.0
 
@@ -40,19 +42,24 @@ class Stats:
 class Loops:
     """Loops over batches of one step function, compiled or (with `jit=False`, for debugging) run op by op.
 
-    Subclasses define `_over_rows` and `_over_stack`; their second argument is donated or static, as `jit_options` say.
+    Subclasses define `_over_rows` and `_over_stack`; their second argument is donated or static, as `options` say.
     """
 
-    def __init__(self, step: Callable, jit: bool, **jit_options: Any):
+    def __init__(self, step: Callable, jit: bool, **options: Any):
         self.step = step
         self.traces = 0
         self._warm: dict[Any, threading.Thread] = {}
         if jit:
-            self.over_rows = jax.jit(self._over_rows, static_argnames="batch_size", **jit_options)
-            self.over_stack = jax.jit(self._over_stack, **jit_options)
+            self.over_rows = Shared(self._over_rows, steady=2, **options)
+            self.over_stack = Shared(self._over_stack, steady=2, **options)
         else:
             self.over_rows = functools.partial(self._over_rows, loop=_python_loop)
             self.over_stack = functools.partial(self._over_stack, loop=_python_loop)
+
+    @property
+    def compilations(self) -> int:
+        """How many executables had to be made."""
+        return sum(getattr(f, "compilations", 0) for f in (self.over_rows, self.over_stack))
 
     def knows(self, key: Any) -> bool:
         """Whether `warm_up` has been called with this key."""
@@ -60,9 +67,9 @@ class Loops:
 
     def warm_up(self, key: Any, function: Any, *args: Any, **static: Any) -> None:
         """Compile `function` for these arguments on a background thread, while the main one trains."""
-        if hasattr(function, "lower"):
+        if isinstance(function, Shared):
             specs = jax.tree.map(lambda a: jax.ShapeDtypeStruct(np.shape(a), jnp.result_type(a)), args)
-            thread = threading.Thread(target=lambda: function.lower(*specs, **static).compile(), daemon=True)
+            thread = threading.Thread(target=lambda: function.prepare(*specs, **static), daemon=True)
             self._warm[key] = thread
             thread.start()
 
@@ -84,7 +91,7 @@ class Program(Loops):
     """
 
     def __init__(self, step: Callable, results: Callable | None, jit: bool = True, donate: bool = True):
-        super().__init__(step, jit, donate_argnums=1 if donate else ())
+        super().__init__(step, jit, donate=(1,) if donate else ())
         self.results = results
         self.names: tuple[str, ...] = ()
         self.seconds_per_step: float | None = None
@@ -150,7 +157,7 @@ class Predictor(Loops):
     """
 
     def __init__(self, step: Callable, jit: bool = True):
-        super().__init__(step, jit, static_argnums=1)
+        super().__init__(step, jit, static=(1,))
 
     def _over_rows(
         self, fixed: Any, count: int, data: Any, order: Any, lo: Any, hi: Any, *, batch_size: int, loop: Callable = jax.lax.fori_loop

@@ -65,7 +65,7 @@ class Prediction:
         state = self.slots.read((), lambda variable: variable.value)
         watched = callbacks.watches_batches("predict")
         parts: list[Any] = []
-        done, traces_before = 0, self.program.traces
+        done, traces_before, compilations_before = 0, self.program.traces, self.program.compilations
         callbacks.on_predict_begin({})
         for segment in feed.segments(self.program, False, steps):
             limit = 1 if watched else self._batches_per_call(state, feed)
@@ -84,6 +84,7 @@ class Prediction:
                     progress.advance(done, {})
         callbacks.on_predict_end({})
         self.stats.traces += self.program.traces - traces_before
+        self.stats.compilations += self.program.compilations - compilations_before
         return parts[0] if len(parts) == 1 else jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
 
     def _batches_per_call(self, state: Any, feed: Any) -> int:

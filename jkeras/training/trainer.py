@@ -145,7 +145,7 @@ class Trainer(Steps):
             metric.reset_state()
 
     def stats(self) -> dict[str, float]:
-        """What training has cost: traces, calls of the compiled loop, steps per call, bytes on the device, seconds."""
+        """What training has cost: traces, compilations, calls of the compiled loop, steps per call, bytes on the device, seconds."""
         return self._require_compiled("stats").stats.as_dict()
 
     # -- what subclasses may override ---------------------------------------------------------------------------------
@@ -300,7 +300,7 @@ class Trainer(Steps):
         end = getattr(callbacks, f"on_{mode}_batch_end")
         chunk = (lambda remaining: min(compiled.steps_per_execution, remaining)) if watched else program.pace
         logs: dict = {}
-        done, traces_before = 0, program.traces
+        done, traces_before, compilations_before = 0, program.traces, program.compilations
         for segment in segments:
             for lo, hi in chunks(segment.steps, 0, chunk):
                 if watched:
@@ -324,6 +324,7 @@ class Trainer(Steps):
                     segments.close()
                     break
         stats.traces += program.traces - traces_before
+        stats.compilations += program.compilations - compilations_before
         return logs
 
     # -- evaluate -----------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import jkeras
 from jkeras.callbacks import Callback
 from jkeras.layers import Dense, Dropout
 from jkeras.models import Sequential
-from jkeras.training import sharing
+from jkeras.training import executables, sharing
 from jkeras.training.lease import Uninterrupted
 
 RNG = np.random.default_rng(0)
@@ -35,6 +35,7 @@ def model(optimizer="adam", **compiled):
 @pytest.fixture(autouse=True)
 def no_shared_programs():
     sharing._programs.clear()
+    executables._executables.clear()
 
 
 def weights(made):
@@ -91,6 +92,44 @@ def test_models_that_differ_share_nothing():
     for made in [*kinds, frozen]:
         made.fit(X, Y, batch_size=25, verbose=0)
         assert made.stats()["traces"] == 1
+
+
+class Scaled(jkeras.Model):
+    """Code of a user's own, with a constant that no configuration shows."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.dense, self.factor = Dense(1), np.float32(factor)
+
+    def call(self, x):
+        return self.dense(x) * self.factor
+
+    def train_step(self, state, batch):
+        (loss, state), grads = jax.value_and_grad(lambda p: self.pure_loss(state._replace(params=p), batch), has_aux=True)(
+            state.params
+        )
+        return self.pure_update(state, grads), {"loss": loss}
+
+
+def test_models_of_the_users_own_code_that_trace_to_the_same_program_compile_once():
+    def fitted(factor):
+        made = Scaled(factor)
+        made.compile("adam", "mse")
+        made.fit(X, Y, batch_size=25, verbose=0)
+        made.predict(X, verbose=0, batch_size=25)
+        return made.stats()
+
+    first, equal, other = fitted(2.0), fitted(2.0), fitted(3.0)
+    assert (first["traces"], first["compilations"]) == (2, 2)
+    assert (equal["traces"], equal["compilations"]) == (2, 0)
+    assert (other["traces"], other["compilations"]) == (2, 2)
+
+
+def test_executables_are_told_apart_by_the_arguments_they_read():
+    first, second = executables.Shared(lambda a, b: a), executables.Shared(lambda a, b: b)
+    one, two = np.ones(3), np.zeros(3)
+    assert first(one, two).tolist() == [1, 1, 1]
+    assert second(one, two).tolist() == [0, 0, 0]
 
 
 def test_models_that_share_a_program_keep_their_own_weights():

@@ -1,0 +1,73 @@
+"""Executables shared between programs that turn out to be equal when they are traced.
+
+Nobody can read off a user's own code whether two models run the same program. But once a program is lowered, all of it
+stands there as text: every operation, every constant. So `Shared` is `jax.jit`, except that it compiles a text only once per
+process. A second model of the same class is traced again and not compiled again. (A residual CNN with a layer and a training
+step of its own: the first model 2.9 s, the next 0.5 s.)
+"""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+LIMIT = 64  # executables kept
+_executables: OrderedDict[Any, Any] = OrderedDict()
+
+
+class Shared:
+    """`jax.jit(function)` whose executables are those of every equal program.
+
+    Args:
+        function: what to compile.
+        static: the positions of the arguments that are constants of the program; keyword arguments all are.
+        donate: the positions of the arguments whose buffers are reused.
+        steady: how many of the first arguments have the same shapes in every call, so that they are not looked at.
+
+    >>> import jax.numpy as jnp
+    >>> functions = [Shared(lambda x: x + 1), Shared(lambda y: y + 1), Shared(lambda y: y + 2)]
+    >>> [f(jnp.ones(2)).tolist() for f in functions]
+    [[2.0, 2.0], [2.0, 2.0], [3.0, 3.0]]
+    >>> first, second, third = (f.prepare(jnp.ones(2)) for f in functions)
+    >>> first is second, second is third
+    (True, False)
+    """
+
+    def __init__(self, function: Callable, static: tuple[int, ...] = (), donate: tuple[int, ...] = (), steady: int = 0):
+        self._function, self._static, self._donate, self._steady = function, static, donate, steady
+        self._known: dict[Any, Any] = {}
+        self.compilations = 0
+
+    def __call__(self, *args: Any, **constants: Any) -> Any:
+        return self.prepare(*args, **constants)(*(a for i, a in enumerate(args) if i not in self._static))
+
+    def prepare(self, *args: Any, **constants: Any) -> Any:
+        """The executable for such arguments; specs will do."""
+        leaves, structure = jax.tree.flatten(args[self._steady :])
+        shapes = [(np.shape(a), getattr(a, "dtype", type(a))) for a in leaves]
+        key = (structure, *shapes, *(args[i] for i in self._static), *constants.values())
+        if key not in self._known:
+            self._known[key] = self._compile(args, constants)
+        return self._known[key]
+
+    def _compile(self, args: tuple, constants: dict) -> Any:
+        # An argument that is not used still counts: the text does not say which one was left out.
+        options = {"static_argnums": self._static, "donate_argnums": self._donate, "keep_unused": True}
+        lowered = jax.jit(self._function, static_argnames=tuple(constants), **options).lower(*args, **constants)
+        text = hashlib.sha256(lowered.as_text().encode()).digest()
+        key = text, lowered.in_tree, lowered.out_tree, _devices((args, constants))
+        if key not in _executables:
+            _executables[key] = lowered.compile()
+            self.compilations += 1
+            if len(_executables) > LIMIT:
+                _executables.popitem(last=False)
+        _executables.move_to_end(key)
+        return _executables[key]
+
+
+def _devices(args: Any) -> frozenset:
+    found = [leaf.devices() for leaf in jax.tree.leaves(args) if isinstance(leaf, jax.Array)]
+    return frozenset().union(*found) or frozenset({jax.config.jax_default_device or jax.devices()[0]})
