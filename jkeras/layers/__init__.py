@@ -3,6 +3,8 @@
 from jkeras.core.registry import publish
 from jkeras.layers import (
     activation,
+    attention,
+    attention_heads,
     batch_normalization,
     convolutional,
     core,
@@ -21,6 +23,8 @@ from jkeras.layers import (
     wrapper,
 )
 from jkeras.layers.activation import *  # noqa: F403
+from jkeras.layers.attention import *  # noqa: F403
+from jkeras.layers.attention_heads import *  # noqa: F403
 from jkeras.layers.base import Layer
 from jkeras.layers.batch_normalization import *  # noqa: F403
 from jkeras.layers.convolutional import *  # noqa: F403
@@ -44,6 +48,7 @@ from jkeras.layers.wrapper import *  # noqa: F403
 _FAMILIES = (
     *(core, einsum_dense, embedding, activation, regularization, reshaping, merging, convolutional, separable, pooling),
     *(normalization, batch_normalization, wrapper, spectral_normalization, recurrent, recurrent_cells, sequence_wrappers),
+    *(attention, attention_heads),
 )
 __all__ = ["Input", "InputLayer", "InputSpec", "Layer", *(name for family in _FAMILIES for name in family.__all__)]
 

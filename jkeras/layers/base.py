@@ -482,13 +482,15 @@ class Layer(Stateless):
 
     def get_build_config(self) -> dict | None:
         """What `build` was called with, so that a loaded layer can be built before its weights are read."""
-        shape = getattr(self, "_build_shape", None)
-        return None if shape is None else {"input_shape": shape}
+        shapes = getattr(self, "_build_shapes", {})
+        if len(shapes) == 1:
+            return {"input_shape": next(iter(shapes.values()))}
+        return {"shapes_dict": shapes} if shapes else None
 
     def build_from_config(self, config: dict) -> None:
         """Build from `get_build_config()`."""
         if not self.built and config:
-            self.build(*config.values())
+            self.build(**config["shapes_dict"]) if "shapes_dict" in config else self.build(*config.values())
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={getattr(self, 'name', '?')}, built={self.built}>"
@@ -526,8 +528,7 @@ def _mark_built(build: Callable) -> Callable:
     def wrapped(self: Layer, *args: Any, **kwargs: Any) -> None:
         build(self, *args, **kwargs)
         self.built = True
-        if args and not kwargs and len(args) == 1:
-            self._build_shape = args[0]
+        self._build_shapes = dict(zip(_call_spec(build).names, args, strict=False)) | kwargs
 
     wrapped.marks_built = True  # type: ignore[attr-defined]
     return wrapped

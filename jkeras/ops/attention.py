@@ -26,10 +26,12 @@ def dot_product_attention(
 
     Args:
         query: array of shape (batch, targets, heads, depth).
-        key, value: arrays of shape (batch, sources, heads, depth); they may have fewer heads, of which each then serves
-            several heads of the query (grouped-query attention, arXiv:2305.13245).
+        key: array of shape (batch, sources, heads, depth). It may have fewer heads than the query, each of which then
+            serves several (grouped-query attention, arXiv:2305.13245).
+        value: array of shape (batch, sources, heads, value_depth), with as many heads as `key`.
         bias: array that broadcasts to (batch, heads, targets, sources), added to the logits.
-        mask: array of booleans that broadcasts likewise; False keeps a target from attending to a source.
+        mask: array of booleans that broadcasts likewise; False keeps a target from attending to a source. A target that
+            may attend to nothing takes the plain mean of all values.
         scale: factor of the products, by default `1 / sqrt(depth)`.
         is_causal: whether a target attends only to the sources up to its own position.
         flash_attention: True asks for cuDNN's fused kernel, which needs an NVIDIA GPU and 16-bit floats; None and False
@@ -37,10 +39,11 @@ def dot_product_attention(
         attn_logits_soft_cap: the logits are kept within this bound, by `cap tanh(logits / cap)` (arXiv:2408.00118).
 
     Returns:
-        array of the shape of `query`.
+        array of shape (batch, targets, heads, value_depth).
 
     Raises:
-        ValueError: an array does not have four axes, or `flash_attention` and a soft cap are asked for together.
+        ValueError: an array does not have four axes; `flash_attention` is asked for together with a soft cap, or where
+            there is no GPU.
 
     >>> x = jnp.ones((1, 2, 1, 4))
     >>> dot_product_attention(x, x, x).shape
@@ -55,24 +58,69 @@ def dot_product_attention(
     query, key, value = (x.astype(dtype) for x in (query, key, value))
     bias = None if bias is None else _four_axes(bias.astype(dtype))
     mask = None if mask is None else _four_axes(mask.astype(bool))
-    if attn_logits_soft_cap is None:
-        kernel = "cudnn" if flash_attention else None
-        return jax.nn.dot_product_attention(
-            query, key, value, bias, mask, scale=scale, is_causal=is_causal, implementation=kernel
-        )
     if flash_attention:
-        raise ValueError("dot_product_attention() has no fused kernel with attn_logits_soft_cap; leave flash_attention out.")
-    groups = query.shape[2] // key.shape[2]
-    key, value = (jnp.repeat(x, groups, axis=2) for x in (key, value))
-    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-    logits = jnp.einsum("btnh,bsnh->bnts", query, key, preferred_element_type=jnp.promote_types(dtype, jnp.float32)) * scale
+        return _fused(query, key, value, bias, mask, scale, is_causal, attn_logits_soft_cap)
+    if is_causal:
+        causal = jnp.tri(query.shape[1], key.shape[1], dtype=bool)[None, None]
+        mask = causal if mask is None else mask & causal
+    return weighted_mean(attention_weights(query, key, bias, mask, scale, attn_logits_soft_cap), value)
+
+
+def attention_weights(query, key, bias=None, mask=None, scale=None, cap=None):
+    """`softmax(scale query key^T + bias)`: how much each target attends to each source.
+
+    Args:
+        query: array of shape (batch, targets, heads, depth).
+        key: array of shape (batch, sources, key_heads, depth); head `i` of the query meets head `i // (heads / key_heads)`.
+        bias, mask: arrays that broadcast to (batch, heads, targets, sources).
+        scale: factor of the products, by default `1 / sqrt(depth)`.
+        cap: bound of the logits.
+
+    Returns:
+        array of shape (batch, heads, targets, sources), in the dtype of `key`.
+    """
+    batch, targets, heads, depth = query.shape
+    key_heads = key.shape[2]
+    accumulator = jnp.promote_types(query.dtype, jnp.float32)
+    query = query.reshape(batch, targets, key_heads, heads // key_heads, depth).transpose(0, 2, 3, 1, 4)
+    logits = jnp.einsum("bkgth,bskh->bkgts", query, key, preferred_element_type=accumulator)
+    logits = logits.reshape(batch, heads, targets, -1) * (1 / math.sqrt(depth) if scale is None else scale)
     if bias is not None:
         logits += bias.astype(logits.dtype)
-    logits = attn_logits_soft_cap * jnp.tanh(logits / attn_logits_soft_cap)
-    allowed = jnp.tri(*logits.shape[-2:], dtype=bool) if is_causal else True
-    allowed = allowed if mask is None else mask & allowed
-    weights = jax.nn.softmax(jnp.where(allowed, logits, -0.7 * float(jnp.finfo(logits.dtype).max)))
-    return jnp.einsum("bnts,bsnh->btnh", weights.astype(dtype), value)
+    if cap is not None:
+        logits = cap * jnp.tanh(logits / cap)
+    if mask is not None:
+        logits = jnp.where(mask, logits, -0.7 * float(jnp.finfo(logits.dtype).max))
+    return jax.nn.softmax(logits).astype(key.dtype)
+
+
+def weighted_mean(weights, value):
+    """The mean of the values for each target.
+
+    Args:
+        weights: array of shape (batch, heads, targets, sources).
+        value: array of shape (batch, sources, key_heads, depth); each of its heads serves `heads / key_heads`.
+
+    Returns:
+        array of shape (batch, targets, heads, depth).
+    """
+    batch, heads, targets, sources = weights.shape
+    key_heads, depth = value.shape[2:]
+    weights = weights.reshape(batch, key_heads, heads // key_heads, targets, sources)
+    return jnp.einsum("bkgts,bskh->btkgh", weights, value).reshape(batch, targets, heads, depth)
+
+
+def _fused(query, key, value, bias, mask, scale, is_causal, cap):
+    if cap is not None:
+        raise ValueError("dot_product_attention() has no fused kernel with attn_logits_soft_cap; leave flash_attention out.")
+    if jax.default_backend() != "gpu":
+        raise ValueError(
+            "flash_attention=True asks for cuDNN's fused attention, which runs on NVIDIA GPUs only; this is a "
+            f"{jax.default_backend()!r} backend. Leave flash_attention out: XLA then fuses what it can."
+        )
+    return jax.nn.dot_product_attention(
+        query, key, value, bias, mask, scale=scale, is_causal=is_causal, implementation="cudnn"
+    )
 
 
 def _four_axes(x):

@@ -1,0 +1,409 @@
+"""Attention with several heads: each projects queries, keys and values into a small space of its own, and attends there.
+
+The mathematics is that of `ops.dot_product_attention`, along one axis. Attention along other or several axes is brought
+to that form: the attention axes are flattened into one, and all others count as batch.
+"""
+
+import functools
+import math
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from jkeras import ops, regularizers
+from jkeras.core.registry import serialize
+from jkeras.initializers import Initializer
+from jkeras.layers.einsum_dense import EinsumDense
+from jkeras.layers.options import Configured
+from jkeras.layers.regularization import Dropout
+from jkeras.ops.attention import attention_weights, weighted_mean
+
+__all__ = ["GroupQueryAttention", "MultiHeadAttention"]
+
+
+class _Heads(Configured):
+    """What the layers below share: all but how many heads there are, and how wide.
+
+    Subclasses set `heads`, `key_heads` (of keys and values; a divisor of `heads`), `depth` (of queries and keys),
+    `value_depth`, `features` (the output's shape per position, or None) and `attention_axes`.
+    """
+
+    unsaved = ("flash_attention",)
+    heads: int
+    key_heads: int
+    depth: int
+    value_depth: int
+    features: tuple | None
+    attention_axes: tuple | None
+
+    def __init__(self, kwargs: dict, **options: Any):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.sublayer_regularizer = regularizers.get(options.pop("activity_regularizer"))
+        self.keep(**options)
+        if self.sliding_window is not None:
+            _positive(self, "sliding_window", self.sliding_window)
+        if self.flash_attention and self.dropout > 0:
+            raise ValueError(
+                f"{type(self).__name__}: the fused kernel of flash_attention=True has no dropout, got dropout="
+                f"{self.dropout}. Leave one of them out."
+            )
+
+    # -- weights ------------------------------------------------------------------------------------------------------
+
+    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
+        key_shape = value_shape if key_shape is None else key_shape
+        rank = len(query_shape)
+        if not rank == len(value_shape) == len(key_shape) or tuple(value_shape[1:-1]) != tuple(key_shape[1:-1]):
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}) needs a query, a value and a key with equally many axes, and "
+                f"a value and a key that differ in the last one at most; got shapes query={tuple(query_shape)}, "
+                f"value={tuple(value_shape)}, key={tuple(key_shape)}."
+            )
+        axes = range(1, rank - 1) if self.attention_axes is None else self.attention_axes
+        self.attention_axes = tuple(axis % rank if axis < 0 else axis for axis in axes)
+        if len(set(self.attention_axes)) != len(self.attention_axes) or not set(self.attention_axes) <= {*range(rank - 1)}:
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}) cannot attend along attention_axes={tuple(axes)} of a query "
+                f"of shape {tuple(query_shape)}: they must be different axes before the last."
+            )
+        self.query_dense = self._dense("query", "ihd", query_shape, (self.heads, self.depth))
+        self.key_dense = self._dense("key", "ihd", key_shape, (self.key_heads, self.depth))
+        if self.use_gate:
+            self._gate_dense = self._dense("gate", "ihd", query_shape, (self.heads, self.value_depth), "sigmoid")
+        self.value_dense = self._dense("value", "ihd", value_shape, (self.key_heads, self.value_depth))
+        self._dropout_layer = Dropout(self.dropout, seed=self.seed, dtype=self.dtype_policy)
+        features = self.features or (query_shape[-1],)
+        attended = (*query_shape[:-1], self.heads, self.value_depth)
+        self.output_dense = self._dense("attention_output", "hd" + "ijklm"[: len(features)], attended, features)
+
+    def _dense(self, name: str, axes: str, input_shape: Any, output: tuple, activation: Any = None) -> EinsumDense:
+        """A projection whose kernel has the given axes, of which the last `len(output)` are the output's."""
+        ins, outs = axes[: -len(output)], axes[-len(output) :]
+        layer = EinsumDense(
+            f"...{ins},{axes}->...{outs}",
+            output_shape=output,
+            activation=activation,
+            bias_axes=outs if self.use_bias else None,
+            kernel_initializer=_another(self.kernel_initializer),
+            bias_initializer=_another(self.bias_initializer),
+            kernel_regularizer=self.kernel_regularizer,
+            bias_regularizer=self.bias_regularizer,
+            kernel_constraint=self.kernel_constraint,
+            bias_constraint=self.bias_constraint,
+            activity_regularizer=self.sublayer_regularizer,
+            dtype=self.dtype_policy,
+            name=name,
+        )
+        layer.build(tuple(input_shape))
+        return layer
+
+    # -- the call -----------------------------------------------------------------------------------------------------
+
+    def call(
+        self,
+        query: Any,
+        value: Any,
+        key: Any = None,
+        query_mask: Any = None,
+        value_mask: Any = None,
+        key_mask: Any = None,
+        attention_mask: Any = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        key = value if key is None else key
+        if return_attention_scores and self.flash_attention:
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}): the fused kernel of flash_attention=True does not keep the "
+                "scores that return_attention_scores=True asks for. Leave one of them out."
+            )
+        order = _Order(query.shape, value.shape, self.attention_axes)
+        masks = self._masks(order, query_mask, [m for m in (value_mask, key_mask) if m is not None], attention_mask)
+        queries = order.sequence(self.query_dense(query))
+        keys = order.sequence(self.key_dense(key))
+        gate = self._gate_dense(query) if self.use_gate else None
+        values = order.sequence(self.value_dense(value))
+        scale = self.depth**-0.5
+        # Keras computes scores that it drops out or returns, and all of inputs with several axes, by a formula of its own:
+        # there a target that may attend to nothing gets zeros, and elsewhere the mean of all values.
+        zeros = self.dropout > 0 or return_attention_scores or query.ndim != 3
+        if zeros or (masks and use_causal_mask):
+            masks += [jnp.tri(order.targets, order.sources, dtype=bool)[None, None]] * use_causal_mask
+            use_causal_mask = False
+        mask = functools.reduce(jnp.logical_and, masks) if masks else None
+        if zeros:
+            scores = attention_weights(queries, keys, mask=mask, scale=scale)
+            scores = scores if mask is None else jnp.where(mask, scores, 0)
+            dropped = self._dropout_layer(scores, training=training) if self.dropout > 0 else scores
+            attended = weighted_mean(dropped, values)
+        else:
+            attended = ops.dot_product_attention(
+                queries, keys, values, mask=mask, scale=scale, is_causal=use_causal_mask, flash_attention=self.flash_attention
+            )
+        attended = order.restored(attended)
+        outputs = self.output_dense(attended if gate is None else attended * gate)
+        return (outputs, order.unflattened(scores)) if return_attention_scores else outputs
+
+    def _masks(self, order: "_Order", targets: Any, sources: list, attention_mask: Any) -> list:
+        """What limits the attention, but causality: masks that broadcast to (batch, heads, targets, sources)."""
+        masks = [order.padding(mask, order.value)[:, None, None] for mask in sources]
+        if targets is not None:
+            masks.append(order.padding(targets, order.query)[:, None, :, None])
+        if attention_mask is not None:
+            masks.append(self._fitted(attention_mask, order))
+        if self.sliding_window is not None:
+            distance = np.arange(order.targets)[:, None] - np.arange(order.sources)
+            masks.append((np.abs(distance) < self.sliding_window)[None, None])
+        return masks
+
+    def _fitted(self, mask: Any, order: "_Order") -> Any:
+        """An attention mask as it broadcasts to (batch, heads, targets, sources)."""
+        full = order.scores(self.heads)
+        least = len(full) - len(order.batch) - 1
+        given = mask.shape
+        shape = (*given[: mask.ndim - least], *(1,) * (len(full) - mask.ndim), *given[mask.ndim - least :])
+        if mask.ndim < least or len(shape) != len(full) or any(m not in (1, n) for m, n in zip(shape, full, strict=True)):
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}) needs an attention_mask that broadcasts to its scores, of shape "
+                f"{full}; got a mask of shape {given}. A mask (batch, targets, sources) holds for all heads."
+            )
+        mask = mask.astype(bool).reshape(shape)
+        if len(order.batch) > 1 or least > 2:
+            heads = shape[len(order.batch)]
+            mask = jnp.broadcast_to(mask, (*order.batch, heads, *full[len(order.batch) + 1 :]))
+            mask = mask.reshape(-1, heads, order.targets, order.sources)
+        return mask
+
+
+class _Order:
+    """How the axes of an input are brought to (batch, time) and back: the attention axes last, and flattened."""
+
+    def __init__(self, query: tuple, value: tuple, axes: tuple):
+        self.query, self.value = query, value
+        self.rest = tuple(axis for axis in range(len(query) - 1) if axis not in axes)
+        self.axes = axes
+        self.batch = tuple(query[axis] for axis in self.rest)
+        self.target_axes, self.source_axes = (tuple(shape[axis] for axis in axes) for shape in (query, value))
+        self.targets, self.sources = math.prod(self.target_axes), math.prod(self.source_axes)
+
+    def sequence(self, x: Any) -> Any:
+        """(batch, ..., heads, depth) as (batch, time, heads, depth)."""
+        x = x.transpose(*self.rest, *self.axes, x.ndim - 2, x.ndim - 1)
+        time = math.prod(x.shape[len(self.rest) : -2])
+        return x.reshape(math.prod(self.batch), time, *x.shape[-2:])
+
+    def padding(self, mask: Any, shape: tuple) -> Any:
+        """A mask over the first axes of an input as (batch, time)."""
+        mask = mask.astype(bool).reshape(*mask.shape, *(1,) * (len(shape) - mask.ndim + 1))
+        return self.sequence(jnp.broadcast_to(mask, (*shape[:-1], 1, 1)))[..., 0, 0]
+
+    def restored(self, x: Any) -> Any:
+        """What the targets got, (batch, time, heads, depth), as (batch, ..., heads, depth)."""
+        x = x.reshape(*self.batch, *self.target_axes, *x.shape[-2:])
+        return x.transpose(*np.argsort([*self.rest, *self.axes]).tolist(), x.ndim - 2, x.ndim - 1)
+
+    def scores(self, heads: int) -> tuple:
+        """The shape of the scores."""
+        return (*self.batch, heads, *self.target_axes, *self.source_axes)
+
+    def unflattened(self, scores: Any) -> Any:
+        """The scores, with an axis for each axis of the inputs."""
+        return scores.reshape(self.scores(scores.shape[1]))
+
+
+class MultiHeadAttention(_Heads):
+    """Attention with several heads, `concat(head_1, ..., head_n) W_O` (Vaswani et al. 2017, arXiv:1706.03762).
+
+    Each head projects the inputs, `q = query W_q + b_q` and likewise `k` and `v`, and computes
+    `softmax(q k^T / sqrt(key_dim)) v`. With one array as query and value it is self-attention.
+
+    Args:
+        num_heads: how many heads.
+        key_dim: size of each head's queries and keys.
+        value_dim: size of each head's values; by default `key_dim`.
+        dropout: the fraction of scores that is dropped in training.
+        use_bias: whether the projections have biases.
+        output_shape: the size of the output's last axis (or sizes of its last axes); by default the query's.
+        attention_axes: the axes along which to attend; by default all but the batch and the features.
+        sliding_window: attend only to positions less than this far away.
+        flash_attention: True asks for cuDNN's fused kernel (16-bit floats on an NVIDIA GPU); otherwise XLA fuses what it can.
+        kernel_initializer, bias_initializer: of the projections' weights.
+        kernel_regularizer, bias_regularizer: terms added to the loss.
+        activity_regularizer: of what each projection puts out.
+        kernel_constraint, bias_constraint: projections after each update.
+        use_gate: whether what the heads put out is multiplied by `sigmoid(query W_g + b_g)` (arXiv:2505.06708).
+        seed: of the dropout.
+
+    Call arguments:
+        query: `(batch, targets, features)`.
+        value: `(batch, sources, value_features)`.
+        key: `(batch, sources, key_features)`; by default the value.
+        query_mask, value_mask, key_mask: booleans `(batch, time)`, False for padding; by default what the inputs carry.
+        attention_mask: booleans that broadcast to `(batch, targets, sources)`, or with heads to
+            `(batch, heads, targets, sources)`; False keeps a target from attending to a source.
+        return_attention_scores: whether to return the scores, `(batch, heads, targets, sources)`, too.
+        use_causal_mask: whether a target attends only to sources up to its own position.
+
+    Shapes:
+        kernels `(features, heads, dim)`, biases `(heads, dim)`; the output's kernel `(heads, value_dim, features)`.
+
+    Raises:
+        ValueError: a size is not a positive integer, `attention_axes` or shapes that do not fit, or `flash_attention`
+            together with dropout or returned scores, which it does not have.
+
+    >>> import numpy as np
+    >>> x = np.ones((2, 5, 8), "float32")
+    >>> outputs, scores = MultiHeadAttention(num_heads=2, key_dim=4)(x, x, return_attention_scores=True)
+    >>> outputs.shape, scores.shape
+    ((2, 5, 8), (2, 2, 5, 5))
+    """
+
+    def __init__(
+        self,
+        num_heads: int,
+        key_dim: int,
+        value_dim: int | None = None,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        output_shape: Any = None,
+        attention_axes: Any = None,
+        sliding_window: int | None = None,
+        flash_attention: bool | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        use_gate: bool = False,
+        seed: int | None = None,
+        **kwargs: Any,
+    ):
+        value_dim = key_dim if value_dim is None else value_dim
+        for name, size in {"num_heads": num_heads, "key_dim": key_dim, "value_dim": value_dim}.items():
+            _positive(self, name, size)
+        super().__init__(
+            kwargs,
+            dropout=dropout,
+            use_bias=use_bias,
+            sliding_window=sliding_window,
+            flash_attention=flash_attention,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+            use_gate=use_gate,
+            seed=seed,
+        )
+        self.num_heads, self.key_dim, self.value_dim = num_heads, key_dim, value_dim
+        self.attention_axes = (attention_axes,) if isinstance(attention_axes, int) else attention_axes
+        self.output_shape = (output_shape,) if isinstance(output_shape, int) else output_shape and tuple(output_shape)
+        self.features = self.output_shape
+        self.heads = self.key_heads = num_heads
+        self.depth, self.value_depth = key_dim, value_dim
+
+    def get_config(self) -> dict:
+        """The constructor's arguments, as plain data."""
+        return super().get_config() | {"activity_regularizer": serialize(self.sublayer_regularizer)}
+
+
+class GroupedQueryAttention(_Heads):
+    """Attention with several heads of which some share their keys and values (Ainslie et al. 2023, arXiv:2305.13245).
+
+    With one head of keys and values it is multi-query attention, with as many as for the queries multi-head attention.
+
+    Args:
+        head_dim: size of each head's queries, keys and values.
+        num_query_heads: how many heads.
+        num_key_value_heads: how many heads of keys and values; a divisor of `num_query_heads`.
+        dropout: the fraction of scores that is dropped in training.
+        use_bias: whether the projections have biases.
+        sliding_window: attend only to positions less than this far away.
+        flash_attention: True asks for cuDNN's fused kernel (16-bit floats on an NVIDIA GPU); otherwise XLA fuses what it can.
+        kernel_initializer, bias_initializer: of the projections' weights.
+        kernel_regularizer, bias_regularizer: terms added to the loss.
+        activity_regularizer: of what each projection and the layer put out.
+        kernel_constraint, bias_constraint: projections after each update.
+        use_gate: whether what the heads put out is multiplied by `sigmoid(query W_g + b_g)` (arXiv:2505.06708).
+        seed: of the dropout.
+
+    Its call is that of `MultiHeadAttention`.
+
+    Raises:
+        ValueError: a size is not a positive integer, the heads do not divide, or shapes that do not fit.
+
+    >>> import numpy as np
+    >>> x = np.ones((2, 5, 8), "float32")
+    >>> GroupQueryAttention(head_dim=4, num_query_heads=6, num_key_value_heads=2)(x, x).shape
+    (2, 5, 8)
+    """
+
+    def __init__(
+        self,
+        head_dim: int,
+        num_query_heads: int,
+        num_key_value_heads: int,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        sliding_window: int | None = None,
+        flash_attention: bool | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        use_gate: bool = False,
+        seed: int | None = None,
+        **kwargs: Any,
+    ):
+        sizes = {"head_dim": head_dim, "num_query_heads": num_query_heads, "num_key_value_heads": num_key_value_heads}
+        for name, size in sizes.items():
+            _positive(self, name, size)
+        if num_query_heads % num_key_value_heads:
+            raise ValueError(
+                "GroupQueryAttention needs num_query_heads to be a multiple of num_key_value_heads, got "
+                f"num_query_heads={num_query_heads} and num_key_value_heads={num_key_value_heads}."
+            )
+        super().__init__(
+            kwargs,
+            dropout=dropout,
+            use_bias=use_bias,
+            sliding_window=sliding_window,
+            flash_attention=flash_attention,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+            use_gate=use_gate,
+            seed=seed,
+        )
+        self.keep(**sizes)
+        self.activity_regularizer = self.sublayer_regularizer
+        self.heads, self.key_heads = num_query_heads, num_key_value_heads
+        self.depth = self.value_depth = head_dim
+        self.features = self.attention_axes = None
+
+
+GroupQueryAttention = GroupedQueryAttention  # the public name; the class's own gives the layers' default names
+
+
+def _positive(layer: Configured, name: str, value: Any) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+        raise ValueError(f"{type(layer).__name__} needs a positive integer {name}=, got {name}={value!r}.")
+
+
+def _another(initializer: Any) -> Any:
+    """An initializer for each projection: an unseeded one draws a new seed, as in Keras."""
+    return initializer.clone() if isinstance(initializer, Initializer) else initializer
