@@ -2,8 +2,8 @@
 
 Nobody can read off a user's own code whether two models run the same program. But once a program is lowered, all of it
 stands there as text: every operation, every constant. So `Shared` is `jax.jit`, except that it compiles a text only once per
-process. A second model of the same class is traced again and not compiled again. (A residual CNN with a layer and a training
-step of its own: the first model 2.9 s, the next 0.5 s.)
+process. A second model of the same class is traced again and not compiled again. (Three dense layers in a class of a
+user's own: the first epoch of the first model takes 0.33 s, that of the next 0.05 s.)
 """
 
 import hashlib
