@@ -1,10 +1,25 @@
-"""The names objects get when the user gives none: the class in snake case, with a number from the second one on."""
+"""The names objects get when the user gives none: the class in snake case, with a number from the second one on.
+
+And the paths of variables, `"block/dense/kernel"`: the names of the layers that are being built or called when the variable is
+made, and its own.
+"""
 
 import re
+import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 _names: Counter[str] = Counter()
+
+
+class _Thread(threading.local):
+    def __init__(self) -> None:
+        self.owners: list[Any] = []  # the layers that are being built or called, innermost last
+
+
+_thread = _Thread()
 
 
 def snake_case(name: str) -> str:
@@ -40,3 +55,28 @@ def object_name(item: Any) -> str:
     if hasattr(item, "name"):
         return item.name
     return snake_case(getattr(item, "__name__", type(item).__name__))
+
+
+@contextmanager
+def scope(owner: Any) -> Iterator[None]:
+    """While it is open, variables are made below `owner.name`; opening it again inside itself adds nothing."""
+    owners = _thread.owners
+    if owners and owners[-1] is owner:
+        yield
+        return
+    owners.append(owner)
+    try:
+        yield
+    finally:
+        owners.pop()
+
+
+def scoped(name: str) -> str:
+    """The path of a variable that is made now.
+
+    >>> from types import SimpleNamespace as Owner
+    >>> with scope(Owner(name="block")), scope(Owner(name="dense")):
+    ...     scoped("kernel")
+    'block/dense/kernel'
+    """
+    return "/".join([*(owner.name for owner in _thread.owners), name])

@@ -21,6 +21,7 @@ import numpy as np
 
 from jkeras.core import dtype as dtypes
 from jkeras.core import frame as frames
+from jkeras.core.naming import scoped
 from jkeras.core.registry import deserialize, published
 
 PARAMS, STATE = "params", "state"
@@ -77,7 +78,7 @@ class Variable:
         name: str | None = None,
     ):
         self.name = name or "variable"
-        self.path = self.name
+        self.path = scoped(self.name)
         self.trainable = bool(trainable)
         self.collection = PARAMS if trainable else STATE
         self.autocast = autocast

@@ -23,7 +23,7 @@ from jkeras.core import symbolic
 from jkeras.core.errors import unexpected_keywords
 from jkeras.core.frame import Frame
 from jkeras.core.module import Module
-from jkeras.core.naming import auto_name, reset_names, snake_case
+from jkeras.core.naming import auto_name, reset_names, scope, snake_case
 from jkeras.core.registry import describe_constructor, serialize
 from jkeras.core.symbolic import KerasTensor
 from jkeras.core.tree import Path
@@ -144,10 +144,9 @@ class Layer(Stateless):
         if initializer is None:
             initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
         name = name or ("variable" if not self._weights else f"variable_{len(self._weights)}")
-        variable = Variable(
-            initializers.get(initializer), () if shape is None else shape, dtype, trainable, autocast, aggregation, name=name
-        )
-        variable.path = f"{self.name}/{name}"
+        shape = () if shape is None else shape
+        with scope(self):
+            variable = Variable(initializers.get(initializer), shape, dtype, trainable, autocast, aggregation, name=name)
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)
         variable.overwrite_with_gradient = overwrite_with_gradient
@@ -333,7 +332,7 @@ class Layer(Stateless):
         frame.training = training
         frame.autocast = self.compute_dtype if mixed and self.autocast and dtypes.is_float(self.compute_dtype) else None
         try:
-            with jax.named_scope(self.name):
+            with jax.named_scope(self.name), scope(self):
                 outputs = self.call(*args, **kwargs)
         finally:
             frame.training, frame.autocast = outer
@@ -526,7 +525,8 @@ def _mark_built(build: Callable) -> Callable:
 
     @functools.wraps(build)
     def wrapped(self: Layer, *args: Any, **kwargs: Any) -> None:
-        build(self, *args, **kwargs)
+        with scope(self):
+            build(self, *args, **kwargs)
         self.built = True
         self._build_shapes = dict(zip(_call_spec(build).names, args, strict=False)) | kwargs
 
