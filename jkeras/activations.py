@@ -73,7 +73,7 @@ def relu(x: Array, negative_slope: float = 0.0, max_value: float | None = None, 
     """
     if negative_slope != 0 and max_value is None and threshold == 0:
         return jax.nn.leaky_relu(x, negative_slope)
-    positive = jnp.where(x > threshold, x, 0) if threshold != 0 else jax.nn.relu(x)
+    positive = jnp.where(x <= threshold, 0, x)
     if max_value == 6 and threshold == 0:
         positive = jax.nn.relu6(x)  # its derivative at 6 is 0; that of clip at an end is 1/2
     elif max_value is not None:

@@ -19,7 +19,7 @@ from jkeras.core.frame import Frame
 from jkeras.core.registry import published
 from jkeras.core.variable import Variable
 
-PROBES = (37, 53)  # sizes tried for None: primes, larger than most kernels and strides
+PROBES = (1440, 2880)  # sizes tried for None: larger than kernels, and what strides and reshapes divide by divides them
 
 
 class History(NamedTuple):
@@ -196,33 +196,33 @@ def infer(function: Callable, args: tuple = (), kwargs: dict | None = None) -> A
     """
     flat, structure = jax.tree.flatten((args, kwargs or {}), is_leaf=_is_leaf)
     places = [i for i, leaf in enumerate(flat) if isinstance(leaf, KerasTensor)]
-    unknown = any(None in flat[i].shape for i in places)
+    sizes = PROBES if any(None in flat[i].shape for i in places) else PROBES[:1]
 
-    def probe(size: int) -> Any:
-        def call(arrays: list) -> Any:
-            values = list(flat)
+    def call(arrays: list, size: int) -> Any:
+        values = list(flat)
+        for i, array in zip(places, arrays, strict=True):
+            values[i] = array
+        args, kwargs = jax.tree.unflatten(structure, values)
+        with Frame(abstract=True) as frame:
             for i, array in zip(places, arrays, strict=True):
-                values[i] = array
-            args, kwargs = jax.tree.unflatten(structure, values)
-            with Frame(abstract=True) as frame:
-                for i, array in zip(places, arrays, strict=True):
-                    if flat[i].mask is not None:
-                        frame.set_mask(array, jnp.ones([size if d is None else d for d in flat[i].mask.shape], bool))
-                outputs = function(*args, **kwargs)
-                return outputs, [frame.get_mask(leaf) for leaf in jax.tree.leaves(outputs)]
+                if flat[i].mask is not None:
+                    frame.set_mask(array, jnp.ones(_at(flat[i].mask.shape, size), bool))
+            outputs = function(*args, **kwargs)
+            return outputs, [frame.get_mask(leaf) for leaf in jax.tree.leaves(outputs)]
 
-        specs = [
-            jax.ShapeDtypeStruct([size if d is None else d for d in flat[i].shape], dtypes.canonical(flat[i].dtype))
-            for i in places
-        ]
-        return eval_shape(call, specs)
-
-    first = probe(PROBES[0])
-    second = probe(PROBES[1]) if unknown else first
-    outputs, masks = jax.tree.map(_merge, first, second)
+    specs = [
+        [jax.ShapeDtypeStruct(_at(flat[i].shape, size), dtypes.canonical(flat[i].dtype)) for i in places] for size in sizes
+    ]
+    found = eval_shape(lambda *tried: [call(*each) for each in zip(tried, sizes, strict=True)], *specs)
+    outputs, masks = jax.tree.map(_merge, found[0], found[-1])
     for output, mask in zip(jax.tree.leaves(outputs), masks, strict=True):
         output.mask = mask
     return outputs
+
+
+def _at(shape: tuple, size: int) -> list[int]:
+    """A shape with `size` for None."""
+    return [size if d is None else d for d in shape]
 
 
 def _merge(a: jax.ShapeDtypeStruct, b: jax.ShapeDtypeStruct) -> KerasTensor:
