@@ -249,6 +249,8 @@ def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
     if name == "function":
         return _find(config.get("module"), inner, config.get("registered_name"), custom_objects)
     cls = _find(config.get("module"), name, config.get("registered_name"), custom_objects)
+    if not hasattr(cls, "from_config"):
+        raise ValueError(f"The config names {name!r} of {config.get('module')!r}, which is no class with a from_config() method.")
     with custom_object_scope(custom_objects or {}):
         instance = cls.from_config(_keep_nested(cls, inner, custom_objects))
     if config.get("build_config") and hasattr(instance, "build_from_config"):

@@ -1,10 +1,12 @@
 """Models: layers that can be trained."""
 
 from jkeras.core.registry import publish
+from jkeras.models.cloning import clone_model
 from jkeras.models.functional import Functional
-from jkeras.models.model import Model
+from jkeras.models.model import Model, model_from_json
 from jkeras.models.sequential import Sequential
 
-publish("keras", {"Sequential": Sequential, "Functional": Functional, "Model": Model})
+publish("keras.src.models.functional", {"Functional": Functional})
+publish("keras", {"Sequential": Sequential, "Model": Model})
 
-__all__ = ["Functional", "Model", "Sequential"]
+__all__ = ["Functional", "Model", "Sequential", "clone_model", "model_from_json"]

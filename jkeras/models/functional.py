@@ -4,7 +4,7 @@
 they can be run. Calling the model runs them on arrays.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -19,7 +19,8 @@ from jkeras.core.tree import Path
 from jkeras.core.variable import Variable
 from jkeras.layers.base import Layer
 from jkeras.layers.input_layer import InputLayer
-from jkeras.models.model import Model, name_paths
+from jkeras.models.graph_config import read_graph, write_graph
+from jkeras.models.model import Model, makes_graphs, name_paths
 
 
 class Functional(Model):
@@ -52,7 +53,8 @@ class Functional(Model):
                         f"{what} of a model must be symbolic tensors, made by jkeras.Input() and by calling layers on it, "
                         f"but got {tensor!r}."
                     )
-        self._graph, self._layers = order_graph(self.inputs, self.outputs)
+        self._graph, self._operations = order_graph(self.inputs, self.outputs)
+        self._layers = [operation for operation in self._operations if isinstance(operation, Layer)]
         _check_names(self._layers)
         self.built = True
 
@@ -107,7 +109,8 @@ class Functional(Model):
     def children(self) -> Iterator[tuple[Path, Module | Variable]]:
         yield from name_paths(self._layers)
         held = set(map(id, self._layers))
-        yield from ((p, c) for p, c in super().children() if p[0] != "_layers" and id(c) not in held)
+        inner = ("_layers", "_operations")
+        yield from ((p, c) for p, c in super().children() if p[0] not in inner and id(c) not in held)
 
     # -- running ------------------------------------------------------------------------------------------------------
 
@@ -119,17 +122,7 @@ class Functional(Model):
                 if array_mask is not None:
                     frames.current().set_mask(array, array_mask)
         values = {id(tensor): array for tensor, array in zip(self.inputs, arrays, strict=True)}
-
-        def value(x: Any) -> Any:
-            return values[id(x)] if isinstance(x, KerasTensor) else x
-
-        for node in self._graph:
-            args, kwargs = symbolic.map_structure(value, node.args), symbolic.map_structure(value, node.kwargs)
-            results = node.operation(*args, **kwargs)
-            produced = [t for t in symbolic.leaves(node.outputs) if isinstance(t, KerasTensor)]
-            for tensor, result in zip(produced, jax.tree.leaves(results), strict=True):
-                values[id(tensor)] = result
-        return symbolic.map_structure(value, self._outputs_struct)
+        return replay(self._graph, values, self._outputs_struct)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The layers have carried the masks themselves."""
@@ -173,12 +166,62 @@ class Functional(Model):
     def _convert(self, values: Any) -> Any:
         return values  # each input has a dtype of its own, see _fit
 
+    # -- configs ------------------------------------------------------------------------------------------------------
 
-def order_graph(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> tuple[list[Node], list[Layer]]:
-    """The recorded calls between inputs and outputs, in an order in which they can run, and the layers in Keras's order.
+    def get_config(self) -> dict:
+        """The graph as plain data, in Keras 3's form, if the class takes symbolic tensors as `Model` does; a subclass with
+        a constructor of its own is described by its arguments."""
+        if not makes_graphs(type(self)):
+            return super().get_config()
+        graph = write_graph(self._inputs_struct, self._outputs_struct, self._operations, self._graph)
+        return {"name": self.name, "trainable": self.trainable, **graph}
 
-    Keras lists layers by depth (the longest way to an output, deepest first), and within one depth in the order in which
-    a walk from the outputs meets them; weights are saved and listed in that order.
+    @classmethod
+    def from_graph(cls, config: Mapping, custom_objects: Mapping | None = None) -> "Functional":
+        """Make a model from what `get_config()` returned, here or in Keras; `from_config` comes here.
+
+        Raises:
+            ValueError: the config names what is not known, or its graph is not connected.
+        """
+        inputs, outputs = read_graph(config, custom_objects)
+        known = ("layers", "input_layers", "output_layers", "trainable", "dtype")
+        model = cls(inputs=inputs, outputs=outputs, **{key: value for key, value in config.items() if key not in known})
+        model._trainable = config.get("trainable", True) is not False  # that of the layers stands in their own configs
+        return model
+
+
+def replay(graph: Iterable[Node], values: dict[int, Any], results: Any, run: Callable | None = None) -> Any:
+    """Run recorded calls on other values.
+
+    Args:
+        graph: the calls, in an order in which they can run.
+        values: `{id(symbolic tensor): value}` for the inputs; those of what is computed are added.
+        results: a structure of symbolic tensors.
+        run: `run(operation, *args, **kwargs)`; by default the operation is called.
+
+    Returns:
+        The values in the place of `results`.
+    """
+
+    def value(x: Any) -> Any:
+        return values[id(x)] if isinstance(x, KerasTensor) else x
+
+    for node in graph:
+        args, kwargs = symbolic.map_structure(value, node.args), symbolic.map_structure(value, node.kwargs)
+        returned = node.operation(*args, **kwargs) if run is None else run(node.operation, *args, **kwargs)
+        produced = [t for t in symbolic.leaves(node.outputs) if isinstance(t, KerasTensor)]
+        for tensor, result in zip(produced, jax.tree.leaves(returned), strict=True):
+            values[id(tensor)] = result
+    return symbolic.map_structure(value, results)
+
+
+def order_graph(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> tuple[list[Node], list[Layer | Node]]:
+    """The recorded calls between inputs and outputs, and what they call, both in Keras's order.
+
+    What is called is a layer, or a function, whose calls each count for themselves. Keras goes by depth (the longest way to
+    an output, deepest first). Within one depth, layers stand in the order in which a walk from the outputs meets them, and
+    their weights are saved and listed in that order; calls run in the order in which a walk back over the finished ones
+    does.
     """
     known = {id(t) for t in inputs}
     visited: set[int] = set()
@@ -191,7 +234,7 @@ def order_graph(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> tuple[
         if done:
             finished.append(node)
             continue
-        met.setdefault(id(node.operation), len(met))
+        met.setdefault(id(_called(node)), len(met))
         if id(tensor) in known or id(node) in visited:
             continue
         if isinstance(node.operation, InputLayer):
@@ -203,19 +246,27 @@ def order_graph(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> tuple[
         stack.append((tensor, True))
         stack.extend((x, False) for x in reversed(node.inputs))
     for tensor in inputs:
-        met.setdefault(id(tensor.history.operation), len(met))
+        met.setdefault(id(_called(tensor.history.node)), len(met))
     depth = _depths(finished, known)
     operations: dict[int, tuple[Any, int]] = {}
     for node in finished:
-        deepest = max(depth[id(node)], operations.get(id(node.operation), (None, 0))[1])
-        operations[id(node.operation)] = (node.operation, deepest)
+        called = _called(node)
+        operations[id(called)] = (called, max(depth[id(node)], operations.get(id(called), (None, 0))[1]))
     for tensor in inputs:
         operation = tensor.history.operation
         if isinstance(operation, InputLayer):
             uses = [depth[id(node)] + 1 for node in finished if any(x is tensor for x in node.inputs)]
             operations[id(operation)] = (operation, max(uses, default=0))
     ranked = sorted(operations.values(), key=lambda pair: (-pair[1], met[id(pair[0])]))
-    return finished, [operation for operation, _ in ranked if isinstance(operation, Layer)]
+    order: dict[int, Node] = {}
+    for node in reversed(finished):
+        order |= {id(n): n for n in (node, *node.parents) if id(n) in visited and id(n) not in order}
+    return sorted(order.values(), key=lambda node: -depth[id(node)]), [operation for operation, _ in ranked]
+
+
+def _called(node: Node) -> Layer | Node:
+    """The layer that is called; a function's calls have nothing in common, so there each stands for itself."""
+    return node.operation if isinstance(node.operation, Layer) else node
 
 
 def _depths(finished: list[Node], known: set[int]) -> dict[int, int]:
@@ -223,8 +274,8 @@ def _depths(finished: list[Node], known: set[int]) -> dict[int, int]:
     depth: dict[int, int] = {id(node): 0 for node in finished}
     layer_depth: dict[int, int] = {}
     for node in reversed(finished):
-        here = max(depth[id(node)], layer_depth.get(id(node.operation), 0))
-        depth[id(node)] = layer_depth[id(node.operation)] = here
+        here = max(depth[id(node)], layer_depth.get(id(_called(node)), 0))
+        depth[id(node)] = layer_depth[id(_called(node))] = here
         for x in node.inputs:
             if id(x) not in known:
                 parent = id(x.history.node)

@@ -1,14 +1,18 @@
 """`Model`: a layer that can be trained."""
 
 import functools
+import inspect
+import json
+import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
 
 from jkeras.core.module import Module
 from jkeras.core.naming import snake_case
+from jkeras.core.registry import deserialize, serialize
 from jkeras.core.tree import Path
 from jkeras.core.variable import Variable
 from jkeras.data import ArrayData
@@ -120,9 +124,113 @@ class Model(Trainer, Layer):
         self.built = True
         return result
 
+    # -- configs ------------------------------------------------------------------------------------------------------
+
+    reads_nested_config = True  # the configs of the layers inside are read by from_config
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: Mapping | None = None) -> "Model":
+        """Make a model from `get_config()`.
+
+        Args:
+            config: a graph, in Keras 3's form, or the constructor's arguments.
+            custom_objects: `{name: object}` that the config may name besides the library's and the registered ones.
+
+        Raises:
+            ValueError: the config names what is not known, or its graph is not connected.
+            TypeError: the constructor does not take the arguments in the config.
+        """
+        if set(config) >= _GRAPH_KEYS and makes_graphs(cls):
+            form = cls if issubclass(cls, _functional_class()) else _functional_form(cls)
+            return form.from_graph(config, custom_objects)  # type: ignore[attr-defined]
+        try:
+            return cls(**deserialize(config, custom_objects))
+        except TypeError as error:
+            raise TypeError(
+                f"{cls.__name__}(...) does not take the arguments in its config, {sorted(config)}: {error}. Let get_config() "
+                "return what __init__ takes, or define a classmethod from_config(cls, config)."
+            ) from error
+
+    def get_compile_config(self) -> dict:
+        """The arguments of `compile` as plain data; empty before it was called.
+
+        Warns:
+            UserWarning: an argument (an optax transformation, a lambda) cannot be written. The result is empty then.
+        """
+        compiled = self._compiled
+        if compiled is None:
+            return {}
+        arguments = {
+            "optimizer": compiled.optimizer,
+            "loss": compiled.loss,
+            "loss_weights": compiled.loss_weights,
+            "metrics": compiled.given_metrics,
+            "weighted_metrics": compiled.given_weighted_metrics,
+            "run_eagerly": compiled.run_eagerly,
+            "steps_per_execution": compiled.steps_per_execution,
+            "jit_compile": compiled.jit,
+        }
+        try:
+            return serialize(arguments)
+        except TypeError as error:
+            warnings.warn(f"How model {self.name!r} was compiled is left out of its config: {error}", stacklevel=2)
+            return {}
+
+    def compile_from_config(self, config: dict) -> None:
+        """Compile the model with what `get_compile_config()` returned."""
+        if type(self).compile is not Trainer.compile:
+            warnings.warn(
+                f"Model {self.name!r} has a compile() of its own, so it is not compiled from a config: call compile(), or "
+                "override get_compile_config() and compile_from_config(config), too.",
+                stacklevel=2,
+            )
+        elif config:
+            self.compile(**deserialize(config))
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The model's class and config as JSON, for `jkeras.models.model_from_json`; weights are not in it.
+
+        Args:
+            **kwargs: of `json.dumps`.
+
+        >>> import jkeras
+        >>> model = jkeras.Sequential([jkeras.Input((3,)), jkeras.layers.Dense(2)])
+        >>> jkeras.models.model_from_json(model.to_json()).output_shape
+        (None, 2)
+        """
+        return json.dumps(serialize(self), **kwargs)
+
+
+_GRAPH_KEYS = {"name", "layers", "input_layers", "output_layers"}
+
+
+def model_from_json(json_string: str, custom_objects: Mapping | None = None) -> Model:
+    """Make a model, with fresh weights, from what `model.to_json()` returned, here or in Keras.
+
+    Args:
+        json_string: the text.
+        custom_objects: `{name: object}` that it may name besides the library's and the registered ones.
+
+    Raises:
+        ValueError: it names what is not known.
+    """
+    return deserialize(json.loads(json_string), custom_objects)
+
+
+def makes_graphs(cls: type) -> bool:
+    """Whether a class of models takes `(inputs, outputs)`, as `Model` does, or has a constructor of its own."""
+    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]
+    kinds = {p.kind for p in parameters}
+    return [p.name for p in parameters[:2]] == ["inputs", "outputs"] or {
+        inspect.Parameter.VAR_POSITIONAL,
+        inspect.Parameter.VAR_KEYWORD,
+    } <= kinds
+
 
 @functools.cache
 def _functional_form(cls: type) -> type:
+    if cls is Model:
+        return _functional_class()
     own = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
     return type(cls.__name__, (cls, _functional_class()), own)
 

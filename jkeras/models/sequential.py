@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-import jax
-
+from jkeras.core import dtype as dtypes
 from jkeras.core import symbolic
 from jkeras.core.module import Module
 from jkeras.core.registry import deserialize, serialize
@@ -118,7 +117,7 @@ class Sequential(Model):
     _input_dtype: str | None = None  # of the data that the model is built on
 
     def _build_for(self, spec: Any, args: tuple, kwargs: dict) -> None:
-        self._input_dtype = jax.tree.leaves((args, kwargs))[0].dtype.name
+        self._input_dtype = dtypes.standardize(symbolic.leaves((args, kwargs))[0].dtype)
         super()._build_for(spec, args, kwargs)
 
     def _connect(self) -> None:
@@ -190,7 +189,9 @@ class Sequential(Model):
             config["build_input_shape"] = self.input_shape
         return config
 
-    reads_nested_config = True
+    def get_build_config(self) -> dict | None:
+        """The input's shape, however it came to be known."""
+        return {"input_shape": self.input_shape} if self.built else None
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: Any = None) -> "Sequential":
@@ -199,5 +200,5 @@ class Sequential(Model):
             model.add(deserialize(layer, custom_objects), rebuild=False)
         if model.layers:
             model.build(config.get("build_input_shape"))
-        model.trainable = config.get("trainable", True)
+        model._trainable = config.get("trainable", True) is not False  # that of the layers stands in their own configs
         return model

@@ -27,10 +27,14 @@ class Wrapped(Optimizer):
     Args:
         transformation: has `init(params)` and `update(grads, state, params)`.
         name: by default `"wrapped"`.
+
+    Attributes:
+        wraps: the transformation as it was given.
     """
 
     def __init__(self, transformation: Any, name: str | None = None):
         super().__init__(learning_rate=0.0, name=name)
+        self.wraps = transformation
         self._transformation = optax.with_extra_args_support(transformation)
         self._learning_rate = None
 

@@ -1,0 +1,224 @@
+"""A graph of recorded calls as plain data, and back, in Keras 3's form.
+
+    {"layers": [entry, ...], "input_layers": addresses, "output_layers": addresses}
+
+An *entry* is the config of a layer or an operation, together with its `name` in the graph and its `inbound_nodes`: one
+`{"args": [...], "kwargs": {...}}` for each call, in the order of the calls. A symbolic tensor is written as its *address*,
+`[name of the entry, number of the call, number of the output]`. So shared layers, nested models, and structures of
+arguments come out as they went in.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from jkeras.core import symbolic
+from jkeras.core.registry import deserialize, serialize
+from jkeras.core.symbolic import KerasTensor, Node
+from jkeras.layers.base import Layer
+from jkeras.layers.input_layer import InputLayer
+from jkeras.models.operation_config import operation_name, read_operation, write_operation
+
+Address = tuple[str, int, int]  # entry, call, output
+
+
+# -- writing ----------------------------------------------------------------------------------------------------------
+
+
+def write_graph(inputs: Any, outputs: Any, operations: Sequence[Layer | Node], nodes: Iterable[Node]) -> dict:
+    """The config of a graph.
+
+    Args:
+        inputs, outputs: structures of symbolic tensors.
+        operations: what is called, in the order of the entries: layers, and for operations, which have no identity, their
+            single calls.
+        nodes: the calls that belong to the graph (a layer may have others).
+
+    Raises:
+        TypeError: a layer or an argument cannot be written as plain data.
+    """
+    mine = {id(node) for node in nodes}
+    names = _Names(operation.name for operation in operations if isinstance(operation, Layer))
+    address: dict[int, Address] = {}
+    entries: list[dict] = []
+
+    def place(name: str, calls: Iterable[Node]) -> None:
+        for number, node in enumerate(calls):
+            for index, tensor in enumerate(_tensors(node.outputs)):
+                address[id(tensor)] = (name, number, index)
+
+    for tensor in symbolic.leaves(inputs):
+        if not isinstance(tensor.history.operation, InputLayer):  # a model that starts in the middle of another
+            name = names.new(tensor.name)
+            address[id(tensor)] = (name, 0, 0)
+            start = InputLayer(batch_shape=tensor.shape, dtype=tensor.dtype, name=name)
+            entries.append({**serialize(start), "name": name, "inbound_nodes": []})
+    starts = dict(address)
+    calls = {id(o): [node for node in o._nodes if id(node) in mine] for o in operations if isinstance(o, Layer)}
+    titles = {}
+    for operation in operations:
+        if isinstance(operation, Layer):
+            place(operation.name, operation._nodes if isinstance(operation, InputLayer) else calls[id(operation)])
+        else:
+            titles[id(operation)] = names.new(operation_name(operation.operation))
+            place(titles[id(operation)], [operation])
+    address |= starts
+
+    def plain(value: Any) -> Any:
+        if not isinstance(value, KerasTensor):
+            return value
+        history = list(address[id(value)])
+        config = {"shape": value.shape, "dtype": value.dtype, "keras_history": history}
+        return {"class_name": "__keras_tensor__", "config": config}
+
+    for operation in operations:
+        if isinstance(operation, Layer):
+            arguments = [symbolic.map_structure(plain, (node.args, node.kwargs)) for node in calls[id(operation)]]
+            written = [{"args": serialize(args), "kwargs": serialize(kwargs)} for args, kwargs in arguments]
+            entries.append({**serialize(operation), "name": operation.name, "inbound_nodes": written})
+        else:
+            args, kwargs = symbolic.map_structure(plain, (operation.args, operation.kwargs))
+            entry, node = write_operation(operation.operation, args, kwargs)
+            name = titles[id(operation)]
+            entry["config"] = {"name": name, **entry["config"]}
+            entries.append({**entry, "name": name, "inbound_nodes": [node]})
+    nested = {operation.name for operation in operations if _counts_from_one(operation)}
+
+    def ends(tensor: KerasTensor) -> list:
+        name, call, index = address[id(tensor)]
+        return [name, call + (name in nested), index]
+
+    return {
+        "layers": entries,
+        "input_layers": symbolic.map_structure(ends, inputs),
+        "output_layers": symbolic.map_structure(ends, outputs),
+    }
+
+
+class _Names:
+    """Names for the entries, none twice."""
+
+    def __init__(self, taken: Iterable[str]):
+        self.taken = set(taken)
+
+    def new(self, base: str) -> str:
+        name, number = base, 0
+        while name in self.taken:
+            number += 1
+            name = f"{base}_{number}"
+        self.taken.add(name)
+        return name
+
+
+def _tensors(structure: Any) -> list[KerasTensor]:
+    return [leaf for leaf in symbolic.leaves(structure) if isinstance(leaf, KerasTensor)]
+
+
+def _counts_from_one(operation: Any) -> bool:
+    """Whether Keras numbers the calls of a layer from 1 (in inputs and outputs, not in nodes): those of a nested graph."""
+    return hasattr(operation, "_graph")
+
+
+# -- reading ----------------------------------------------------------------------------------------------------------
+
+
+def read_graph(config: Mapping, custom_objects: Mapping | None = None) -> tuple[Any, Any]:
+    """Make the layers of a config, and call them on symbolic tensors as the config says.
+
+    Returns:
+        `(inputs, outputs)`, structures of symbolic tensors.
+
+    Raises:
+        ValueError: the config names what is not known, is not of this form, or describes a graph that is not connected.
+    """
+    callables: dict[str, Callable] = {}
+    made: dict[str, list[list[KerasTensor]]] = {}  # entry -> the outputs of each of its calls so far
+    waiting: list[tuple[str, list]] = []
+    for entry in config["layers"]:
+        name, nodes = _check_entry(entry, made)
+        callables[name] = read_operation(entry) or _layer(entry, custom_objects)
+        made[name] = [[callables[name].output]] if isinstance(callables[name], InputLayer) else []
+        waiting.append((name, list(nodes)))
+    while waiting:
+        before = sum(len(nodes) for _, nodes in waiting)
+        for name, nodes in waiting:
+            while nodes and all(_is_made(address, made) for address in _addresses(nodes[0])):
+                node = nodes.pop(0)
+                args, kwargs = _revive(node["args"], made), _revive(node["kwargs"], made)
+                args, kwargs = deserialize(args, custom_objects), deserialize(kwargs, custom_objects)
+                made[name].append(_tensors(callables[name](*args, **kwargs)))
+        waiting = [(name, nodes) for name, nodes in waiting if nodes]
+        if before and sum(len(nodes) for _, nodes in waiting) == before:
+            raise ValueError(
+                f"The config describes no graph: the inputs of {[name for name, _ in waiting]} are never computed, because they "
+                "are not connected to the model's inputs, or only in a circle."
+            )
+    return tuple(_ends(config[key], made, callables) for key in ("input_layers", "output_layers"))
+
+
+def _check_entry(entry: Any, made: Mapping) -> tuple[str, list]:
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str) or "module" not in entry:
+        raise ValueError(f"A graph's layers are configs with 'module', 'class_name', 'config' and 'name', got {entry!r}.")
+    nodes = entry.get("inbound_nodes", [])
+    if any(not isinstance(node, Mapping) or not {"args", "kwargs"} <= set(node) for node in nodes):
+        raise ValueError(f"The calls of {entry['name']!r} must be given as {{'args': [...], 'kwargs': {{...}}}}, got {nodes!r}.")
+    if entry["name"] in made:
+        raise ValueError(f"Two layers of the config are named {entry['name']!r}.")
+    return entry["name"], nodes
+
+
+def _layer(entry: Mapping, custom_objects: Mapping | None) -> Layer:
+    layer = deserialize(dict(entry), custom_objects)
+    if not isinstance(layer, Layer):
+        raise ValueError(f"The config names {entry['class_name']!r} as layer {entry['name']!r}, but that is no layer.")
+    return layer
+
+
+def _is_address(value: Any) -> bool:
+    """Whether `value` is the plain form of a symbolic tensor."""
+    return isinstance(value, Mapping) and value.get("class_name") == "__keras_tensor__"
+
+
+def _addresses(value: Any) -> list[Address]:
+    if _is_address(value):
+        return [_checked(value["config"]["keras_history"])]
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else ()
+    return [address for item in inner for address in _addresses(item)]
+
+
+def _checked(address: Any) -> Address:
+    if not isinstance(address, (list, tuple)) or [type(part) for part in address] != [str, int, int] or min(address[1:]) < 0:
+        raise ValueError(f"A tensor's address is [name of a layer, number of the call, number of the output], got {address!r}.")
+    return tuple(address)
+
+
+def _is_made(address: Address, made: Mapping[str, list]) -> bool:
+    if address[0] not in made:
+        raise ValueError(f"The config refers to layer {address[0]!r}, which is not among its layers {list(made)}.")
+    return address[1] < len(made[address[0]])
+
+
+def _at(address: Address, made: Mapping[str, list]) -> KerasTensor:
+    if not _is_made(address, made) or address[2] >= len(made[address[0]][address[1]]):
+        raise ValueError(f"The config refers to output {address[2]} of call {address[1]} of {address[0]!r}, which does not exist.")
+    return made[address[0]][address[1]][address[2]]
+
+
+def _revive(value: Any, made: Mapping[str, list]) -> Any:
+    """Put the symbolic tensors in the place of their addresses."""
+    if _is_address(value):
+        return _at(_checked(value["config"]["keras_history"]), made)
+    if isinstance(value, Mapping):
+        return {key: _revive(item, made) for key, item in value.items()}
+    return type(value)(_revive(item, made) for item in value) if isinstance(value, (list, tuple)) else value
+
+
+def _ends(structure: Any, made: Mapping[str, list], callables: Mapping[str, Callable]) -> Any:
+    """The symbolic tensors of a structure of addresses."""
+    if isinstance(structure, Mapping):
+        return {key: _ends(item, made, callables) for key, item in structure.items()}
+    if isinstance(structure, (list, tuple)) and len(structure) == 3 and isinstance(structure[0], str):
+        name, call, index = structure
+        return _at(_checked((name, call - _counts_from_one(callables.get(name)), index)), made)
+    if isinstance(structure, (list, tuple)):
+        return type(structure)(_ends(item, made, callables) for item in structure)
+    raise ValueError(f"A graph's inputs and outputs are addresses [layer, call, output], got {structure!r}.")
