@@ -82,13 +82,13 @@ class Functional(Model):
 
     @property
     def input_shape(self) -> Any:
-        """The shapes of the inputs, with None for what varies."""
-        return symbolic.map_structure(lambda t: t.shape, self._inputs_struct)
+        """The shape of the input, or the list of the inputs' shapes, with None for what varies."""
+        return _one_or_all([t.shape for t in self.inputs])
 
     @property
     def output_shape(self) -> Any:
-        """The shapes of the outputs, with None for what varies."""
-        return symbolic.map_structure(lambda t: t.shape, self._outputs_struct)
+        """The shape of the output, or the list of the outputs' shapes, with None for what varies."""
+        return _one_or_all([t.shape for t in self.outputs])
 
     @property
     def input_names(self) -> list[str]:
@@ -267,6 +267,10 @@ def order_graph(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> tuple[
 def _called(node: Node) -> Layer | Node:
     """The layer that is called; a function's calls have nothing in common, so there each stands for itself."""
     return node.operation if isinstance(node.operation, Layer) else node
+
+
+def _one_or_all(shapes: list[tuple]) -> Any:
+    return shapes[0] if len(shapes) == 1 else shapes
 
 
 def _depths(finished: list[Node], known: set[int]) -> dict[int, int]:

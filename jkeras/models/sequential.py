@@ -6,6 +6,7 @@ from typing import Any
 from jkeras.core import dtype as dtypes
 from jkeras.core import symbolic
 from jkeras.core.module import Module
+from jkeras.core.naming import scope
 from jkeras.core.registry import deserialize, serialize
 from jkeras.core.symbolic import KerasTensor
 from jkeras.core.tree import Path
@@ -125,9 +126,10 @@ class Sequential(Model):
         if not self._layers or not isinstance(self._layers[0], InputLayer):
             return  # the input's shape is not known yet
         self._tensors = self._tensors or [self._layers[0].output]
-        for layer in self._layers[len(self._tensors) :]:
-            self._tensors.append(layer(self._tensors[-1]))
-            self.built = True
+        with scope(self):
+            for layer in self._layers[len(self._tensors) :]:
+                self._tensors.append(layer(self._tensors[-1]))
+                self.built = True
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Run the layers in order."""

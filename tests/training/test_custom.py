@@ -234,9 +234,10 @@ def test_add_loss_in_a_vae():
 
 def test_parts_of_the_parameters_in_turn():
     """Each optimizer's state counts only its own updates; a single optimizer refuses to update a part."""
-    model = jkeras.Sequential([jkeras.Input((4,)), jkeras.layers.Dense(2, name="a"), jkeras.layers.Dense(1, name="b")])
+    layers = [jkeras.Input((4,)), jkeras.layers.Dense(2, name="a"), jkeras.layers.Dense(1, name="b")]
+    model = jkeras.Sequential(layers, name="sequential")
     first, second = jkeras.optimizers.Adam(0.1), jkeras.optimizers.SGD(0.1)
-    model.compile(jkeras.optimizers.MultiOptimizer(lambda v: first if v.path.startswith("a/") else second), "mse")
+    model.compile(jkeras.optimizers.MultiOptimizer(lambda v: first if v.path.startswith("sequential/a/") else second), "mse")
     _, state = model.make_train_step(X[:32], Y[:32])
     grads = jax.tree.map(jax.numpy.ones_like, state.params)
     new = model.pure_update(state, {"a": grads["a"]})
