@@ -18,8 +18,9 @@ from jkeras.training.engine import Clock, Stats
 
 ONE = (np.int32(0), np.int32(1))  # the bounds of one step, in the dtype that all bounds have
 _settings: dict[str, float | None] = {"budget": None}
-STACK_BYTES = 32 * 2**20  # a stack of streamed batches holds at most about this much
+STACK_BYTES = 8 * 2**20  # a stack of streamed batches holds at most about this much
 STACK_BATCHES = 32
+ONCE_BYTES = 32 * 2**20  # data up to this size goes to the device whole even for a single pass: fewer calls
 SINGLE_BYTES = 2**20  # a single batch up to this size goes with the call that uses it, which is quicker than ahead of it
 
 
@@ -60,11 +61,13 @@ class Feed:
     Args:
         data: an `ArrayData` or a `StreamData`.
         stats: counts the bytes and the seconds.
+        once: whether there will be one pass only, for which a copy of large data on the device would be a waste.
     """
 
-    def __init__(self, data: Any, stats: Stats):
+    def __init__(self, data: Any, stats: Stats, once: bool = False):
         self.data, self.stats = data, stats
-        self.is_resident = isinstance(data, ArrayData) and data.resident(device_memory_budget())
+        budget = min(device_memory_budget(), ONCE_BYTES) if once else device_memory_budget()
+        self.is_resident = isinstance(data, ArrayData) and data.resident(budget)
         self.is_single = self.is_resident and data.steps == 1 and data.nbytes <= SINGLE_BYTES
         with Clock(stats, "data_seconds"):
             self.device_data = jax.device_put(data.tree) if self.is_resident and not self.is_single else None

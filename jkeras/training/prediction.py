@@ -64,7 +64,7 @@ class Prediction:
         """
         state = self.slots.read((), lambda variable: variable.value)
         watched = callbacks.watches_batches("predict")
-        parts: list[Any] = []
+        gathered = Gathered(None if steps is not None else getattr(feed.data, "num_samples", None))
         done, traces_before, compilations_before = 0, self.program.traces, self.program.compilations
         callbacks.on_predict_begin({})
         for segment in feed.segments(self.program, False, steps):
@@ -76,7 +76,7 @@ class Prediction:
                 part = jax.device_get(segment.run(self.program, state, count, lo, hi))
                 # (batches, batch size, ...) -> (samples, ...), without the places that this call left empty
                 part = jax.tree.map(lambda a, n=hi - lo: a[:n].reshape(-1, *a.shape[2:]), part)
-                parts.append(part)
+                gathered.add(part)
                 done += hi - lo
                 if watched:
                     callbacks.on_predict_batch_end(done - 1, {"outputs": part})
@@ -85,7 +85,7 @@ class Prediction:
         callbacks.on_predict_end({})
         self.stats.traces += self.program.traces - traces_before
         self.stats.compilations += self.program.compilations - compilations_before
-        return parts[0] if len(parts) == 1 else jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
+        return gathered.result()
 
     def _batches_per_call(self, state: Any, feed: Any) -> int:
         """The most batches (of those in `COUNTS`) whose outputs take no more than `CALL_BYTES`."""
@@ -97,3 +97,40 @@ class Prediction:
             outputs = jax.eval_shape(self.program.step, state, x)
             self._output_bytes[key] = sum(math.prod(o.shape) * o.dtype.itemsize for o in jax.tree.leaves(outputs))
         return max(count for count in COUNTS if count == 1 or count * self._output_bytes[key] <= CALL_BYTES)
+
+
+class Gathered:
+    """The outputs of successive calls as one array, or a structure of arrays, of the caller's own.
+
+    Args:
+        rows: how many there will be, if that is known: then each part goes straight to its place, and the outputs take their
+            own memory once.
+
+    >>> gathered = Gathered(rows=3)
+    >>> gathered.add(np.ones(2)), gathered.add(np.zeros(1)), gathered.result().tolist()
+    (None, None, [1.0, 1.0, 0.0])
+    """
+
+    def __init__(self, rows: int | None):
+        self._rows, self._parts = rows, []
+        self._whole: Any = None
+        self._filled = 0
+
+    def add(self, part: Any) -> None:
+        """Put a part after those before it."""
+        leaves = jax.tree.leaves(part)
+        if self._rows is None or len({len(a) for a in leaves}) != 1 or self._filled + len(leaves[0]) > self._rows:
+            self._parts.append(jax.tree.map(np.array, part))
+            return
+        if self._whole is None:
+            self._whole = jax.tree.map(lambda a: np.empty((self._rows, *a.shape[1:]), a.dtype), part)
+        start, self._filled = self._filled, self._filled + len(leaves[0])
+        for whole, a in zip(jax.tree.leaves(self._whole), leaves, strict=True):
+            whole[start : self._filled] = a
+
+    def result(self) -> Any:
+        """All parts together."""
+        parts = self._parts
+        if self._whole is not None:
+            parts = [jax.tree.map(lambda a: a[: self._filled], self._whole), *parts]
+        return parts[0] if len(parts) == 1 else jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
