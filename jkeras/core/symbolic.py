@@ -8,6 +8,7 @@ An unknown dimension is found by trying: shapes are inferred twice, with two siz
 out different is unknown.
 """
 
+import copy
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.core import dtype as dtypes
+from jkeras.core.errors import locate
 from jkeras.core.frame import Frame
 from jkeras.core.registry import published
 from jkeras.core.variable import Variable
@@ -75,8 +77,9 @@ class KerasTensor:
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise self._refuse("turned into a NumPy array")
 
-    def __jax_array__(self) -> Any:
-        raise self._refuse("given to a JAX function")
+    @property
+    def __jax_array__(self) -> Any:  # asked for by every function of jnp, which would replace a TypeError by its own
+        raise ValueError(str(self._refuse("given to a JAX function")))
 
     def __bool__(self) -> bool:
         raise self._refuse("used in a condition")
@@ -147,6 +150,21 @@ class Node:
         """The nodes that the inputs come from."""
         return [x.history.node for x in self.inputs if x.history is not None]
 
+    def __deepcopy__(self, memo: dict) -> "Node":
+        """A copy with all calls before it: first empty nodes, then what is in them, so that no chain of calls is too deep."""
+        found: dict[int, Node] = {}
+        waiting = [self]
+        while waiting:
+            node = waiting.pop()
+            if id(node) not in memo and id(node) not in found:
+                found[id(node)] = node
+                waiting.extend(node.parents)
+        memo |= {number: Node.__new__(Node) for number in found}
+        for number, node in found.items():
+            for name in Node.__slots__:
+                setattr(memo[number], name, copy.deepcopy(getattr(node, name), memo))
+        return memo[id(self)]
+
 
 def _is_leaf(x: Any) -> bool:
     return isinstance(x, (KerasTensor, Variable)) or x is None
@@ -213,7 +231,12 @@ def infer(function: Callable, args: tuple = (), kwargs: dict | None = None) -> A
     specs = [
         [jax.ShapeDtypeStruct(_at(flat[i].shape, size), dtypes.canonical(flat[i].dtype)) for i in places] for size in sizes
     ]
-    found = eval_shape(lambda *tried: [call(*each) for each in zip(tried, sizes, strict=True)], *specs)
+    try:
+        found = eval_shape(lambda *tried: [call(*each) for each in zip(tried, sizes, strict=True)], *specs)
+    except Exception as error:
+        if len(sizes) > 1 and str(PROBES[0]) in "".join([str(error), *getattr(error, "__notes__", ())]):
+            error.add_note(f"({PROBES[0]} stands for None, a dimension that is not known yet.)")
+        raise
     outputs, masks = jax.tree.map(_merge, found[0], found[-1])
     for output, mask in zip(jax.tree.leaves(outputs), masks, strict=True):
         output.mask = mask
@@ -243,4 +266,20 @@ def record(operation: Any, args: tuple, kwargs: dict, outputs: Any, name: str) -
 
 def call(function: Callable, args: tuple, kwargs: dict) -> Any:
     """Record the call of a plain function, and return its symbolic outputs."""
-    return record(function, args, kwargs, infer(function, args, kwargs), getattr(function, "__name__", "function"))
+    name = getattr(function, "__name__", "function")
+    try:
+        outputs = infer(function, args, kwargs)
+    except Exception as error:
+        locate(error, f"This came up in {name}(), called on symbolic tensors of shape {list_shapes((args, kwargs))}.")
+        raise
+    return record(function, args, kwargs, outputs, name)
+
+
+def list_shapes(values: Any) -> str:
+    """The shapes of all tensors among some values, for a message; the sizes that stand for None are written as such.
+
+    >>> list_shapes([KerasTensor((None, 3)), {"other": KerasTensor((2 * PROBES[0],)), "axis": 1}])
+    '(None, 3), (None,)'
+    """
+    shapes = [leaf.shape for leaf in leaves(values) if isinstance(leaf, (KerasTensor, jax.Array, Variable))]
+    return ", ".join(str(tuple(None if d in PROBES else d for d in shape)) for shape in shapes)

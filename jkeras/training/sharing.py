@@ -10,6 +10,7 @@ variables hold no arrays.
 
 import copy
 import json
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -52,7 +53,9 @@ def fingerprint(model: Module, losses: Any = (), metrics: Any = (), optimizer: A
     if not all(_is_built_in(x) for x in [*modules, *losses, *metrics, optimizer] if x is not None):
         return None
     try:
-        parts = serialize([model, list(losses), list(metrics), flags])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that compile's arguments cannot be written is no matter here
+            parts = serialize([model, list(losses), list(metrics), flags])
     except (TypeError, AttributeError):
         return None  # a lambda, or something without a config
     names: dict[str, str] = {}
@@ -79,6 +82,8 @@ def _rename(config: Any, names: dict[str, str]) -> Any:
             return None
         renamed = {}
         for key, value in config.items():
+            if key == "compile_config":
+                continue  # losses, metrics and the rule are looked at as such; the learning rate is no part of a program
             new = _rename(value, names)
             if new is None and value is not None:
                 return None

@@ -118,3 +118,41 @@ def test_wrong_inputs():
         model([X, X])
     with pytest.raises(TypeError, match=r"no value.*jkeras\.ops"):
         np.asarray(Input((3,)))
+
+
+def residual(depth, constant=0.5):
+    x = y = Input((3,))
+    for _ in range(depth):
+        y = Dense(3)(y) + constant * y
+    return jkeras.Model(x, y)
+
+
+def test_deep_graphs_can_be_copied():
+    import copy
+
+    model = residual(150)
+    again = copy.deepcopy(model)
+    assert not set(map(id, model.weights)) & set(map(id, again.weights))
+    assert len(again.layers) == len(model.layers) and again.inputs[0] is not model.inputs[0]
+
+
+def test_equal_graphs_share_a_program():
+    compilations = []
+    for rate, constant in ((0.1, 0.5), (0.2, 0.5), (0.1, 0.25)):
+        model = residual(2, constant)
+        model.compile(jkeras.optimizers.SGD(rate), "mse")
+        model.fit(X, X, verbose=0)
+        compilations.append(model.stats()["compilations"])
+    assert compilations[0] > 0 and compilations[1] == 0 and compilations[2] > 0
+
+
+def test_calls_of_one_operation_are_counted_apart():
+    """Two sums at different depths are two operations: layers stand in Keras's order."""
+
+    def make(k):
+        x = k.layers.Input((3,))
+        early = k.layers.Dense(3, name="early")(x) + k.layers.Dense(3, name="other")(x)
+        late = k.layers.Dense(3, name="late")(k.layers.Dense(3, name="middle")(early))
+        return k.Model(x, [k.layers.Dense(3, name="side")(x) + x, late + early])
+
+    assert [layer.name for layer in make(jkeras).layers][1:] == [layer.name for layer in make(keras).layers][1:]
