@@ -27,6 +27,20 @@ def unexpected_keywords(owner: str, given: Iterable[str], allowed: Iterable[str]
     return TypeError(f"{owner} got {plural} {listed}.{suggest(names[0], allowed)}")
 
 
+def locate(error: Exception, where: str) -> None:
+    """Note on an error where it came up; the innermost place has the word.
+
+    >>> error = TypeError("shapes (3,) and (7,) do not fit")
+    >>> locate(error, "This came up in layer 'inner'.")
+    >>> locate(error, "This came up in layer 'outer'.")
+    >>> error.__notes__
+    ["This came up in layer 'inner'."]
+    """
+    notes = getattr(error, "__notes__", [])
+    if not any(note.startswith("This came up in") for note in notes):
+        error.add_note(where)
+
+
 def keywords_of(function: Callable) -> list[str]:
     """The names of the arguments of `function`, without `self` and without `*args`, `**kwargs`.
 

@@ -57,15 +57,25 @@ def object_name(item: Any) -> str:
     return snake_case(getattr(item, "__name__", type(item).__name__))
 
 
+DEPTH = 20  # how often an owner may be open: recursion that ends is not as deep
+
+
 @contextmanager
 def scope(owner: Any) -> Iterator[None]:
-    """While it is open, variables are made below `owner.name`; opening it again inside itself adds nothing."""
+    """While it is open, variables are made below `owner.name`; opening it again inside itself adds nothing.
+
+    Raises:
+        ValueError: the owner is open 20 times, so it will be called forever.
+    """
     owners = _thread.owners
-    if owners and owners[-1] is owner:
-        yield
-        return
     owners.append(owner)
     try:
+        if owners.count(owner) > DEPTH:
+            cycle = owners[len(owners) - 2 - owners[-2::-1].index(owner) :]
+            raise ValueError(
+                f"The calls go in a circle: {' calls '.join(repr(each.name) for each in cycle)}, and so on. A layer must not be "
+                "held as a part by the parts that it calls."
+            )
         yield
     finally:
         owners.pop()
@@ -79,4 +89,6 @@ def scoped(name: str) -> str:
     ...     scoped("kernel")
     'block/dense/kernel'
     """
-    return "/".join([*(owner.name for owner in _thread.owners), name])
+    owners = _thread.owners
+    names = [owner.name for owner, outer in zip(owners, [None, *owners], strict=False) if owner is not outer]
+    return "/".join([*names, name])

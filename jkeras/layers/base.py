@@ -20,7 +20,7 @@ from jkeras import constraints, initializers, regularizers
 from jkeras.core import dtype as dtypes
 from jkeras.core import frame as frames
 from jkeras.core import symbolic
-from jkeras.core.errors import unexpected_keywords
+from jkeras.core.errors import locate, unexpected_keywords
 from jkeras.core.frame import Frame
 from jkeras.core.module import Module
 from jkeras.core.naming import auto_name, reset_names, scope, snake_case
@@ -232,7 +232,8 @@ class Layer(Stateless):
         variables, weights = self.weights, [np.asarray(w) for w in weights]
         wanted, given = [v.shape for v in variables], [tuple(w.shape) for w in weights]
         if wanted != given:
-            raise ValueError(f"Layer {self.name!r} has weights of shapes {wanted}, but set_weights() got shapes {given}.")
+            hint = "" if self.built else " It is not built yet: call it on data, or build(input_shape), first."
+            raise ValueError(f"Layer {self.name!r} has weights of shapes {wanted}, but set_weights() got shapes {given}.{hint}")
         for variable, weight in zip(variables, weights, strict=True):
             variable.assign(weight)
 
@@ -334,6 +335,11 @@ class Layer(Stateless):
         try:
             with jax.named_scope(self.name), scope(self):
                 outputs = self.call(*args, **kwargs)
+        except Exception as error:
+            if repr(self.name) not in str(error):
+                shapes = symbolic.list_shapes((args, kwargs))
+                locate(error, f"This came up in call() of layer {self.name!r} ({type(self).__name__}), on shape {shapes}.")
+            raise
         finally:
             frame.training, frame.autocast = outer
         self.built = True
@@ -456,6 +462,11 @@ class Layer(Stateless):
         return self._only_node("output").outputs
 
     def _only_node(self, what: str) -> symbolic.Node:
+        if not self._nodes:
+            raise AttributeError(
+                f"Layer {self.name!r} has not been called on a symbolic tensor, so it has no `{what}` yet:\n"
+                f"    y = layer(jkeras.Input(shape=...))"
+            )
         if len(self._nodes) != 1:
             raise AttributeError(
                 f"Layer {self.name!r} has been called on symbolic inputs {len(self._nodes)} times, so it has no single "
@@ -490,6 +501,15 @@ class Layer(Stateless):
         """Build from `get_build_config()`."""
         if not self.built and config:
             self.build(**config["shapes_dict"]) if "shapes_dict" in config else self.build(*config.values())
+
+    def __getattr__(self, name: str) -> Any:
+        found = inspect.getattr_static(type(self), name, None)
+        if isinstance(found, property):  # whose getter raised an AttributeError, with a message of its own: raise it again
+            return found.fget(self)
+        hint = ""
+        if not name.startswith("_") and not self.__dict__.get("built", True) and "name" in self.__dict__:
+            hint = " yet: the layer is not built. Call it on data, or build(input_shape), first; then it makes its weights"
+        raise AttributeError(f"{type(self).__name__!r} object {self.__dict__.get('name', '')!r} has no attribute {name!r}{hint}.")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={getattr(self, 'name', '?')}, built={self.built}>"

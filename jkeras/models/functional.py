@@ -53,6 +53,9 @@ class Functional(Model):
                         f"{what} of a model must be symbolic tensors, made by jkeras.Input() and by calling layers on it, "
                         f"but got {tensor!r}."
                     )
+        twice = [tensor.name for i, tensor in enumerate(self.inputs) if any(tensor is x for x in self.inputs[:i])]
+        if twice:
+            raise ValueError(f"Input {twice[0]!r} stands twice among the model's inputs, which would be two arrays for one.")
         self._graph, self._operations = order_graph(self.inputs, self.outputs)
         self._layers = [operation for operation in self._operations if isinstance(operation, Layer)]
         _check_names(self._layers)
@@ -226,6 +229,7 @@ def order_graph(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> tuple[
     known = {id(t) for t in inputs}
     visited: set[int] = set()
     finished: list[Node] = []  # after everything it needs
+    pending: set[int] = set()  # what waits for what it needs
     met: dict[int, int] = {}  # id(operation) -> when the walk first met it
     stack: list[tuple[KerasTensor, bool]] = [(tensor, False) for tensor in reversed(outputs)]
     while stack:
@@ -233,9 +237,12 @@ def order_graph(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> tuple[
         node = tensor.history.node
         if done:
             finished.append(node)
+            pending.discard(id(node))
             continue
         met.setdefault(id(_called(node)), len(met))
         if id(tensor) in known or id(node) in visited:
+            if id(node) in pending:
+                raise ValueError(f"The graph has a cycle: {tensor.name!r} is computed from itself.")
             continue
         if isinstance(node.operation, InputLayer):
             raise ValueError(
@@ -243,6 +250,7 @@ def order_graph(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> tuple[
                 f"among the model's inputs {[t.name for t in inputs]}."
             )
         visited.add(id(node))
+        pending.add(id(node))
         stack.append((tensor, True))
         stack.extend((x, False) for x in reversed(node.inputs))
     for tensor in inputs:
@@ -288,7 +296,11 @@ def _depths(finished: list[Node], known: set[int]) -> dict[int, int]:
 
 
 def _check_names(layers: list[Layer]) -> None:
-    names = [layer.name for layer in layers]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"Two layers of the model are named {name!r}; give each a name of its own: Dense(..., name='...').")
+    taken: set[str] = set()
+    for layer in layers:
+        if layer.name in taken:
+            kind = "Input" if isinstance(layer, InputLayer) else type(layer).__name__
+            raise ValueError(
+                f"Two layers of the model are named {layer.name!r}; give each a name of its own: {kind}(..., name='...')."
+            )
+        taken.add(layer.name)

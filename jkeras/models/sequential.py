@@ -73,6 +73,8 @@ class Sequential(Model):
                 f"Only layers can be added to a Sequential model, but got {layer!r} of type {type(layer).__name__}. "
                 "For a function, use jkeras.layers.Lambda(function)."
             )
+        if isinstance(layer, Model) and any(module is self for module in layer.modules()):
+            raise ValueError(f"Model {layer.name!r} cannot be added to {self.name!r}: a model must not be a part of itself.")
         if any(known.name == layer.name for known in self._layers):
             raise ValueError(
                 f"A layer named {layer.name!r} is already in model {self.name!r}: give each a name of its own "
