@@ -31,6 +31,8 @@ def summarize(
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None and getattr(optimizer, "built", False):
         lines.append(f" Optimizer params: {_count(optimizer.variables)}")
+    if not model.built:
+        lines.append(" The model is not built yet: call it on data, or build(input_shape), and its sizes are known.")
     return "\n".join(lines)
 
 
