@@ -10,6 +10,8 @@ from typing import Any
 
 import jax
 
+from jkeras.core import dtype as dtypes
+from jkeras.core import symbolic
 from jkeras.core.module import Module
 from jkeras.core.naming import snake_case
 from jkeras.core.registry import deserialize, serialize
@@ -117,7 +119,21 @@ class Model(Trainer, Layer):
     def output_spec(self, x: Any) -> Any:
         if type(self).call is Layer.call and is_custom(self, "train_step"):
             return None  # a model that is only a holder of others, such as a GAN, has no outputs of its own
-        return super().output_spec(x)
+        known = self._known_outputs(x)
+        return super().output_spec(x) if known is None else known
+
+    def _known_outputs(self, x: Any) -> Any:
+        """What the graph says of the outputs, where it leaves the batch axis alone open: spares a trace of the whole model."""
+        inputs, outputs = getattr(self, "inputs", None), getattr(self, "outputs", None)
+        is_ours = type(self).call.__module__.startswith("jkeras.") and "call" not in vars(self)
+        if not (self.has_fixed_structure and is_ours and inputs and outputs):
+            return None
+        if any(not t.shape or t.shape[0] is not None or None in t.shape[1:] for t in (*inputs, *outputs)):
+            return None
+        batch = jax.tree.leaves(x)[0].shape[0]
+        return symbolic.map_structure(
+            lambda t: jax.ShapeDtypeStruct((batch, *t.shape[1:]), dtypes.canonical(t.dtype)), self.output
+        )
 
     def build_abstractly(self, *args: Any, **kwargs: Any) -> Any:
         result = super().build_abstractly(*args, **kwargs)
@@ -247,15 +263,16 @@ def name_paths(layers: list) -> Iterator[tuple[Path, Module | Variable]]:
     [('dense',), ('dense_1',), ('logits',)]
     """
     taken = Counter(layer.name for layer in layers if layer._named)
+    numbers: Counter[str] = Counter()
     for layer in layers:
         if layer._named:
             yield (layer.name,), layer
             continue
         base = snake_case(type(layer).__name__)
-        number, name = 0, base
+        name = f"{base}_{numbers[base]}" if numbers[base] else base
         while taken[name]:
-            number += 1
-            name = f"{base}_{number}"
+            numbers[base] += 1
+            name = f"{base}_{numbers[base]}"
         taken[name] += 1
         yield (name,), layer
 
