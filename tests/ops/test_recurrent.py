@@ -98,3 +98,50 @@ def test_project_with_a_mask_for_each_gate():
     expected = np.concatenate([(x * m) @ k for m, k in zip(masks, np.split(kernel, 2, 1), strict=True)], -1) + bias
     assert_close(project(x, kernel, bias, masks), expected, rtol=1e-5)
     assert_close(project(x, kernel, None, masks[:1]), (x * masks[0]) @ kernel, rtol=1e-5)
+
+
+@pytest.mark.parametrize("masked", [False, True], ids=["plain", "masked"])
+@pytest.mark.parametrize("name", ["lstm", "gru-before-dropout"])
+def test_forward_mode(name, masked):
+    network, gates, products, count = NETWORKS[name]
+    mask = np.array([[1, 1], [0, 1], [1, 0]], bool) if masked else None
+    arguments = draw(STEPS, BATCH, gates * UNITS), tuple(draw(BATCH, UNITS) for _ in range(count)), products
+    tangents = jax.tree.map(lambda a: draw(*a.shape), arguments)
+    actual, expected = (
+        jax.jit(lambda *args, run=run: jax.jvp(lambda *a: run(network, *a, mask, masked), *args))(arguments, tangents)
+        for run in (recur, loop)
+    )
+    assert_close(actual, expected, rtol=1e-5)
+
+
+def test_modes_agree_and_compose():
+    network, gates, products, _ = NETWORKS["gru"]
+    x, states = draw(STEPS, BATCH, gates * UNITS), (draw(BATCH, UNITS),)
+
+    def outputs(kernel):
+        return recur(network, x, states, [products[0]._replace(kernel=kernel)])[0]
+
+    kernel = products[0].kernel
+    forward, backward = (jax.jit(mode(outputs))(kernel) for mode in (jax.jacfwd, jax.jacrev))
+    assert_close(forward, backward, rtol=1e-5)
+
+    def loss(scale):
+        return (outputs(kernel * scale) ** 2).sum()
+
+    def slow(scale):
+        return (loop(network, x, states, [products[0]._replace(kernel=kernel * scale)], None, False)[0] ** 2).sum()
+
+    scale = jnp.ones(())
+    for second in (lambda f: jax.jacfwd(jax.grad(f)), lambda f: jax.grad(jax.jacfwd(f))):
+        assert_close(jax.jit(second(loss))(scale), jax.jit(second(slow))(scale), rtol=1e-4)
+
+
+def test_only_one_product_makes_the_gradient_of_the_weights():
+    """The loop of the backward pass carries states alone, no sum as large as the weights."""
+    network, gates, products, _ = NETWORKS["lstm"]
+    x, states = draw(STEPS, BATCH, gates * UNITS), (draw(BATCH, UNITS), draw(BATCH, UNITS))
+    gradient = jax.grad(loss_of(recur, network, None, False), (0, 2))
+    loops = [e for e in jax.make_jaxpr(gradient)(x, states, products).eqns if e.primitive.name == "scan"]
+    assert len(loops) == 2
+    carried = [v.aval.shape for e in loops for v in e.outvars[: e.params["num_carry"]]]
+    assert set(carried) == {(BATCH, UNITS)}
