@@ -7,35 +7,53 @@ gc.disable()  # what is imported stays: a collection in the middle of it took 60
 
 from jkeras import (
     activations,
+    backend,
     callbacks,
     config,
     constraints,
+    dtype_policies,
     initializers,
     layers,
     losses,
     metrics,
+    mixed_precision,
     models,
+    ops,
     optimizers,
     random,
     regularizers,
+    saving,
+    tree,
     utils,
 )
 from jkeras.core.dtype import DTypePolicy
 from jkeras.core.symbolic import KerasTensor
 from jkeras.core.variable import Variable
+from jkeras.dtype_policies import FloatDTypePolicy
+from jkeras.initializers import Initializer
 from jkeras.layers import Input, InputSpec, Layer
 from jkeras.losses import Loss
 from jkeras.metrics import Metric
 from jkeras.models import Model, Sequential
 from jkeras.optimizers import Optimizer
+from jkeras.regularizers import Regularizer
+from jkeras.utils.device import device
 
 if _collecting:
     gc.enable()
 
 __version__ = "0.1.0"
 
+
+def version() -> str:
+    """The version of jkeras, as text."""
+    return __version__
+
+
 __all__ = [
     "DTypePolicy",
+    "FloatDTypePolicy",
+    "Initializer",
     "Input",
     "InputSpec",
     "KerasTensor",
@@ -44,19 +62,28 @@ __all__ = [
     "Metric",
     "Model",
     "Optimizer",
+    "Regularizer",
     "Sequential",
     "Variable",
     "activations",
+    "backend",
     "callbacks",
     "config",
     "constraints",
+    "device",
+    "dtype_policies",
     "initializers",
     "layers",
     "losses",
     "metrics",
+    "mixed_precision",
     "models",
+    "ops",
     "optimizers",
     "random",
     "regularizers",
+    "saving",
+    "tree",
     "utils",
+    "version",
 ]

@@ -68,9 +68,9 @@ def register_serializable(package: str = "Custom", name: str | None = None) -> C
     return decorate
 
 
-def get_registered_name(item: Any) -> str:
-    """The name under which `item` was registered, or its plain name."""
-    return next((name for name, known in _registered.items() if known is item), item.__name__)
+def get_registered_name(obj: Any) -> str:
+    """The name under which `obj` was registered, or its plain name."""
+    return next((name for name, known in _registered.items() if known is obj), obj.__name__)
 
 
 def get_custom_objects() -> dict[str, Any]:
@@ -89,15 +89,18 @@ def get_registered_object(
 
 
 @contextlib.contextmanager
-def custom_object_scope(objects: Mapping[str, Any]) -> Iterator[None]:
+def custom_object_scope(custom_objects: Mapping[str, Any]) -> Iterator[None]:
     """Within the block, configs may also name the given objects.
+
+    Args:
+        custom_objects: `{name: object}`.
 
     >>> with custom_object_scope({"thrice": lambda x: 3 * x}):
     ...     get_registered_object("thrice")(2)
     6
     """
     scopes = _scopes()
-    scopes.append(objects)
+    scopes.append(custom_objects)
     try:
         yield
     finally:
@@ -162,47 +165,47 @@ class Shortcuts:
         )
 
 
-def serialize(item: Any) -> Any:
+def serialize(obj: Any) -> Any:
     """Turn an object, or a structure of them, into plain JSON-able data in Keras 3's form.
 
     Raises:
         TypeError: the object has no config, or is a lambda (which cannot be named).
     """
-    if item is None or isinstance(item, (bool, int, float, str)):
-        return item
-    if isinstance(item, (list, tuple)):
-        return type(item)([serialize(x) for x in item]) if type(item) in (list, tuple) else [*map(serialize, item)]
-    if isinstance(item, dict):
-        return {key: serialize(value) for key, value in item.items()}
-    if isinstance(item, bytes):
-        return {"class_name": "__bytes__", "config": {"value": item.decode("utf-8")}}
-    if isinstance(item, slice):
-        parts = {"start": item.start, "stop": item.stop, "step": item.step}
+    if obj is None or isinstance(obj, (bool, int, float, str)):
+        return obj
+    if isinstance(obj, (list, tuple)):
+        return type(obj)([serialize(x) for x in obj]) if type(obj) in (list, tuple) else [*map(serialize, obj)]
+    if isinstance(obj, dict):
+        return {key: serialize(value) for key, value in obj.items()}
+    if isinstance(obj, bytes):
+        return {"class_name": "__bytes__", "config": {"value": obj.decode("utf-8")}}
+    if isinstance(obj, slice):
+        parts = {"start": obj.start, "stop": obj.stop, "step": obj.step}
         return {"class_name": "__slice__", "config": parts}
-    if item is Ellipsis:
+    if obj is Ellipsis:
         return {"class_name": "__ellipsis__", "config": {}}
-    if isinstance(item, (np.generic, np.dtype)):
-        return item.item() if isinstance(item, np.generic) else item.name
-    if isinstance(item, (np.ndarray, jax.Array)):
-        kind = "__numpy__" if isinstance(item, np.ndarray) else "__tensor__"
-        return {"class_name": kind, "config": {"value": np.asarray(item).tolist(), "dtype": item.dtype.name}}
-    if isinstance(item, types.FunctionType):
-        return _serialize_function(item)
-    if hasattr(item, "get_config"):
-        module, name = _address.get(type(item), (type(item).__module__, type(item).__name__))
-        custom = type(item) not in _address
+    if isinstance(obj, (np.generic, np.dtype)):
+        return obj.item() if isinstance(obj, np.generic) else obj.name
+    if isinstance(obj, (np.ndarray, jax.Array)):
+        kind = "__numpy__" if isinstance(obj, np.ndarray) else "__tensor__"
+        return {"class_name": kind, "config": {"value": np.asarray(obj).tolist(), "dtype": obj.dtype.name}}
+    if isinstance(obj, types.FunctionType):
+        return _serialize_function(obj)
+    if hasattr(obj, "get_config"):
+        module, name = _address.get(type(obj), (type(obj).__module__, type(obj).__name__))
+        custom = type(obj) not in _address
         config = {
             "module": module,
             "class_name": name,
-            "config": serialize(item.get_config()),
-            "registered_name": get_registered_name(type(item)) if custom else None,
+            "config": serialize(obj.get_config()),
+            "registered_name": get_registered_name(type(obj)) if custom else None,
         }
         for part in ("build_config", "compile_config"):
-            extra = getattr(item, f"get_{part}", lambda: None)()
+            extra = getattr(obj, f"get_{part}", lambda: None)()
             if extra is not None:
                 config[part] = serialize(extra)
         return config
-    raise TypeError(f"{item!r} cannot be written to a config: {type(item).__name__} has no get_config() method.")
+    raise TypeError(f"{obj!r} cannot be written to a config: {type(obj).__name__} has no get_config() method.")
 
 
 def _serialize_function(function: types.FunctionType) -> dict:

@@ -19,6 +19,7 @@ from jkeras.layers import (
     reshaping,
     separable,
     sequence_wrappers,
+    serialization,
     spectral_normalization,
     wrapper,
 )
@@ -42,6 +43,7 @@ from jkeras.layers.regularization import *  # noqa: F403
 from jkeras.layers.reshaping import *  # noqa: F403
 from jkeras.layers.separable import *  # noqa: F403
 from jkeras.layers.sequence_wrappers import *  # noqa: F403
+from jkeras.layers.serialization import *  # noqa: F403
 from jkeras.layers.spectral_normalization import *  # noqa: F403
 from jkeras.layers.wrapper import *  # noqa: F403
 
@@ -53,3 +55,4 @@ _FAMILIES = (
 __all__ = ["Input", "InputLayer", "InputSpec", "Layer", *(name for family in _FAMILIES for name in family.__all__)]
 
 publish("keras.layers", {name: globals()[name] for name in __all__})
+__all__ += serialization.__all__

@@ -5,6 +5,7 @@ called `kernel` finds its `kernel_initializer`, `kernel_regularizer` and `kernel
 """
 
 import functools
+import inspect
 from typing import Any
 
 from jkeras import activations, constraints, initializers, regularizers
@@ -25,6 +26,11 @@ class Configured(Layer):
     """A layer whose config is its constructor's arguments."""
 
     unsaved: tuple[str, ...] = ()  # arguments that are no part of the config
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if getattr(cls, "rank", 1) > 1:
+            cls.__signature__ = _signature_per_axis(cls)  # type: ignore[attr-defined]
 
     def keep(self, **options: Any) -> None:
         """Set attributes; those named `*_initializer`, `*_regularizer`, `*_constraint` or `activation` may be given as
@@ -47,6 +53,23 @@ class Configured(Layer):
         """Make a layer from `get_config()`, ours or Keras's (which lists options of its own, if only as None)."""
         options = {name: value for name, value in config.items() if name != "quantization_config" or value is not None}
         return cls(**deserialize(options))
+
+
+PER_AXIS = {"strides": 1, "dilation_rate": 1, "pool_size": 2, "size": 2, "padding": 1}  # argument: its default for an axis
+
+
+def _signature_per_axis(cls: type) -> inspect.Signature:
+    """The constructor's signature as Keras shows it: `Conv2D(..., strides=(1, 1))` where any rank has `strides=1`."""
+    rank = cls.rank  # type: ignore[attr-defined]
+
+    def spread(p: inspect.Parameter) -> inspect.Parameter:
+        if p.name not in PER_AXIS or p.default != PER_AXIS[p.name]:
+            return p
+        pair = (p.default, p.default)  # Keras pads the two sides of each of three axes
+        return p.replace(default=(pair if p.name == "padding" and rank > 2 else p.default,) * rank)
+
+    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]
+    return inspect.Signature([spread(p) for p in parameters])
 
 
 @functools.cache

@@ -126,8 +126,19 @@ class SpatialDropout2D(_SpatialDropout):
 
     rank = 2
 
+    def __init__(
+        self,
+        rate: float,
+        data_format: str | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ):
+        super().__init__(rate, data_format, seed, name=name, dtype=dtype, **kwargs)
 
-class SpatialDropout3D(_SpatialDropout):
+
+class SpatialDropout3D(SpatialDropout2D):
     """`SpatialDropout2D` with three spatial axes."""
 
     rank = 3

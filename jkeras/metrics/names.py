@@ -6,7 +6,7 @@ from typing import Any
 from jkeras import losses
 from jkeras.core import registry
 from jkeras.core.naming import snake_case
-from jkeras.core.registry import Shortcuts, publish, serialize
+from jkeras.core.registry import Shortcuts, publish
 from jkeras.metrics import (
     accuracy,
     auc,
@@ -140,6 +140,15 @@ def get(identifier: Any) -> Any:
     ValueError: Unknown metric: 'precison'. Did you mean 'precision'?
     """
     return _shortcuts.get(identifier)
+
+
+def serialize(metric: Any) -> Any:
+    """The metric's class and config, in Keras 3's form.
+
+    >>> serialize(regression.MeanSquaredError(name="m"))["config"]["name"]
+    'm'
+    """
+    return registry.serialize(metric)
 
 
 def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from jkeras.core.registry import Shortcuts, deserialize, serialize
+from jkeras.core import registry
+from jkeras.core.registry import Shortcuts, deserialize
 from jkeras.optimizers import schedules
 from jkeras.optimizers.base import Optimizer
 from jkeras.optimizers.layerwise_optimizers import Adafactor, Lamb, Muon
@@ -63,6 +64,15 @@ def get(identifier: Any) -> Optimizer | None:
             "optax transformation."
         )
     return optimizer
+
+
+def serialize(optimizer: Optimizer) -> dict:
+    """The optimizer's class and config, in Keras 3's form; `deserialize` makes it again, without its state.
+
+    >>> serialize(SGD(0.5))["class_name"]
+    'SGD'
+    """
+    return registry.serialize(optimizer)
 
 
 __all__ = [

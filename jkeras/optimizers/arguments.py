@@ -57,6 +57,16 @@ def parameters_of(cls: type) -> dict[str, inspect.Parameter]:
     return {k: p for k, p in found.items() if k != "self" and p.kind not in variadic}
 
 
+def signature_of(cls: type) -> inspect.Signature:
+    """The constructor's signature; what `*common` and `**options` stand for is written out."""
+    own = list(inspect.signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]
+    if not any(p.kind is p.VAR_POSITIONAL for p in own):
+        return inspect.Signature(own)
+    inherited = [p for name, p in parameters_of(cls).items() if name not in {p.name for p in own}]
+    positional = [p for p in [*own, *inherited] if p.kind is p.POSITIONAL_OR_KEYWORD]
+    return inspect.Signature([*positional, *(p for p in [*own, *inherited] if p.kind is p.KEYWORD_ONLY)])
+
+
 def given(cls: type, args: tuple, kwargs: dict) -> Iterable[str]:
     """The names of the arguments of a call of the constructor."""
     try:

@@ -25,7 +25,7 @@ from jkeras.core.naming import auto_name
 from jkeras.core.registry import deserialize, serialize
 from jkeras.core.variable import Variable
 from jkeras.optimizers import options
-from jkeras.optimizers.arguments import Same, at_least, given, in_range, parameters_of
+from jkeras.optimizers.arguments import Same, at_least, given, in_range, parameters_of, signature_of
 from jkeras.optimizers.eager import Eager
 from jkeras.optimizers.imperative import Imperative, by_update_step
 from jkeras.optimizers.parameters import is_variable, names
@@ -96,6 +96,10 @@ class Optimizer(Imperative, Eager):
 
     A subclass either defines `rule()`, which returns a transformation, or, as in Keras, `build` and `update_step`.
     """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.__signature__ = signature_of(cls)  # type: ignore[attr-defined]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "Optimizer":
         optimizer = super().__new__(cls)
@@ -338,3 +342,6 @@ class Optimizer(Imperative, Eager):
         known = [] if self._parameters is None else self._parameters.variables
         ids = {id(v) for v in known if v.overwrite_with_gradient}
         return jax.tree_util.tree_map_with_path(lambda path, p: self._variable_at(path)[2] in ids, params)
+
+
+Optimizer.__signature__ = signature_of(Optimizer)  # type: ignore[attr-defined]  # that of __new__ says nothing

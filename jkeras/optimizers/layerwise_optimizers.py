@@ -19,7 +19,7 @@ class Lamb(Optimizer):
         beta_1: how slowly the mean of the gradients follows.
         beta_2: how slowly the mean of their squares follows.
         epsilon: added to the root.
-        **options: see `Optimizer`.
+        *common, **options: see `Optimizer`.
     """
 
     slot_groups = (("momentum", "velocity"),)
@@ -30,9 +30,10 @@ class Lamb(Optimizer):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
+        *common: Any,
         **options: Unpack[Options],
     ):
-        super().__init__(learning_rate, **options)
+        super().__init__(learning_rate, *common, **options)
         self._keep(beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
 
     def rule(self) -> Any:
@@ -50,7 +51,7 @@ class Adafactor(Optimizer):
         clip_threshold: the largest root mean square of a step in units of the learning rate.
         relative_step: whether the learning rate is limited to 1 / sqrt(t). As in Keras, the step is limited to that in any
             case; the argument stands for its configs.
-        **options: see `Optimizer`.
+        *common, **options: see `Optimizer`.
     """
 
     slot_groups = (("r", "c", "velocity"),)
@@ -63,9 +64,10 @@ class Adafactor(Optimizer):
         epsilon_2: float = 1e-3,
         clip_threshold: float = 1.0,
         relative_step: bool = True,
+        *common: Any,
         **options: Unpack[Options],
     ):
-        super().__init__(learning_rate, **options)
+        super().__init__(learning_rate, *common, **options)
         self._keep(beta_2_decay=beta_2_decay, epsilon_1=epsilon_1, epsilon_2=epsilon_2, clip_threshold=clip_threshold)
         self.relative_step = relative_step
 
@@ -93,7 +95,7 @@ class Muon(Optimizer):
         ns_steps: how many iterations.
         nesterov: whether to look ahead.
         rms_rate: the root mean square of a step in units of the learning rate; None: steps are not scaled.
-        **options: see `Optimizer`.
+        *common, **options: see `Optimizer`.
     """
 
     slot_groups = (("momentum", "velocity"),)
@@ -106,7 +108,7 @@ class Muon(Optimizer):
         adam_weight_decay: float | None = 0.004,
         epsilon: float = 1e-7,
         weight_decay: float | None = 0.004,
-        *,
+        *common: Any,
         exclude_layers: list[str] | None = None,
         exclude_embeddings: bool = True,
         muon_a: float = 3.4445,
@@ -119,7 +121,7 @@ class Muon(Optimizer):
         rms_rate: float | None = 0.2,
         **options: Unpack[Options],
     ):
-        super().__init__(learning_rate, weight_decay=weight_decay, **options)
+        super().__init__(learning_rate, weight_decay, *common, **options)
         self._keep(adam_beta_1=adam_beta_1, adam_beta_2=adam_beta_2, adam_weight_decay=adam_weight_decay, epsilon=epsilon)
         self.exclude_layers, self.exclude_embeddings = list(exclude_layers or []), exclude_embeddings
         self.muon_a, self.muon_b, self.muon_c = muon_a, muon_b, muon_c

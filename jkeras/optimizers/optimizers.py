@@ -1,6 +1,6 @@
 """The optimizers by name: each class is a list of arguments, under Keras's names and with its defaults, and a rule.
 
-`**options` are the arguments that all have; see `Optimizer`.
+`*common, **options` are the arguments that all have, from `weight_decay` on; see `Optimizer`.
 """
 
 from typing import Any, Unpack
@@ -17,11 +17,18 @@ class SGD(Optimizer):
         learning_rate: see `Optimizer`.
         momentum: from 0 to 1; the share of the last step that is taken again.
         nesterov: whether the gradient's part is looked ahead of the momentum.
-        **options: see `Optimizer`.
+        *common, **options: see `Optimizer`.
     """
 
-    def __init__(self, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False, **options: Unpack[Options]):
-        super().__init__(learning_rate, **options)
+    def __init__(
+        self,
+        learning_rate: Any = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        *common: Any,
+        **options: Unpack[Options],
+    ):
+        super().__init__(learning_rate, *common, **options)
         self._keep(momentum=momentum)
         self.nesterov = nesterov
 
@@ -38,7 +45,7 @@ class RMSprop(Optimizer):
         momentum: from 0 to 1; the share of the last step that is taken again.
         epsilon: added to the mean, under the root.
         centered: whether to divide by the standard deviation instead.
-        **options: see `Optimizer`.
+        *common, **options: see `Optimizer`.
     """
 
     def __init__(
@@ -48,9 +55,10 @@ class RMSprop(Optimizer):
         momentum: float = 0.0,
         epsilon: float = 1e-7,
         centered: bool = False,
+        *common: Any,
         **options: Unpack[Options],
     ):
-        super().__init__(learning_rate, **options)
+        super().__init__(learning_rate, *common, **options)
         self._keep(rho=rho, momentum=momentum, epsilon=epsilon)
         self.centered = centered
 
@@ -67,7 +75,7 @@ class Adam(Optimizer):
         beta_2: how slowly the mean of their squares follows.
         epsilon: added to the root.
         amsgrad: whether to divide by the largest mean of squares so far.
-        **options: see `Optimizer`.
+        *common, **options: see `Optimizer`.
     """
 
     slot_groups = (("momentum", "velocity"), ("velocity_hat",))
@@ -79,9 +87,10 @@ class Adam(Optimizer):
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         amsgrad: bool = False,
+        *common: Any,
         **options: Unpack[Options],
     ):
-        super().__init__(learning_rate, **options)
+        super().__init__(learning_rate, *common, **options)
         self._keep(beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
         self.amsgrad = amsgrad
 
@@ -99,7 +108,7 @@ class AdamW(Adam):
         beta_2: as in `Adam`.
         epsilon: as in `Adam`.
         amsgrad: as in `Adam`.
-        **options: see `Optimizer`.
+        *common, **options: see `Optimizer`.
     """
 
     def __init__(
@@ -110,9 +119,10 @@ class AdamW(Adam):
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         amsgrad: bool = False,
+        *common: Any,
         **options: Unpack[Options],
     ):
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **options)
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, *common, **options)
         if weight_decay is None:
             raise ValueError("`weight_decay` of AdamW must be a number, got None; for no decay use Adam.")
 
@@ -125,7 +135,7 @@ class Adamax(Optimizer):
         beta_1: how slowly the mean of the gradients follows.
         beta_2: how slowly their largest magnitude is forgotten.
         epsilon: added to this magnitude.
-        **options: see `Optimizer`.
+        *common, **options: see `Optimizer`.
     """
 
     slot_groups = (("momentum", "norm"),)
@@ -136,9 +146,10 @@ class Adamax(Optimizer):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
+        *common: Any,
         **options: Unpack[Options],
     ):
-        super().__init__(learning_rate, **options)
+        super().__init__(learning_rate, *common, **options)
         self._keep(beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
 
     def rule(self) -> Any:
@@ -155,7 +166,7 @@ class Nadam(Optimizer):
         epsilon: added to the root.
         schedule_decay: how fast the momentum rises to beta_1: beta_1 * (1 - 0.5 * 0.96 ^ (t * schedule_decay)). Keras 3 has
             1, the first Kerases had 0.004.
-        **options: see `Optimizer`.
+        *common, **options: see `Optimizer`.
     """
 
     slot_groups = (("momentum", "velocity"),)
@@ -166,11 +177,11 @@ class Nadam(Optimizer):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
-        *,
+        *common: Any,
         schedule_decay: float = 1.0,
         **options: Unpack[Options],
     ):
-        super().__init__(learning_rate, **options)
+        super().__init__(learning_rate, *common, **options)
         self._keep(beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, schedule_decay=schedule_decay)
 
     def rule(self) -> Any:
@@ -184,7 +195,7 @@ class Adagrad(Optimizer):
         learning_rate: see `Optimizer`.
         initial_accumulator_value: where the sum starts.
         epsilon: added to the sum, under the root.
-        **options: see `Optimizer`.
+        *common, **options: see `Optimizer`.
     """
 
     def __init__(
@@ -192,9 +203,10 @@ class Adagrad(Optimizer):
         learning_rate: Any = 0.001,
         initial_accumulator_value: float = 0.1,
         epsilon: float = 1e-7,
+        *common: Any,
         **options: Unpack[Options],
     ):
-        super().__init__(learning_rate, **options)
+        super().__init__(learning_rate, *common, **options)
         self._keep(initial_accumulator_value=initial_accumulator_value, epsilon=epsilon)
 
     def rule(self) -> Any:
@@ -208,13 +220,20 @@ class Adadelta(Optimizer):
         learning_rate: see `Optimizer`.
         rho: how slowly both means follow.
         epsilon: added to them, under the roots.
-        **options: see `Optimizer`.
+        *common, **options: see `Optimizer`.
     """
 
     slot_groups = (("accumulated_grad", "accumulated_delta_var"),)
 
-    def __init__(self, learning_rate: Any = 0.001, rho: float = 0.95, epsilon: float = 1e-7, **options: Unpack[Options]):
-        super().__init__(learning_rate, **options)
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        rho: float = 0.95,
+        epsilon: float = 1e-7,
+        *common: Any,
+        **options: Unpack[Options],
+    ):
+        super().__init__(learning_rate, *common, **options)
         self._keep(rho=rho, epsilon=epsilon)
 
     def rule(self) -> Any:
@@ -228,11 +247,18 @@ class Lion(Optimizer):
         learning_rate: see `Optimizer`.
         beta_1: the share of the mean, against the gradient, in the direction.
         beta_2: how slowly the mean of the gradients follows.
-        **options: see `Optimizer`.
+        *common, **options: see `Optimizer`.
     """
 
-    def __init__(self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.99, **options: Unpack[Options]):
-        super().__init__(learning_rate, **options)
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.99,
+        *common: Any,
+        **options: Unpack[Options],
+    ):
+        super().__init__(learning_rate, *common, **options)
         self._keep(beta_1=beta_1, beta_2=beta_2)
         if beta_1 == 0:
             raise ValueError("`beta_1` of Lion must be above 0; with 0 it would follow the sign of the gradient alone.")
@@ -252,7 +278,7 @@ class Ftrl(Optimizer):
         l2_regularization_strength: of the penalty on the squares of the weights.
         l2_shrinkage_regularization_strength: of a penalty on their squares that acts through the gradient.
         beta: added to the root of the sum.
-        **options: see `Optimizer`.
+        *common, **options: see `Optimizer`.
     """
 
     slot_groups = (("accumulator", "linear"),)
@@ -266,9 +292,10 @@ class Ftrl(Optimizer):
         l2_regularization_strength: float = 0.0,
         l2_shrinkage_regularization_strength: float = 0.0,
         beta: float = 0.0,
+        *common: Any,
         **options: Unpack[Options],
     ):
-        super().__init__(learning_rate, **options)
+        super().__init__(learning_rate, *common, **options)
         self._keep(
             learning_rate_power=learning_rate_power,
             initial_accumulator_value=initial_accumulator_value,
@@ -298,7 +325,7 @@ class ScheduleFreeAdamW(Optimizer):
         beta_2: how slowly the mean of the squared gradients follows.
         epsilon: added to the root.
         warmup_steps: in so many first steps the learning rate rises linearly.
-        **options: see `Optimizer`.
+        *common, **options: see `Optimizer`.
     """
 
     slot_groups = (("momentum", "velocity"),)
@@ -310,9 +337,10 @@ class ScheduleFreeAdamW(Optimizer):
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
         warmup_steps: int = 0,
+        *common: Any,
         **options: Unpack[Options],
     ):
-        super().__init__(learning_rate, **options)
+        super().__init__(learning_rate, *common, **options)
         self._keep(beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
         self.warmup_steps = at_least("warmup_steps", warmup_steps, 0)
 

@@ -15,7 +15,8 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.core.errors import keywords_of
-from jkeras.core.registry import deserialize, publish, serialize
+from jkeras.core import registry
+from jkeras.core.registry import deserialize, publish
 from jkeras.core.variable import Variable
 
 
@@ -225,6 +226,15 @@ def _positive(name: str, value: Any) -> Any:
     if value <= 0:
         raise ValueError(f"`{name}` must be positive, got {name}={value}.")
     return value
+
+
+def serialize(learning_rate_schedule: LearningRateSchedule) -> dict:
+    """The schedule's class and config, in Keras 3's form; `deserialize` makes it again.
+
+    >>> serialize(PiecewiseConstantDecay([10], [0.1, 0.01]))["class_name"]
+    'PiecewiseConstantDecay'
+    """
+    return registry.serialize(learning_rate_schedule)
 
 
 publish(

@@ -1,18 +1,24 @@
 """What users call beside models and layers: seeds, labels, sequences, names in configs."""
 
 from jkeras.core.dtype import standardize as standardize_dtype
-from jkeras.core.registry import custom_object_scope, get_custom_objects, get_registered_name, get_registered_object
-from jkeras.core.registry import register_serializable as register_keras_serializable
-from jkeras.core.registry import serialize as serialize_keras_object
 from jkeras.data import PyDataset, pack_x_y_sample_weight, unpack_x_y_sample_weight
+from jkeras.saving import (
+    CustomObjectScope,
+    custom_object_scope,
+    deserialize_keras_object,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+    serialize_keras_object,
+)
 from jkeras.utils.graph import get_source_inputs, is_keras_tensor
 from jkeras.utils.numerical import normalize, to_categorical
-from jkeras.utils.objects import Config, deserialize_keras_object
+from jkeras.utils.objects import Config
 from jkeras.utils.sequences import pad_sequences, timeseries_dataset_from_array
 from jkeras.utils.session import clear_session, set_random_seed
 from jkeras.utils.split import split_dataset
 
-CustomObjectScope = custom_object_scope
 Sequence = PyDataset
 
 __all__ = [

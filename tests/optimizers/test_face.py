@@ -1,6 +1,7 @@
 """Keras's face: variables, custom training loops, configs, subclasses, errors."""
 
 import copy
+import inspect
 import pickle
 
 import jax
@@ -9,6 +10,7 @@ import numpy as np
 import optax
 import pytest
 
+import jkeras
 from jkeras import optimizers
 from jkeras.core.frame import Frame
 from jkeras.core.registry import deserialize, serialize
@@ -575,3 +577,14 @@ def test_updates_inside_a_frame_stay_in_the_frame():
     new = step([v.value for v in everything])
     assert mine[0].numpy()[0, 0] == 1.0
     assert float(new[0][0, 0]) == 0.5
+
+
+@pytest.mark.parametrize("name", ["SGD", "AdamW", "Muon"])
+def test_options_may_be_given_by_position_too(name):
+    values = [p.default for p in inspect.signature(getattr(optimizers, name)).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    names = [p.name for p in inspect.signature(getattr(optimizers, name)).parameters.values()]
+    values[names.index("clipnorm")], values[names.index("name")] = 0.5, "mine"
+    ours, theirs = (getattr(k.optimizers, name)(*values).get_config() for k in (jkeras, keras))
+    assert ours["clipnorm"] == theirs["clipnorm"] == 0.5 and ours["name"] == "mine"
+    for key, value in theirs.items():
+        assert ours[key] == (pytest.approx(value) if isinstance(value, float) else value), key

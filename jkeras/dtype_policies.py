@@ -1,0 +1,35 @@
+"""Dtype policies: which dtype a layer stores its weights in, and which it computes in. See `DTypePolicy`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jkeras.core import registry
+from jkeras.core.dtype import DTypePolicy, get_policy
+
+FloatDTypePolicy = DTypePolicy
+
+
+def get(identifier: Any) -> DTypePolicy:
+    """A policy from a policy, its name, a dtype, a config, or None (the global one).
+
+    >>> get("mixed_bfloat16")
+    <DTypePolicy "mixed_bfloat16">
+    """
+    return get_policy(identifier)
+
+
+def serialize(dtype_policy: DTypePolicy) -> dict:
+    """The policy's class and config, in Keras 3's form.
+
+    >>> serialize(DTypePolicy("float32"))["config"]
+    {'name': 'float32'}
+    """
+    return registry.serialize(dtype_policy)
+
+
+def deserialize(config: Any, custom_objects: Mapping | None = None) -> DTypePolicy:
+    """The policy that `serialize` described."""
+    return registry.deserialize(config, custom_objects)
+
+
+__all__ = ["DTypePolicy", "FloatDTypePolicy", "deserialize", "get", "serialize"]

@@ -1,0 +1,36 @@
+"""Layers as plain data, under the names that `keras.layers` has for it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jkeras.core import registry
+from jkeras.layers.base import Layer
+
+__all__ = ["deserialize", "serialize"]
+
+
+def serialize(layer: Layer) -> dict:
+    """The layer's class and config, in Keras 3's form.
+
+    >>> import jkeras
+    >>> config = serialize(jkeras.layers.ReLU(max_value=6.0))
+    >>> config["class_name"], config["config"]["max_value"]
+    ('ReLU', 6.0)
+    """
+    return registry.serialize(layer)
+
+
+def deserialize(config: Any, custom_objects: Mapping | None = None) -> Layer:
+    """The layer that `serialize` described, with fresh weights.
+
+    Args:
+        config: its class and config.
+        custom_objects: `{name: class}` that the config may name besides the library's and the registered ones.
+
+    Raises:
+        ValueError: the config names something unknown, or something that is no layer.
+    """
+    layer = registry.deserialize(config, custom_objects)
+    if not isinstance(layer, Layer):
+        raise ValueError(f"The config describes {layer!r}, which is no layer.")
+    return layer

@@ -1,0 +1,30 @@
+"""Objects from their configs, safely: a config is data, and nothing in it is run."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jkeras.core.registry import deserialize
+
+
+def deserialize_keras_object(config: Any, custom_objects: Mapping | None = None, safe_mode: bool = True) -> Any:
+    """Make the object that `serialize_keras_object` described.
+
+    Args:
+        config: plain data.
+        custom_objects: `{name: object}` that the config may name besides the published and registered ones.
+        safe_mode: only True is possible: code found in a config is never run.
+
+    Raises:
+        ValueError: the config names something unknown, or `safe_mode` is False.
+
+    >>> import jkeras
+    >>> config = jkeras.saving.serialize_keras_object(jkeras.regularizers.L2(0.5))
+    >>> deserialize_keras_object(config).get_config()
+    {'l2': 0.5}
+    """
+    if not safe_mode:
+        raise ValueError(
+            "jkeras never runs code found in a config, so safe_mode=False is not possible. Define the function in your "
+            "program and pass custom_objects={'its_name': function}."
+        )
+    return deserialize(config, custom_objects)
