@@ -170,12 +170,18 @@ class Module:
 
     def build_abstractly(self, *args: Any, **kwargs: Any) -> Any:
         """Call the module on shapes alone, which builds what is not built; returns the outputs' shapes and dtypes."""
+        leaves, structure = jax.tree.flatten((args, kwargs))
+        places = [i for i, leaf in enumerate(leaves) if hasattr(leaf, "shape")]  # flags stay what they are
 
-        def call(args: Any, kwargs: Any) -> Any:
+        def call(arrays: list) -> Any:
+            values = list(leaves)
+            for place, array in zip(places, arrays, strict=True):
+                values[place] = array
+            args, kwargs = jax.tree.unflatten(structure, values)
             with Frame(abstract=True):
                 return self(*args, **kwargs)
 
-        return symbolic.eval_shape(call, args, kwargs)
+        return symbolic.eval_shape(call, [leaves[i] for i in places])
 
 
 def _leaves(path: Path, value: Any) -> Iterator[tuple[Path, "Module | Variable"]]:

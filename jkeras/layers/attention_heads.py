@@ -55,12 +55,7 @@ class _Heads(Configured):
     def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
         key_shape = value_shape if key_shape is None else key_shape
         rank = len(query_shape)
-        if not rank == len(value_shape) == len(key_shape) or tuple(value_shape[1:-1]) != tuple(key_shape[1:-1]):
-            raise ValueError(
-                f"Layer {self.name!r} ({type(self).__name__}) needs a query, a value and a key with equally many axes, and "
-                f"a value and a key that differ in the last one at most; got shapes query={tuple(query_shape)}, "
-                f"value={tuple(value_shape)}, key={tuple(key_shape)}."
-            )
+        self._check(query_shape, value_shape, key_shape)
         axes = range(1, rank - 1) if self.attention_axes is None else self.attention_axes
         self.attention_axes = tuple(axis % rank if axis < 0 else axis for axis in axes)
         if len(set(self.attention_axes)) != len(self.attention_axes) or not set(self.attention_axes) <= {*range(rank - 1)}:
@@ -77,6 +72,19 @@ class _Heads(Configured):
         features = self.features or (query_shape[-1],)
         attended = (*query_shape[:-1], self.heads, self.value_depth)
         self.output_dense = self._dense("attention_output", "hd" + "ijklm"[: len(features)], attended, features)
+
+    def _check(self, query: Any, value: Any, key: Any) -> None:
+        """Raise unless inputs of these shapes fit each other, and the weights if they are made."""
+        fits = len(query) == len(value) == len(key) and tuple(value[1:-1]) == tuple(key[1:-1])
+        if fits and self.built:
+            wanted = [dense.kernel.shape[0] for dense in (self.query_dense, self.value_dense, self.key_dense)]
+            fits = wanted == [query[-1], value[-1], key[-1]]
+        if not fits:
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}) needs a query, a value and a key with equally many axes, a value "
+                f"and a key that differ in the last one at most, and that one as long as when the layer was built; got shapes "
+                f"query={tuple(query)}, value={tuple(value)}, key={tuple(key)}."
+            )
 
     def _dense(self, name: str, axes: str, input_shape: Any, output: tuple, activation: Any = None) -> EinsumDense:
         """A projection whose kernel has the given axes, of which the last `len(output)` are the output's."""
@@ -96,6 +104,7 @@ class _Heads(Configured):
             dtype=self.dtype_policy,
             name=name,
         )
+        layer.supports_masking = True  # a projection takes each position by itself
         layer.build(tuple(input_shape))
         return layer
 
@@ -115,6 +124,7 @@ class _Heads(Configured):
         use_causal_mask: bool = False,
     ) -> Any:
         key = value if key is None else key
+        self._check(query.shape, value.shape, key.shape)
         if return_attention_scores and self.flash_attention:
             raise ValueError(
                 f"Layer {self.name!r} ({type(self).__name__}): the fused kernel of flash_attention=True does not keep the "

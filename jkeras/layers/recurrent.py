@@ -86,6 +86,7 @@ class RNN(Configured):
         self.stateful, self.unroll, self.zero_output_for_mask = stateful, unroll, zero_output_for_mask
         self.states: Any = None
         self.supports_masking = True
+        self.input_spec = InputSpec(min_ndim=3)
 
     @property
     def state_size(self) -> list:

@@ -81,7 +81,7 @@ def attention_weights(query, key, bias=None, mask=None, scale=None, cap=None):
     """
     batch, targets, heads, depth = query.shape
     key_heads = key.shape[2]
-    accumulator = jnp.promote_types(query.dtype, jnp.float32)
+    accumulator = jnp.float32 if query.dtype.itemsize < 4 else query.dtype
     # To scale the query takes a `sources / depth`-th of scaling the logits: 8% of a training step of attention on a CPU.
     query = (query.astype(accumulator) * (1 / math.sqrt(depth) if scale is None else scale)).astype(query.dtype)
     query = query.reshape(batch, targets, key_heads, heads // key_heads, depth).transpose(0, 2, 3, 1, 4)
