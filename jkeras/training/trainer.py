@@ -1,4 +1,4 @@
-"""`compile`, `fit`, `evaluate` and `predict`: the face of training.
+"""`fit`, `evaluate` and `predict`: the face of training.
 
 The path of one batch: arrays -> `data` -> `feed` (onto the device) -> `engine` (many steps per call) -> callbacks.
 """
@@ -17,22 +17,19 @@ from jkeras.core import frame as frames
 from jkeras.core import symbolic
 from jkeras.core.errors import keywords_of, unexpected_keywords
 from jkeras.data import ArrayData, make_data, train_validation_split, unpack_x_y_sample_weight
+from jkeras.training.compilable import Compilable
 from jkeras.training.compiled import Compiled
 from jkeras.training.engine import Clock, Stats, chunks
 from jkeras.training.feed import Feed, device_memory_budget
 from jkeras.training.lease import Uninterrupted
-from jkeras.training.objective import total
 from jkeras.training.prediction import Prediction
-from jkeras.training.steps import Steps, takes_training
 
 
-class Trainer(Steps):
+class Trainer(Compilable):
     """The training half of a model; the other half is any `Module` that can be called on a batch of inputs."""
 
-    _compiled: Compiled | None = None
     _prediction: Prediction | None = None
     _last_history: History | None = None
-    stop_training = False
     has_fixed_structure = False  # whether the variables can only change in ways that call `_forget_programs`
 
     def _forget_programs(self) -> None:
@@ -42,143 +39,10 @@ class Trainer(Steps):
     def __getstate__(self) -> dict:
         return {k: v for k, v in vars(self).items() if k not in ("_prediction", "_last_history")}
 
-    # -- compile ------------------------------------------------------------------------------------------------------
-
-    def compile(
-        self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        loss_weights: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
-        run_eagerly: bool = False,
-        steps_per_execution: int = 1,
-        jit_compile: bool | str = "auto",
-        auto_scale_loss: bool = True,
-        **unknown: Any,
-    ) -> None:
-        """Decide how the model is trained.
-
-        Args:
-            optimizer: a name, an `Optimizer`, or any optax transformation.
-            loss: a name, a `Loss`, or a function `(y_true, y_pred) -> values`; for several outputs a list or dict.
-            loss_weights: factors of the outputs' losses, as a list or dict.
-            metrics: a list of names, metrics or functions; for several outputs a list of lists or a dict.
-            weighted_metrics: metrics that take the sample weights into account.
-            run_eagerly: run every operation on its own, so that a debugger can look inside.
-            steps_per_execution: how many batches go by between two calls of a batch-level callback.
-            jit_compile: False runs eagerly too.
-            auto_scale_loss: under `"mixed_float16"`, wrap the optimizer in a `LossScaleOptimizer`.
-
-        Raises:
-            TypeError: an unknown keyword.
-            ValueError: an unknown name of an optimizer, loss or metric.
-        """
-        if unknown:
-            raise unexpected_keywords("compile()", unknown, keywords_of(Trainer.compile))
-        if not isinstance(steps_per_execution, int) or steps_per_execution < 1:
-            raise ValueError(f"steps_per_execution must be a positive integer, got {steps_per_execution!r}.")
-        self._compiled = Compiled(
-            self,
-            optimizer,
-            loss,
-            loss_weights,
-            metrics,
-            weighted_metrics,
-            run_eagerly,
-            not run_eagerly and jit_compile is not False,
-            steps_per_execution,
-            auto_scale_loss,
-        )
-        self.stop_training = False
-
-    @property
-    def compiled(self) -> bool:
-        """Whether `compile` has been called."""
-        return self._compiled is not None
-
-    @property
-    def optimizer(self) -> Any:
-        """The optimizer given to `compile`; None before."""
-        return None if self._compiled is None else self._compiled.optimizer
-
-    @property
-    def loss(self) -> Any:
-        """The loss as given to `compile`."""
-        return None if self._compiled is None else self._compiled.loss
-
-    @property
-    def run_eagerly(self) -> bool:
-        """Whether steps run op by op."""
-        return self._compiled is not None and self._compiled.run_eagerly
-
     @property
     def history(self) -> History | None:
         """What the last `fit` returned."""
         return self._last_history
-
-    @property
-    def _loss_tracker(self) -> Any:
-        return self._compiled.loss_tracker
-
-    @property
-    def metrics(self) -> list:
-        """The metrics: the loss, those given to `compile`, those of single outputs' losses, and the layers' own."""
-        found: list = []
-        compiled = self._compiled
-        if compiled is not None:
-            found.append(compiled.loss_tracker)
-            if compiled.scores is not None:
-                found.append(compiled.scores)
-            if compiled.objective is not None:
-                found.extend(tracker for tracker in compiled.objective.trackers if tracker is not None)
-        return found + self._own_metrics()
-
-    @property
-    def metrics_names(self) -> list[str]:
-        """The names of `metrics`."""
-        return [metric.name for metric in self.metrics]
-
-    def reset_metrics(self) -> None:
-        """Set all metrics back to their start."""
-        for metric in self.metrics:
-            metric.reset_state()
-
-    def stats(self) -> dict[str, float]:
-        """What training has cost: traces, compilations, calls of the compiled loop, steps per call, bytes on the device, seconds."""
-        return self._require_compiled("stats").stats.as_dict()
-
-    # -- what subclasses may override ---------------------------------------------------------------------------------
-
-    def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
-    ) -> jax.Array:
-        """The scalar that is minimized: the losses given to `compile`, and what layers add.
-
-        Args:
-            x: inputs.
-            y: targets.
-            y_pred: outputs.
-            sample_weight: weights of the samples.
-            training: whether this is a training step.
-        """
-        objective = self._compiled.objective
-        values = objective(y, y_pred, sample_weight) if objective is not None else []
-        return total(values + [jnp.sum(extra) for extra in self.losses])
-
-    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict:
-        """Let the metrics given to `compile` see a batch; returns all results."""
-        if self._compiled.scores is not None and y is not None:
-            self._compiled.scores.update_state(y, y_pred, sample_weight)
-        return self.get_metrics_result()
-
-    def get_metrics_result(self) -> dict:
-        """The metrics' values by name."""
-        results: dict = {}
-        for metric in self.metrics:
-            value = metric.result()
-            results.update(value if isinstance(value, dict) else {metric.name: value})
-        return results
 
     # -- fit ----------------------------------------------------------------------------------------------------------
 
@@ -484,23 +348,8 @@ class Trainer(Steps):
 
         return symbolic.eval_shape(call, x)
 
-    def _call_on(self, x: Any, training: bool) -> Any:
-        return self(x, training=training)
-
-    def _compute_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> jax.Array:
-        arguments = {"training": training} if takes_training(self.compute_loss) else {}
-        return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **arguments)
-
     def _check_inputs(self, data: Any) -> None:
         """What can be said about data before the first step; models that know their inputs say more."""
-
-    def _require_compiled(self, method: str) -> Compiled:
-        if self._compiled is None:
-            raise ValueError(
-                f"The model has to be compiled before {method}() is called:\n"
-                "    model.compile(optimizer='adam', loss='mse')"
-            )
-        return self._compiled
 
 
 def _progress(verbose: Any) -> Progress | None:
