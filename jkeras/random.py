@@ -56,6 +56,7 @@ class SeedGenerator(Module):
         self._initial_seed = seed
         start = _Start(default_seed() if seed is None else int(seed), given=seed is not None)
         self.state = Variable(start, (2,), "uint32", trainable=False, aggregation="none", name="seed_generator_state")
+        self.state.path = f"{self.name}/seed_generator_state"
 
     def next(self, ordered: bool = True) -> jax.Array:
         """The next key.

@@ -73,7 +73,7 @@ class Variable:
         dtype: Any = None,
         trainable: bool = True,
         autocast: bool = True,
-        aggregation: str | None = None,
+        aggregation: str | None = "none",
         synchronization: str = "auto",
         name: str | None = None,
     ):

@@ -123,7 +123,7 @@ class Layer(Stateless):
         autocast: bool = True,
         regularizer: Any = None,
         constraint: Any = None,
-        aggregation: str | None = None,
+        aggregation: str | None = "none",
         overwrite_with_gradient: bool = False,
         name: str | None = None,
     ) -> Variable:
@@ -259,6 +259,11 @@ class Layer(Stateless):
     def compute_dtype(self) -> str:
         """The dtype of the computation."""
         return self.dtype_policy.compute_dtype
+
+    @property
+    def input_dtype(self) -> str:
+        """The dtype that floating-point inputs are cast to."""
+        return self.compute_dtype
 
     @property
     def path(self) -> str:
@@ -440,6 +445,8 @@ class Layer(Stateless):
             lambda t: KerasTensor(t.shape, t.dtype, name=t.name) if isinstance(t, KerasTensor) else t,
             layer._call_symbolically(args, kwargs) if not self.built else symbolic.infer(layer, args, kwargs),
         )
+
+    symbolic_call = compute_output_spec
 
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
         """The shape of the outputs for inputs of the given shape.

@@ -6,6 +6,7 @@ called `kernel` finds its `kernel_initializer`, `kernel_regularizer` and `kernel
 
 import functools
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 from jkeras import activations, constraints, initializers, regularizers
@@ -49,10 +50,10 @@ class Configured(Layer):
         return super().get_config() | serialize({name: getattr(self, name) for name in _arguments(type(self))})
 
     @classmethod
-    def from_config(cls, config: dict) -> "Configured":
+    def from_config(cls, config: dict, custom_objects: Mapping | None = None) -> "Configured":
         """Make a layer from `get_config()`, ours or Keras's (which lists options of its own, if only as None)."""
         options = {name: value for name, value in config.items() if name != "quantization_config" or value is not None}
-        return cls(**deserialize(options))
+        return cls(**deserialize(options, custom_objects))
 
 
 PER_AXIS = {"strides": 1, "dilation_rate": 1, "pool_size": 2, "size": 2, "padding": 1}  # argument: its default for an axis

@@ -19,6 +19,7 @@ from jkeras.core.tree import Path
 from jkeras.core.variable import Variable
 from jkeras.data import ArrayData
 from jkeras.layers.base import Layer
+from jkeras.models.state_tree import read_state, write_state
 from jkeras.models.summary import summarize
 from jkeras.training.custom import is_custom
 from jkeras.training.trainer import Trainer
@@ -139,6 +140,43 @@ class Model(Trainer, Layer):
         result = super().build_abstractly(*args, **kwargs)
         self.built = True
         return result
+
+    @property
+    def jit_compile(self) -> bool:
+        """Whether steps are compiled; decided by `compile`."""
+        return self._compiled is None or self._compiled.jit
+
+    @property
+    def steps_per_execution(self) -> int:
+        """How many batches go by between two calls of a batch-level callback; decided by `compile`."""
+        return 1 if self._compiled is None else self._compiled.steps_per_execution
+
+    # -- state --------------------------------------------------------------------------------------------------------
+
+    def get_state_tree(self, value_format: str = "backend_tensor") -> dict:
+        """All variables as nested dicts by their paths: weights, the optimizer's state and the metrics'.
+
+        Args:
+            value_format: `"backend_tensor"` for JAX arrays, `"numpy_array"` for NumPy's.
+
+        Returns:
+            `{"trainable_variables": {...}, "non_trainable_variables": {...}, "optimizer_variables": {...},
+            "metrics_variables": {...}}`, for `set_state_tree` here or in Keras.
+
+        >>> import jkeras
+        >>> model = jkeras.Sequential([jkeras.Input((3,)), jkeras.layers.Dense(2, name="head")], name="net")
+        >>> model.get_state_tree()["trainable_variables"]["net"]["head"]["kernel"].shape
+        (3, 2)
+        """
+        return read_state(self, value_format)
+
+    def set_state_tree(self, state_tree: Mapping) -> None:
+        """Assign what `get_state_tree` returned, or a part of it.
+
+        Raises:
+            ValueError: the model has no such variable, or one of another shape; nothing is assigned then.
+        """
+        write_state(self, state_tree)
 
     # -- configs ------------------------------------------------------------------------------------------------------
 

@@ -14,8 +14,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jkeras.core.errors import keywords_of
 from jkeras.core import registry
+from jkeras.core.errors import keywords_of
 from jkeras.core.registry import deserialize, publish
 from jkeras.core.variable import Variable
 

@@ -51,6 +51,10 @@ class Config(MutableMapping):
         self._check_thawed(name)
         del self._entries[name]
 
+    def get(self, keyname: str, value: Any = None) -> Any:
+        """The entry, or `value` if there is none."""
+        return self._entries.get(keyname, value)
+
     def __iter__(self) -> Iterator:
         return iter(self._entries)
 

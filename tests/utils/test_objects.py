@@ -1,4 +1,4 @@
-"""Names, configs, symbolic tensors, and that no name of Keras is missing without a reason."""
+"""Names, configs, symbolic tensors."""
 
 import numpy as np
 import pytest
@@ -6,30 +6,6 @@ import pytest
 from jkeras import regularizers, utils
 from jkeras.core.symbolic import KerasTensor, call
 from tests.oracle import keras
-
-LEFT_OUT = {
-    "Progbar": "the callbacks draw the progress bar",
-    "FeatureSpace": "preprocessing layers are not covered",
-    "legacy": "the format of Keras 2",
-    "get_file": "downloads are not a matter of training",
-    "bounding_boxes": "images are not a matter of training",
-    "array_to_img": "as above",
-    "img_to_array": "as above",
-    "load_img": "as above",
-    "save_img": "as above",
-    "image_dataset_from_directory": "makes tf.data sets",
-    "audio_dataset_from_directory": "makes tf.data sets",
-    "text_dataset_from_directory": "makes tf.data sets",
-    "enable_interactive_logging": "see tests/test_config.py",
-    "disable_interactive_logging": "see tests/test_config.py",
-    "is_interactive_logging_enabled": "see tests/test_config.py",
-}
-COMES = {"model_to_dot", "plot_model"}
-
-
-def test_every_name_of_keras_is_here_or_left_out_with_a_reason():
-    names = {n for n in dir(keras.utils) if not n.startswith("_")}
-    assert {n for n in names if not hasattr(utils, n)} - COMES == set(LEFT_OUT)
 
 
 def test_registering():
