@@ -446,7 +446,9 @@ class Layer(Stateless):
             layer._call_symbolically(args, kwargs) if not self.built else symbolic.infer(layer, args, kwargs),
         )
 
-    symbolic_call = compute_output_spec
+    def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
+        """The same as `compute_output_spec`: no call is recorded."""
+        return self.compute_output_spec(*args, **kwargs)
 
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
         """The shape of the outputs for inputs of the given shape.
@@ -534,10 +536,15 @@ class _CallSpec:
     def __init__(self, function: Callable):
         parameters = list(inspect.signature(function).parameters.values())[1:]  # without self
         fixed = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-        self.names = [p.name for p in fixed]
+        self.names: list[str] = []  # in the order of positions; *inputs counts as inputs_0, inputs_1, ...
+        for p in parameters:
+            if p.kind == p.VAR_POSITIONAL:
+                self.names += [f"{p.name}_{i}" for i in range(100)]
+            elif p.kind != p.VAR_KEYWORD:
+                self.names.append(p.name)
         self.variadic = any(p.kind == p.VAR_KEYWORD for p in parameters)
         self.training = self.names.index("training") if "training" in self.names else None
-        default = None if self.training is None else fixed[self.training].default
+        default = next((p.default for p in fixed if p.name == "training"), None)
         self.training_default = False if default in (None, inspect.Parameter.empty) else default
 
 
