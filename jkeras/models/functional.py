@@ -254,7 +254,7 @@ def order_graph(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> tuple[
         stack.append((tensor, True))
         stack.extend((x, False) for x in reversed(node.inputs))
     for tensor in inputs:
-        met.setdefault(id(_called(tensor.history.node)), len(met))
+        met.setdefault(id(_called(tensor.history.node)), -1)  # an input that nothing uses stands first among the last
     depth = _depths(finished, known)
     operations: dict[int, tuple[Any, int]] = {}
     for node in finished:

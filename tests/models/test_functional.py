@@ -156,3 +156,14 @@ def test_calls_of_one_operation_are_counted_apart():
         return k.Model(x, [k.layers.Dense(3, name="side")(x) + x, late + early])
 
     assert [layer.name for layer in make(jkeras).layers][1:] == [layer.name for layer in make(keras).layers][1:]
+
+
+def test_inputs_that_nothing_uses_stand_where_keras_has_them():
+    def make(k):
+        x, extra = k.layers.Input((3,), name="x"), k.layers.Input((2,), name="extra")
+        return k.Model([x, extra], k.layers.Dense(1, name="last")(k.layers.Dense(2, name="first")(x)))
+
+    theirs, ours = make(keras), make(jkeras)
+    assert [layer.name for layer in ours.layers] == [layer.name for layer in theirs.layers]
+    assert jkeras.Model.from_config(theirs.get_config()).input_names == ["x", "extra"]
+    assert [t.name for t in keras.Model.from_config(ours.get_config()).inputs] == ["x", "extra"]
