@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jkeras.layers.input_spec import InputSpec
 from jkeras.layers.options import Configured
+from jkeras.ops.products import rows_times
 
 __all__ = ["Activation", "Dense", "Identity", "Lambda", "Masking"]
 
@@ -76,7 +77,7 @@ class Dense(Configured):
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        outputs = jnp.matmul(inputs, self.kernel.value)
+        outputs = rows_times(inputs, self.kernel.value)
         if self.use_bias:
             outputs = outputs + self.bias.value
         return outputs if self.activation is None else self.activation(outputs)

@@ -1,5 +1,6 @@
 """Sums of products: matrix products, contractions, convolution of signals."""
 
+import jax
 import jax.numpy as jnp
 
 from jkeras.ops.family import Array, array_op, family
@@ -12,6 +13,21 @@ __all__ = [
 def _accumulator(*arrays):
     """The dtype to add products up in: int32 for int8 (which would overflow), otherwise the arrays' own."""
     return jnp.int32 if all(x.dtype == jnp.int8 for x in arrays) else None
+
+
+def rows_times(x: jax.Array, matrix: jax.Array, **kwargs) -> jax.Array:
+    """`x @ matrix`, where `x` has two axes or more, as one product of all its rows.
+
+    XLA:CPU copies both factors of the gradient with respect to the matrix if `x` has more than two axes: for (32, 128, 128)
+    by (128, 512) in a loop that took 15.2 ms of CPU time, of rows 7.8.
+
+    >>> rows_times(jnp.ones((2, 3, 4)), jnp.ones((4, 5))).shape
+    (2, 3, 5)
+    """
+    if x.ndim == 2 or 0 in x.shape or any(jax.typeof(x).sharding.spec[1:-1]):  # axes spread over devices stay apart
+        return jnp.matmul(x, matrix, **kwargs)
+    rows = jnp.matmul(x.reshape(-1, x.shape[-1]), matrix, **kwargs)
+    return rows.reshape(*x.shape[:-1], matrix.shape[-1])
 
 
 @array_op
@@ -28,7 +44,8 @@ def matmul(x1: Array, x2: Array):
     >>> matmul([[1, 2]], [[3], [4]]).tolist()
     [[11]]
     """
-    return jnp.matmul(x1, x2, preferred_element_type=_accumulator(x1, x2))
+    product = rows_times if x1.ndim > 2 and x2.ndim == 2 else jnp.matmul
+    return product(x1, x2, preferred_element_type=_accumulator(x1, x2))
 
 
 @array_op

@@ -22,11 +22,13 @@ Weights are Keras's: the gates of an LSTM stand in the order i, f, c, o and thos
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+
+from jkeras.ops.products import rows_times
 
 __all__ = ["Network", "Product", "gru", "lstm", "project", "recur", "simple_rnn", "step"]
 
@@ -111,17 +113,11 @@ def project(inputs: jax.Array, kernel: jax.Array, bias: jax.Array | None = None,
         kernel: (features, gates * units).
         dropout: no masks, one, or as many as there are gates, each of shape (batch, features).
     """
-
-    def product(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
-        # Of rows: XLA:CPU makes slow copies for the gradient of a product of more axes (12.0 ms of CPU time against 8.2).
-        rows = inputs.reshape(-1, inputs.shape[-1]) @ kernel
-        return rows.reshape(*inputs.shape[:-1], kernel.shape[-1])
-
     if len(dropout) <= 1:
-        projected = product(inputs * dropout[0] if dropout else inputs, kernel)
+        projected = rows_times(inputs * dropout[0] if dropout else inputs, kernel)
     else:
         parts = zip(dropout, jnp.split(kernel, len(dropout), -1), strict=True)
-        projected = jnp.concatenate([product(inputs * m, k) for m, k in parts], -1)
+        projected = jnp.concatenate([rows_times(inputs * m, k) for m, k in parts], -1)
     return projected if bias is None else projected + bias
 
 
@@ -197,36 +193,36 @@ def recur(
         before = tuple(_shift(start, each, go_backwards) for start, each in zip(states, after, strict=True))
 
         # Everything that does not depend on the states' derivatives is done here, for all steps at once.
-        xs, p = _split(x, count), ()
-        xs, addends = (None, xs) if network.additive else (xs, None)
-        r, lefts = [], []
-        for left, row, product, d_product in zip(network.lefts, rows, products, d_products, strict=True):
-            value, linear = _linearized(left, xs, before, p)
-            lefts.append(linear)
+        seen, added = _given(network, _split(x, count))
+        p: Gates = ()
+        linear_lefts, r = [], []
+        for k, (row, product, d_product) in enumerate(zip(rows, products, d_products, strict=True)):
+            value, linear = _linearized(network.lefts[k], seen, before, p)
+            linear_lefts.append(linear)
             r.append(jax.jvp(lambda q, value=value: _multiply(value, q), (product,), (d_product,))[1])
-            p = (*p, *_gates(row, network, len(lefts) - 1, addends))
-        final = _linearized(network.next, xs, before, p)[1]
+            p = (*p, *_gates(network, k, row, added))
+        linear_next = _linearized(network.next, seen, before, p)[1]
         if network.additive:
-            sizes = [n * x.shape[-1] // count for n in network.gates]
-            parts = jnp.split(dx, [sum(sizes[: k + 1]) for k in range(len(sizes) - 1)], -1)
-            r, dx = [a + b for a, b in zip(r, parts, strict=True)], None
+            r, dx = [a + b for a, b in zip(r, _by_product(network, dx), strict=True)], None
 
         def body(ds: States, inputs: tuple) -> tuple:
-            r, dx, lefts, final, mask_t = inputs
-            dx, dp = (None if dx is None else _split(dx, count)), ()
-            for k, (linear, product) in enumerate(zip(lefts, products, strict=True)):
-                dp = (*dp, *_split(_multiply(linear(dx, ds, dp), product._replace(bias=None)) + r[k], network.gates[k]))
-            ds = _hold(mask_t, final(dx, ds, dp), ds)
+            r, dx, lefts, after, mask_t = inputs
+            dx = None if dx is None else _split(dx, count)
+            dp: Gates = ()
+            for k, product in enumerate(products):
+                row = _multiply(lefts[k](dx, ds, dp), product._replace(bias=None)) + r[k]
+                dp = (*dp, *_split(row, network.gates[k]))
+            ds = _hold(mask_t, after(dx, ds, dp), ds)
             return ds, ds[0] if sequences else None
 
-        ds, d_outputs = scan(body, ds, (r, dx, lefts, final, mask))
+        ds, d_outputs = scan(body, ds, (r, dx, linear_lefts, linear_next, mask))
         return (after[0] if sequences else None, last), (d_outputs, ds)
 
     outputs, states = run(x, tuple(states), list(products), mask)
     return (jnp.flip(outputs, 0) if go_backwards and sequences else outputs), states
 
 
-def _linearized(function: Callable, *args: tuple) -> tuple:
+def _linearized(function: Callable, *args: Any) -> tuple:
     """The values of an elementwise function at all steps, and its linear maps, stacked."""
     return jax.vmap(lambda *args: jax.linearize(function, *args))(*args)
 
@@ -238,19 +234,30 @@ def _shift(start: jax.Array, after: jax.Array, backwards: bool) -> jax.Array:
 
 def _advance(network: Network, x: Gates, s: States, products: Sequence[Product]) -> tuple[States, list[jax.Array]]:
     """The states after a step, and the products."""
-    x, addends = (None, x) if network.additive else (x, None)
+    seen, added = _given(network, x)
     p: Gates = ()
     rows = []
-    for k, (left, product) in enumerate(zip(network.lefts, products, strict=True)):
-        rows.append(_multiply(left(x, s, p), product))
-        p = (*p, *_gates(rows[k], network, k, addends))
-    return network.next(x, s, p), rows
+    for k, product in enumerate(products):
+        rows.append(_multiply(network.lefts[k](seen, s, p), product))
+        p = (*p, *_gates(network, k, rows[k], added))
+    return network.next(seen, s, p), rows
 
 
-def _gates(row: jax.Array, network: Network, k: int, addends: Gates | None) -> Gates:
+def _given(network: Network, x: Gates) -> tuple[Gates | None, Gates | None]:
+    """What `l_k` and `f` see of `x`, and what is added to the gates."""
+    return (None, x) if network.additive else (x, None)
+
+
+def _gates(network: Network, k: int, row: jax.Array, added: Gates | None) -> Gates:
     """The gates that the k-th product makes."""
     gates, first = _split(row, network.gates[k]), sum(network.gates[:k])
-    return gates if addends is None else tuple(a + g for a, g in zip(addends[first:], gates, strict=False))
+    return gates if added is None else tuple(added[first + j] + gate for j, gate in enumerate(gates))
+
+
+def _by_product(network: Network, array: jax.Array) -> list[jax.Array]:
+    """The parts of an array of all gates that belong to each product."""
+    units = array.shape[-1] // sum(network.gates)
+    return jnp.split(array, [units * sum(network.gates[:k]) for k in range(1, len(network.gates))], -1)
 
 
 def _split(array: jax.Array, count: int) -> Gates:
@@ -264,6 +271,5 @@ def _hold(mask: jax.Array | None, new: States, old: States) -> States:
 def _multiply(left: jax.Array, product: Product) -> jax.Array:
     """`(left * m) @ W + b`, for one step or all of them."""
     left = left if product.dropout is None else left * product.dropout
-    rows = left.reshape(-1, left.shape[-1]) @ product.kernel
-    rows = rows.reshape(*left.shape[:-1], -1)
+    rows = rows_times(left, product.kernel)
     return rows if product.bias is None else rows + product.bias
