@@ -5,7 +5,9 @@ the outermost computation of a program. In the body of a loop, such as a trainin
 differentiation gave it and is computed element by element: the kernel's gradient of a 3x3 convolution,
 128x13x13x32 -> 64, took 15 ms outside a loop and 396 ms inside; at 32x14x14x256 -> 256 it took 53 s. Hence:
 
-**XLA's convolution**, with the gradients written in the fast layout: both are convolutions themselves.
+**XLA's convolution**, with the gradients written in the fast layout: both are convolutions themselves. Many of them have one
+thread, so that the output and the input's gradient are computed in parts, side by side. (The kernel's gradient has company:
+the rest of the backward pass does not wait for it.)
 
 **Patches times a matrix.** Cut the input into one patch per output, each a row of `kernel size * channels` numbers
 (im2col). Then, with the kernel as a matrix of as many rows,
@@ -14,16 +16,17 @@ differentiation gave it and is computed element by element: the kernel's gradien
 
 and the input's gradient puts the rows of `gradient @ kernel.T` back to where their patches were cut, adding where they
 overlap (col2im). Patches are the input `kernel size` times over, so they are made for a few examples at a time, such that
-they stay in the cache: above, that takes the output from 10.3 to 5.0 ms and the kernel's gradient from 13.4 to 6.7 ms.
+they stay in the cache: above, that takes the output from 10.3 to 5.0 ms.
 
 **Shifted copies.** A convolution of single channels is the sum of as many shifted and scaled copies of the input as the
-kernel has entries, which XLA fuses into one pass over memory.
+kernel has entries, which XLA fuses into one pass over memory. This is for depthwise convolutions.
 
 `_method` chooses. All times are of float32 in a loop on 2 cores; `benchmarks/convolution.py` measures the alternatives.
 """
 
 import itertools
 import math
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -32,6 +35,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+CORES = os.cpu_count() or 1
+PART = 2**23  # multiplications, 0.2 ms: less is not worth a thread
 CHUNK = 2 * 2**20  # bytes of patches at a time; from 1 to 4 MiB it makes no difference where a core has 1 MiB of L2 cache
 
 
@@ -76,19 +81,21 @@ def compute(role: str, operands: Sequence[Array], axes: Axes, groups: int, metho
 
 
 def _method(role: str, operands: Sequence[Array], axes: Axes) -> str:
-    """The ratios are of times (patches / XLA) with both cores free."""
+    """The ratios are of times (patches / XLA's), of CPU time where one of them has a single thread."""
     channels = operands[0].shape[-2 if role == "input" else -1]  # operands start with the kernel or the input
     if all(axis.kernel == 1 for axis in axes):
         return "patches"  # a plain matrix product: 0.3 to 0.7
     if len(axes) == 3:
         return "patches"  # 0.2 to 0.6
-    if role == "output" and channels == 1:
-        return "shifts"  # 0.5, where patches take 1.7
-    if role != "kernel" and channels <= 4 and all(axis.stride == 1 or role == "output" for axis in axes):
-        return "patches"  # 0.3 to 0.7
-    if len(axes) == 2 and all(axis.low == 0 and axis.high <= 0 for axis in axes):
-        return "patches"  # 0.3 to 0.9: without padding, XLA's is half as fast
-    return "xla"  # patches: 0.9 to 1.4, and in half of the cases XLA's needs one core only
+    if role == "kernel":
+        return "patches" if channels == 1 else "xla"  # 0.8; otherwise 1.2 to 2.5
+    if role == "output":
+        few = 1 < channels <= 4 and not _is_library(role, operands[1], axes)
+        return "patches" if few else "xla"  # 0.5; otherwise 1.1 to 2
+    padded = len(axes) == 1 or any(axis.low > 0 or axis.high > 0 for axis in axes)
+    if all(axis.stride == 1 for axis in axes) and (channels <= 4 or not padded):
+        return "patches"  # 0.3 to 0.8, because XLA has to pad the gradient
+    return "xla"  # 1 to 1.6
 
 
 # --- patches
@@ -176,8 +183,18 @@ def _patches_kernel(x: Array, g: Array, axes: Axes) -> Array:
 # --- XLA's convolutions
 
 
+def _is_library(role: str, w: Array, axes: Axes) -> bool:
+    """Whether XLA gives the convolution to a library (YNNPACK), whose code is up to twice as fast as its own, on one core."""
+    sizes = [(axis.inputs, axis.outputs) if role == "output" else (axis.outputs, axis.inputs) for axis in axes]
+    fits = all(max(after, axis.kernel) <= before for axis, (before, after) in zip(axes, sizes, strict=True))
+    no_gaps = role == "output" or all(axis.stride == 1 for axis in axes)
+    return len(axes) <= 2 and fits and no_gaps and max(w.shape[-2:]) > 16
+
+
 def _xla(x: Array, w: Array, pads: Sequence, strides: Sequence, dilations: Sequence, gaps: Sequence) -> Array:
     """`gaps`: one more than the zeros between neighbours in `x`."""
+    if x.ndim == 3:  # the library knows two spatial axes only: 0.7 of the time
+        return _xla(x[:, None], w[None], [(0, 0), *pads], [1, *strides], [1, *dilations], [1, *gaps])[:, 0]
     spatial = "DHW"[5 - x.ndim :]
     layout = (f"N{spatial}C", f"{spatial}IO", f"N{spatial}C")
     return lax.conv_general_dilated(x, w, strides, pads, gaps, dilations, layout)
@@ -186,15 +203,30 @@ def _xla(x: Array, w: Array, pads: Sequence, strides: Sequence, dilations: Seque
 def _xla_output(x: Array, w: Array, axes: Axes) -> Array:
     pads = [(axis.low, axis.high) for axis in axes]
     strides, dilations = [axis.stride for axis in axes], [axis.dilation for axis in axes]
-    return _xla(x, w, pads, strides, dilations, [1] * len(axes))
+
+    def some(x: Array) -> Array:
+        return _xla(x, w, pads, strides, dilations, [1] * len(axes))
+
+    return _side_by_side(some, x, w, axes) if _is_library("output", w, axes) else some(x)
 
 
 def _xla_input(w: Array, g: Array, axes: Axes) -> Array:
     """The mirrored kernel slides over the gradient, which has `stride - 1` zeros between its entries."""
-    w = lax.rev(w, range(len(axes))).swapaxes(-1, -2)
+    mirrored = lax.rev(w, range(len(axes))).swapaxes(-1, -2)
     pads = [(axis.reach - 1 - axis.low, axis.reach - 1 - axis.high) for axis in axes]
     dilations, strides = [axis.dilation for axis in axes], [axis.stride for axis in axes]
-    return _xla(g, w, pads, [1] * len(axes), dilations, strides)
+
+    def some(g: Array) -> Array:
+        return _xla(g, mirrored, pads, [1] * len(axes), dilations, strides)
+
+    return _side_by_side(some, g, w, axes) if _is_library("input", w, axes) else some(g)
+
+
+def _side_by_side(f: Callable, batched: Array, w: Array, axes: Axes) -> Array:
+    """`f` of one part of the examples per core: XLA runs what does not depend on each other at the same time."""
+    products = batched.shape[0] * w.size * math.prod(axis.outputs for axis in axes)
+    parts = max(1, min(CORES, batched.shape[0], products // PART))
+    return jnp.concatenate([f(part) for part in jnp.array_split(batched, parts)])
 
 
 def _xla_kernel(x: Array, g: Array, axes: Axes) -> Array:
@@ -230,12 +262,8 @@ def _shifts_kernel(x: Array, g: Array, axes: Axes) -> Array:
     return sums.reshape(*(axis.kernel for axis in axes), -1)
 
 
-def _one_channel_output(x: Array, w: Array, axes: Axes) -> Array:
-    return _shifts_output(x, w[..., 0, :], axes)
-
-
 METHODS: dict[str, dict[str, Callable]] = {
-    "output": {"xla": _xla_output, "patches": _patches_output, "shifts": _one_channel_output},
+    "output": {"xla": _xla_output, "patches": _patches_output},
     "input": {"xla": _xla_input, "patches": _patches_input},
     "kernel": {"xla": _xla_kernel, "patches": _patches_kernel},
 }

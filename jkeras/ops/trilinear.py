@@ -24,7 +24,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
-from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 from jkeras.ops import convolution_cpu
@@ -55,14 +54,11 @@ def convolve_transposed(g: Array, w: Array, form: Form) -> Array:
     return _within_mesh(functools.partial(_bind, "input", form=form), w, g, examples=g)
 
 
-primitive = Primitive("trilinear_convolution")
-
-
 def _bind(role: str, first: Array, second: Array, form: Form) -> Array:
     a, b = jax.typeof(first).mat.varying, jax.typeof(second).mat.varying
     if a != b:  # inside shard_map, both must vary over the same axes of the mesh
         first, second = (lax.pcast(v, tuple((a | b) - c), to="varying") for v, c in ((first, a), (second, b)))
-    return primitive.bind(first, second, role=role, form=form)
+    return _primitive().bind(first, second, role=role, form=form)
 
 
 def _within_mesh(function: Callable, first: Array, second: Array, examples: Array) -> Array:
@@ -84,10 +80,8 @@ def _others(role: str) -> list[str]:
 def _transpose(position: int, cotangent: Array, first: Any, second: Any, *, role: str, form: Form) -> Array:
     wanted, kept = _others(role)[position], (second, first)[position]
     values = {role: cotangent, _others(role)[1 - position]: kept}
-    return _bind(wanted, *(values[r] for r in _others(wanted)), form)
-
-
-ad.defbilinear(primitive, functools.partial(_transpose, 0), functools.partial(_transpose, 1))
+    first, second = (values[r] for r in _others(wanted))
+    return _bind(wanted, first, second, form)
 
 
 # --- vmap: the new axis joins the examples, the channels on one side, or the groups
@@ -106,8 +100,8 @@ def _batch(operands: Sequence[Array], dims: Sequence[int | None], *, role: str, 
     else:  # all separate: more groups
         joins = {"input": (-1, 1), "kernel": (-1, 1), "output": (-1, 1)}
         form = form._replace(groups=form.groups * size)
-    operands = [a if dim is None else _join(a, dim, *joins[r]) for a, dim, r in zip(operands, dims, roles, strict=True)]
-    return _split(_bind(role, *operands, form), size, *joins[role])
+    first, second = (a if dim is None else _join(a, dim, *joins[r]) for a, dim, r in zip(operands, dims, roles, strict=True))
+    return _split(_bind(role, first, second, form), size, *joins[role])
 
 
 def _join(a: Array, dim: int, axis: int, outer: int) -> Array:
@@ -126,9 +120,6 @@ def _split(a: Array, size: int, axis: int, outer: int) -> tuple[Array, int]:
     shape[axis] //= size
     a = a.reshape(*shape[:axis], outer, size, shape[axis] // outer, *shape[axis + 1 :])
     return jnp.moveaxis(a, axis + 1, 0).reshape(size, *shape), 0
-
-
-batching.primitive_batchers[primitive] = _batch
 
 
 # --- lowering
@@ -180,10 +171,18 @@ def _type(first: Any, second: Any, *, role: str, form: Form) -> Any:
 
 @functools.partial(jax.jit, static_argnames=("role", "form"))
 def _eager(*operands: Array, role: str, form: Form) -> Array:
-    return primitive.bind(*operands, role=role, form=form)
+    return _primitive().bind(*operands, role=role, form=form)
 
 
-primitive.def_impl(_eager)
-primitive.def_abstract_eval(_type)
-mlir.register_lowering(primitive, mlir.lower_fun(_xla, multiple_results=False))
-mlir.register_lowering(primitive, mlir.lower_fun(_cpu, multiple_results=False), platform="cpu")
+@functools.cache
+def _primitive() -> Any:
+    from jax.extend.core import Primitive  # here, because jax.extend takes 20 ms to import
+
+    primitive = Primitive("trilinear_convolution")
+    primitive.def_impl(_eager)
+    primitive.def_abstract_eval(_type)
+    ad.defbilinear(primitive, functools.partial(_transpose, 0), functools.partial(_transpose, 1))
+    batching.primitive_batchers[primitive] = _batch
+    mlir.register_lowering(primitive, mlir.lower_fun(_xla, multiple_results=False))
+    mlir.register_lowering(primitive, mlir.lower_fun(_cpu, multiple_results=False), platform="cpu")
+    return primitive
