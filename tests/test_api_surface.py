@@ -150,7 +150,6 @@ LEFT_OUT = {
     ),
     **each(OTHER_LIBRARIES, *within("layers", "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper")),
     **each("Convolutional recurrent layers are not covered yet.", *within("layers", "ConvLSTM1D ConvLSTM2D ConvLSTM3D")),
-    **each("An embedding that is its own output layer is not covered yet.", "layers.ReversibleEmbedding"),
     **each(
         "Keras has data_format before output_padding here, but not in one and two dimensions; ours agree with those.",
         "layers.Conv3DTranspose(...)",

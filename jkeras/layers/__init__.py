@@ -17,6 +17,7 @@ from jkeras.layers import (
     recurrent_cells,
     regularization,
     reshaping,
+    reversible_embedding,
     separable,
     sequence_wrappers,
     serialization,
@@ -41,6 +42,7 @@ from jkeras.layers.recurrent import *  # noqa: F403
 from jkeras.layers.recurrent_cells import *  # noqa: F403
 from jkeras.layers.regularization import *  # noqa: F403
 from jkeras.layers.reshaping import *  # noqa: F403
+from jkeras.layers.reversible_embedding import *  # noqa: F403
 from jkeras.layers.separable import *  # noqa: F403
 from jkeras.layers.sequence_wrappers import *  # noqa: F403
 from jkeras.layers.serialization import *  # noqa: F403
@@ -50,7 +52,7 @@ from jkeras.layers.wrapper import *  # noqa: F403
 _FAMILIES = (
     *(core, einsum_dense, embedding, activation, regularization, reshaping, merging, convolutional, separable, pooling),
     *(normalization, batch_normalization, wrapper, spectral_normalization, recurrent, recurrent_cells, sequence_wrappers),
-    *(attention, attention_heads),
+    *(attention, attention_heads, reversible_embedding),
 )
 __all__ = ["Input", "InputLayer", "InputSpec", "Layer", *(name for family in _FAMILIES for name in family.__all__)]
 

@@ -1,0 +1,82 @@
+"""An embedding that also goes back, from vectors to a score for each integer: the two ends of a language model."""
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from jkeras import ops
+from jkeras.core import frame as frames
+from jkeras.layers.embedding import Embedding
+
+__all__ = ["ReversibleEmbedding"]
+
+
+class ReversibleEmbedding(Embedding):
+    """`Embedding`, and with `reverse=True` the product with its table: `logits = inputs @ embeddings.T`.
+
+    Args:
+        input_dim: the number of rows: the largest integer plus one.
+        output_dim: the length of a row.
+        tie_weights: whether both directions share one table (Press and Wolf 2016, arXiv:1608.05859); otherwise the way back
+            has a table `reverse_embeddings` of its own.
+        embeddings_initializer, embeddings_regularizer, embeddings_constraint: of the table.
+        mask_zero: whether 0 is padding; the vectors then carry the mask `inputs != 0`.
+        reverse_dtype: the dtype in which the logits are computed; by default the compute dtype.
+        logit_soft_cap: c, to squash the logits into (-c, c) by `c * tanh(logits / c)`.
+
+    Shapes:
+        integers `(batch, ...)` to `(batch, ..., output_dim)`; with `reverse=True` `(batch, ..., output_dim)` to
+        `(batch, ..., input_dim)`.
+
+    Raises:
+        ValueError: `input_dim` or `output_dim` is not a positive integer, or `logit_soft_cap` is not positive.
+
+    >>> import numpy as np
+    >>> layer = ReversibleEmbedding(3, 2)
+    >>> logits = layer(layer(np.array([[1, 2]])), reverse=True)
+    >>> logits.shape
+    (1, 2, 3)
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        tie_weights: bool = True,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        reverse_dtype: Any = None,
+        logit_soft_cap: float | None = None,
+        **kwargs: Any,
+    ):
+        penalties = (embeddings_initializer, embeddings_regularizer, embeddings_constraint)
+        super().__init__(input_dim, output_dim, *penalties, mask_zero, **kwargs)
+        if logit_soft_cap is not None and not logit_soft_cap > 0:
+            raise ValueError(f"ReversibleEmbedding needs a positive logit_soft_cap, got logit_soft_cap={logit_soft_cap!r}.")
+        self.tie_weights, self.reverse_dtype, self.logit_soft_cap = tie_weights, reverse_dtype, logit_soft_cap
+
+    def build(self, input_shape: Any = None) -> None:
+        super().build(input_shape)
+        if not self.tie_weights:
+            shape = (self.output_dim, self.input_dim)
+            self.reverse_embeddings = self.add_weight(shape, self.embeddings_initializer, name="reverse_embeddings")
+
+    def call(self, inputs: Any, reverse: bool = False) -> Any:
+        if not reverse:
+            outputs = super().call(inputs)
+            if self.mask_zero:
+                frames.current().set_mask(outputs, jnp.not_equal(inputs, 0))  # type: ignore[union-attr]
+            return outputs
+        table = self.embeddings.value.T if self.tie_weights else self.reverse_embeddings.value
+        table = table.astype(self.compute_dtype)
+        if self.reverse_dtype is not None:
+            inputs, table = inputs.astype(self.reverse_dtype), table.astype(self.reverse_dtype)
+        logits = ops.matmul(inputs, table)
+        cap = self.logit_soft_cap
+        return logits if cap is None else jnp.tanh(logits / cap) * cap
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """Only the way there makes a mask, and `call` does it."""
+        return None
