@@ -8,6 +8,7 @@ is symbolic. Layers written for Keras run unmodified, and the built-in ones are 
 import copy
 import functools
 import inspect
+import math
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -326,7 +327,7 @@ class Layer(Stateless):
         outer = frame.training, frame.autocast
         training = kwargs.get("training")
         if training is None and spec.training is not None and len(args) > spec.training:
-            training = args[spec.training]
+            training = args[int(spec.training)]
         if training is None:
             training = frame.training if frame.training is not None else spec.training_default
         if spec.training is not None and len(args) <= spec.training:
@@ -388,7 +389,7 @@ class Layer(Stateless):
 
     def _build_for(self, spec: "_CallSpec", args: tuple, kwargs: dict) -> None:
         """Call `build` with the shapes of the arguments that are tensors."""
-        named = dict(zip(spec.names, args, strict=False)) | {k: v for k, v in kwargs.items() if k in spec.names}
+        named = spec.named(args, kwargs)
         shapes = {k: _shapes_of(v) for k, v in named.items() if _holds_tensors(v) and not k.endswith("mask")}
         if not shapes and args:
             raise ValueError(
@@ -405,11 +406,10 @@ class Layer(Stateless):
 
     def _pass_masks(self, frame: Frame, spec: "_CallSpec", args: tuple, kwargs: dict) -> Any:
         """Fill in `mask` (or `query_mask`, ...) arguments from the masks that travel; returns the first input's."""
-        named = list(zip(spec.names, args, strict=False)) + [(k, v) for k, v in kwargs.items() if k in spec.names]
-        tensors = [(k, v) for k, v in named if _holds_tensors(v) and not k.endswith("mask")]
+        tensors = [(k, v) for k, v in spec.named(args, kwargs).items() if _holds_tensors(v) and not k.endswith("mask")]
         for name, value in tensors:
             argument = "mask" if len(tensors) == 1 else f"{name}_mask"
-            if argument in spec.names and kwargs.get(argument) is None and spec.names.index(argument) >= len(args):
+            if argument in spec.names and kwargs.get(argument) is None and argument not in spec.positional[: len(args)]:
                 kwargs[argument] = symbolic.map_structure(frame.get_mask, value)
         if kwargs.get("mask") is not None:
             return kwargs["mask"]
@@ -536,16 +536,22 @@ class _CallSpec:
     def __init__(self, function: Callable):
         parameters = list(inspect.signature(function).parameters.values())[1:]  # without self
         fixed = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-        self.names: list[str] = []  # in the order of positions; *inputs counts as inputs_0, inputs_1, ...
-        for p in parameters:
-            if p.kind == p.VAR_POSITIONAL:
-                self.names += [f"{p.name}_{i}" for i in range(100)]
-            elif p.kind != p.VAR_KEYWORD:
-                self.names.append(p.name)
+        self.names = [p.name for p in fixed]
+        self.positional = [p.name for p in fixed if p.kind != p.KEYWORD_ONLY]
+        self.rest = next((p.name for p in parameters if p.kind == p.VAR_POSITIONAL), None)  # the name in *inputs
         self.variadic = any(p.kind == p.VAR_KEYWORD for p in parameters)
-        self.training = self.names.index("training") if "training" in self.names else None
         default = next((p.default for p in fixed if p.name == "training"), None)
         self.training_default = False if default in (None, inspect.Parameter.empty) else default
+        self.training: float | None = None  # its position, which is infinite for a keyword that has none
+        if "training" in self.names:
+            self.training = self.positional.index("training") if "training" in self.positional else math.inf
+
+    def named(self, args: tuple, kwargs: dict) -> dict[str, Any]:
+        """The arguments by name; what `*inputs` takes is one tuple."""
+        given = dict(zip(self.positional, args, strict=False))
+        if self.rest is not None and len(args) > len(self.positional):
+            given[self.rest] = args[len(self.positional) :]
+        return given | {k: v for k, v in kwargs.items() if k in self.names}
 
 
 @functools.cache

@@ -224,7 +224,7 @@ class Trainer(Compilable):
         progress = _progress(verbose)
         watchers = self._watchers(callbacks, progress, verbose, 1, feed.steps(steps))
         logs = self._test_pass(feed, steps, watchers, progress)
-        return _result(logs, return_dict)
+        return self._result(logs, return_dict)
 
     def _test_pass(self, feed: Feed, steps: int | None, callbacks: CallbackList, progress: Progress | None) -> dict:
         compiled = self._compiled
@@ -317,7 +317,7 @@ class Trainer(Compilable):
             ts = lease.borrow()._replace(metrics=compiled.fresh_metrics)
             carry, results = compiled.train.over_stack((), ts, batch, 0, 1)
             lease.hold(carry)
-        return _result(compiled.train.fetch(results), return_dict)
+        return self._result(compiled.train.fetch(results), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """The results on one batch, without training."""
@@ -325,7 +325,7 @@ class Trainer(Compilable):
         ts = compiled.read()
         carry, results = compiled.test.over_stack(ts._replace(opt_state=()), (ts.state, compiled.fresh_metrics), batch, 0, 1)
         compiled.write(*carry)
-        return _result(compiled.test.fetch(results), return_dict)
+        return self._result(compiled.test.fetch(results), return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
@@ -336,6 +336,14 @@ class Trainer(Compilable):
         data = make_data(x, y, sample_weight, steps=1, class_weight=class_weight)
         self._ready(compiled, data, False)
         return compiled, jax.tree.map(lambda a: jnp.asarray(a)[None], data.tree)
+
+    def _result(self, logs: dict, return_dict: bool) -> Any:
+        """Results by name; or their list in the order of the metrics' names, then what has other names (`"out_mae"`)."""
+        if return_dict:
+            return _sorted(logs)
+        names = [member.name for metric in self.metrics for member in getattr(metric, "members", [metric])]
+        values = [logs[name] for name in dict.fromkeys([*names, *sorted(logs)]) if name in logs]
+        return values[0] if len(values) == 1 else values
 
     # -- checks -------------------------------------------------------------------------------------------------------
 
@@ -364,13 +372,6 @@ def _listed(callbacks: Any) -> list:
     if isinstance(callbacks, CallbackList):
         return callbacks.callbacks
     return list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
-
-
-def _result(logs: dict, return_dict: bool) -> Any:
-    if return_dict:
-        return logs
-    values = list(logs.values())
-    return values[0] if len(values) == 1 else values
 
 
 def _sorted(logs: dict) -> dict:

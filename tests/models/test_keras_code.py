@@ -945,6 +945,471 @@ def gradients_with_jax(K):
     return value, grads, model(X), len(state)
 
 
+# -- more of what layers and models do ------------------------------------------------------------------------------------
+
+
+@snippet
+def attention_written_by_hand(K):
+    class SelfAttention(K.layers.Layer):
+        def __init__(self, heads, **kwargs):
+            super().__init__(**kwargs)
+            self.heads = heads
+
+        def build(self, input_shape):
+            width = input_shape[-1]
+            self.qkv = K.layers.Dense(3 * width, use_bias=False)
+            self.project = K.layers.Dense(width)
+            self.qkv.build(input_shape)
+            self.project.build(input_shape)
+
+        def call(self, x, mask=None):
+            batch, steps, width = K.ops.shape(x)
+            parts = K.ops.reshape(self.qkv(x), (batch, steps, 3, self.heads, width // self.heads))
+            q, k, v = [K.ops.squeeze(p, 2) for p in K.ops.split(parts, 3, axis=2)]
+            scores = K.ops.einsum("bqhd,bkhd->bhqk", q, k) / np.sqrt(width // self.heads)
+            scores = K.ops.where(K.ops.tril(K.ops.ones((steps, steps), dtype="bool")), scores, -1e9)
+            mixed = K.ops.einsum("bhqk,bkhd->bqhd", K.ops.softmax(scores, axis=-1), v)
+            return self.project(K.ops.reshape(mixed, (batch, steps, width)))
+
+    inputs = K.Input((5, 3))
+    x = K.layers.Dense(4)(inputs)
+    x = x + SelfAttention(2)(K.layers.LayerNormalization()(x))
+    model = K.Model(inputs, K.layers.GlobalAveragePooling1D()(x))
+    model.compile("adam", "mse")
+    return model.fit(SERIES, X[:6], epochs=2, verbose=0).history, model(SERIES), len(model.weights)
+
+
+@snippet
+def a_recurrent_cell_of_ones_own(K):
+    class Leaky(K.layers.Layer):
+        def __init__(self, units, **kwargs):
+            super().__init__(**kwargs)
+            self.units = self.state_size = units
+
+        def build(self, input_shape):
+            self.w = self.add_weight(shape=(input_shape[-1], self.units), initializer="uniform", name="w")
+
+        def call(self, inputs, states):
+            state = 0.9 * states[0] + K.ops.matmul(inputs, self.w)
+            return K.ops.tanh(state), [state]
+
+    layer = K.layers.RNN(Leaky(4), return_sequences=True, return_state=True)
+    outputs = layer(SERIES)
+    stack = K.layers.RNN([Leaky(2), K.layers.GRUCell(3)])
+    return outputs, stack(SERIES), len(layer.weights)
+
+
+@snippet
+def time_distributed_models(K):
+    inner = K.Sequential([K.layers.Dense(4, activation="relu"), K.layers.Dense(2)])
+    inputs = K.Input((5, 3))
+    model = K.Model(inputs, K.layers.TimeDistributed(inner)(inputs))
+    return model(SERIES), model.output_shape, len(model.weights)
+
+
+@snippet
+def loops_and_branches_of_ops(K):
+    class Newton(K.layers.Layer):
+        def call(self, x):
+            x = K.ops.abs(x) + 1.0
+            root = K.ops.fori_loop(0, 6, lambda i, r: 0.5 * (r + x / r), x)
+            total, running = K.ops.scan(lambda c, row: (c + row, c), K.ops.zeros_like(x[0]), x)
+            count, _ = K.ops.while_loop(lambda i, s: i < 4, lambda i, s: (i + 1, s + 1.0), (0, total))
+            chosen = K.ops.cond(K.ops.sum(x) > 0, lambda: x, lambda: -x)
+            rows = K.ops.vectorized_map(lambda row: row / K.ops.sum(row), x)
+            return root, total, running, count, chosen, rows
+
+    return Newton()(X)
+
+
+@snippet
+def gradients_that_stop(K):
+    class Straight(K.layers.Layer):
+        def call(self, x):
+            return x + K.ops.stop_gradient(K.ops.round(x) - x)
+
+    model = K.Sequential([K.Input((4,)), K.layers.Dense(3), Straight(), K.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    return model.fit(X, Y, epochs=2, verbose=0).history, model(X)
+
+
+@snippet
+def only_losses_that_layers_add(K):
+    inputs, targets = K.Input((4,)), K.Input((1,))
+
+    class Loss(K.layers.Layer):
+        def call(self, y, y_pred):
+            self.add_loss(K.ops.mean(K.ops.square(y - y_pred)))
+            return y_pred
+
+    model = K.Model([inputs, targets], Loss()(targets, K.layers.Dense(1)(inputs)))
+    model.compile(optimizer="sgd")
+    return model.fit([X, Y], epochs=3, verbose=0).history, model.predict([X, Y], verbose=0)
+
+
+@snippet
+def a_graph_built_in_the_constructor(K):
+    class Net(K.Model):
+        def __init__(self, width):
+            inputs = K.Input((4,))
+            x = K.layers.Dense(width, activation="relu")(inputs)
+            super().__init__(inputs=inputs, outputs=K.layers.Dense(1)(x), name="net")
+            self.width = width
+
+        def describe(self):
+            return f"{self.name} of width {self.width}"
+
+    net = Net(5)
+    net.compile("sgd", "mse")
+    return net.fit(X, Y, verbose=0).history, net.describe(), len(net.layers), net.output_shape
+
+
+@snippet
+def a_stack_with_its_own_call(K):
+    class Scaled(K.Sequential):
+        def call(self, inputs, training=None):
+            return 3 * super().call(inputs, training=training)
+
+    model = Scaled([K.layers.Dense(2), K.layers.Dropout(0.5)])
+    model.compile("sgd", "mse")
+    return model(X), model.fit(X, X[:, :2], epochs=2, verbose=0).history
+
+
+@snippet
+def any_number_of_arguments(K):
+    class Total(K.layers.Layer):
+        def call(self, *inputs, scale=1.0):
+            return scale * sum(inputs)
+
+    class Chain(K.layers.Layer):
+        def build(self, input_shape):
+            self.w = self.add_weight(shape=(input_shape[0][-1],), initializer="ones")
+
+        def call(self, *inputs, training=False):
+            return self.w * inputs[0] if training else inputs[0]
+
+    class Maybe(K.layers.Layer):
+        def call(self, x, y=None, **kwargs):
+            return x if y is None else x + y
+
+    a, b = K.Input((4,)), K.Input((1,))
+    model = K.Model([a, b], Total()(a, b, a, scale=2.0))
+    chain = Chain()
+    return (
+        Total()(X, X),
+        model([X, Y]),
+        Maybe()(X),
+        Maybe()(X, Y),
+        Maybe()(X, y=Y),
+        chain(X),
+        chain(X, training=True),
+        len(chain.weights),
+    )
+
+
+@snippet
+def several_outputs_of_one_layer(K):
+    class Moments(K.layers.Layer):
+        def call(self, x):
+            return K.ops.mean(x, axis=-1), {
+                "variance": K.ops.var(x, axis=-1),
+                "extremes": [K.ops.min(x, -1), K.ops.max(x, -1)],
+            }
+
+    inputs = K.Input((4,))
+    mean, rest = Moments()(inputs)
+    model = K.Model(inputs, [mean, rest["variance"], *rest["extremes"]])
+    eager = Moments()(X)
+    return model(X), eager, [t.shape for t in model.outputs]
+
+
+@snippet
+def integer_inputs_stay_integers(K):
+    class Look(K.layers.Layer):
+        def build(self, input_shape):
+            self.table = self.add_weight(shape=(10, 2), initializer="random_normal")
+
+        def call(self, ids):
+            return K.ops.take(self.table, ids, axis=0)
+
+    ids = K.Input((5,), dtype="int32")
+    model = K.Model(ids, K.layers.Flatten()(Look()(ids)))
+    model.compile("sgd", "mse")
+    return model.fit(WORDS, np.ones((3, 10)), epochs=2, verbose=0).history, model.predict(WORDS.astype("int64"), verbose=0)
+
+
+@snippet
+def weights_moved_between_models(K):
+    def net():
+        return K.Sequential(
+            [K.Input((4,)), K.layers.Dense(3, name="a"), K.layers.BatchNormalization(), K.layers.Dense(1, name="b")]
+        )
+
+    one, two = net(), net()
+    two.set_weights(one.get_weights())
+    two.get_layer("b").set_weights([w * 2 for w in one.get_layer("b").get_weights()])
+    shared = K.Sequential([K.Input((4,)), one.get_layer("a"), K.layers.Dense(2)])
+    one.get_layer("a").kernel.assign(np.ones((4, 3)))
+    return two(X), one(X), shared(X), [w.name for w in one.weights]
+
+
+@snippet
+def exponential_averages_in_a_callback(K):
+    class Average(K.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            now = self.model.get_weights()
+            self.average = now if epoch == 0 else [0.5 * a + 0.5 * b for a, b in zip(self.average, now)]
+
+        def on_train_end(self, logs=None):
+            self.model.set_weights(self.average)
+
+    average = Average()
+    model = K.Sequential([K.Input((4,)), K.layers.Dense(1)])
+    model.compile(K.optimizers.SGD(0.1), "mse")
+    model.fit(X, Y, epochs=3, callbacks=[average], verbose=0)
+    return average.average, model.get_weights()
+
+
+@snippet
+def a_loop_with_apply(K):
+    model = K.Sequential([K.Input((4,)), K.layers.Dense(1)])
+    optimizer = K.optimizers.Adam(0.1)
+
+    def loss(trainable):
+        return K.ops.mean((model.stateless_call(trainable, [], X)[0] - Y) ** 2)
+
+    values = []
+    for _ in range(3):
+        value, grads = jax.value_and_grad(loss)([v.value for v in model.trainable_variables])
+        optimizer.apply_gradients(zip(grads, model.trainable_variables))
+        values.append(value)
+    return values, model.get_weights(), int(optimizer.iterations)
+
+
+@snippet
+def metrics_by_themselves(K):
+    accuracy = K.metrics.BinaryAccuracy(threshold=0.3)
+    accuracy.update_state((Y > 0).astype("float32"), np.abs(Y))
+    first = float(accuracy.result())
+    accuracy.update_state([[1.0], [0.0]], [[0.9], [0.8]], sample_weight=[1.0, 3.0])
+    mean = K.metrics.Mean()
+    values = [float(mean(v)) for v in (1.0, 2.0, [3.0, 6.0])]
+    accuracy.reset_state()
+    return first, values, float(accuracy.result()), [v.name for v in mean.variables]
+
+
+@snippet
+def random_layers_of_ones_own(K):
+    class Augment(K.layers.Layer):
+        def __init__(self, seed=None):
+            super().__init__()
+            self.seed = K.random.SeedGenerator(seed)
+
+        def call(self, x, training=False):
+            if not training:
+                return x
+            shape = K.ops.shape(x)
+            keep = K.random.uniform((shape[0], 1), seed=self.seed) > 0.2
+            x = x + K.random.truncated_normal(shape, stddev=0.1, seed=self.seed)
+            x = x * K.random.gamma((shape[0], 1), 2.0, seed=self.seed) + K.random.randint((1,), 0, 5, seed=self.seed)
+            return K.ops.where(keep, x, K.random.shuffle(x, seed=self.seed))
+
+    model = K.Sequential([K.Input((4,)), Augment(3), K.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    layer = model.layers[0]
+    return layer(X, training=True), model.fit(X, Y, epochs=2, verbose=0).history, layer.seed.state.numpy()
+
+
+@snippet
+def unseeded_randomness_follows_the_global_seed(K):
+    K.utils.set_random_seed(11)
+    layer = K.layers.Dropout(0.5)
+    noise = K.layers.GaussianNoise(1.0)
+    draws = [K.random.normal((3,), seed=4), K.random.uniform((2,)), K.random.normal((2,))]
+    return layer(X, training=True), noise(X, training=True), draws, K.initializers.GlorotNormal()((2, 3))
+
+
+@snippet
+def spaces_and_repeated_names(K):
+    model = K.Sequential([K.Input((4,)), K.layers.Dense(3, name="my layer"), K.layers.Dense(1)], name="my model")
+    inner = K.Sequential([K.Input((3,)), K.layers.Dense(2, name="my layer")])
+    outer = K.Sequential([K.Input((4,)), K.layers.Dense(3, name="my layer"), inner])
+    return model(X), outer(X), [v.path for v in model.weights], len(outer.weights)
+
+
+@snippet
+def dictionaries_of_outputs_in_fit(K):
+    inputs = K.Input((4,))
+    model = K.Model(inputs, {"b": K.layers.Dense(1, name="b")(inputs), "a": K.layers.Dense(2, name="a")(inputs)})
+    model.compile("sgd", {"a": "mse", "b": "mae"}, metrics={"a": "mae", "b": ["mse"]})
+    history = model.fit(
+        X, {"a": X[:, :2], "b": Y}, epochs=2, verbose=0, sample_weight={"a": np.ones(12), "b": np.abs(Y[:, 0])}
+    )
+    return (
+        dict(sorted(history.history.items())),
+        model.predict(X, verbose=0),
+        [model.evaluate(X, {"a": X[:, :2], "b": Y}, verbose=0, return_dict=which) for which in (True, False)],
+    )
+
+
+@snippet
+def unlabelled_outputs(K):
+    inputs = K.Input((4,))
+    model = K.Model(inputs, [K.layers.Dense(1, name="y")(inputs), K.layers.Dense(2, name="features")(inputs)])
+    model.compile("sgd", ["mse", None])
+    return model.fit(X, [Y, X[:, :2]], epochs=2, verbose=0).history, model.output_names
+
+
+@snippet
+def generators_and_class_weights(K):
+    def batches():
+        while True:
+            for i in range(0, 12, 4):
+                yield X[i : i + 4], (Y[i : i + 4] > 0).astype("float32")
+
+    model = K.Sequential([K.Input((4,)), K.layers.Dense(1, activation="sigmoid")])
+    model.compile("sgd", "binary_crossentropy", metrics=["accuracy", K.metrics.AUC(name="auc")])
+    first = model.fit(batches(), steps_per_epoch=3, epochs=2, verbose=0).history
+    second = model.fit(X, (Y > 0).astype("float32"), class_weight={0: 1.0, 1: 3.0}, epochs=2, verbose=0).history
+    return first, second
+
+
+@snippet
+def a_dataset_of_ones_own(K):
+    class Batches(K.utils.PyDataset):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            return X[4 * index : 4 * index + 4], Y[4 * index : 4 * index + 4]
+
+    model = K.Sequential([K.Input((4,)), K.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    history = model.fit(Batches(), epochs=2, shuffle=False, verbose=0).history
+    return history, model.evaluate(Batches(), verbose=0), model.predict(Batches(), verbose=0)
+
+
+@snippet
+def compute_loss_with_parts(K):
+    class Net(K.Model):
+        def __init__(self):
+            super().__init__()
+            self.encoder, self.decoder = K.layers.Dense(2), K.layers.Dense(4)
+            self.size = K.metrics.Mean(name="size")
+
+        def call(self, x):
+            code = self.encoder(x)
+            return {"code": code, "x": self.decoder(code)}
+
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+            self.size.update_state(K.ops.sum(y_pred["code"] ** 2, axis=-1))
+            return K.ops.mean((y_pred["x"] - x) ** 2) + 0.1 * K.ops.mean(y_pred["code"] ** 2)
+
+        @property
+        def metrics(self):
+            return [*super().metrics, self.size]
+
+    net = Net()
+    net.compile("adam")
+    return net.fit(X, epochs=3, verbose=0).history
+
+
+@snippet
+def a_callback_that_steers(K):
+    class Halve(K.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.model.optimizer.learning_rate = float(self.model.optimizer.learning_rate) * 0.5
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch == 2
+
+    model = K.Sequential([K.Input((4,)), K.layers.Dense(1)])
+    model.compile(K.optimizers.SGD(0.1), "mse")
+    history = model.fit(X, Y, epochs=9, verbose=0, callbacks=[Halve()])
+    return history.history, history.epoch, float(model.optimizer.learning_rate)
+
+
+@snippet
+def freezing_after_a_first_run(K):
+    model = K.Sequential(
+        [K.Input((4,)), K.layers.Dense(3, name="a"), K.layers.BatchNormalization(name="n"), K.layers.Dense(1)]
+    )
+    model.compile("adam", "mse")
+    first = model.fit(X, Y, epochs=2, verbose=0).history
+    model.get_layer("a").trainable = False
+    model.get_layer("n").trainable = False
+    model.compile("adam", "mse")
+    before = model.get_weights()
+    second = model.fit(X, Y, epochs=2, verbose=0).history
+    moved = [bool(np.any(a != b)) for a, b in zip(before, model.get_weights())]
+    return first, second, moved, len(model.optimizer.variables)
+
+
+@snippet
+def a_frozen_model_inside_another(K):
+    inner = K.Sequential(
+        [K.Input((4,)), K.layers.Dense(3, activation="relu"), K.layers.BatchNormalization(), K.layers.Dropout(0.5)]
+    )
+    inner.trainable = False
+    inputs = K.Input((4,))
+    model = K.Model(inputs, K.layers.Dense(1)(inner(inputs)))
+    model.compile("sgd", "mse")
+    return model.fit(X, Y, epochs=3, verbose=0).history, inner.get_weights(), [v.trainable for v in model.variables]
+
+
+@snippet
+def mixed_precision_by_layer(K):
+    model = K.Sequential([
+        K.Input((4,)), K.layers.Dense(8, activation="relu", dtype="mixed_bfloat16"), K.layers.BatchNormalization(dtype="float32"),
+        K.layers.Dense(1, dtype=K.DTypePolicy("float32")),
+    ])  # fmt: skip
+    dtypes = [str(layer(np.zeros((2, n), "float32")).dtype) for layer, n in zip(model.layers, (4, 8, 8))]
+    return (
+        dtypes,
+        [str(w.dtype) for w in model.get_weights()],
+        [layer.get_config()["dtype"]["config"] for layer in model.layers],
+    )
+
+
+@snippet
+def another_default_dtype(K):
+    K.config.set_floatx("float16")
+    try:
+        layer = K.layers.Dense(3)
+        outputs = layer(X)
+        return str(outputs.dtype), str(layer.kernel.dtype), K.config.floatx()
+    finally:
+        K.config.set_floatx("float32")
+
+
+@snippet
+def registered_objects_in_configs(K):
+    @K.saving.register_keras_serializable(package="tests", name=f"Scale_{K.__name__}")
+    class Scale(K.layers.Layer):
+        def __init__(self, factor=2.0, inner=None, **kwargs):
+            super().__init__(**kwargs)
+            self.factor, self.inner = factor, inner
+
+        def call(self, x):
+            return self.factor * self.inner(x)
+
+        def get_config(self):
+            inner = K.saving.serialize_keras_object(self.inner)
+            return {**super().get_config(), "factor": self.factor, "inner": inner}
+
+        @classmethod
+        def from_config(cls, config):
+            config["inner"] = K.saving.deserialize_keras_object(config["inner"])
+            return cls(**config)
+
+    inputs = K.Input((4,))
+    model = K.Model(inputs, Scale(3.0, K.layers.Dense(2, name="inner"), name="scale")(inputs))
+    again = K.Model.from_config(model.get_config())
+    again.set_weights(model.get_weights())
+    copy = K.models.model_from_json(model.to_json())
+    return model(X), again(X), copy.get_layer("scale").factor, again.get_layer("scale").inner.name
+
+
 @pytest.mark.parametrize("function", SNIPPETS, ids=lambda function: function.__name__)
 def test_runs_as_in_keras(function):
     theirs = result(keras, function)
