@@ -226,6 +226,8 @@ def _side_by_side(f: Callable, batched: Array, w: Array, axes: Axes) -> Array:
     """`f` of one part of the examples per core: XLA runs what does not depend on each other at the same time."""
     products = batched.shape[0] * w.size * math.prod(axis.outputs for axis in axes)
     parts = max(1, min(CORES, batched.shape[0], products // PART))
+    if math.prod(axis.kernel for axis in axes) * batched.shape[-1] < 64:
+        parts = 1  # with so few products for each result, joining the parts takes as long as computing them
     return jnp.concatenate([f(part) for part in jnp.array_split(batched, parts)])
 
 
