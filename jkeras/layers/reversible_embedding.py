@@ -70,10 +70,8 @@ class ReversibleEmbedding(Embedding):
                 frames.current().set_mask(outputs, jnp.not_equal(inputs, 0))  # type: ignore[union-attr]
             return outputs
         table = self.embeddings.value.T if self.tie_weights else self.reverse_embeddings.value
-        table = table.astype(self.compute_dtype)
-        if self.reverse_dtype is not None:
-            inputs, table = inputs.astype(self.reverse_dtype), table.astype(self.reverse_dtype)
-        logits = ops.matmul(inputs, table)
+        dtype = self.reverse_dtype or self.compute_dtype
+        logits = ops.matmul(inputs.astype(dtype), table.astype(dtype))
         cap = self.logit_soft_cap
         return logits if cap is None else jnp.tanh(logits / cap) * cap
 
