@@ -42,6 +42,7 @@ class Cell(Configured):
     """
 
     gates = 1
+    seed_first = False  # whether the dropout draws its seed before the initializers draw theirs, as one cell of Keras does
 
     def __init__(self, units: int, dropout: float, recurrent_dropout: float, seed: Any, options: dict, kwargs: dict):
         kwargs.pop("implementation", None)  # of Keras's old models: how it computes the same thing
@@ -53,8 +54,9 @@ class Cell(Configured):
         for name in ("activation", "recurrent_activation"):
             if name in options:
                 setattr(self, name, activations.get(options.pop(name)))
+        generator = random.SeedGenerator(seed) if self.seed_first else None
         self.keep(**options)
-        self.seed_generator = random.SeedGenerator(seed)
+        self.seed_generator = generator or random.SeedGenerator(seed)
         self.state_size: Any = units
         self.output_size = units
 
@@ -124,6 +126,8 @@ class SimpleRNNCell(Cell):
     >>> output.shape, len(states)
     ((2, 4), 1)
     """
+
+    seed_first = True
 
     def __init__(
         self,

@@ -1,6 +1,13 @@
-"""Every row of the catalogue through every check."""
+"""Every row of the catalogue through every check.
 
+What a row computes is computed once, in two compiled programs: one of Keras, one of ours.
+"""
+
+import contextlib
+import inspect
 import json
+from typing import Any, NamedTuple
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
@@ -10,10 +17,12 @@ import pytest
 import jkeras
 from jkeras.core import tree
 from jkeras.core.symbolic import KerasTensor
+from jkeras.initializers import RandomInitializer
 from tests.catalogue import ROWS
 from tests.oracle import assert_close, keras
 
 IGNORED = {"quantization_config", "lora_rank", "lora_alpha", "gptq_unpacked_column_size", "build_config"}
+QUICK = {"xla_backend_optimization_level": 0}  # the programs run once: a third less to compile
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +30,18 @@ def strict_promotion():
     """Our code mixes no dtypes by accident."""
     with jax.numpy_dtype_promotion("strict"):
         yield
+
+
+@pytest.fixture(scope="module", params=ROWS, ids=str)
+def row(request):
+    """All tests of one row, then those of the next, so that they share what is computed."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def computed(row):
+    with jax.numpy_dtype_promotion("strict"):
+        return compute(row)
 
 
 def through_json(config):
@@ -36,130 +57,236 @@ def weighted_sum(outputs):
     return total
 
 
-def pair(row):
-    """Our layer and Keras's, with the same random weights."""
-    inputs, call = row.inputs(), ({} if row.mask is None else {"mask": row.mask})
-    with jax.numpy_dtype_promotion("standard"):
-        theirs = row.make(keras)
-        theirs(inputs, **call)
-    ours = row.make(jkeras)
-    ours(inputs, **call)
+def shapes_of(arrays):
+    return jax.tree.map(lambda x: tuple(x.shape), arrays)
+
+
+@contextlib.contextmanager
+def undrawn():
+    """Keras's layers built here start from zeros: to draw their weights takes it a compilation for each shape.
+
+    Yields what would have been drawn: shapes and seeds.
+    """
+    drawn = []
+    random = [keras.initializers.VarianceScaling, keras.initializers.RandomUniform, keras.initializers.Orthogonal]
+
+    def zeros(self, shape, dtype=None):
+        drawn.append((tuple(shape), self.seed))
+        return jax.device_put(np.zeros(shape, dtype))
+
+    with contextlib.ExitStack() as patches:
+        for initializer in (*random, keras.initializers.TruncatedNormal):
+            patches.enter_context(mock.patch.object(initializer, "__call__", zeros))
+        yield drawn
+
+
+@contextlib.contextmanager
+def policy(name):
+    """A dtype policy for all layers made here, those inside wrappers included."""
+    jkeras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        jkeras.config.set_dtype_policy(None)
+
+
+def their_layer(row):
+    """Keras's layer, built by a symbolic call; and the shapes and seeds of the weights that it drew."""
+    with jax.numpy_dtype_promotion("standard"), undrawn() as drawn:
+        keras.utils.set_random_seed(0)
+        layer = row.make(keras)
+        dtype = "float32" if row.integers is None else "int32"
+        layer(*row.arguments(lambda shape: keras.KerasTensor(shape, dtype)), **row.call)
+        for name in ("reset_dropout_mask", "reset_recurrent_dropout_mask"):
+            getattr(layer, name, lambda: None)()  # a cell keeps the mask of its last call, here a tracer
+        return layer, sorted(drawn)
+
+
+def our_layers(row, config):
+    """Our layer, one made from Keras's config, and one that computes in bfloat16; built."""
+
+    def build(make, **arguments):
+        jkeras.utils.set_random_seed(0)
+        layer = make(**arguments)
+        layer.build_abstractly(*row.inputs(), **row.call)
+        return layer
+
+    ours = build(row.make, library=jkeras)
+    again = build(type(ours).from_config, config=through_json(config) | {name: getattr(ours, name) for name in row.lost})
+    with policy("mixed_bfloat16"):
+        return ours, again, build(row.make, library=jkeras)
+
+
+class Computed(NamedTuple):
+    """What a row computes, in Keras and here."""
+
+    ours: Any
+    theirs: Any
+    weights: list
+    outputs: tuple  # ours, theirs
+    state: tuple
+    gradients: tuple  # with respect to the parameters and (unless they are integers) the inputs
+    losses: tuple
+    mapped: Any  # outputs of a layer made from Keras's config, under vmap
+    mixed: Any  # outputs in mixed precision
+
+
+def compute(row):
+    (theirs, drawn), args = their_layer(row), row.inputs()
+    ours, again, mixed = our_layers(row, theirs.get_config())
     assert [(v.name, v.shape, v.trainable) for v in ours.weights] == [(w.name, w.shape, w.trainable) for w in theirs.weights]
+    random = [(v.shape, v._initializer.seed) for v in ours.weights if isinstance(v._initializer, RandomInitializer)]
+    assert sorted(random) == drawn, "seeds of the initial values"
+    for mine, value in zip(ours.weights, theirs.get_weights(), strict=True):
+        assert not value.any() or np.array_equal(mine.numpy(), value), "initial values"
     rng = np.random.default_rng(1)
     weights = [(rng.normal if w.ndim > 1 else rng.random)(size=w.shape).astype(w.dtype) for w in theirs.get_weights()]
     theirs.set_weights(weights)
     ours.set_weights(weights)
-    return ours, theirs, inputs, call
+    expected = their_values(row, theirs, args)
+    (*actual, mapped, half) = our_values(row, ours, again, mixed, args)
+    pairs = list(zip(actual, expected, strict=True))
+    return Computed(ours, theirs, weights, *pairs, mapped, half)
 
 
-def keras_values(row, theirs, inputs, call):
-    """Outputs, new state, and gradients with respect to parameters and inputs, in Keras."""
-    state = [v.value for v in theirs.non_trainable_variables]
-    arguments = call | ({"training": True} if row.training else {})
+def their_values(row, layer, args):
+    """Outputs, new state, gradients and losses in Keras."""
+    variables, state = layer.trainable_variables, layer.non_trainable_variables
+    start = [(v, v.value) for v in state]
+    arguments = row.call | ({"training": True} if row.training else {})
 
-    def loss(parameters, inputs):
-        outputs, new = theirs.stateless_call(parameters, state, inputs, **arguments)
-        return weighted_sum(outputs), (outputs, new)
+    def loss(parameters, args):
+        values = [*zip(variables, parameters, strict=True), *start]
+        with keras.StatelessScope(values, collect_losses=True) as scope:  # stateless_call() leaves out the layer's own losses
+            outputs = layer(*args, **arguments)
+            losses = layer.losses
+        return weighted_sum(outputs), (outputs, [scope.get_current_value(v) for v in state], losses)
 
     argnums = (0, 1) if row.integers is None else (0,)
     with jax.numpy_dtype_promotion("standard"):
-        grad = jax.jit(jax.grad(loss, argnums, has_aux=True))
-        gradients, aux = grad([v.value for v in theirs.trainable_variables], inputs)
-    return *aux, gradients
+        grad = jax.jit(jax.grad(loss, argnums, has_aux=True), compiler_options=QUICK)
+        gradients, (outputs, new, losses) = grad([v.value for v in variables], args)
+    return outputs, new, gradients, losses
 
 
-def in_order(ours, collection, values):
-    """The leaves of a nested dict in the order of `ours.variables` (JAX sorts a dict by its keys)."""
-    flat = tree.flatten(values)
-    return [flat[path] for path, variable in ours.slots().items() if variable.collection == collection]
+def our_values(row, layer, again, mixed, args):
+    """The same in jkeras; then `again` under `vmap` and `mixed`, both with the weights of `layer`."""
 
+    def in_order(collection, values):  # of `layer.variables`, where JAX sorts a dict by its keys
+        flat = tree.flatten(values)
+        return [flat[path] for path, variable in layer.slots().items() if variable.collection == collection]
 
-def our_values(row, ours, inputs, call):
-    """The same in jkeras, and the outputs under `vmap`: `apply` under three transformations, in one compilation."""
+    def call(layer, params, args):
+        return layer.apply({"params": params, "state": state}, *args, training=row.training, **row.call)
 
-    def loss(params, inputs):
-        variables = {"params": params, "state": state}
-        outputs, new = ours.apply(variables, inputs, training=row.training, **call)
-        return weighted_sum(outputs), (outputs, in_order(ours, "state", new))
+    def loss(params, args):
+        outputs, new = call(layer, params, args)
+        return weighted_sum(outputs), (outputs, new)
 
-    def run(params, inputs):
-        mapped = jax.vmap(lambda x: loss(params, x)[1][0])(jax.tree.map(lambda x: jnp.stack([x, x]), inputs))
-        return *jax.grad(loss, argnums, has_aux=True)(params, inputs), mapped
+    def run(params, args):
+        gradients, (outputs, new) = jax.grad(loss, argnums, has_aux=True)(params, args)
+        values = in_order("params", params), in_order("state", state)
+        training = {"training": True} if row.training else {}
+        losses = layer.stateless_call(*values, *args, return_losses=True, **row.call, **training)[2]
+        mapped = jax.vmap(lambda x: call(again, params, x)[0])(jax.tree.map(lambda x: jnp.stack([x, x]), args))
+        return outputs, new, gradients, losses, mapped, call(mixed, params, args)[0]
 
     argnums = (0, 1) if row.integers is None else (0,)
-    params, state = (ours.snapshot()[name] for name in ("params", "state"))
-    (params_gradient, *rest), (outputs, new), mapped = jax.jit(run)(params, inputs)
-    return outputs, new, (in_order(ours, "params", params_gradient), *rest), mapped
+    params, state = (layer.snapshot()[name] for name in ("params", "state"))
+    outputs, new, gradients, *rest = jax.jit(run, compiler_options=QUICK)(params, args)
+    gradients = (in_order("params", gradients[0]), *gradients[1:])
+    new = tree.flatten(new)
+    tracked = [p for p, v in layer.slots().items() if v.collection == "state" and v.name != "rnn_state"]  # as in Keras
+    return outputs, [new[path] for path in tracked], gradients, *rest
 
 
-@pytest.mark.parametrize("row", ROWS, ids=str)
-def test_outputs_state_and_gradients_are_those_of_keras(row):
-    ours, theirs, inputs, call = pair(row)
-    expected = keras_values(row, theirs, inputs, call)
-    *actual, mapped = our_values(row, ours, inputs, call)
-    for name, ours_, theirs_ in zip(("outputs", "state", "gradients"), actual, expected, strict=True):
-        assert_close(ours_, theirs_, rtol=row.rtol, err_msg=name)
-    assert_close(mapped, jax.tree.map(lambda x: jnp.stack([x, x]), actual[0]), rtol=row.rtol, err_msg="under vmap")
-    if ours.losses:
-        ours(inputs, **call), theirs(inputs, **call)
-        assert_close(ours.losses, [np.asarray(x) for x in theirs.losses], rtol=row.rtol, err_msg="losses")
+def test_outputs_state_gradients_and_losses_are_those_of_keras(row, computed):
+    for name in ("outputs", "state", "gradients", "losses"):
+        ours, theirs = getattr(computed, name)
+        if name == "losses":
+            ours, theirs = sorted(map(float, ours)), sorted(map(float, theirs))  # in no order
+        assert_close(ours, theirs, rtol=row.rtol, atol=row.atol, err_msg=name)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=str)
-def test_inferred_shapes_are_those_of_the_call(row):
-    inputs, call = row.inputs(), ({} if row.mask is None else {"mask": row.mask})
-    real = row.make(jkeras)(inputs, **call)
+def test_a_layer_made_from_keras_config_maps_over_a_batch_of_batches(row, computed):
+    assert_close(computed.mapped, jax.tree.map(lambda x: jnp.stack([x, x]), computed.outputs[0]), rtol=row.rtol)
+
+
+def test_mixed_precision_computes_in_bfloat16(row, computed):
+    full, half = computed.outputs[0], computed.mixed
+    assert all(x.dtype == "bfloat16" for x in jax.tree.leaves(half))
+    if not row.noisy:
+        assert_close(jax.tree.map(lambda x: x.astype("float32"), half), full, rtol=3e-2)
+
+
+def test_weights_are_set_and_read_in_keras_order(computed):
+    assert_close(computed.ours.get_weights(), computed.weights, rtol=0, atol=0)
+
+
+def test_inferred_shapes_are_those_of_the_call(row, computed):
+    real = computed.outputs[0]
     layer = row.make(jkeras)
-    inferred = layer.compute_output_shape(jax.tree.map(lambda x: x.shape, inputs))
-    assert inferred == jax.tree.map(lambda x: x.shape, real)
-    assert not layer.weights or layer.built is False, "shape inference built the layer"
-    batched = jax.tree.map(lambda x: KerasTensor((None, *x.shape[1:]), x.dtype), inputs)
-    symbolic = layer(batched)
-    assert symbolic.shape == (None, *real.shape[1:])
-    assert symbolic.dtype == real.dtype.name
+    if set(row.call) <= {"mask"}:
+        assert layer.compute_output_shape(*shapes_of(row.inputs())) == shapes_of(real)
+        assert not layer.weights or layer.built is False, "shape inference built the layer"
+    dtype = "float32" if row.integers is None else "int32"
+    batch = jax.tree.leaves(real)[0].shape[0] if row.fixed or row.call else None  # masks and states in the call are arrays of a batch
+    outputs = layer(*row.arguments(lambda shape: KerasTensor((batch, *shape[1:]), dtype)), **row.call)
+    for symbolic, x in zip(jax.tree.leaves(outputs), jax.tree.leaves(real), strict=True):
+        assert symbolic.shape == (batch, *x.shape[1:])
+        assert symbolic.dtype == x.dtype.name
 
 
-@pytest.mark.parametrize("row", ROWS, ids=str)
 def test_configs_are_read_here_and_in_keras(row):
     ours, theirs = row.make(jkeras), row.make(keras)
     config, expected = ours.get_config(), theirs.get_config()
     assert type(ours).from_config(config).get_config() == config
     missing = {key for key, value in expected.items() if key not in config and value is not None}
     assert not missing - IGNORED
+    kept = {key: value for key, value in through_json(config).items() if key not in row.lost}
     assert through_json(type(theirs).from_config(through_json(config)).get_config()) == through_json(expected)
-    assert through_json(type(ours).from_config(through_json(expected)).get_config()) == through_json(config)
+    again = through_json(type(ours).from_config(through_json(expected)).get_config())
+    assert {key: value for key, value in again.items() if key not in row.lost} == kept
 
 
-@pytest.mark.parametrize("row", ROWS, ids=str)
-def test_mixed_precision_computes_in_bfloat16(row):
-    ours = row.make(jkeras)
-    inputs, call = row.inputs(), ({} if row.mask is None else {"mask": row.mask})
-    full = ours(inputs, **call)
-    mixed = row.make(jkeras, dtype="mixed_bfloat16")
-    mixed.build_abstractly(inputs, **call)
-    mixed.set_weights(ours.get_weights())
-    outputs, _ = jax.jit(mixed.apply)(mixed.snapshot(), inputs, **call)
-    assert outputs.dtype == "bfloat16"
-    assert all(v.dtype == "float32" for v in mixed.trainable_weights)
-    assert_close(outputs.astype("float32"), full, rtol=3e-2)
-
-
-@pytest.mark.parametrize("row", [row for row in ROWS if row.bad is not None], ids=str)
-def test_inputs_of_another_shape_are_refused_by_name(row):
-    layer = row.make(jkeras)
-    layer.build_abstractly(row.inputs())
-    for symbolic in (False, True):
-        bad = KerasTensor(row.bad) if symbolic else np.zeros(row.bad, "float32")
+@pytest.mark.parametrize("refusing", [row for row in ROWS if row.bad is not None], ids=str)
+def test_inputs_of_another_shape_are_refused_by_name(refusing):
+    layer = refusing.make(jkeras)
+    layer.build_abstractly(*refusing.inputs())
+    for make in (lambda shape: np.zeros(shape, "float32"), KerasTensor):
         with pytest.raises(ValueError, match="the_layer"):
-            layer(bad)
+            layer(*refusing.arguments(make, refusing.bad))
 
 
-def test_every_layer_of_keras_with_a_counterpart_has_a_row():
-    rows = {row.name for row in ROWS}
-    layers = {
-        name for name, cls in vars(jkeras.layers).items() if isinstance(cls, type) and issubclass(cls, jkeras.layers.Layer)
-    }
-    aliases = {name for name in layers if getattr(jkeras.layers, name).__name__ != name}
-    sequences = ("recurrent", "recurrent_cells", "sequence_wrappers")  # these have a file of their own, test_recurrent.py
-    recurrent = {name for name in layers if getattr(jkeras.layers, name).__module__.split(".")[-1] in sequences}
-    assert layers - aliases - recurrent - rows == {"Layer", "InputLayer", "Wrapper"}
+PUBLIC = {
+    name: cls
+    for name, cls in vars(jkeras.layers).items()
+    if isinstance(cls, type) and issubclass(cls, jkeras.layers.Layer) and not issubclass(cls, jkeras.Model)
+}
+ALIASES = {name for name, cls in PUBLIC.items() if any(PUBLIC[other] is cls for other in list(PUBLIC)[: list(PUBLIC).index(name)])}
+ABSTRACT = {"Layer", "InputLayer", "Wrapper"}  # nothing to compute
+ELSEWHERE = {  # options that change no mathematics, or that a row cannot show
+    None: {"name", "dtype", "seed", "weights"},  # `weights` are initial values
+    "Lambda": {"output_shape", "mask"},  # in test_arguments.py
+    "LayerNormalization": {"rms_scaling"},  # warns that it is another formula
+    "SimpleRNN": {"activity_regularizer"},  # Keras forgets it
+    "LSTM": {"use_cudnn"},
+    "GRU": {"use_cudnn"},
+    "BatchNormalization": {"synchronized"},  # across devices
+    "MultiHeadAttention": {"flash_attention"},  # a choice of kernel; in test_attention.py
+    "GroupQueryAttention": {"flash_attention"},
+    "ReversibleEmbedding": {"reverse_dtype"},  # in test_reversible_embedding.py
+}
+
+
+def test_every_layer_has_a_row():
+    assert set(PUBLIC) - ALIASES - {row.name for row in ROWS} == ABSTRACT
+
+
+@pytest.mark.parametrize("name", sorted(set(PUBLIC) - ALIASES - ABSTRACT))
+def test_every_option_is_in_some_row(name):
+    parameters = inspect.signature(PUBLIC[name].__init__).parameters.values()
+    defaults = {p.name: p.default for p in parameters if p.name != "self" and p.kind is not p.VAR_KEYWORD}
+    given = [row.options(jkeras) for row in ROWS if row.name == name]
+    shown = {key for options in given for key, value in options.items() if repr(value) != repr(defaults.get(key))}
+    assert set(defaults) - ELSEWHERE[None] - ELSEWHERE.get(name, set()) - shown == set()
