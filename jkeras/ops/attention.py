@@ -84,8 +84,11 @@ def attention_weights(query, key, bias=None, mask=None, scale=None, cap=None):
     accumulator = jnp.float32 if query.dtype.itemsize < 4 else query.dtype
     # To scale the query takes a `sources / depth`-th of scaling the logits: 8% of a training step of attention on a CPU.
     query = (query.astype(accumulator) * (1 / math.sqrt(depth) if scale is None else scale)).astype(query.dtype)
-    query = query.reshape(batch, targets, key_heads, heads // key_heads, depth).transpose(0, 2, 3, 1, 4)
-    logits = jnp.einsum("bkgth,bskh->bkgts", query, key, preferred_element_type=accumulator)
+    # Products of matrices, one for each head of the keys, below each other the targets of all heads that share it. With
+    # einsum on the arguments as they come XLA:CPU transposes weights: 26.4 ms of CPU time for forward and backward (batch 32,
+    # 128 steps, 4 heads of 32), like this 17.5.
+    query = query.swapaxes(1, 2).reshape(batch, key_heads, heads // key_heads * targets, depth)
+    logits = jnp.matmul(query, key.transpose(0, 2, 3, 1), preferred_element_type=accumulator)
     logits = logits.reshape(batch, heads, targets, -1)
     if bias is not None:
         logits += bias.astype(logits.dtype)
@@ -108,8 +111,8 @@ def weighted_mean(weights, value):
     """
     batch, heads, targets, sources = weights.shape
     key_heads, depth = value.shape[2:]
-    weights = weights.reshape(batch, key_heads, heads // key_heads, targets, sources)
-    return jnp.einsum("bkgts,bskh->btkgh", weights, value).reshape(batch, targets, heads, depth)
+    weights = weights.reshape(batch, key_heads, heads // key_heads * targets, sources)
+    return (weights @ value.swapaxes(1, 2)).reshape(batch, heads, targets, depth).swapaxes(1, 2)
 
 
 def _fused(query, key, value, bias, mask, scale, is_causal, cap):
