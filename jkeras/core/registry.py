@@ -288,6 +288,14 @@ def _find(module: str | None, name: str, registered_name: str | None, custom_obj
     )
 
 
-def describe_constructor(cls: type, instance_arguments: Mapping[str, Any]) -> dict:
-    """The config of an instance whose class wrote no `get_config`: the arguments it was made with."""
-    return {name: value for name, value in instance_arguments.items() if name in keywords_of(cls)}
+def describe_constructor(cls: type, common: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict:
+    """The config of an instance whose class wrote no `get_config`: what its constructor takes.
+
+    Args:
+        cls: the class.
+        common: what all objects of the kind have (name, dtype); left out where the constructor does not take it.
+        arguments: those that the instance was made with.
+    """
+    variadic = any(p.kind is p.VAR_KEYWORD for p in inspect.signature(cls.__init__).parameters.values())  # type: ignore[misc]
+    names = keywords_of(cls.__init__)  # type: ignore[misc]
+    return {k: v for k, v in common.items() if variadic or k in names} | {k: v for k, v in arguments.items() if k in names}

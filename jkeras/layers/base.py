@@ -25,6 +25,7 @@ from jkeras.core.errors import locate, unexpected_keywords
 from jkeras.core.frame import Frame
 from jkeras.core.module import Module
 from jkeras.core.naming import auto_name, reset_names, scope, snake_case
+from jkeras.core.own_variables import OwnVariables
 from jkeras.core.registry import describe_constructor, serialize
 from jkeras.core.symbolic import KerasTensor
 from jkeras.core.tree import Path
@@ -33,7 +34,7 @@ from jkeras.layers.input_spec import InputSpec, check_input
 from jkeras.layers.stateless import Stateless
 
 
-class Layer(Stateless):
+class Layer(OwnVariables, Stateless):
     """Base of all layers.
 
     Args:
@@ -491,7 +492,7 @@ class Layer(Stateless):
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = serialize(self.activity_regularizer)
         if type(self).__init__ is not Layer.__init__ and type(self).get_config is Layer.get_config:
-            config.update(serialize(describe_constructor(type(self), self._arguments)))
+            return serialize(describe_constructor(type(self), config, self._arguments))
         return config
 
     @classmethod

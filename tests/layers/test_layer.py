@@ -190,3 +190,35 @@ def test_freezing_reaches_sublayers():
     assert block.trainable_weights == [] and len(block.non_trainable_weights) == 4
     block.inner[0].trainable = True
     assert len(block.trainable_weights) == 2
+
+
+class Times(jkeras.layers.Layer):
+    """A user's layer whose constructor takes its own argument alone."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def call(self, x):
+        return x * self.factor
+
+
+class Twice(jkeras.Model):
+    """A user's model, likewise."""
+
+    def __init__(self, factor, name=None):
+        super().__init__(name=name)
+        self.times = Times(factor)
+
+    def call(self, x):
+        return self.times(self.times(x))
+
+
+def test_configs_of_constructors_that_take_no_name():
+    assert Times(3.0).get_config() == {"factor": 3.0}
+    assert Times.from_config(Times(3.0).get_config()).factor == 3.0
+    assert Twice(3.0, name="t").get_config() == {"name": "t", "factor": 3.0}
+    assert Twice.from_config(Twice(2.0).get_config())(np.ones((1, 1), "float32")).tolist() == [[4.0]]
+    assert isinstance(jkeras.models.clone_model(Twice(2.0)), Twice)
+    x = jkeras.Input((2,))
+    assert jkeras.models.clone_model(jkeras.Model(x, Times(2.0)(x))).layers[1].factor == 2.0
