@@ -92,7 +92,15 @@ CORE = [
     row("Embedding", (2, 5), input_dim=7, output_dim=3, integers=7),
     row("Embedding", (2, 5), input_dim=7, output_dim=3, mask_zero=True, **penalties("embeddings"), integers=7),
     row("ReversibleEmbedding", (2, 5), input_dim=7, output_dim=3, mask_zero=True, **penalties("embeddings"), integers=7),
-    row("ReversibleEmbedding", (2, 5, 3), input_dim=7, output_dim=3, tie_weights=False, logit_soft_cap=0.5, call={"reverse": True}),
+    row(
+        "ReversibleEmbedding",
+        (2, 5, 3),
+        input_dim=7,
+        output_dim=3,
+        tie_weights=False,
+        logit_soft_cap=0.5,
+        call={"reverse": True},
+    ),
 ]
 
 CORE += [
@@ -263,31 +271,30 @@ POOLING = [
     *(row(f"Adaptive{kind}Pooling3D", (2, 2, 3, 4, 3), output_size=2, **FIRST, bad=(2, 5)) for kind in BOTH),
 ]
 
+SHORT = (2, 4, 4)
 WEIGHTS = penalties("kernel", "recurrent", "bias")
-HALF = np.array([[1, 1, 0, 1, 1, 0, 1], [1, 1, 1, 0, 0, 0, 0]], bool)
+HALF = np.array([[1, 0, 1, 1], [1, 1, 0, 0]], bool)
 
 
-def recurrent(name: str, *special: dict) -> list[Row]:
-    """Rows for a recurrent layer and its cell; `special` are options that only this one has, in rows of their own."""
+def recurrent(name: str, **special: Any) -> list[Row]:
+    """Rows for a recurrent layer and its cell; `special` are options that only this one has."""
     states = [(2, 3)] * (2 if name == "LSTM" else 1)
+    steps, mask = (2, 3, 4), HALF[:, :3]
     start = [np.linspace(-1, 1, 6, dtype="float32").reshape(2, 3)] * len(states)
     gates = {} if name == "SimpleRNN" else {"recurrent_activation": "hard_sigmoid"}
-    cell = {"units": 3, "spread": True}
+    cell = {"units": 3, "training": True, "spread": True}
     lost = {"lost": ("seed",)} if name == "SimpleRNN" else {}
     losses = WEIGHTS if name == "SimpleRNN" else {**WEIGHTS, "activity_regularizer": "l2"}
+    plain = {"activation": "relu", "use_bias": False, **gates}
+    given = {"initial_state": start}
+    drop, again = {"dropout": 0.5, "seed": 3}, {"recurrent_dropout": 0.5, "seed": 3}
     return [
-        row(name, STEPS, units=3, **losses, bad=(2, 7)),
-        row(name, STEPS, units=3, return_sequences=True, return_state=True, go_backwards=True, mask=HALF),
-        row(name, STEPS, units=3, activation="relu", use_bias=False, unroll=True, mask=HALF, **gates),
-        row(name, STEPS, units=3, stateful=True, call={"initial_state": start}, fixed=True),
-        row(name, STEPS, units=3, dropout=0.5, seed=3, training=True, **lost),
-        row(name, STEPS, units=3, recurrent_dropout=0.5, seed=3, training=True, **lost),
-        row(name + "Cell", [(2, 4), states], **WEIGHTS, **cell),
-        row(name + "Cell", [(2, 4), states], activation="relu", use_bias=False, **gates, **cell),
-        row(name + "Cell", [(2, 4), states], dropout=0.5, seed=3, training=True, **cell),
-        row(name + "Cell", [(2, 4), states], recurrent_dropout=0.5, seed=3, training=True, **cell),
-        *(row(name, STEPS, units=3, **options) for options in special),
-        *(row(name + "Cell", [(2, 4), states], **options, **cell) for options in special),
+        row(name, steps, units=3, **losses, bad=(2, 7)),
+        row(name, steps, units=3, return_sequences=True, return_state=True, go_backwards=True, mask=mask, **special),
+        row(name, steps, units=3, unroll=True, mask=mask, training=True, **plain, **again, **lost),
+        row(name, steps, units=3, stateful=True, call=given, training=True, fixed=True, **drop, **lost),
+        row(name + "Cell", [(2, 4), states], **WEIGHTS, **again, **cell),
+        row(name + "Cell", [(2, 4), states], **plain, **drop, **special, **cell),
     ]
 
 
@@ -308,24 +315,24 @@ def stacked(library: Any) -> Any:
 
 RECURRENT = [
     *recurrent("SimpleRNN"),
-    *recurrent("LSTM", {"unit_forget_bias": False}),
-    *recurrent("GRU", {"reset_after": False}),
-    row("RNN", STEPS, with_library={"cell": stacked}, return_sequences=True, return_state=True, mask=HALF),
-    row("RNN", STEPS, with_library=ONE, go_backwards=True, zero_output_for_mask=True, return_sequences=True, mask=HALF),
-    row("RNN", STEPS, with_library=ONE, unroll=True, bad=(2, 7)),
-    row("RNN", STEPS, with_library=ONE, stateful=True, fixed=True),
+    *recurrent("LSTM", unit_forget_bias=False),
+    *recurrent("GRU", reset_after=False),
+    row("RNN", SHORT, with_library={"cell": stacked}, return_sequences=True, return_state=True, mask=HALF),
+    row("RNN", SHORT, with_library=ONE, go_backwards=True, zero_output_for_mask=True, return_sequences=True, mask=HALF),
+    row("RNN", SHORT, with_library=ONE, unroll=True, bad=(2, 7)),
+    row("RNN", SHORT, with_library=ONE, stateful=True, fixed=True),
     row("StackedRNNCells", [(2, 4), [[(2, 3), (2, 3)], [(2, 2)]]], with_library=STACKED, spread=True),
-    row("Bidirectional", STEPS, with_library=lstm(), bad=(2, 7)),
-    row("Bidirectional", STEPS, with_library=lstm(return_sequences=True), merge_mode="sum", mask=HALF),
-    row("Bidirectional", STEPS, with_library=lstm(), merge_mode="mul"),
-    row("Bidirectional", STEPS, with_library=lstm(return_state=True), merge_mode=None),
+    row("Bidirectional", SHORT, with_library=lstm(), bad=(2, 7)),
+    row("Bidirectional", SHORT, with_library=lstm(return_sequences=True), merge_mode="sum", mask=HALF),
+    row("Bidirectional", SHORT, with_library=lstm(), merge_mode="mul"),
+    row("Bidirectional", SHORT, with_library=lstm(return_state=True), merge_mode=None),
     row(
         "Bidirectional",
-        STEPS,
+        SHORT,
         with_library={**lstm(), "backward_layer": lambda k: k.layers.GRU(3, go_backwards=True, name="back")},
         merge_mode="ave",
     ),
-    row("TimeDistributed", STEPS, with_library={"layer": lambda k: k.layers.Dense(3, name="inner")}, bad=(2, 7)),
+    row("TimeDistributed", SHORT, with_library={"layer": lambda k: k.layers.Dense(3, name="inner")}, bad=(2, 7)),
     row("TimeDistributed", (2, 3, 4, 2), with_library={"layer": lambda k: k.layers.Conv1D(3, 2, name="inner")}),
 ]
 
@@ -337,45 +344,23 @@ SCORES = {"return_attention_scores": True}
 CAUSAL = {"use_causal_mask": True}
 
 
-def heads(name: str, three: list, **sizes: int) -> list[Row]:
-    """Rows for a layer of several heads; `three` are shapes of query, value and key."""
-    sizes |= {"spread": True, "atol": 1e-5}  # the gradient of the keys' bias is 0 but for rounding
-    return [
-        row(name, PAIR, **sizes, **LOSSES, bad=[(2, 3, 4), (2, 5)]),
-        row(name, three, **sizes, use_bias=False, call={"attention_mask": ALLOWED}),
-        row(name, PAIR, **sizes, use_gate=True, call={"value_mask": SOURCES, **CAUSAL}),
-        row(name, [(2, 4, 3)] * 3, **sizes, sliding_window=2, call={**CAUSAL, **SCORES}),
-        row(name, [(2, 4, 3)] * 2, **sizes, call=CAUSAL),
-        row(name, PAIR, **sizes, dropout=0.5, seed=3, training=True, call={**SCORES, "attention_mask": ALLOWED[0]}),
-        row(name, three, **sizes, call={"key_mask": SOURCES, **SCORES}),
-    ]
-
-
+SEVERAL = {"spread": True, "atol": 1e-5}  # the gradient of the keys' bias is 0 but for rounding
+HEADS = {"num_heads": 2, "key_dim": 3, **SEVERAL}
+GROUPS = {"head_dim": 3, "num_query_heads": 4, "num_key_value_heads": 2, **SEVERAL}
 ATTENTION = [
-    *heads("MultiHeadAttention", TRIPLE, num_heads=2, key_dim=3),
-    row("MultiHeadAttention", TRIPLE, num_heads=2, key_dim=3, value_dim=2, output_shape=(2, 3), call=SCORES, spread=True),
-    row(
-        "MultiHeadAttention",
-        [(2, 3, 2, 4), (2, 3, 3, 4)],
-        num_heads=2,
-        key_dim=3,
-        attention_axes=2,
-        call=SCORES,
-        spread=True,
-    ),
-    row("MultiHeadAttention", [(2, 3, 2, 4), (2, 2, 4, 4)], num_heads=2, key_dim=3, spread=True, atol=1e-5),
-    row(
-        "MultiHeadAttention",
-        [(2, 3, 2, 4)] * 2,
-        num_heads=2,
-        key_dim=3,
-        attention_axes=(1,),
-        dropout=0.5,
-        seed=3,
-        training=True,
-        spread=True,
-    ),
-    *heads("GroupQueryAttention", [(2, 3, 4), (2, 5, 4), (2, 5, 4)], head_dim=3, num_query_heads=4, num_key_value_heads=2),
+    row("MultiHeadAttention", PAIR, **HEADS, **LOSSES, bad=[(2, 3, 4), (2, 5)]),
+    row("MultiHeadAttention", TRIPLE, **HEADS, use_bias=False, call={"attention_mask": ALLOWED}),
+    row("MultiHeadAttention", PAIR, **HEADS, use_gate=True, call={"value_mask": SOURCES, **CAUSAL}),
+    row("MultiHeadAttention", [(2, 4, 3)] * 3, **HEADS, sliding_window=2, call={**CAUSAL, **SCORES}),
+    row("MultiHeadAttention", [(2, 4, 3)] * 2, **HEADS, call=CAUSAL),
+    row("MultiHeadAttention", PAIR, **HEADS, dropout=0.5, seed=3, training=True, call={"attention_mask": ALLOWED[0]}),
+    row("MultiHeadAttention", TRIPLE, **HEADS, value_dim=2, output_shape=(2, 3), call={"key_mask": SOURCES, **SCORES}),
+    row("MultiHeadAttention", [(2, 3, 2, 4), (2, 3, 3, 4)], **HEADS, attention_axes=2, call=SCORES),
+    row("MultiHeadAttention", [(2, 3, 2, 4), (2, 2, 4, 4)], **HEADS),
+    row("MultiHeadAttention", [(2, 3, 2, 4)] * 2, **HEADS, attention_axes=(1,), dropout=0.5, seed=3, training=True),
+    row("GroupQueryAttention", PAIR, **GROUPS, **LOSSES, bad=[(2, 3, 4), (2, 5)]),
+    row("GroupQueryAttention", PAIR, **GROUPS, use_gate=True, use_bias=False, call={"value_mask": SOURCES, **CAUSAL}),
+    row("GroupQueryAttention", PAIR, **GROUPS, sliding_window=2, dropout=0.5, seed=3, training=True, call=SCORES),
     row("Attention", PAIR, bad=[(2, 3, 4)]),
     row("Attention", TRIPLE, use_scale=True, call={"mask": [TARGETS, SOURCES, None], **SCORES}),
     row("Attention", PAIR, score_mode="concat", call=CAUSAL),

@@ -144,7 +144,7 @@ def compute(row):
     theirs.set_weights(weights)
     ours.set_weights(weights)
     expected = their_values(row, theirs, args)
-    (*actual, mapped, half) = our_values(row, ours, again, mixed, args)
+    (*actual, mapped, half) = our_values(row, ours, again, mixed, args, penalized=bool(expected[-1]))
     pairs = list(zip(actual, expected, strict=True))
     return Computed(ours, theirs, weights, *pairs, mapped, half)
 
@@ -169,7 +169,7 @@ def their_values(row, layer, args):
     return outputs, new, gradients, losses
 
 
-def our_values(row, layer, again, mixed, args):
+def our_values(row, layer, again, mixed, args, penalized):
     """The same in jkeras; then `again` under `vmap` and `mixed`, both with the weights of `layer`."""
 
     def in_order(collection, values):  # of `layer.variables`, where JAX sorts a dict by its keys
@@ -187,7 +187,9 @@ def our_values(row, layer, again, mixed, args):
         gradients, (outputs, new) = jax.grad(loss, argnums, has_aux=True)(params, args)
         values = in_order("params", params), in_order("state", state)
         training = {"training": True} if row.training else {}
-        losses = layer.stateless_call(*values, *args, return_losses=True, **row.call, **training)[2]
+        losses = []
+        if penalized:
+            losses = layer.stateless_call(*values, *args, return_losses=True, **row.call, **training)[2]
         mapped = jax.vmap(lambda x: call(again, params, x)[0])(jax.tree.map(lambda x: jnp.stack([x, x]), args))
         return outputs, new, gradients, losses, mapped, call(mixed, params, args)[0]
 
