@@ -23,8 +23,8 @@ import numpy as np
 from jkeras.core import dtype as dtypes
 from jkeras.core import frame as frames
 from jkeras.core.frame import Frame
-from jkeras.core.module import Module
 from jkeras.core.naming import auto_name
+from jkeras.core.own_variables import OwnVariables
 from jkeras.core.registry import publish
 from jkeras.core.variable import Variable
 from jkeras.ops.op import op
@@ -32,7 +32,7 @@ from jkeras.ops.op import op
 Shape = Sequence[int]
 
 
-class SeedGenerator(Module):
+class SeedGenerator(OwnVariables):
     """A counter that yields a new key at every use.
 
     Args:

@@ -77,7 +77,6 @@ def within(place, names):
     return [f"{place}.{name}" for name in names.split()]
 
 
-FILES = "Files (.keras, HDF5) are not written or read yet."
 PREPROCESSING = "Preprocessing of images, text, audio and tables is not covered yet."
 QUANTIZATION = "Quantization is not covered yet."
 LORA = "Low-rank adaptation of a layer is not covered yet."
@@ -175,10 +174,8 @@ LEFT_OUT = {
     **each(RNN, *within("layers.RNN", "inner_loop single_state")),
     **each("The second argument is called previous_mask, as everywhere.", "layers.RNN.compute_mask(mask)"),
     # -- models
-    **each(FILES, *within("Layer", "save_own_variables load_own_variables")),
-    **each(FILES, *within("Model", "save save_weights load_weights")),
-    **each(FILES, *within("models", "load_model save_model")),
-    **each(FILES, *within("saving", "KerasFileEditor load_model load_weights save_model save_weights")),
+    **each("What is in a file is shown and edited by h5py.", "saving.KerasFileEditor"),
+    **each("Weights are one file.", *(f"{name}.save_weights(max_shard_size)" for name in ("Model", "Sequential", "saving"))),
     **each(ENGINE, *within("Model", "make_train_function make_test_function make_predict_function")),
     **each(ENGINE, *within("Model", "train_function test_function predict_function compute_loss_and_updates")),
     **each("Weights that are read during fit are always the current ones.", "Model.jax_state_sync"),

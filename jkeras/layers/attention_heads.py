@@ -355,6 +355,8 @@ class GroupedQueryAttention(_Heads):
     (2, 5, 8)
     """
 
+    stored_as = {name: f"_{name}" for name in ("query_dense", "key_dense", "value_dense", "output_dense")}  # in Keras's files
+
     def __init__(
         self,
         head_dim: int,

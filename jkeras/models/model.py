@@ -19,13 +19,14 @@ from jkeras.core.tree import Path
 from jkeras.core.variable import Variable
 from jkeras.data import ArrayData
 from jkeras.layers.base import Layer
+from jkeras.models.saving import Saved
 from jkeras.models.state_tree import read_state, write_state
 from jkeras.models.summary import summarize
 from jkeras.training.custom import is_custom
 from jkeras.training.trainer import Trainer
 
 
-class Model(Trainer, Layer):
+class Model(Saved, Trainer, Layer):
     """A layer with `compile`, `fit`, `evaluate` and `predict`.
 
     There are three ways to make one: `Sequential([...])`, `Model(inputs, outputs)` from symbolic tensors, and a subclass
@@ -126,7 +127,7 @@ class Model(Trainer, Layer):
     def _known_outputs(self, x: Any) -> Any:
         """What the graph says of the outputs, where it leaves the batch axis alone open: spares a trace of the whole model."""
         inputs, outputs = getattr(self, "inputs", None), getattr(self, "outputs", None)
-        is_ours = type(self).call.__module__.startswith("jkeras.") and "call" not in vars(self)
+        is_ours = (type(self).call.__module__ or "").startswith("jkeras.") and "call" not in vars(self)
         if not (self.has_fixed_structure and is_ours and inputs and outputs):
             return None
         if any(not t.shape or t.shape[0] is not None or None in t.shape[1:] for t in (*inputs, *outputs)):

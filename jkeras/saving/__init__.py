@@ -1,9 +1,11 @@
-"""Objects as plain data, and back: `keras.saving`."""
+"""Models and weights in files, objects as plain data, and back: `keras.saving`."""
 
 from jkeras.core.registry import custom_object_scope, get_custom_objects, get_registered_name, get_registered_object
 from jkeras.core.registry import register_serializable as register_keras_serializable
 from jkeras.core.registry import serialize as serialize_keras_object
+from jkeras.saving.archive import load_model, save_model
 from jkeras.saving.objects import deserialize_keras_object
+from jkeras.saving.weights import load_weights, save_weights
 
 CustomObjectScope = custom_object_scope
 
@@ -14,6 +16,10 @@ __all__ = [
     "get_custom_objects",
     "get_registered_name",
     "get_registered_object",
+    "load_model",
+    "load_weights",
     "register_keras_serializable",
+    "save_model",
+    "save_weights",
     "serialize_keras_object",
 ]

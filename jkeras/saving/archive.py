@@ -1,0 +1,119 @@
+"""The archive of a whole model, `name.keras`: a zip file as Keras 3 writes it.
+
+    metadata.json      which version wrote it, and when
+    config.json        the model as `serialize` describes it: layers, graph, shapes, what compile() was given
+    model.weights.h5   the weights and the optimizer's state
+
+An archive may come from anybody. What `members` and `store` say of its bytes holds for its config, too: it may name only what is
+published or registered (`core.registry`), and nothing in it is run.
+"""
+
+import datetime
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any
+
+from jkeras.core.module import Module
+from jkeras.core.registry import custom_object_scope, serialize
+from jkeras.saving.files import replacing
+from jkeras.saving.members import Members
+from jkeras.saving.objects import deserialize_keras_object
+from jkeras.saving.weights import MEMBER, read_weights, write_weights
+
+METADATA, CONFIG = "metadata.json", "config.json"
+FORMAT = "3.15.1"  # the Keras whose format this is
+LARGEST_CONFIG = 2**28  # bytes; a thousand layers take about one million
+
+
+def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool | None = None) -> None:
+    """Write a model, with its weights, what `compile` was given and the optimizer's state, to a file that Keras reads, too.
+
+    Args:
+        model: the model.
+        filepath: a name that ends in `.keras`; that of a folder, with `zipped=False`.
+        overwrite: whether a file of this name is replaced, which happens once the new one is complete.
+        zipped: False writes the three members of the archive into a folder.
+
+    Raises:
+        ValueError: the name has another ending.
+        FileExistsError: there is such a file, and `overwrite` is False.
+        TypeError: something in the model has no config, such as a lambda.
+    """
+    path, zipped = os.fspath(filepath), zipped is not False
+    if path.endswith(".keras") != zipped:
+        wanted = "a name that ends in '.keras'" if zipped else "the name of a folder, without '.keras'"
+        raise ValueError(f"save(zipped={zipped}) needs {wanted}, got {path!r}.")
+    texts = {METADATA: json.dumps(_metadata()), CONFIG: json.dumps(serialize(model))}
+    if zipped:
+        with replacing(path, overwrite) as temporary, tempfile.TemporaryDirectory(dir=os.path.dirname(temporary)) as folder:
+            weights = os.path.join(folder, MEMBER)
+            write_weights(model, weights)
+            with zipfile.ZipFile(temporary, "x") as archive:
+                for name, text in texts.items():
+                    archive.writestr(name, text)
+                archive.write(weights, MEMBER)
+        return
+    os.makedirs(path, exist_ok=True)
+    with ExitStack() as stack:
+        temporary = {n: stack.enter_context(replacing(os.path.join(path, n), overwrite)) for n in (*texts, MEMBER)}
+        write_weights(model, temporary[MEMBER])
+        for name, text in texts.items():
+            with open(temporary[name], "x", encoding="utf-8") as file:
+                file.write(text)
+
+
+def load_model(filepath: Any, custom_objects: Mapping | None = None, compile: bool = True, safe_mode: bool = True) -> Any:
+    """Make the model that `save_model` wrote, here or in Keras.
+
+    Args:
+        filepath: a `.keras` file, or a folder that was written with `zipped=False`.
+        custom_objects: `{name: class or function}` that the file may name besides the library's and the registered ones.
+        compile: whether to compile the model as it was; then training goes on where it stopped.
+        safe_mode: only True is possible: code found in a file is never run.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged, names what is unknown here, or holds weights that do not fit what it describes.
+    """
+    path = os.fspath(filepath)
+    if not os.path.isdir(path) and not path.endswith(".keras"):
+        raise ValueError(f"A model is loaded from a file whose name ends in '.keras', got {path!r}; formats of Keras 2 are not read.")
+    with Members(path) as members:
+        config = _parse(members.read(CONFIG, LARGEST_CONFIG), path)
+        if not compile:
+            config.pop("compile_config", None)
+        model = _make(config, custom_objects, safe_mode, path)
+        with members.open(MEMBER) as weights:
+            read_weights(model, weights, path)
+    return model
+
+
+def _metadata() -> dict:
+    return {"keras_version": FORMAT, "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")}
+
+
+def _parse(text: bytes, path: str) -> dict:
+    try:
+        config = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{CONFIG!r} in {path!r} is no JSON that can be read: {error}") from error
+    if not isinstance(config, dict) or not {"class_name", "config"} <= set(config):
+        raise ValueError(f"{CONFIG!r} in {path!r} does not describe a model.")
+    return config
+
+
+def _make(config: dict, custom_objects: Mapping | None, safe_mode: bool, path: str) -> Any:
+    """The model, with fresh weights."""
+    try:
+        with custom_object_scope(custom_objects or {}):
+            model = deserialize_keras_object(config, safe_mode=safe_mode)
+    except (TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{path!r} describes a model that cannot be made here. {what}") from error
+    if not (isinstance(model, Module) and hasattr(model, "compile_from_config")):
+        raise ValueError(f"{path!r} describes no model, but {type(model).__name__}.")
+    return model

@@ -1,0 +1,87 @@
+"""The members of an archive, in a zip file or in a folder.
+
+An archive may come from anybody, so nothing is unpacked under a name that stands in it, and sizes are compared with what lies
+there before memory or disk is taken.
+"""
+
+import os
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+SMALL = 2**26  # bytes: what is not larger need not be doubted
+MOST_ZIPPED = 100  # times; weights, if they are zipped at all, shrink by a tenth
+
+
+class Members:
+    """Reads single members by name.
+
+    Args:
+        path: of a zip file or a folder.
+
+    Raises:
+        FileNotFoundError: there is neither.
+        ValueError: it is no zip file, or a member that is asked for is missing, double, encrypted, or larger than can be.
+    """
+
+    def __init__(self, path: str):
+        self.path = path
+        if not os.path.exists(path):
+            raise FileNotFoundError(f"There is no file {path!r}.")
+        self._zip: Any = None
+        if not os.path.isdir(path):
+            try:
+                self._zip = zipfile.ZipFile(path)
+            except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+                raise ValueError(f"{path!r} is no '.keras' archive: {error}") from error
+
+    def __enter__(self) -> "Members":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._zip is not None:
+            self._zip.close()
+
+    def read(self, name: str, largest: int) -> bytes:
+        """The bytes of a member that must not have more than `largest`."""
+        with self.open(name) as file:
+            found = file.read(largest + 1)
+        if len(found) > largest:
+            raise ValueError(f"{name!r} in {self.path!r} has more than {largest:,} bytes.")
+        return found
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[Any]:
+        """A member as a file that can be read in any order: unzipped into a nameless temporary file."""
+        if self._zip is None:
+            try:
+                file: Any = open(os.path.join(self.path, name), "rb")  # noqa: SIM115
+            except OSError as error:
+                raise ValueError(f"Folder {self.path!r} has no readable {name!r}: {error}") from error
+        else:
+            file = tempfile.TemporaryFile()  # noqa: SIM115
+            try:
+                with self._zip.open(self._checked(name)) as member:
+                    shutil.copyfileobj(member, file, 2**20)
+            except (zipfile.BadZipFile, EOFError, RuntimeError, OSError, zlib.error) as error:
+                file.close()
+                raise ValueError(f"{name!r} in {self.path!r} is damaged: {error}") from error
+            file.seek(0)
+        with file:
+            yield file
+
+    def _checked(self, name: str) -> zipfile.ZipInfo:
+        found = [info for info in self._zip.infolist() if info.filename == name]
+        if len(found) != 1:
+            names = ", ".join(repr(info.filename) for info in self._zip.infolist()[:10])
+            raise ValueError(f"{self.path!r} should have one member {name!r}, but has {len(found)}; it has {names}.")
+        info = found[0]
+        if info.flag_bits & 1:
+            raise ValueError(f"{name!r} in {self.path!r} is encrypted.")
+        if info.file_size > max(SMALL, MOST_ZIPPED * min(info.compress_size, os.path.getsize(self.path))):
+            raise ValueError(f"{name!r} in {self.path!r} claims {info.file_size:,} bytes, but has {info.compress_size:,} zipped.")
+        return info

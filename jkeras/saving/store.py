@@ -1,0 +1,132 @@
+"""Arrays in HDF5 files: one group per module, one dataset per variable.
+
+    layers/dense/vars        attribute "name": what the layer was called
+    layers/dense/vars/0      the kernel
+    layers/dense/vars/1      the bias
+
+A file may come from anybody, so reading trusts nothing in it: groups and datasets must be plain ones of this very file (HDF5
+has links into other files, and datasets put together from them), hold numbers, and not claim sizes that are not there.
+bfloat16, which HDF5 does not know, is stored as 2-byte blobs with the attribute "dtype".
+"""
+
+import math
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from jkeras.saving.members import SMALL
+
+MOST_COMPRESSED = 1100  # times; zlib, the strongest filter that HDF5 has, packs zeros 1032 times
+
+
+class WrittenStore(MutableMapping):
+    """The store of one module in a file that is being written.
+
+    Args:
+        file: an open `h5py.File`.
+        path: of the module's group.
+        name: of the module, noted beside.
+    """
+
+    def __init__(self, file: Any, path: str, name: str | None = None):
+        self._group = file.create_group(f"{path}/vars" if path else "vars")
+        if name is not None:
+            self._group.attrs["name"] = name
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        value = np.asarray(value)
+        dataset = self._group.create_dataset(key, data=value)
+        if value.dtype == ml_dtypes.bfloat16:
+            dataset.attrs["dtype"] = "bfloat16"
+
+    def __getitem__(self, key: str) -> np.ndarray:
+        return _read(self._group[key])
+
+    def __delitem__(self, key: str) -> None:
+        del self._group[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._group)
+
+    def __len__(self) -> int:
+        return len(self._group)
+
+
+class ReadStore(Mapping):
+    """The store of one module in a file that is being read; empty if the file has none.
+
+    Args:
+        file: an open `h5py.File`.
+        path: of the module's group.
+
+    Raises:
+        ValueError: the group, or a dataset that is asked for, is not a plain one.
+    """
+
+    def __init__(self, file: Any, path: str):
+        self._where = f"{path}/vars" if path else "vars"
+        self._group: Any = file
+        for part in self._where.split("/"):
+            self._group = None if self._group is None else _plain(self._group, part, "Group", self._where)
+
+    def __getitem__(self, key: str) -> np.ndarray:
+        return _read(self._dataset(key))
+
+    def shape(self, key: str) -> tuple[int, ...]:
+        """The shape of an array, which is not read."""
+        return tuple(self._dataset(key).shape)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(()) if self._group is None else iter(self._group)
+
+    def __len__(self) -> int:
+        return 0 if self._group is None else len(self._group)
+
+    def _dataset(self, key: str) -> Any:
+        found = None
+        if self._group is not None and "/" not in key:
+            found = _plain(self._group, key, "Dataset", f"{self._where}/{key}")
+        if found is None:
+            raise KeyError(key)
+        return found
+
+
+def _plain(group: Any, name: str, kind: str, where: str) -> Any:
+    """A member of a group, which must lie there itself; None if there is none."""
+    import h5py  # 60 ms, which `import jkeras` need not take
+
+    link = group.get(name, getlink=True)
+    if link is None:
+        return None
+    if not isinstance(link, h5py.HardLink):
+        raise ValueError(f"{where!r} is a link to elsewhere ({type(link).__name__}), which is not followed.")
+    item = group[name]
+    if type(item).__name__ != kind:
+        raise ValueError(f"{where!r} should be a {kind.lower()}, but is a {type(item).__name__.lower()}.")
+    if kind == "Dataset":
+        _check(item, where)
+    return item
+
+
+def _check(dataset: Any, where: str) -> None:
+    """Raise unless a dataset consists of numbers that lie in this file."""
+    if dataset.external or dataset.is_virtual:
+        raise ValueError(f"{where!r} takes its numbers from other files, which are not opened.")
+    if dataset.shape is None or not (dataset.dtype.kind in "biufc" or _is_bfloat16(dataset)):
+        raise ValueError(f"{where!r} holds no array of numbers, but {dataset.dtype} of shape {dataset.shape}.")
+    item, stored = dataset.dtype.itemsize, dataset.id.get_storage_size()
+    claimed = math.prod(dataset.shape) * item
+    chunk = math.prod(dataset.chunks or ()) * item
+    if max(claimed, chunk) > max(SMALL, MOST_COMPRESSED * stored):
+        raise ValueError(f"{where!r} claims {max(claimed, chunk):,} bytes, but the file has {stored:,} for it.")
+
+
+def _is_bfloat16(dataset: Any) -> bool:
+    return dataset.dtype.itemsize == 2 and dataset.dtype.kind == "V" and str(dataset.attrs.get("dtype")) == "bfloat16"
+
+
+def _read(dataset: Any) -> np.ndarray:
+    values = np.asarray(dataset[()])
+    return values.view(ml_dtypes.bfloat16) if _is_bfloat16(dataset) else values

@@ -1,0 +1,180 @@
+"""Weights in HDF5 files, `name.weights.h5`, as Keras 3 writes and reads them.
+
+Loading has three steps: find the store of every module, compare all shapes, assign. A file that does not fit changes nothing.
+Where Keras keeps no seed generators' states, files written here have them besides (Keras passes them by), so that training
+which goes on from a file draws the dropout masks that it would have drawn.
+"""
+
+import os
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from jkeras.core.module import Module
+from jkeras.core.own_variables import OwnVariables, check_store, own_variables
+from jkeras.core.variable import Promise, Variable
+from jkeras.saving.files import replacing
+from jkeras.saving.groups import stored_modules
+from jkeras.saving.members import Members
+from jkeras.saving.store import ReadStore, WrittenStore
+
+EXTENSION = ".weights.h5"
+MEMBER = "model.weights.h5"  # of an archive
+
+
+def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
+    """Write a model's weights, and its optimizer's state, to an HDF5 file that Keras reads, too.
+
+    Args:
+        model: a model that is built.
+        filepath: a name that ends in `.weights.h5`.
+        overwrite: whether a file of this name is replaced, which happens once the new one is complete.
+
+    Raises:
+        ValueError: the name ends otherwise, or the model is not built.
+        FileExistsError: there is such a file, and `overwrite` is False.
+    """
+    path = os.fspath(filepath)
+    if not path.endswith(EXTENSION):
+        raise ValueError(f"Weights are saved to a file whose name ends in {EXTENSION!r}, got {path!r}.")
+    _check_built(model, "save_weights")
+    with replacing(path, overwrite) as temporary:
+        write_weights(model, temporary)
+
+
+def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False) -> None:
+    """Take a model's weights, and its optimizer's state, from a file that was written here or by Keras.
+
+    Args:
+        model: a model that is built.
+        filepath: a `.weights.h5` or `.keras` file.
+        skip_mismatch: leave layers as they are whose weights do not fit, with a warning, instead of raising an error.
+
+    Raises:
+        ValueError: a layer's number of weights or the shape of one differs, the file cannot be read, or the model is not built.
+            The model is as it was, then.
+    """
+    path = os.fspath(filepath)
+    if not path.endswith((EXTENSION, ".keras")):
+        raise ValueError(f"Weights are loaded from a {EXTENSION!r} or '.keras' file, got {path!r}.")
+    _check_built(model, "load_weights")
+    if path.endswith(".keras"):
+        with Members(path) as members, members.open(MEMBER) as file:
+            read_weights(model, file, path, skip_mismatch)
+    else:
+        read_weights(model, path, path, skip_mismatch)
+
+
+def write_weights(model: Module, path: str) -> None:
+    """Write the stores of a model's modules to a new HDF5 file."""
+    import h5py  # 60 ms, which `import jkeras` need not take
+
+    with h5py.File(path, "x") as file:
+        for group, module in stored_modules(model).items():
+            module.save_own_variables(WrittenStore(file, group, getattr(module, "name", None)))  # type: ignore[attr-defined]
+
+
+def read_weights(model: Module, source: Any, name: str, skip_mismatch: bool = False) -> None:
+    """Load what fits of an HDF5 file into a model's modules; see `load_weights`.
+
+    Args:
+        model: a built model.
+        source: the name of the file, or an open one.
+        name: how messages call it.
+        skip_mismatch: warn instead of raising.
+    """
+    with _opened(source, name) as file:
+        modules = stored_modules(model)
+        optimizers = {path: module for path, module in modules.items() if not isinstance(module, OwnVariables)}
+        layers = {path: module for path, module in modules.items() if path not in optimizers}
+        problems: dict[str, str] = {}
+        stores = _matched(layers, file, problems)
+        if problems and not skip_mismatch:
+            raise ValueError(_listed(name, problems))
+        for path, module in optimizers.items():  # their state takes memory, so the weights' sizes are looked at before
+            if path == "optimizer" and not module.built and len(ReadStore(file, path)):
+                module.build(model.trainable_variables)
+        stores |= _matched(optimizers, file, problems)
+        if problems and not skip_mismatch:
+            raise ValueError(_listed(name, problems))
+        with _unless_it_fails(modules.values()):
+            for path, store in stores.items():
+                try:
+                    modules[path].load_own_variables(store)
+                except Exception as error:
+                    if not skip_mismatch:
+                        raise ValueError(_listed(name, {path: str(error)})) from error
+                    problems[path] = str(error)
+    if problems:
+        warnings.warn(_listed(name, problems), stacklevel=4)
+
+
+def _matched(modules: dict[str, Module], file: Any, problems: dict[str, str]) -> dict[str, ReadStore]:
+    """The stores of the modules that fit; why others do not is noted in `problems`."""
+    stores = {}
+    for path, module in modules.items():
+        try:
+            store = ReadStore(file, path)
+            if _check(module, store):
+                stores[path] = store
+        except ValueError as error:
+            problems[path] = str(error)
+    return stores
+
+
+def _check(module: Any, store: ReadStore) -> bool:
+    """Whether there is something to load; raises a ValueError if it does not fit."""
+    if isinstance(module, OwnVariables):
+        if getattr(module, "is_generator", False) and not len(store):
+            return False  # Keras wrote the file
+        if type(module).load_own_variables is OwnVariables.load_own_variables:
+            check_store(module, own_variables(module), store)
+        return True  # an override looks for itself
+    if len(store) == len(module.variables):  # otherwise the optimizer warns that it starts anew, as in Keras
+        check_store(module, module.variables, store)
+    return len(store) > 0
+
+
+def _check_built(model: Any, method: str) -> None:
+    if not model.built:
+        raise ValueError(
+            f"Model {model.name!r} is not built, so it has no weights for {method}() yet. Call it on data, or build(input_shape), "
+            "first."
+        )
+
+
+def _listed(name: str, problems: dict[str, str]) -> str:
+    lines = [f"  {path or 'the model itself'}: {problem}" for path, problem in problems.items()]
+    more = [f"  ... and {len(lines) - 10} more"] if len(lines) > 10 else []
+    return "\n".join([f"{name!r} does not fit the model:", *lines[:10], *more])
+
+
+@contextmanager
+def _opened(source: Any, name: str) -> Iterator[Any]:
+    """The HDF5 file; what the HDF5 library finds wrong in it is a ValueError."""
+    import h5py  # 60 ms, which `import jkeras` need not take
+
+    if isinstance(source, str) and not os.path.isfile(source):
+        raise FileNotFoundError(f"There is no file {name!r}.")
+    try:
+        with h5py.File(source, "r") as file:
+            yield file
+    except (OSError, RuntimeError, KeyError) as error:
+        raise ValueError(f"{name!r} cannot be read as an HDF5 file: {error}") from error
+
+
+@contextmanager
+def _unless_it_fails(modules: Iterable[Any]) -> Iterator[None]:
+    """If the block raises an error, the modules' variables get back what they had."""
+    variables = {id(child): child for module in modules for _, child in module.children() if isinstance(child, Variable)}
+    before = [(variable, variable.box()) for variable in variables.values()]
+    try:
+        yield
+    except BaseException:
+        for variable, box in before:
+            if isinstance(box, Promise):
+                variable.lend(box)
+            else:
+                variable.assign(box)
+        raise
