@@ -8,33 +8,31 @@ is symbolic. Layers written for Keras run unmodified, and the built-in ones are 
 import copy
 import functools
 import inspect
-import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras import constraints, initializers, regularizers
+from jkeras import regularizers
 from jkeras.core import dtype as dtypes
 from jkeras.core import frame as frames
 from jkeras.core import symbolic
 from jkeras.core.errors import locate, unexpected_keywords
 from jkeras.core.frame import Frame
-from jkeras.core.module import Module
 from jkeras.core.naming import auto_name, reset_names, scope, snake_case
-from jkeras.core.own_variables import OwnVariables
 from jkeras.core.registry import describe_constructor, serialize
 from jkeras.core.symbolic import KerasTensor
-from jkeras.core.tree import Path
 from jkeras.core.variable import Variable
 from jkeras.layers.input_spec import InputSpec, check_input
+from jkeras.layers.signatures import CallSpec, call_spec, holds_tensors, shapes_of, specs_of
 from jkeras.layers.stateless import Stateless
+from jkeras.layers.weights import Weighted
 
 
-class Layer(OwnVariables, Stateless):
+class Layer(Weighted, Stateless):
     """Base of all layers.
 
     Args:
@@ -103,7 +101,7 @@ class Layer(OwnVariables, Stateless):
     def build(self, input_shape: Any) -> None:
         """Make the weights, for inputs of the given shape. By default: build the sublayers, by a call on shapes alone."""
         if any(not layer.built for layer in self._sublayers()):
-            self.build_abstractly(_specs_of(input_shape, self.compute_dtype))
+            self.build_abstractly(specs_of(input_shape, self.compute_dtype))
         self.built = True
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
@@ -113,164 +111,6 @@ class Layer(OwnVariables, Stateless):
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The mask of the outputs, for a layer with `supports_masking`; by default that of the inputs."""
         return previous_mask
-
-    # -- weights ------------------------------------------------------------------------------------------------------
-
-    def add_weight(
-        self,
-        shape: Any = None,
-        initializer: Any = None,
-        dtype: Any = None,
-        trainable: bool = True,
-        autocast: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
-        aggregation: str | None = "none",
-        overwrite_with_gradient: bool = False,
-        name: str | None = None,
-    ) -> Variable:
-        """Make a variable that belongs to this layer.
-
-        Args:
-            shape: of the variable; `()` if left out.
-            initializer: by default Glorot's uniform one for floats, and zeros for integers and booleans.
-            dtype: by default the policy's variable dtype.
-            trainable: False for state that the optimizer does not change.
-            autocast: whether mixed precision reads it in the compute dtype.
-            regularizer: a function of the weight whose value is added to the loss.
-            constraint: a projection applied after each update.
-            name: of the weight, in paths and files.
-        """
-        self._check_initialized()
-        dtype = dtypes.standardize(dtype if dtype is not None else self.variable_dtype)
-        if initializer is None:
-            initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
-        name = name or ("variable" if not self._weights else f"variable_{len(self._weights)}")
-        shape = () if shape is None else shape
-        with scope(self):
-            variable = Variable(initializers.get(initializer), shape, dtype, trainable, autocast, aggregation, name=name)
-        variable.regularizer = regularizers.get(regularizer)
-        variable.constraint = constraints.get(constraint)
-        variable.overwrite_with_gradient = overwrite_with_gradient
-        variable.trainable = trainable and self._trainable
-        self._weights.append(variable)
-        return variable
-
-    def children(self) -> Iterator[tuple[Path, Module | Variable]]:
-        held = [
-            (path, child)
-            for path, child in super().children()
-            if path[0] not in ("_weights", "_losses", "_nodes", "_arguments", "_loss_layers")
-        ]
-        paths: dict[int, Path] = {}
-        for path, child in held:
-            paths.setdefault(id(child), path)
-        yield from ((paths.get(id(v), (v.name,)), v) for v in self._weights)  # creation order
-        yield from held
-
-    def _sublayers(self) -> Iterator["Layer"]:
-        return (module for module in self.modules() if isinstance(module, Layer) and module is not self)
-
-    def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list["Layer"]:
-        if recursive:
-            layers = list(self._sublayers())
-        else:
-            layers = [child for _, child in self.children() if isinstance(child, Layer)]
-        return [self, *layers] if include_self else layers
-
-    @property
-    def variables(self) -> list[Variable]:
-        """All variables, the seed generators' included."""
-        return list(self.slots().values())
-
-    @property
-    def weights(self) -> list[Variable]:
-        """All weights: the variables without the states of seed generators and of stateful recurrent layers."""
-        return [v for v in self.variables if v.name not in ("seed_generator_state", "rnn_state")]
-
-    @property
-    def trainable_variables(self) -> list[Variable]:
-        """The variables that the optimizer changes."""
-        return [v for v in self.variables if v.trainable]
-
-    @property
-    def non_trainable_variables(self) -> list[Variable]:
-        """The variables that the optimizer does not change."""
-        return [v for v in self.variables if not v.trainable]
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        """The weights that the optimizer changes."""
-        return [v for v in self.weights if v.trainable]
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        """The weights that the optimizer does not change."""
-        return [v for v in self.weights if not v.trainable]
-
-    @property
-    def trainable(self) -> bool:
-        """Whether the optimizer changes this layer's weights; setting it sets all sublayers'."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        for layer in self._flatten_layers():
-            layer._trainable = bool(value)
-        for variable in self.variables:
-            if variable.collection == "params":
-                variable.trainable = bool(value)
-
-    def get_weights(self) -> list[np.ndarray]:
-        """The weights' values as NumPy arrays, in Keras's order."""
-        return [v.numpy() for v in self.weights]
-
-    def set_weights(self, weights: Any) -> None:
-        """Set all weights from arrays in the order of `get_weights()`.
-
-        Raises:
-            ValueError: their number or a shape does not fit; nothing is set then.
-        """
-        variables, weights = self.weights, [np.asarray(w) for w in weights]
-        wanted, given = [v.shape for v in variables], [tuple(w.shape) for w in weights]
-        if wanted != given:
-            hint = "" if self.built else " It is not built yet: call it on data, or build(input_shape), first."
-            raise ValueError(f"Layer {self.name!r} has weights of shapes {wanted}, but set_weights() got shapes {given}.{hint}")
-        for variable, weight in zip(variables, weights, strict=True):
-            variable.assign(weight)
-
-    def count_params(self) -> int:
-        """The number of entries of all weights."""
-        if not self.built:
-            raise ValueError(f"Layer {self.name!r} is not built, so it has no weights to count yet. Call it on data first.")
-        return sum(v.size for v in self.weights)
-
-    # -- dtypes -------------------------------------------------------------------------------------------------------
-
-    @property
-    def dtype(self) -> str:
-        """The dtype of the weights."""
-        return self.variable_dtype
-
-    @property
-    def variable_dtype(self) -> str:
-        """The dtype of the weights."""
-        return self.dtype_policy.variable_dtype
-
-    @property
-    def compute_dtype(self) -> str:
-        """The dtype of the computation."""
-        return self.dtype_policy.compute_dtype
-
-    @property
-    def input_dtype(self) -> str:
-        """The dtype that floating-point inputs are cast to."""
-        return self.compute_dtype
-
-    @property
-    def path(self) -> str:
-        """The layer's name, as the first part of its weights' paths."""
-        return self.name
 
     # -- losses -------------------------------------------------------------------------------------------------------
 
@@ -314,7 +154,7 @@ class Layer(OwnVariables, Stateless):
         return outputs
 
     def _call_in_frame(self, frame: Frame, args: tuple, kwargs: dict) -> Any:
-        spec = _call_spec(type(self).call)
+        spec = call_spec(type(self).call)
         args, kwargs = self._convert(args), self._convert(kwargs)
         first = args[0] if args else next(iter(kwargs.values()), None)
         check_input(self, first)
@@ -360,7 +200,7 @@ class Layer(OwnVariables, Stateless):
     def _call_symbolically(self, args: tuple, kwargs: dict) -> Any:
         check_input(self, args[0] if args else next(iter(kwargs.values()), None))
         if not self.built:
-            self._build_for(_call_spec(type(self).call), args, kwargs)
+            self._build_for(call_spec(type(self).call), args, kwargs)
         outputs = symbolic.infer(self, args, kwargs)
         symbolic.record(self, args, kwargs, outputs, self.name)
         self._nodes.append(next(x for x in symbolic.leaves(outputs) if isinstance(x, KerasTensor)).history.node)
@@ -388,16 +228,16 @@ class Layer(OwnVariables, Stateless):
             return (convert(values[0]),)
         return symbolic.map_structure(convert, values)
 
-    def _build_for(self, spec: "_CallSpec", args: tuple, kwargs: dict) -> None:
+    def _build_for(self, spec: CallSpec, args: tuple, kwargs: dict) -> None:
         """Call `build` with the shapes of the arguments that are tensors."""
         named = spec.named(args, kwargs)
-        shapes = {k: _shapes_of(v) for k, v in named.items() if _holds_tensors(v) and not k.endswith("mask")}
+        shapes = {k: shapes_of(v) for k, v in named.items() if holds_tensors(v) and not k.endswith("mask")}
         if not shapes and args:
             raise ValueError(
                 f"Layer {self.name!r} was called on {args[0]!r}, of type {type(args[0]).__name__}. Pass an array: "
                 "layer(np.asarray(x))."
             )
-        wanted = _call_spec(type(self).build).names
+        wanted = call_spec(type(self).build).names
         if (len(shapes) > 1 and len(wanted) > 1) or set(wanted) & {f"{k}_shape" for k in shapes}:
             shapes = {f"{k}_shape": v for k, v in shapes.items()}
             self.build(**{k: shapes.get(k) for k in wanted if k in shapes})
@@ -405,9 +245,9 @@ class Layer(OwnVariables, Stateless):
             self.build(next(iter(shapes.values())))
         # Otherwise there is nothing to declare: sublayers build themselves when `call` reaches them.
 
-    def _pass_masks(self, frame: Frame, spec: "_CallSpec", args: tuple, kwargs: dict) -> Any:
+    def _pass_masks(self, frame: Frame, spec: CallSpec, args: tuple, kwargs: dict) -> Any:
         """Fill in `mask` (or `query_mask`, ...) arguments from the masks that travel; returns the first input's."""
-        tensors = [(k, v) for k, v in spec.named(args, kwargs).items() if _holds_tensors(v) and not k.endswith("mask")]
+        tensors = [(k, v) for k, v in spec.named(args, kwargs).items() if holds_tensors(v) and not k.endswith("mask")]
         for name, value in tensors:
             argument = "mask" if len(tensors) == 1 else f"{name}_mask"
             if argument in spec.names and kwargs.get(argument) is None and argument not in spec.positional[: len(args)]:
@@ -458,7 +298,7 @@ class Layer(OwnVariables, Stateless):
         >>> jkeras.layers.Dense(4).compute_output_shape((None, 3))
         (None, 4)
         """
-        specs = [_specs_of(shape, self.compute_dtype, KerasTensor) for shape in (*args, *kwargs.values())]
+        specs = [specs_of(shape, self.compute_dtype, KerasTensor) for shape in (*args, *kwargs.values())]
         return symbolic.map_structure(lambda t: t.shape, self.compute_output_spec(*specs))
 
     @property
@@ -524,40 +364,6 @@ class Layer(OwnVariables, Stateless):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={getattr(self, 'name', '?')}, built={self.built}>"
 
-    def _check_initialized(self) -> None:
-        if "dtype_policy" not in self.__dict__:
-            raise RuntimeError(
-                f"{type(self).__name__}.__init__ must call `super().__init__()` before it makes weights or is called."
-            )
-
-
-class _CallSpec:
-    """What a `call` (or `build`) method accepts, looked up once per function."""
-
-    def __init__(self, function: Callable):
-        parameters = list(inspect.signature(function).parameters.values())[1:]  # without self
-        fixed = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-        self.names = [p.name for p in fixed]
-        self.positional = [p.name for p in fixed if p.kind != p.KEYWORD_ONLY]
-        self.rest = next((p.name for p in parameters if p.kind == p.VAR_POSITIONAL), None)  # the name in *inputs
-        self.variadic = any(p.kind == p.VAR_KEYWORD for p in parameters)
-        default = next((p.default for p in fixed if p.name == "training"), None)
-        self.training_default = False if default in (None, inspect.Parameter.empty) else default
-        self.training: float | None = None  # its position, which is infinite for a keyword that has none
-        if "training" in self.names:
-            self.training = self.positional.index("training") if "training" in self.positional else math.inf
-
-    def named(self, args: tuple, kwargs: dict) -> dict[str, Any]:
-        """The arguments by name; what `*inputs` takes is one tuple."""
-        given = dict(zip(self.positional, args, strict=False))
-        if self.rest is not None and len(args) > len(self.positional):
-            given[self.rest] = args[len(self.positional) :]
-        return given | {k: v for k, v in kwargs.items() if k in self.names}
-
-
-@functools.cache
-def _call_spec(function: Callable) -> _CallSpec:
-    return _CallSpec(function)
 
 
 def _mark_built(build: Callable) -> Callable:
@@ -569,7 +375,7 @@ def _mark_built(build: Callable) -> Callable:
         with scope(self):
             build(self, *args, **kwargs)
         self.built = True
-        self._build_shapes = dict(zip(_call_spec(build).names, args, strict=False)) | kwargs
+        self._build_shapes = dict(zip(call_spec(build).names, args, strict=False)) | kwargs
 
     wrapped.marks_built = True  # type: ignore[attr-defined]
     return wrapped
@@ -603,30 +409,6 @@ def _pop_input_shape(kwargs: dict) -> tuple | None:
     if "input_dim" in kwargs:
         return (None, kwargs.pop("input_dim"))
     return None
-
-
-def _holds_tensors(value: Any) -> bool:
-    found = [x for x in symbolic.leaves(value) if x is not None]
-    return bool(found) and all(isinstance(x, (jax.Array, KerasTensor, jax.ShapeDtypeStruct)) for x in found)
-
-
-def _shapes_of(value: Any) -> Any:
-    return symbolic.map_structure(lambda x: None if x is None else tuple(x.shape), value)
-
-
-def _is_shape(value: Any) -> bool:
-    return isinstance(value, (tuple, list)) and all(d is None or isinstance(d, (int, np.integer)) for d in value)
-
-
-def _specs_of(shape: Any, dtype: str, make: Callable = jax.ShapeDtypeStruct) -> Any:
-    """Specs for a shape, or for a list or dict of shapes; an unknown dimension needs `make=KerasTensor`."""
-    if _is_shape(shape):
-        if make is jax.ShapeDtypeStruct:
-            shape = tuple(symbolic.PROBES[0] if d is None else d for d in shape)
-        return make(tuple(shape), dtype)
-    if isinstance(shape, dict):
-        return {k: _specs_of(v, dtype, make) for k, v in shape.items()}
-    return type(shape)(_specs_of(v, dtype, make) for v in shape)
 
 
 def _single(values: tuple) -> Any:

@@ -1,0 +1,69 @@
+"""What the arguments of a call are: which the method takes, which are tensors, and of which shapes."""
+
+import functools
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from jkeras.core import symbolic
+from jkeras.core.symbolic import KerasTensor
+
+
+class CallSpec:
+    """What a `call` (or `build`) method accepts, looked up once per function."""
+
+    def __init__(self, function: Callable):
+        parameters = list(inspect.signature(function).parameters.values())[1:]  # without self
+        fixed = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+        self.names = [p.name for p in fixed]
+        self.positional = [p.name for p in fixed if p.kind != p.KEYWORD_ONLY]
+        self.rest = next((p.name for p in parameters if p.kind == p.VAR_POSITIONAL), None)  # the name in *inputs
+        self.variadic = any(p.kind == p.VAR_KEYWORD for p in parameters)
+        default = next((p.default for p in fixed if p.name == "training"), None)
+        self.training_default = False if default in (None, inspect.Parameter.empty) else default
+        self.training: float | None = None  # its position, which is infinite for a keyword that has none
+        if "training" in self.names:
+            self.training = self.positional.index("training") if "training" in self.positional else math.inf
+
+    def named(self, args: tuple, kwargs: dict) -> dict[str, Any]:
+        """The arguments by name; what `*inputs` takes is one tuple."""
+        given = dict(zip(self.positional, args, strict=False))
+        if self.rest is not None and len(args) > len(self.positional):
+            given[self.rest] = args[len(self.positional) :]
+        return given | {k: v for k, v in kwargs.items() if k in self.names}
+
+
+@functools.cache
+def call_spec(function: Callable) -> CallSpec:
+    """The `CallSpec` of a function."""
+    return CallSpec(function)
+
+
+def holds_tensors(value: Any) -> bool:
+    """Whether all leaves of an argument are arrays, or stand for some."""
+    found = [x for x in symbolic.leaves(value) if x is not None]
+    return bool(found) and all(isinstance(x, (jax.Array, KerasTensor, jax.ShapeDtypeStruct)) for x in found)
+
+
+def shapes_of(value: Any) -> Any:
+    """The shapes of the leaves, in the same structure."""
+    return symbolic.map_structure(lambda x: None if x is None else tuple(x.shape), value)
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, (tuple, list)) and all(d is None or isinstance(d, (int, np.integer)) for d in value)
+
+
+def specs_of(shape: Any, dtype: str, make: Callable = jax.ShapeDtypeStruct) -> Any:
+    """Specs for a shape, or for a list or dict of shapes; an unknown dimension needs `make=KerasTensor`."""
+    if _is_shape(shape):
+        if make is jax.ShapeDtypeStruct:
+            shape = tuple(symbolic.PROBES[0] if d is None else d for d in shape)
+        return make(tuple(shape), dtype)
+    if isinstance(shape, dict):
+        return {k: specs_of(v, dtype, make) for k, v in shape.items()}
+    return type(shape)(specs_of(v, dtype, make) for v in shape)
