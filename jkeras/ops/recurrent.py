@@ -16,7 +16,8 @@ weights, and linearize `l_k` and `f` a step at a time. Here the derivative is wr
 
 whose `r_k` are one product over all steps before the loop, and so is the linearization. That is forward mode; JAX
 transposes it, and gets in reverse mode a loop that carries the gradient of the state alone, stacks `dp_k`, and one product
-over all steps after it. Being ordinary JAX, it can be differentiated again, in either mode.
+over all steps after it. Being ordinary JAX, it can be differentiated again, in either mode. (LSTM, batch 32, 80 steps, 128
+units, in a loop: forward 5.0 ms of CPU time, with the gradient 17.8, of which 11.1 are the products.)
 
 Weights are Keras's: the gates of an LSTM stand in the order i, f, c, o and those of a GRU in the order z, r, h.
 """
@@ -189,6 +190,8 @@ def recur(
     @run.defjvp
     def run_and_derivative(primals: tuple, tangents: tuple) -> tuple:
         (x, states, products, mask), (dx, ds, d_products, _) = primals, tangents
+        # States after each step are stacked and shifted below, not those before, which are copied as they are overwritten:
+        # an LSTM's step is then eight kernels, and up to eight XLA:CPU runs in order on one thread (5.65 ms; ten took 5.83).
         last, (after, rows) = forward(x, states, products, mask, lambda new, rows: (new, rows))
         before = tuple(_shift(start, each, go_backwards) for start, each in zip(states, after, strict=True))
 

@@ -178,6 +178,28 @@ def test_fit_learns():
     assert losses[-1] < 0.2 * losses[0]
 
 
+@pytest.mark.parametrize("name", ["SimpleRNN", "LSTM", "GRU"])
+def test_forward_mode_is_the_transpose_of_reverse_mode(name):
+    layer = getattr(jkeras.layers, name)(3, return_sequences=True)
+    variables = layer.init(jax.random.key(0), X)
+
+    def outputs(params):
+        return layer.apply({**variables, "params": params}, X)[0]
+
+    @jax.jit
+    def products(params, direction, weights):
+        tangent = jax.jvp(outputs, (params,), (direction,))[1]
+        gradient = jax.vjp(outputs, params)[1](weights)[0]
+        both = zip(jax.tree.leaves(gradient), jax.tree.leaves(direction), strict=True)
+        return (tangent * weights).sum(), sum((g * d).sum() for g, d in both)
+
+    params = variables["params"]
+    direction = jax.tree.map(lambda a: RNG.normal(size=a.shape).astype("float32"), params)
+    forward, reverse = products(params, direction, RNG.normal(size=(2, 4, 3)).astype("float32"))
+    assert abs(forward) > 0.01
+    assert_close(forward, reverse, rtol=1e-4)
+
+
 def test_mixed_precision():
     layer = jkeras.layers.LSTM(4, dtype="mixed_bfloat16", return_sequences=True)
     assert layer(X).dtype == "bfloat16" and layer.weights[0].dtype == "float32"
