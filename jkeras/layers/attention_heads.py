@@ -5,7 +5,6 @@ to that form: the attention axes are flattened into one, and all others count as
 """
 
 import functools
-import math
 from typing import Any
 
 import jax.numpy as jnp
@@ -14,6 +13,7 @@ import numpy as np
 from jkeras import ops, regularizers
 from jkeras.core.registry import serialize
 from jkeras.initializers import Initializer
+from jkeras.layers.attention_axes import Order
 from jkeras.layers.einsum_dense import EinsumDense
 from jkeras.layers.options import Configured
 from jkeras.layers.regularization import Dropout
@@ -130,7 +130,7 @@ class _Heads(Configured):
                 f"Layer {self.name!r} ({type(self).__name__}): the fused kernel of flash_attention=True does not keep the "
                 "scores that return_attention_scores=True asks for. Leave one of them out."
             )
-        order = _Order(query.shape, value.shape, self.attention_axes)
+        order = Order(query.shape, value.shape, self.attention_axes)
         masks = self._masks(order, query_mask, [m for m in (value_mask, key_mask) if m is not None], attention_mask)
         queries = order.sequence(self.query_dense(query))
         keys = order.sequence(self.key_dense(key))
@@ -157,7 +157,7 @@ class _Heads(Configured):
         outputs = self.output_dense(attended if gate is None else attended * gate)
         return (outputs, order.unflattened(scores)) if return_attention_scores else outputs
 
-    def _masks(self, order: "_Order", targets: Any, sources: list, attention_mask: Any) -> list:
+    def _masks(self, order: Order, targets: Any, sources: list, attention_mask: Any) -> list:
         """What limits the attention, but causality: masks that broadcast to (batch, heads, targets, sources)."""
         masks = [order.padding(mask, order.value)[:, None, None] for mask in sources]
         if targets is not None:
@@ -169,7 +169,7 @@ class _Heads(Configured):
             masks.append((np.abs(distance) < self.sliding_window)[None, None])
         return masks
 
-    def _fitted(self, mask: Any, order: "_Order") -> Any:
+    def _fitted(self, mask: Any, order: Order) -> Any:
         """An attention mask as it broadcasts to (batch, heads, targets, sources)."""
         full = order.scores(self.heads)
         least = len(full) - len(order.batch) - 1
@@ -186,42 +186,6 @@ class _Heads(Configured):
             mask = jnp.broadcast_to(mask, (*order.batch, heads, *full[len(order.batch) + 1 :]))
             mask = mask.reshape(-1, heads, order.targets, order.sources)
         return mask
-
-
-class _Order:
-    """How the axes of an input are brought to (batch, time) and back: the attention axes last, and flattened."""
-
-    def __init__(self, query: tuple, value: tuple, axes: tuple):
-        self.query, self.value = query, value
-        self.rest = tuple(axis for axis in range(len(query) - 1) if axis not in axes)
-        self.axes = axes
-        self.batch = tuple(query[axis] for axis in self.rest)
-        self.target_axes, self.source_axes = (tuple(shape[axis] for axis in axes) for shape in (query, value))
-        self.targets, self.sources = math.prod(self.target_axes), math.prod(self.source_axes)
-
-    def sequence(self, x: Any) -> Any:
-        """(batch, ..., heads, depth) as (batch, time, heads, depth)."""
-        x = x.transpose(*self.rest, *self.axes, x.ndim - 2, x.ndim - 1)
-        time = math.prod(x.shape[len(self.rest) : -2])
-        return x.reshape(math.prod(self.batch), time, *x.shape[-2:])
-
-    def padding(self, mask: Any, shape: tuple) -> Any:
-        """A mask over the first axes of an input as (batch, time)."""
-        mask = mask.astype(bool).reshape(*mask.shape, *(1,) * (len(shape) - mask.ndim + 1))
-        return self.sequence(jnp.broadcast_to(mask, (*shape[:-1], 1, 1)))[..., 0, 0]
-
-    def restored(self, x: Any) -> Any:
-        """What the targets got, (batch, time, heads, depth), as (batch, ..., heads, depth)."""
-        x = x.reshape(*self.batch, *self.target_axes, *x.shape[-2:])
-        return x.transpose(*np.argsort([*self.rest, *self.axes]).tolist(), x.ndim - 2, x.ndim - 1)
-
-    def scores(self, heads: int) -> tuple:
-        """The shape of the scores."""
-        return (*self.batch, heads, *self.target_axes, *self.source_axes)
-
-    def unflattened(self, scores: Any) -> Any:
-        """The scores, with an axis for each axis of the inputs."""
-        return scores.reshape(self.scores(scores.shape[1]))
 
 
 class MultiHeadAttention(_Heads):

@@ -38,11 +38,11 @@ def test_one_seed_gives_the_weights_and_dropouts_of_keras(name, options):
     def run(library):
         layer = getattr(library.layers, name)(**options)
         outputs = [layer(X, Y, training=True), layer(X, Y, training=True)]
-        return layer.get_weights(), outputs, layer.name, layer.get_config()["name"]
+        return layer.get_weights(), outputs, layer.name.rstrip("_0123456789")
 
     theirs, ours = pair(run)
     assert_close(ours[:2], theirs[:2], rtol=1e-5)
-    assert ours[2:] == theirs[2:]
+    assert ours[2] == theirs[2]
     assert not np.allclose(*ours[1])
 
 
