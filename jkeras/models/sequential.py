@@ -202,7 +202,8 @@ class Sequential(Model):
         model = cls(name=config.get("name"))
         for layer in config["layers"]:
             model.add(deserialize(layer, custom_objects), rebuild=False)
-        if model.layers:
-            model.build(config.get("build_input_shape"))
+        shape = config.get("build_input_shape")
+        if model.layers and (shape is not None or isinstance(model._layers[0], InputLayer)):
+            model.build(shape)
         model._trainable = config.get("trainable", True) is not False  # that of the layers stands in their own configs
         return model

@@ -12,6 +12,7 @@ import datetime
 import json
 import os
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -42,11 +43,16 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
         ValueError: the name has another ending.
         FileExistsError: there is such a file, and `overwrite` is False.
         TypeError: something in the model has no config, such as a lambda.
+
+    Warns:
+        UserWarning: the model is not built.
     """
     path, zipped = os.fspath(filepath), zipped is not False
     if path.endswith(".keras") != zipped:
         wanted = "a name that ends in '.keras'" if zipped else "the name of a folder, without '.keras'"
         raise ValueError(f"save(zipped={zipped}) needs {wanted}, got {path!r}.")
+    if not model.built:
+        warnings.warn(f"Model {model.name!r} is saved before it is built, so the file has no weights.", stacklevel=3)
     texts = {METADATA: json.dumps(_metadata()), CONFIG: json.dumps(serialize(model))}
     if zipped:
         with replacing(path, overwrite) as temporary, tempfile.TemporaryDirectory(dir=os.path.dirname(temporary)) as folder:

@@ -63,9 +63,10 @@ class Members:
             except OSError as error:
                 raise ValueError(f"Folder {self.path!r} has no readable {name!r}: {error}") from error
         else:
+            info = self._checked(name)
             file = tempfile.TemporaryFile()  # noqa: SIM115
             try:
-                with self._zip.open(self._checked(name)) as member:
+                with self._zip.open(info) as member:
                     shutil.copyfileobj(member, file, 2**20)
             except (zipfile.BadZipFile, EOFError, RuntimeError, OSError, zlib.error) as error:
                 file.close()

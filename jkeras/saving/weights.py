@@ -93,7 +93,7 @@ def read_weights(model: Module, source: Any, name: str, skip_mismatch: bool = Fa
         if problems and not skip_mismatch:
             raise ValueError(_listed(name, problems))
         for path, module in optimizers.items():  # their state takes memory, so the weights' sizes are looked at before
-            if path == "optimizer" and not module.built and len(ReadStore(file, path)):
+            if path == "optimizer" and not module.built and len(ReadStore(file, path)) > len(module.variables):
                 module.build(model.trainable_variables)
         stores |= _matched(optimizers, file, problems)
         if problems and not skip_mismatch:
