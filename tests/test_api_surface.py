@@ -111,7 +111,6 @@ LEFT_OUT = {
     **each(SCOPES, "StatelessScope", "SymbolicScope"),
     **each("Parts of a program are named by jax.named_scope; the paths of variables come from layers.", "name_scope"),
     **each("No array is ragged.", "KerasTensor(ragged)", *within("KerasTensor", "ragged ragged_rank row_splits_dtype")),
-    **each("A symbolic tensor always remembers its history.", "KerasTensor.record_history"),
     # -- config
     **each("There is one backend, JAX.", "config.set_backend", "random.SeedGenerator.backend"),
     **each("There are no flax modules underneath.", "config.is_nnx_enabled"),

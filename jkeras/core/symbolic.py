@@ -51,6 +51,7 @@ class KerasTensor:
         self.shape = tuple(None if d is None else int(d) for d in shape)
         self.dtype = dtypes.standardize(dtype)
         self.sparse = sparse
+        self.record_history = record_history  # False: what is computed from it is a shape and a dtype, no part of a graph
         self.name = name or "keras_tensor"
         self.history: History | None = None
         self.mask: KerasTensor | None = None  # the mask that will travel with the array
@@ -258,8 +259,10 @@ def record(operation: Any, args: tuple, kwargs: dict, outputs: Any, name: str) -
     """Make `outputs` (symbolic tensors) point back at the call that produces them; returns them."""
     node = Node(operation, args, kwargs, outputs)
     produced = [x for x in leaves(outputs) if isinstance(x, KerasTensor)]
+    remembered = all(x.record_history for x in node.inputs)
     for index, tensor in enumerate(produced):
-        tensor.history = History(operation, node, index)
+        tensor.record_history = remembered
+        tensor.history = History(operation, node, index) if remembered else None
         tensor.name = name if len(produced) == 1 else f"{name}_{index}"
     return outputs
 

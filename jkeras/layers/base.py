@@ -203,7 +203,9 @@ class Layer(Weighted, Stateless):
             self._build_for(call_spec(type(self).call), args, kwargs)
         outputs = symbolic.infer(self, args, kwargs)
         symbolic.record(self, args, kwargs, outputs, self.name)
-        self._nodes.append(next(x for x in symbolic.leaves(outputs) if isinstance(x, KerasTensor)).history.node)
+        history = next(x for x in symbolic.leaves(outputs) if isinstance(x, KerasTensor)).history
+        if history is not None:
+            self._nodes.append(history.node)
         return outputs
 
     def _convert(self, values: Any) -> Any:
