@@ -18,6 +18,7 @@ import numpy as np
 
 from jkeras.core.dtype import DTypePolicy
 from jkeras.core.errors import keywords_of, suggest
+from jkeras.core.shared_objects import made_before, note_made, note_written
 
 _published: dict[str, dict[str, Any]] = {"keras": {"DTypePolicy": DTypePolicy}}  # module -> {name: object}
 _address: dict[Any, tuple[str, str]] = {DTypePolicy: ("keras", "DTypePolicy")}  # object -> (module, its first name)
@@ -204,6 +205,7 @@ def serialize(obj: Any) -> Any:
             extra = getattr(obj, f"get_{part}", lambda: None)()
             if extra is not None:
                 config[part] = serialize(extra)
+        note_written(obj, config)
         return config
     raise TypeError(f"{obj!r} cannot be written to a config: {type(obj).__name__} has no get_config() method.")
 
@@ -251,6 +253,9 @@ def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
         raise ValueError("The config holds the bytecode of a lambda, which is never run. Register a named function.")
     if name == "function":
         return _find(config.get("module"), inner, config.get("registered_name"), custom_objects)
+    known = made_before(config)
+    if known is not None:
+        return known
     cls = _find(config.get("module"), name, config.get("registered_name"), custom_objects)
     if not hasattr(cls, "from_config"):
         raise ValueError(f"The config names {name!r} of {config.get('module')!r}, which is no class with a from_config() method.")
@@ -260,6 +265,7 @@ def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
         instance.build_from_config(config["build_config"])
     if config.get("compile_config") and hasattr(instance, "compile_from_config"):
         instance.compile_from_config(config["compile_config"])
+    note_made(instance, config)
     return instance
 
 

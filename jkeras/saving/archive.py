@@ -20,6 +20,7 @@ from typing import Any
 
 from jkeras.core.module import Module
 from jkeras.core.registry import custom_object_scope, serialize
+from jkeras.core.shared_objects import sharing
 from jkeras.saving.files import replacing
 from jkeras.saving.members import Members
 from jkeras.saving.objects import deserialize_keras_object
@@ -53,7 +54,8 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
         raise ValueError(f"save(zipped={zipped}) needs {wanted}, got {path!r}.")
     if not model.built:
         warnings.warn(f"Model {model.name!r} is saved before it is built, so the file has no weights.", stacklevel=3)
-    texts = {METADATA: json.dumps(_metadata()), CONFIG: json.dumps(serialize(model))}
+    with sharing():
+        texts = {METADATA: json.dumps(_metadata()), CONFIG: json.dumps(serialize(model))}
     if zipped:
         with replacing(path, overwrite) as temporary, tempfile.TemporaryDirectory(dir=os.path.dirname(temporary)) as folder:
             weights = os.path.join(folder, MEMBER)
@@ -115,7 +117,7 @@ def _parse(text: bytes, path: str) -> dict:
 def _make(config: dict, custom_objects: Mapping | None, safe_mode: bool, path: str) -> Any:
     """The model, with fresh weights."""
     try:
-        with custom_object_scope(custom_objects or {}):
+        with custom_object_scope(custom_objects or {}), sharing():
             model = deserialize_keras_object(config, safe_mode=safe_mode)
     except (TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
         what = f"{type(error).__name__}: {error}"

@@ -254,3 +254,35 @@ def test_a_model_that_was_compiled_but_never_trained(tmp_path):
     assert float(again.optimizer.learning_rate) == 0.25
     again.fit(np.zeros((4, 3)), np.zeros((4, 2)), verbose=0)
     assert int(again.optimizer.iterations) == 1
+
+
+@pytest.mark.parametrize("direction", [(jkeras, keras), (keras, jkeras), (jkeras, jkeras)], ids=["there", "here", "both here"])
+def test_a_layer_given_twice_is_one_layer_again(direction, tmp_path):
+    def classes(k):
+        @k.saving.register_keras_serializable("tests")
+        class Twins(k.Model):
+            def __init__(self, one, two, **kwargs):
+                super().__init__(**kwargs)
+                self.one, self.two = one, two
+
+            def call(self, x):
+                return self.two(self.one(x))
+
+            def get_config(self):
+                return {"one": k.saving.serialize_keras_object(self.one), "two": k.saving.serialize_keras_object(self.two)}
+
+            @classmethod
+            def from_config(cls, config):
+                return cls(*(k.saving.deserialize_keras_object(config[name]) for name in ("one", "two")))
+
+        return Twins
+
+    made = {k: classes(k) for k in (keras, jkeras)}
+    writer, reader = direction
+    layer = writer.layers.Dense(3)
+    model = made[writer](layer, layer)
+    outputs = model(np.ones((2, 3), "float32"))
+    model.save(tmp_path / "a.keras")
+    again = reader.models.load_model(tmp_path / "a.keras")
+    assert again.one is again.two
+    assert_close(again(np.ones((2, 3), "float32")), outputs, rtol=1e-5)
