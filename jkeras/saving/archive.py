@@ -29,6 +29,7 @@ from jkeras.saving.weights import MEMBER, read_weights, write_weights
 METADATA, CONFIG = "metadata.json", "config.json"
 FORMAT = "3.15.1"  # the Keras whose format this is
 LARGEST_CONFIG = 2**28  # bytes; a thousand layers take about one million
+LARGEST_METRIC = {"num_thresholds": 10**5, "num_classes": 10**4}  # what metrics take memory for when they are made
 
 
 def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool | None = None) -> None:
@@ -111,7 +112,22 @@ def _parse(text: bytes, path: str) -> dict:
         raise ValueError(f"{CONFIG!r} in {path!r} is no JSON that can be read: {error}") from error
     if not isinstance(config, dict) or not {"class_name", "config"} <= set(config):
         raise ValueError(f"{CONFIG!r} in {path!r} does not describe a model.")
+    _check_metrics(config, path)
     return config
+
+
+def _check_metrics(config: Any, path: str) -> None:
+    """Raise if what `compile` was given asks for more memory than any metric needs; weights are compared with the file later."""
+    stack = [(config, False)]
+    while stack:
+        item, compiled = stack.pop()
+        if isinstance(item, list):
+            stack += [(value, compiled) for value in item]
+        elif isinstance(item, dict):
+            stack += [(value, compiled or key == "compile_config") for key, value in item.items()]
+            for name, largest in LARGEST_METRIC.items():
+                if compiled and isinstance(item.get(name), (int, float)) and item[name] > largest:
+                    raise ValueError(f"A metric in {path!r} has {name}={item[name]}; at most {largest} are read from a file.")
 
 
 def _make(config: dict, custom_objects: Mapping | None, safe_mode: bool, path: str) -> Any:
@@ -119,7 +135,7 @@ def _make(config: dict, custom_objects: Mapping | None, safe_mode: bool, path: s
     try:
         with custom_object_scope(custom_objects or {}), sharing():
             model = deserialize_keras_object(config, safe_mode=safe_mode)
-    except (TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
+    except (TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, MemoryError) as error:
         what = f"{type(error).__name__}: {error}"
         raise ValueError(f"{path!r} describes a model that cannot be made here. {what}") from error
     if not (isinstance(model, Module) and hasattr(model, "compile_from_config")):

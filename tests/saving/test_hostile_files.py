@@ -269,3 +269,29 @@ def test_damaged_archives(keep, saved):
     saved.write_bytes(whole[:middle] + bytes(x ^ 255 for x in whole[middle : middle + 64]) + whole[middle + 64 :])
     with pytest.raises(ValueError, match="damaged"):  # the check sum says so
         jkeras.models.load_model(saved)
+
+
+SEQUENCE = {"name": "long", "batch_shape": [10**9, 4, 3], "dtype": "float32"}
+GREEDY = {
+    "an enormous table": ([nested("keras.layers", "Embedding", {"input_dim": 10**12, "output_dim": 10**6})], []),
+    "states for a huge batch": ([nested("keras.layers", "LSTM", {"units": 1000, "stateful": True})], []),
+    "thresholds": (None, [nested("keras.metrics", "AUC", {"num_thresholds": 10**9})]),
+    "a confusion matrix": (None, [nested("keras.metrics", "MeanIoU", {"num_classes": 10**6})]),
+    "models in models": (None, []),
+}
+
+
+@pytest.mark.parametrize("layers,metrics", GREEDY.values(), ids=GREEDY)
+def test_configs_that_ask_for_memory(layers, metrics, saved):
+    config = config_of(saved)
+    config["compile_config"]["metrics"] = metrics
+    if layers is not None:
+        config["config"]["build_input_shape"] = SEQUENCE["batch_shape"]
+        config["config"]["layers"] = [nested("keras.layers", "InputLayer", SEQUENCE), *layers]
+    elif not metrics:
+        for i in range(150):
+            inner = nested("keras", "Sequential", {"name": f"s{i}", "layers": config["config"]["layers"][1:]})
+            config["config"]["layers"][1:] = [inner]
+    rewrite(saved, config)
+    with pytest.raises(ValueError, match=r"a\.keras"):
+        jkeras.models.load_model(saved)
