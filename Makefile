@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all lint notebooks bench clean
+.PHONY: demo test test-slow test-all lint notebooks bench clean
 
 demo: $(VENV)/demo.done  ## Train the tutorial's model on real data and save its learning curves.
 	$(BIN)/python -m notebooks.demo
@@ -11,8 +11,10 @@ demo: $(VENV)/demo.done  ## Train the tutorial's model on real data and save its
 test: $(VENV)/test.done  ## Check the numbers against Keras, and everything else.
 	$(BIN)/python -m pytest -n 2 -m "not slow"
 
-test-all: $(VENV)/test.done  ## The same with the long ones.
-	$(BIN)/python -m pytest -n 2
+test-slow: $(VENV)/test.done  ## The long ones: programs as Keras users write them, whole architectures.
+	$(BIN)/python -m pytest -n 2 -m slow
+
+test-all: test test-slow
 
 lint: $(VENV)/lint.done  ## Style, and types of the core.
 	$(BIN)/ruff check .

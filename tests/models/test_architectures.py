@@ -108,6 +108,7 @@ def train(k, case, watched):
     return [layer.name for layer in model.layers], initial, losses, history, model.get_weights()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_an_epoch_gives_the_losses_of_keras(case):
     names, initial, theirs, epoch, final = train(keras, case, watched=True)

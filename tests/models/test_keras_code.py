@@ -1410,6 +1410,7 @@ def registered_objects_in_configs(K):
     return model(X), again(X), copy.get_layer("scale").factor, again.get_layer("scale").inner.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", SNIPPETS, ids=lambda function: function.__name__)
 def test_runs_as_in_keras(function):
     theirs = result(keras, function)
