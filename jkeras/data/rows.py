@@ -9,6 +9,7 @@ The dtypes handed out: floats become `floatx`, 64-bit integers 32-bit ones (unle
 small integers stay as they are, because a byte is cheaper to move than a float.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,7 +50,7 @@ class Rows:
     @property
     def nbytes(self) -> int:
         """Bytes of the whole array in `dtype`, dense."""
-        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+        return math.prod(self.shape) * self.dtype.itemsize
 
     def read(self, index: Index) -> np.ndarray:
         """The rows `index`, a slice or an integer array, as a dense NumPy array of `dtype`."""

@@ -66,9 +66,9 @@ class Feed:
 
     def __init__(self, data: Any, stats: Stats, once: bool = False):
         self.data, self.stats = data, stats
-        budget = min(device_memory_budget(), ONCE_BYTES) if once else device_memory_budget()
-        self.is_resident = isinstance(data, ArrayData) and data.resident(budget)
-        self.is_single = self.is_resident and data.steps == 1 and data.nbytes <= SINGLE_BYTES
+        arrays, budget = isinstance(data, ArrayData), device_memory_budget()
+        self.is_single = arrays and data.steps == 1 and data.nbytes <= min(SINGLE_BYTES, budget)
+        self.is_resident = self.is_single or (arrays and data.resident(min(budget, ONCE_BYTES) if once else budget))
         with Clock(stats, "data_seconds"):
             self.device_data = jax.device_put(data.tree) if self.is_resident and not self.is_single else None
         if self.device_data is not None:

@@ -9,6 +9,7 @@ import numpy as np
 from jkeras.core.variable import Variable
 from jkeras.training.custom import custom_predict_step, is_custom
 from jkeras.training.engine import Predictor, Stats, chunks
+from jkeras.training.lease import is_variable
 from jkeras.training.sharing import fingerprint, shared, skeleton
 from jkeras.training.step import Slots, make_predict_step
 
@@ -28,6 +29,7 @@ class Prediction:
     def __init__(self, model: Any, stats: Stats, jit: bool = True):
         self.slots = Slots.of(model, [], lambda variable: True)
         self.stats, self.jit = stats, jit
+        self._leaves, self._structure = jax.tree.flatten(self.slots.read((), lambda variable: variable), is_leaf=is_variable)
         self._output_bytes: dict[str, int] = {}  # of one batch, by the batch's shapes
         key = fingerprint(model) if jit else None
 
@@ -62,20 +64,21 @@ class Prediction:
         Returns:
             The outputs as NumPy arrays, samples along the first axis.
         """
-        state = self.slots.read((), lambda variable: variable.value)
+        state = jax.tree.unflatten(self._structure, [variable.value for variable in self._leaves])
         watched = callbacks.watches_batches("predict")
         gathered = Gathered(None if steps is not None else getattr(feed.data, "num_samples", None))
         done, traces_before, compilations_before = 0, self.program.traces, self.program.compilations
         callbacks.on_predict_begin({})
         for segment in feed.segments(self.program, False, steps):
-            limit = 1 if watched else self._batches_per_call(state, feed)
+            limit = 1 if watched or segment.steps == 1 else self._batches_per_call(state, feed)
             for lo, hi in chunks(segment.steps, 0, lambda remaining, most=limit: min(most, remaining)):
                 if watched:
                     callbacks.on_predict_batch_begin(done, {})
                 count = next(c for c in COUNTS if c >= hi - lo)
-                part = jax.device_get(segment.run(self.program, state, count, lo, hi))
                 # (batches, batch size, ...) -> (samples, ...), without the places that this call left empty
-                part = jax.tree.map(lambda a, n=hi - lo: a[:n].reshape(-1, *a.shape[2:]), part)
+                part = jax.tree.map(
+                    lambda a, n=hi - lo: np.asarray(a)[:n].reshape(-1, *a.shape[2:]), segment.run(self.program, state, count, lo, hi)
+                )
                 gathered.add(part)
                 done += hi - lo
                 if watched:
