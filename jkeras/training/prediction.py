@@ -6,7 +6,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from jkeras.core.variable import Variable
 from jkeras.training.custom import custom_predict_step, is_custom
 from jkeras.training.engine import Predictor, Stats, chunks
 from jkeras.training.lease import is_variable
@@ -47,10 +46,7 @@ class Prediction:
         """Whether the model still has the variables this was made for."""
         if self.jit != jit or model.has_fixed_structure:
             return self.jit == jit
-        return set(map(id, model.variables)) == set(map(id, self._variables()))
-
-    def _variables(self) -> list[Variable]:
-        return [*self.slots.params.values(), *self.slots.state.values()]
+        return set(map(id, model.variables)) == set(map(id, self._leaves))
 
     def run(self, feed: Any, steps: int | None, callbacks: Any, progress: Any) -> Any:
         """Predict a pass over the data.
