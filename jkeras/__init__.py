@@ -2,6 +2,8 @@
 
 import gc
 
+import jkeras.core.heap  # noqa: F401 (first, because its settings count for threads that start later)
+
 _collecting = gc.isenabled()
 gc.disable()
 

@@ -14,6 +14,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from jkeras.core.heap import kept
+
 LIMIT = 64  # executables kept
 _executables: OrderedDict[Any, Any] = OrderedDict()
 
@@ -60,8 +62,9 @@ class Shared:
         text = hashlib.sha256(lowered.as_text().encode()).digest()
         key = text, lowered.in_tree, lowered.out_tree, _devices((args, constants))
         if key not in _executables:
-            _executables[key] = lowered.compile()
+            _executables[key] = executable = lowered.compile()
             self.compilations += 1
+            kept.expect(_temporary_bytes(executable))
             if len(_executables) > LIMIT:
                 _executables.popitem(last=False)
         _executables.move_to_end(key)
@@ -71,3 +74,9 @@ class Shared:
 def _devices(args: Any) -> frozenset:
     found = [leaf.devices() for leaf in jax.tree.leaves(args) if isinstance(leaf, jax.Array)]
     return frozenset().union(*found) or frozenset({jax.config.jax_default_device or jax.devices()[0]})
+
+
+def _temporary_bytes(executable: Any) -> int:
+    """The host memory that a program takes while it runs."""
+    on_host = jax.default_backend() == "cpu"
+    return executable.memory_analysis().temp_size_in_bytes if on_host else 0

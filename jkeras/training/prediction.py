@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jkeras.core.heap import kept
 from jkeras.training.custom import custom_predict_step, is_custom
 from jkeras.training.engine import Predictor, Stats, chunks
 from jkeras.training.lease import is_variable
@@ -72,9 +73,9 @@ class Prediction:
                     callbacks.on_predict_batch_begin(done, {})
                 count = next(c for c in COUNTS if c >= hi - lo)
                 # (batches, batch size, ...) -> (samples, ...), without the places that this call left empty
-                part = jax.tree.map(
-                    lambda a, n=hi - lo: np.asarray(a)[:n].reshape(-1, *a.shape[2:]), segment.run(self.program, state, count, lo, hi)
-                )
+                with kept:
+                    outputs = segment.run(self.program, state, count, lo, hi)
+                    part = jax.tree.map(lambda a, n=hi - lo: np.asarray(a)[:n].reshape(-1, *a.shape[2:]), outputs)
                 gathered.add(part)
                 done += hi - lo
                 if watched:

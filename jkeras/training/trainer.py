@@ -16,6 +16,7 @@ from jkeras.callbacks.progress import Progress
 from jkeras.core import frame as frames
 from jkeras.core import symbolic
 from jkeras.core.errors import keywords_of, unexpected_keywords
+from jkeras.core.heap import kept
 from jkeras.data import ArrayData, make_data, train_validation_split, unpack_x_y_sample_weight
 from jkeras.training.compilable import Compilable
 from jkeras.training.compiled import Compiled
@@ -170,7 +171,7 @@ class Trainer(Compilable):
                 if watched:
                     begin(done, {})
                 traces = program.traces
-                with Clock(stats, "compute_seconds") as clock:
+                with Clock(stats, "compute_seconds") as clock, kept:
                     logs = program.fetch(advance(segment.run, lo, hi))
                 if program.traces == traces:
                     program.observe(hi - lo, clock.seconds)
@@ -313,19 +314,23 @@ class Trainer(Compilable):
         """
         compiled, batch = self._one_batch("train_on_batch", x, y, sample_weight, class_weight)
         lease = compiled.lease
-        with Uninterrupted():
-            ts = lease.borrow()._replace(metrics=compiled.fresh_metrics)
-            carry, results = compiled.train.over_stack((), ts, batch, 0, 1)
-            lease.hold(carry)
-        return self._result(compiled.train.fetch(results), return_dict)
+        with kept:
+            with Uninterrupted():
+                ts = lease.borrow()._replace(metrics=compiled.fresh_metrics)
+                carry, results = compiled.train.over_stack((), ts, batch, 0, 1)
+                lease.hold(carry)
+            logs = compiled.train.fetch(results)
+        return self._result(logs, return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """The results on one batch, without training."""
         compiled, batch = self._one_batch("test_on_batch", x, y, sample_weight, None)
         ts = compiled.read()
-        carry, results = compiled.test.over_stack(ts._replace(opt_state=()), (ts.state, compiled.fresh_metrics), batch, 0, 1)
+        with kept:
+            carry, results = compiled.test.over_stack(ts._replace(opt_state=()), (ts.state, compiled.fresh_metrics), batch, 0, 1)
+            logs = compiled.test.fetch(results)
         compiled.write(*carry)
-        return self._result(compiled.test.fetch(results), return_dict)
+        return self._result(logs, return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
