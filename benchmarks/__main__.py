@@ -23,8 +23,8 @@ RESULTS = pathlib.Path(__file__).parent / "results.md"
 HEAD = """# Side by side
 
 One run of `make bench`. A cell is the median, and in parentheses the median ratio to the raw JAX scan of the same
-round: the contenders take turns, round by round. All run on the CPU, with all of its cores, in float32, on the same
-NumPy arrays, each shuffling every epoch and counting loss and accuracy.
+round: the contenders take turns, round by round, each in a process of its own. All run on the CPU, with all of its cores,
+in float32, on the same NumPy arrays, each shuffling every epoch and counting loss and accuracy.
 
 - *raw JAX scan*: hand-written, the whole epoch one compiled `lax.scan` over data on the device; in `predict` and
   `evaluate`, all rows (at most 16384) in one compiled call. *raw JAX loop*: one compiled call per batch.

@@ -124,9 +124,10 @@ def attempt(make, label):
 def interleave(contenders, repeats, pause=0.2, patience=25.0):
     """Time `{name: function}` in turns; returns `{name: [seconds, one per round]}`.
 
-    A value that is no function (the reason for its absence) is passed through, and so is the reason of one that
-    raises. The pause lets the threads of the last contender's pool go to sleep: for some milliseconds they spin.
-    Whoever has used up `patience` seconds sits out the other rounds: one hopeless contender must not take the hour.
+    A function may return the seconds that it has measured itself, in another process. A value that is no function (the
+    reason for its absence) is passed through, and so is the reason of one that raises. The pause lets the threads of the
+    last contender's pool go to sleep: for some milliseconds they spin. Whoever has used up `patience` seconds sits out
+    the other rounds: one hopeless contender must not take the hour.
     """
     times = {name: [] if callable(run) else run for name, run in contenders.items()}
     for _ in range(repeats):
@@ -136,8 +137,8 @@ def interleave(contenders, repeats, pause=0.2, patience=25.0):
             gc.collect()
             time.sleep(pause)
             start = time.perf_counter()
-            outcome = attempt(lambda run=run: run() and None, name)
-            elapsed = time.perf_counter() - start
+            outcome = attempt(run, name)
+            elapsed = outcome if isinstance(outcome, float) else time.perf_counter() - start
             times[name] = outcome if isinstance(outcome, str) else [*times[name], elapsed]
     return times
 
@@ -178,6 +179,58 @@ def child(*arguments):
 def answer(measure):
     """The other side of `child`: print `measure(*arguments)`, or the reason why it cannot be had, as JSON."""
     print(json.dumps(attempt(lambda: measure(*sys.argv[1:]), " ".join(sys.argv))))
+
+
+class Player:
+    """A process that gets ready once, and then times its task whenever it is called: `python -m ...`, which calls `play`.
+
+    A contender in a process of its own runs as it does for its users: with no other library's threads and allocator.
+    """
+
+    def __init__(self, *arguments):
+        command = [sys.executable, "-m", *map(str, arguments)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.absence = self._answer()  # why it cannot play, or None
+
+    def __call__(self):
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self):
+        for line in self._process.stdout:
+            if line.startswith("play: "):
+                return json.loads(line.removeprefix("play: "))
+        raise RuntimeError(f"{' '.join(self._process.args[1:])} ended with status {self._process.wait()}")
+
+    def close(self):
+        self._process.stdin.close()
+        self._process.wait()
+
+
+@contextlib.contextmanager
+def players(arguments):
+    """`{name: Player(*arguments)}`, or in a player's place the reason of its absence; ends their processes afterwards."""
+    made = {name: attempt(lambda args=args: Player(*args), name) for name, args in arguments.items()}
+    try:
+        yield {name: getattr(player, "absence", player) or player for name, player in made.items()}
+    finally:
+        for player in made.values():
+            if isinstance(player, Player):
+                player.close()
+
+
+def play(prepare):
+    """The other side of `Player`: `prepare(*arguments)` returns the task."""
+    task = attempt(lambda: prepare(*sys.argv[1:]), " ".join(sys.argv))
+    absent = isinstance(task, str)
+    print("play:", json.dumps(task if absent else None), flush=True)
+    for _ in sys.stdin if not absent else ():
+        gc.collect()
+        start = time.perf_counter()
+        outcome = attempt(task, " ".join(sys.argv))
+        seconds = time.perf_counter() - start
+        print("play:", json.dumps(outcome if isinstance(outcome, str) else seconds), flush=True)
 
 
 def log(text):

@@ -1,11 +1,26 @@
 """`predict` and `evaluate`: calls on few rows, where the cost is the call, and on a million, where it is memory."""
 
+import sys
 import time
 
 import numpy as np
 
 from benchmarks import workloads
-from benchmarks.harness import COLUMNS, KERAS, Row, answer, at_most, attempt, child, faster, interleave, log, scaled
+from benchmarks.harness import (
+    COLUMNS,
+    KERAS,
+    Row,
+    answer,
+    at_most,
+    attempt,
+    child,
+    faster,
+    interleave,
+    log,
+    play,
+    players,
+    scaled,
+)
 from benchmarks.peers import learner
 
 FEW, MANY, EVALUATED = (1, 1000), 1_000_000, 10_000
@@ -18,40 +33,43 @@ def rows(name, options):
     return [*result, evaluated("mlp", options), *many("mlp", options)]
 
 
-def warmed(column, workload, call):
-    """`call(model)` as a function of nothing, after a first time; or the reason why it cannot be had."""
-
-    def prepare():
-        model = learner(column, workload)
-        call(model)
-        return lambda: call(model)
-
-    return attempt(prepare, f"predict: {column}")
-
-
 def few(name, options):
-    workload = workloads.load(name)
+    title = workloads.load(name).TITLE.split(",")[0]
     for count in FEW:
-        x, _ = workload.data(np.random.default_rng(0), count)
-
-        def call(model, x=x, calls=LOOK[count]):
-            for _ in range(calls):
-                model.predict(x, BATCH)
-
         log(f"predict: {name}, {count} rows")
-        times = interleave({c: warmed(c, workload, call) for c in COLUMNS}, options.repeats)
-        title = f"predict, {count} row{'s' * (count > 1)}, batch {BATCH}: {workload.TITLE.split(',')[0]}"
-        yield Row(title, "ms per call", scaled(times, 1e3 / LOOK[count]), (faster(5, KERAS),))
+        times = scaled(in_turns("predict", name, count, options), 1e3 / LOOK[count])
+        yield Row(f"predict, {count} row{'s' * (count > 1)}, batch {BATCH}: {title}", "ms per call", times, (faster(5, KERAS),))
 
 
 def evaluated(name, options):
     workload = workloads.load(name)
-    x, y = workload.data(np.random.default_rng(0), EVALUATED)
     log(f"predict: evaluate {name}")
-    contenders = {c: warmed(c, workload, lambda model: model.evaluate(x, y, workload.BATCH)) for c in COLUMNS}
-    times = interleave(contenders, options.repeats)
+    times = scaled(in_turns("evaluate", name, EVALUATED, options), 1e3)
     title = f"evaluate, {EVALUATED:,} rows, batch {workload.BATCH}: {workload.TITLE.split(',')[0]}"
-    return Row(title, "ms per call", scaled(times, 1e3))
+    return Row(title, "ms per call", times)
+
+
+def in_turns(method, name, count, options):
+    arguments = {column: ("benchmarks.predict", method, name, column, count) for column in COLUMNS}
+    with players(arguments) as contenders:
+        return interleave(contenders, options.repeats)
+
+
+def prepare(method, name, column, count):
+    """Calls of a compiled `predict` or `evaluate`, in a player's process."""
+    workload, count = workloads.load(name), int(count)
+    x, y = workload.data(np.random.default_rng(0), count)
+    model = learner(column, workload)
+
+    def task():
+        for _ in range(LOOK.get(count, 1)):
+            if method == "predict":
+                model.predict(x, BATCH)
+            else:
+                model.evaluate(x, y, workload.BATCH)
+
+    task()  # compiles
+    return task
 
 
 def many(name, options):
@@ -61,7 +79,7 @@ def many(name, options):
     seconds, megabytes = {}, {}
     for column in COLUMNS:
         log(f"predict: {count:,} rows: {column}")
-        found = attempt(lambda column=column: child("benchmarks.predict", name, column, count)[0], column)
+        found = attempt(lambda column=column: child("benchmarks.predict", "memory", name, column, count)[0], column)
         if isinstance(found, str):
             seconds[column] = megabytes[column] = found
         else:
@@ -76,7 +94,7 @@ def many(name, options):
     ]
 
 
-def measure(name, column, count):
+def measure(_, name, column, count):
     """Predict for `count` rows: the seconds, and by how much memory grew at its peak."""
     count = int(count)
     model = learner(column, workloads.load(name))
@@ -100,4 +118,4 @@ def memory(line):
 
 
 if __name__ == "__main__":
-    answer(measure)
+    answer(measure) if sys.argv[1] == "memory" else play(prepare)

@@ -1,6 +1,8 @@
 """The benchmark's arithmetic and tables; no time is asserted."""
 
 import json
+import os
+import sys
 
 import pytest
 
@@ -49,6 +51,23 @@ def test_interleave_loses_patience():
     turns = []
     interleave({"a": lambda: turns.append("a")}, 4, pause=0, patience=-1.0)
     assert turns == []
+
+
+def test_players_time_their_tasks_in_processes_of_their_own(tmp_path, monkeypatch):
+    (tmp_path / "tasks.py").write_text(
+        "import time\n"
+        "from benchmarks.harness import play\n"
+        "def prepare(name):\n"
+        "    __import__(name)\n"
+        "    return lambda: time.sleep(0.01) if name == 'json' else 1 / 0\n"
+        "play(prepare)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
+    with harness.players({name: ("tasks", name) for name in ("json", "math", "surely_not_installed")}) as players:
+        times = interleave(players, 2, pause=0)
+    assert all(0.01 <= seconds < 10 for seconds in times["json"]) and len(times["json"]) == 2
+    assert times["math"] == "failed: ZeroDivisionError"
+    assert times["surely_not_installed"] == "no surely_not_installed"
 
 
 def test_attempt_gives_the_value_or_the_reason(capsys):
