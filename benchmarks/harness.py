@@ -204,8 +204,7 @@ class Player:
         raise RuntimeError(f"{' '.join(self._process.args[1:])} ended with status {self._process.wait()}")
 
     def close(self):
-        self._process.stdin.close()
-        self._process.wait()
+        self._process.communicate()  # the end of its input ends it
 
 
 @contextlib.contextmanager
