@@ -5,9 +5,10 @@ the outermost computation of a program. In the body of a loop, such as a trainin
 differentiation gave it and is computed element by element: the kernel's gradient of a 3x3 convolution,
 128x13x13x32 -> 64, took 15 ms outside a loop and 396 ms inside; at 32x14x14x256 -> 256 it took 53 s. Hence:
 
-**XLA's convolution**, with the gradients written in the fast layout: both are convolutions themselves. Many of them have one
-thread, so that the output and the input's gradient are computed in parts, side by side. (The kernel's gradient has company:
-the rest of the backward pass does not wait for it.)
+**XLA's convolution**, with the gradients written in the fast layout: both are convolutions themselves. Most of them go to a
+library (YNNPACK), which is fast on its one core, while the other cores wait. (Computed in parts they could run side by side,
+but they do only where no part happens to reuse the memory of another. The kernel's gradient has company: the rest of the
+backward pass does not wait for it.)
 
 **Patches times a matrix.** Cut the input into one patch per output, each a row of `kernel size * channels` numbers
 (im2col). Then, with the kernel as a matrix of as many rows,
@@ -16,7 +17,7 @@ the rest of the backward pass does not wait for it.)
 
 and the input's gradient puts the rows of `gradient @ kernel.T` back to where their patches were cut, adding where they
 overlap (col2im). Patches are the input `kernel size` times over, so they are made for a few examples at a time, such that
-they stay in the cache: above, that takes the output from 10.3 to 5.0 ms.
+they stay in the cache: above, that takes the output from 10.3 to 5.0 ms. The product has all cores: XLA's convolution takes 7.4.
 
 **Shifted copies.** A convolution of single channels is the sum of as many shifted and scaled copies of the input as the
 kernel has entries, which XLA fuses into one pass over memory. This is for depthwise convolutions.
@@ -26,7 +27,6 @@ kernel has entries, which XLA fuses into one pass over memory. This is for depth
 
 import itertools
 import math
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -35,9 +35,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-CORES = os.cpu_count() or 1
-PART = 2**23  # multiplications, 0.2 ms: less is not worth a thread
-CHUNK = 2 * 2**20  # bytes of patches at a time; from 1 to 4 MiB it makes no difference where a core has 1 MiB of L2 cache
+LARGE = 10**8  # multiplications
+CHUNK = 4 * 2**20  # bytes of patches at a time, where they are cut; each is written twice before it is multiplied
+PRODUCT = 20 * 2**20  # bytes of patches at a time, where they come from a product
 
 
 class Axis(NamedTuple):
@@ -81,21 +81,25 @@ def compute(role: str, operands: Sequence[Array], axes: Axes, groups: int, metho
 
 
 def _method(role: str, operands: Sequence[Array], axes: Axes) -> str:
-    """The ratios are of times (patches / XLA's), of CPU time where one of them has a single thread."""
-    channels = operands[0].shape[-2 if role == "input" else -1]  # operands start with the kernel or the input
-    if all(axis.kernel == 1 for axis in axes):
+    """The ratios (patches / XLA's) are of times by the clock on two cores."""
+    first, second = operands  # they start with the kernel or the input
+    channels, filters = first.shape[-2 if role == "input" else -1], second.shape[-1]
+    entries = math.prod(axis.kernel for axis in axes)
+    if entries == 1:
         return "patches"  # a plain matrix product: 0.3 to 0.7
     if len(axes) == 3:
         return "patches"  # 0.2 to 0.6
     if role == "kernel":
-        return "patches" if channels == 1 else "xla"  # 0.8; otherwise 1.2 to 2.5
-    if role == "output":
-        few = 1 < channels <= 4 and not _is_library(role, operands[1], axes)
-        return "patches" if few else "xla"  # 0.5; otherwise 1.1 to 2
-    padded = len(axes) == 1 or any(axis.low > 0 or axis.high > 0 for axis in axes)
-    if all(axis.stride == 1 for axis in axes) and (channels <= 4 or not padded):
-        return "patches"  # 0.3 to 0.8, because XLA has to pad the gradient
-    return "xla"  # 1 to 1.6
+        return "patches" if channels == 1 or channels > 128 else "xla"  # 0.5 to 0.9; otherwise 0.9 to 2, with twice the CPU time
+    if channels <= 4:
+        return "xla" if role == "output" and channels == 1 else "patches"  # 1.5 to 2; 0.2 to 1
+    if entries > 9 or max(channels, filters) <= 16:
+        return "xla"  # 1.1 to 3: a large kernel makes many patches; few channels keep XLA's own code, with all cores
+    if role == "input":
+        return "patches"  # 0.5 to 0.9
+    padded = any(axis.low > 0 or axis.high > 0 for axis in axes)
+    products = second.size * first.shape[0] * math.prod(axis.outputs for axis in axes)
+    return "xla" if padded and products < LARGE else "patches"  # 0.8 to 1.3; 0.5 to 0.9
 
 
 # --- patches
@@ -149,11 +153,11 @@ def _by_examples(f: Callable, batched: Sequence[Array], size: int, total: bool) 
     return include(n - n % size, n % size, result) if n % size else result
 
 
-def _examples(x_channels: int, axes: Axes, itemsize: int) -> int:
-    """How many examples' patches fill a chunk."""
+def _examples(x_channels: int, axes: Axes, itemsize: int, nbytes: int = CHUNK) -> int:
+    """How many examples' patches take `nbytes`."""
     if all(axis.kernel == 1 for axis in axes):
         return sys.maxsize  # the patches are the input itself
-    return math.ceil(CHUNK / (x_channels * itemsize * math.prod(axis.kernel * axis.outputs for axis in axes)))
+    return math.ceil(nbytes / (x_channels * itemsize * math.prod(axis.kernel * axis.outputs for axis in axes)))
 
 
 def _patches_output(x: Array, w: Array, axes: Axes) -> Array:
@@ -169,7 +173,7 @@ def _patches_input(w: Array, g: Array, axes: Axes) -> Array:
         patches = (_rows(g) @ _rows(w).T).reshape(*g.shape[:-1], -1)
         return _put_back(jnp.split(patches, patches.shape[-1] // w.shape[-2], axis=-1), axes)
 
-    return _by_examples(some, [g], _examples(w.shape[-2], axes, g.itemsize), total=False)
+    return _by_examples(some, [g], _examples(w.shape[-2], axes, g.itemsize, PRODUCT), total=False)
 
 
 def _patches_kernel(x: Array, g: Array, axes: Axes) -> Array:
@@ -181,14 +185,6 @@ def _patches_kernel(x: Array, g: Array, axes: Axes) -> Array:
 
 
 # --- XLA's convolutions
-
-
-def _is_library(role: str, w: Array, axes: Axes) -> bool:
-    """Whether XLA gives the convolution to a library (YNNPACK), whose code is up to twice as fast as its own, on one core."""
-    sizes = [(axis.inputs, axis.outputs) if role == "output" else (axis.outputs, axis.inputs) for axis in axes]
-    fits = all(max(after, axis.kernel) <= before for axis, (before, after) in zip(axes, sizes, strict=True))
-    no_gaps = role == "output" or all(axis.stride == 1 for axis in axes)
-    return len(axes) <= 2 and fits and no_gaps and max(w.shape[-2:]) > 16
 
 
 def _xla(x: Array, w: Array, pads: Sequence, strides: Sequence, dilations: Sequence, gaps: Sequence) -> Array:
@@ -203,11 +199,7 @@ def _xla(x: Array, w: Array, pads: Sequence, strides: Sequence, dilations: Seque
 def _xla_output(x: Array, w: Array, axes: Axes) -> Array:
     pads = [(axis.low, axis.high) for axis in axes]
     strides, dilations = [axis.stride for axis in axes], [axis.dilation for axis in axes]
-
-    def some(x: Array) -> Array:
-        return _xla(x, w, pads, strides, dilations, [1] * len(axes))
-
-    return _side_by_side(some, x, w, axes) if _is_library("output", w, axes) else some(x)
+    return _xla(x, w, pads, strides, dilations, [1] * len(axes))
 
 
 def _xla_input(w: Array, g: Array, axes: Axes) -> Array:
@@ -215,20 +207,7 @@ def _xla_input(w: Array, g: Array, axes: Axes) -> Array:
     mirrored = lax.rev(w, range(len(axes))).swapaxes(-1, -2)
     pads = [(axis.reach - 1 - axis.low, axis.reach - 1 - axis.high) for axis in axes]
     dilations, strides = [axis.dilation for axis in axes], [axis.stride for axis in axes]
-
-    def some(g: Array) -> Array:
-        return _xla(g, mirrored, pads, [1] * len(axes), dilations, strides)
-
-    return _side_by_side(some, g, w, axes) if _is_library("input", w, axes) else some(g)
-
-
-def _side_by_side(f: Callable, batched: Array, w: Array, axes: Axes) -> Array:
-    """`f` of one part of the examples per core: XLA runs what does not depend on each other at the same time."""
-    products = batched.shape[0] * w.size * math.prod(axis.outputs for axis in axes)
-    parts = max(1, min(CORES, batched.shape[0], products // PART))
-    if math.prod(axis.kernel for axis in axes) * batched.shape[-1] < 64:
-        parts = 1  # with so few products for each result, joining the parts takes as long as computing them
-    return jnp.concatenate([f(part) for part in jnp.array_split(batched, parts)])
+    return _xla(g, mirrored, pads, [1] * len(axes), dilations, strides)
 
 
 def _xla_kernel(x: Array, g: Array, axes: Axes) -> Array:
@@ -240,7 +219,8 @@ def _xla_kernel(x: Array, g: Array, axes: Axes) -> Array:
         x, g = lax.transpose(x, (x.ndim - 1, *range(1, x.ndim - 1), 0)), jnp.moveaxis(g, 0, -2)
         return jnp.moveaxis(_xla(x, g, pads, dilations, strides, [1] * len(axes)), 0, -2)
 
-    return _by_examples(some, [x, g], 32, total=True)  # of 128 examples: 10 ms, where all at once take 15
+    # Of 128 examples at once: 13 ms; of 32 at a time 8.0, of 8 at a time 6.7. The library wants more than 16 of something.
+    return _by_examples(some, [x, g], 8 if g.shape[-1] > 16 else 32, total=True)
 
 
 # --- shifted copies, of which each sees one channel: x (n, *inputs, channels), w (*kernel, channels), g (n, *outputs, channels)

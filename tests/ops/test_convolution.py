@@ -111,20 +111,9 @@ def test_methods_agree(case):
 @pytest.mark.parametrize("name", ["1d strided", "2d of many channels", "2d grouped", "2d depthwise", "3d"])
 def test_chunks_of_examples_agree(name, monkeypatch):
     case = CONVOLUTIONS[name]
-    monkeypatch.setattr(convolution_cpu, "CHUNK", 4 * 2 * case[5] * int(np.prod(case[0])) * int(np.prod(case[1])))
+    for constant in ("CHUNK", "PRODUCT"):
+        monkeypatch.setattr(convolution_cpu, constant, 4 * 2 * case[5] * int(np.prod(case[0])) * int(np.prod(case[1])))
     check_methods(form_of(case), case[5], case[6], n=35)  # 35: more than 32, and a chunk is not full
-
-
-@pytest.mark.parametrize("name", ["1d", "2d of many channels", "2d strided"])
-def test_parts_side_by_side_agree(name, monkeypatch):
-    size, kernel, strides, padding, dilation, *_ = CONVOLUTIONS[name]
-    form = form_of((size, kernel, strides, padding, dilation, 24, 20, 1))  # from 17 channels on, XLA's has one thread
-    monkeypatch.setattr(convolution_cpu, "PART", 1)
-    monkeypatch.setattr(convolution_cpu, "CORES", 3)
-    check_methods(form, 24, 20, n=7)  # 7: three parts are not equally large
-    operands = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in arguments_of(form, 24, 20, n=7).values()]
-    text = str(jax.make_jaxpr(lambda x, w: convolution_cpu.compute("output", [x, w], form.axes, 1, "xla"))(*operands[:2]))
-    assert text.count("conv_general_dilated[") == 3
 
 
 axis_strategy = st.builds(
