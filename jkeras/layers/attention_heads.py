@@ -17,7 +17,7 @@ from jkeras.layers.attention_axes import Order
 from jkeras.layers.einsum_dense import EinsumDense
 from jkeras.layers.options import Configured
 from jkeras.layers.regularization import Dropout
-from jkeras.ops.attention import attention_weights, weighted_mean
+from jkeras.ops.attention import attention_weights, weighted_sum
 
 __all__ = ["GroupQueryAttention", "MultiHeadAttention"]
 
@@ -148,7 +148,7 @@ class _Heads(Configured):
             scores = attention_weights(queries, keys, mask=mask, scale=scale)
             scores = scores if mask is None else jnp.where(mask, scores, 0)
             dropped = self._dropout_layer(scores, training=training) if self.dropout > 0 else scores
-            attended = weighted_mean(dropped, values)
+            attended = weighted_sum(dropped, values)
         else:
             attended = ops.dot_product_attention(
                 queries, keys, values, mask=mask, scale=scale, is_causal=use_causal_mask, flash_attention=self.flash_attention

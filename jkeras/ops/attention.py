@@ -63,11 +63,27 @@ def dot_product_attention(
     if is_causal:
         causal = jnp.tri(query.shape[1], key.shape[1], dtype=bool)[None, None]
         mask = causal if mask is None else mask & causal
-    return weighted_mean(attention_weights(query, key, bias, mask, scale, attn_logits_soft_cap), value)
+    # The softmax's division comes after the product with the values, where it has `depth / sources` as many numbers to divide.
+    logits = _logits(query, key, bias, mask, scale, attn_logits_soft_cap)
+    exponentials = jnp.exp(logits - jax.lax.stop_gradient(logits.max(-1, keepdims=True)))
+    totals = exponentials.sum(-1).swapaxes(1, 2)[..., None]
+    return (weighted_sum(exponentials.astype(dtype), value).astype(totals.dtype) / totals).astype(dtype)
 
 
-def attention_weights(query, key, bias=None, mask=None, scale=None, cap=None):
-    """`softmax(scale query key^T + bias)`: how much each target attends to each source.
+def attention_weights(query, key, mask=None, scale=None):
+    """`softmax(scale query key^T)`: how much each target attends to each source.
+
+    Args:
+        query, key, mask, scale: as for `dot_product_attention`; the mask has four axes.
+
+    Returns:
+        array of shape (batch, heads, targets, sources), in the dtype of `key`.
+    """
+    return jax.nn.softmax(_logits(query, key, mask=mask, scale=scale)).astype(key.dtype)
+
+
+def _logits(query, key, bias=None, mask=None, scale=None, cap=None):
+    """What the softmax is taken of, of at least 32 bits.
 
     Args:
         query: array of shape (batch, targets, heads, depth).
@@ -77,7 +93,7 @@ def attention_weights(query, key, bias=None, mask=None, scale=None, cap=None):
         cap: bound of the logits.
 
     Returns:
-        array of shape (batch, heads, targets, sources), in the dtype of `key`.
+        array of shape (batch, heads, targets, sources).
     """
     batch, targets, heads, depth = query.shape
     key_heads = key.shape[2]
@@ -96,11 +112,11 @@ def attention_weights(query, key, bias=None, mask=None, scale=None, cap=None):
         logits = cap * jnp.tanh(logits / cap)
     if mask is not None:
         logits = jnp.where(mask, logits, -0.7 * float(jnp.finfo(logits.dtype).max))
-    return jax.nn.softmax(logits).astype(key.dtype)
+    return logits
 
 
-def weighted_mean(weights, value):
-    """The mean of the values for each target.
+def weighted_sum(weights, value):
+    """The sum of the values for each target.
 
     Args:
         weights: array of shape (batch, heads, targets, sources).
