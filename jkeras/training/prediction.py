@@ -6,9 +6,11 @@ from typing import Any
 import jax
 import numpy as np
 
+from jkeras.core.dtype import floatx
 from jkeras.core.heap import kept
 from jkeras.training.custom import custom_predict_step, is_custom
 from jkeras.training.engine import Predictor, Stats, chunks
+from jkeras.training.feed import ONE
 from jkeras.training.lease import is_variable
 from jkeras.training.sharing import fingerprint, shared, skeleton
 from jkeras.training.step import Slots, make_predict_step
@@ -31,6 +33,7 @@ class Prediction:
         self.stats, self.jit = stats, jit
         self._leaves, self._structure = jax.tree.flatten(self.slots.read((), lambda variable: variable), is_leaf=is_variable)
         self._output_bytes: dict[str, int] = {}  # of one batch, by the batch's shapes
+        self._checked: set[tuple] = set()  # what `repeats` looks at, of single arrays that were predicted as they are
         key = fingerprint(model) if jit else None
 
         def make() -> Predictor:
@@ -49,6 +52,27 @@ class Prediction:
             return self.jit == jit
         return set(map(id, model.variables)) == set(map(id, self._leaves))
 
+    def remember(self, x: Any, batch_size: int | None, feed: Any) -> None:
+        """Note that `x` went through `run`, if it was a single batch in need of no conversion."""
+        if type(x) is np.ndarray and feed.is_single and feed.data.tree[0].dtype == x.dtype:
+            self._checked.add((x.shape, x.dtype, batch_size, floatx()))
+
+    def repeats(self, x: Any, batch_size: int | None) -> bool:
+        """Whether an array like `x` was remembered, and `x` can be predicted without another look at its shape."""
+        if type(x) is not np.ndarray or (x.shape, x.dtype, batch_size, floatx()) not in self._checked:
+            return False
+        with np.errstate(all="ignore"):
+            return x.dtype.kind in "biu" or not np.isnan(x.min())  # the minimum of anything with a NaN is NaN
+
+    def repeat(self, x: np.ndarray) -> Any:
+        """Predict an array of which `repeats` is true: 70 us where `run`, and what leads to it, take 170."""
+        with kept:
+            outputs = self.program.over_stack(self._state(), 1, (x[None], None, None), *ONE)
+            return jax.tree.map(lambda a: np.array(a)[0], outputs)
+
+    def _state(self) -> Any:
+        return jax.tree.unflatten(self._structure, [variable.value for variable in self._leaves])
+
     def run(self, feed: Any, steps: int | None, callbacks: Any, progress: Any) -> Any:
         """Predict a pass over the data.
 
@@ -61,7 +85,7 @@ class Prediction:
         Returns:
             The outputs as NumPy arrays, samples along the first axis.
         """
-        state = jax.tree.unflatten(self._structure, [variable.value for variable in self._leaves])
+        state = self._state()
         watched = callbacks.watches_batches("predict")
         gathered = Gathered(None if steps is not None else getattr(feed.data, "num_samples", None))
         done, traces_before, compilations_before = 0, self.program.traces, self.program.compilations

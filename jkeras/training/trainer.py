@@ -279,6 +279,9 @@ class Trainer(Compilable):
         """
         if unknown:
             raise unexpected_keywords("predict()", unknown, keywords_of(Trainer.predict))
+        is_quiet = verbose == 0 and steps is None and not callbacks
+        if is_quiet and self.built and self._predictor().repeats(x, batch_size):
+            return self._predictor().repeat(x)
         data = make_data(x, None, None, batch_size, steps, False)
         if not self.built:
             self.output_spec(data.peek(False)[0])
@@ -290,6 +293,8 @@ class Trainer(Compilable):
         watchers = self._watchers(callbacks, progress, verbose, 1, feed.steps(steps))
         outputs = prediction.run(feed, steps, watchers, progress)
         data.end_epoch()
+        if is_quiet:
+            prediction.remember(x, batch_size, feed)
         return outputs
 
     def _predictor(self) -> Prediction:

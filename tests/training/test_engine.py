@@ -323,3 +323,39 @@ def test_the_step_is_one_jaxpr():
     traced = jax.make_jaxpr(program.step)((), lease.borrow(), (X[:32], Y[:32], None))
     assert len(traced.eqns) > 10
     lease.settle()
+
+
+def small_model():
+    return jkeras.Sequential([jkeras.layers.Input((3,)), jkeras.layers.Dense(2, kernel_initializer="ones")])
+
+
+def test_a_second_predict_of_the_same_shape_is_the_short_one(monkeypatch):
+    model, x = small_model(), np.ones((2, 3), "float32")
+    first = model.predict(x, verbose=0)
+    monkeypatch.setattr("jkeras.training.trainer.make_data", lambda *_: pytest.fail("looked at the data again"))
+    second = model.predict(2 * x, verbose=0)
+    np.testing.assert_array_equal(second, 2 * first)
+    second[0] = 0  # the caller's own
+    model.set_weights([2 * np.ones((3, 2)), np.ones(2)])
+    np.testing.assert_array_equal(model.predict(x, verbose=0), 2 * first + 1)
+    np.testing.assert_array_equal(model.predict(x[:, ::-1], verbose=0), 2 * first + 1)
+
+
+def test_what_a_second_predict_still_sees(capsys):
+    model, x = small_model(), np.ones((2, 3), "float32")
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="NaN"):
+            assert np.isnan(model.predict(np.full((2, 3), np.nan, "float32"), verbose=0)).all()
+    assert model.predict(x.astype("float64"), verbose=0).dtype == "float32"
+    model.predict(x)
+    assert "1/1" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="expects inputs of shape"):
+        model.predict(np.ones((2, 4), "float32"), verbose=0)
+    seen = []
+
+    class Watch(jkeras.callbacks.Callback):
+        def on_predict_end(self, logs=None):
+            seen.append(self.model)
+
+    model.predict(x, verbose=0, callbacks=[Watch()])
+    assert seen == [model]
