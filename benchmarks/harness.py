@@ -124,7 +124,7 @@ def attempt(make, label):
 def interleave(contenders, repeats, pause=0.2, patience=25.0):
     """Time `{name: function}` in turns; returns `{name: [seconds, one per round]}`.
 
-    A function may return the seconds that it has measured itself, in another process. A value that is no function (the
+    A `Player` returns the seconds that it has measured itself, in another process. A value that is no function (the
     reason for its absence) is passed through, and so is the reason of one that raises. The pause lets the threads of the
     last contender's pool go to sleep: for some milliseconds they spin. Whoever has used up `patience` seconds sits out
     the other rounds: one hopeless contender must not take the hour.
@@ -138,7 +138,7 @@ def interleave(contenders, repeats, pause=0.2, patience=25.0):
             time.sleep(pause)
             start = time.perf_counter()
             outcome = attempt(run, name)
-            elapsed = outcome if isinstance(outcome, float) else time.perf_counter() - start
+            elapsed = outcome if isinstance(run, Player) else time.perf_counter() - start
             times[name] = outcome if isinstance(outcome, str) else [*times[name], elapsed]
     return times
 
