@@ -10,7 +10,8 @@ large blocks; this counts for threads that have not started yet, such as XLA's b
 end are kept when they are free. While a program of jkeras runs (`kept`): no block comes straight from the operating system.
 At all other times large arrays, such as those of a user's data, come from it and go back to it as before.
 
-In exchange, the process keeps what its programs once needed, and some more for the gaps that others' blocks leave in it.
+In exchange, the process keeps what its programs once needed, and some more for the gaps that others' blocks leave in it; and
+a loop of tiny steps, in each of which XLA allocates some small blocks, takes 15 to 55 % longer on the shared heap.
 Once a program needs more than `LIMIT`, memory is too precious for that, and all is as it was. It is from the start with
 `JKERAS_KEEP_MEMORY=0` in the environment, or with settings of the user's own there (`MALLOC_ARENA_MAX` and the like).
 """
