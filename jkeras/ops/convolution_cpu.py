@@ -91,9 +91,9 @@ def _method(role: str, operands: Sequence[Array], axes: Axes) -> str:
         return "patches"  # 0.2 to 0.6
     if role == "kernel":
         return "patches" if channels == 1 or channels > 128 else "xla"  # 0.5 to 0.9; otherwise 0.9 to 2, with twice the CPU time
-    if channels <= 4:
-        return "xla" if role == "output" and channels == 1 else "patches"  # 1.5 to 2; 0.2 to 1
-    if entries > 9 or max(channels, filters) <= 16:
+    if channels <= 4 and (role == "input" or (channels > 1 and entries <= 9)):
+        return "patches"  # 0.2 to 1
+    if channels == 1 or entries > 9 or max(channels, filters) <= 16:
         return "xla"  # 1.1 to 3: a large kernel makes many patches; few channels keep XLA's own code, with all cores
     if role == "input":
         return "patches"  # 0.5 to 0.9
