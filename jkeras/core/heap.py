@@ -12,8 +12,8 @@ At all other times large arrays, such as those of a user's data, come from it an
 
 In exchange, the process keeps what its programs once needed, and some more for the gaps that others' blocks leave in it; and
 a loop of tiny steps, in each of which XLA allocates some small blocks, takes 15 to 55 % longer on the shared heap.
-Once a program needs more than `LIMIT`, memory is too precious for that, and all is as it was. It is from the start with
-`JKERAS_KEEP_MEMORY=0` in the environment, or with settings of the user's own there (`MALLOC_ARENA_MAX` and the like).
+Once a program needs more than `LIMIT`, memory is too precious for that, and large blocks come from the system again. Nothing
+is set with `JKERAS_KEEP_MEMORY=0` in the environment, or with settings of the user's own there (`MALLOC_ARENA_MAX`, ...).
 """
 
 import ctypes

@@ -37,7 +37,7 @@ from jax import Array, lax
 
 LARGE = 10**8  # multiplications
 CHUNK = 4 * 2**20  # bytes of patches at a time, where they are cut; each is written twice before it is multiplied
-PRODUCT = 20 * 2**20  # bytes of patches at a time, where they come from a product
+PRODUCT = 20 * 2**20  # bytes of patches at a time, where they come from a product: one pass with all cores adds them up
 
 
 class Axis(NamedTuple):
