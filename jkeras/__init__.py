@@ -2,7 +2,7 @@
 
 import gc
 
-import jkeras.core.heap  # noqa: F401 (first, because its settings count for threads that start later)
+import jkeras.core.heap  # noqa: F401 (first, because some of its settings count for threads that start later)
 
 _collecting = gc.isenabled()
 gc.disable()

@@ -1,19 +1,23 @@
 """The memory that a step frees stays in the process, where the next step finds it.
 
-XLA:CPU allocates the temporary memory of a program at every call, as one block, and frees it afterwards. The C library of
-Linux (glibc) takes a block of more than 32 MiB straight from the operating system and hands it straight back, so that every
-call gets fresh pages, each of which has to be mapped and zeroed when it is first touched. A training step of a small
-Transformer touched 53,000 of them: 100 of its 275 ms of CPU time, and 55 of its 160 ms by the clock.
+XLA:CPU allocates the temporary memory of a program at every call, and frees it afterwards. The C library of Linux (glibc)
+takes a block of more than 32 MiB straight from the operating system and hands it straight back, so that every call gets
+fresh pages, each of which has to be mapped and zeroed when it is first touched. A training step of a small Transformer
+touched 53,000 of them: 100 of its 275 ms of CPU time, and 55 of its 160 ms by the clock.
 
-Hence these settings of the process (`man mallopt`). When jkeras is imported: threads share one heap (others cannot hold
-large blocks; this counts for threads that have not started yet, such as XLA's before its first use), and up to 2 GiB at its
-end are kept when they are free. While a program of jkeras runs (`kept`): no block comes straight from the operating system.
-At all other times large arrays, such as those of a user's data, come from it and go back to it as before.
+Hence three measures. Programs are compiled such that they ask for several blocks of 16 MiB or the size of their largest array
+instead of one for everything (`compiler_options`): those fit into the heaps of 64 MiB that glibc makes for each thread. glibc
+keeps what is free at the end of a heap, up to 2 GiB, and does not dissolve an empty heap (`man mallopt`). And while a program
+of jkeras runs (`kept`), no block that fits comes straight from the operating system. At all other times large arrays, such as
+those of a user's data, come from it and go back to it as before.
 
-In exchange, the process keeps what its programs once needed, and some more for the gaps that others' blocks leave in it; and
-a loop of tiny steps, in each of which XLA allocates some small blocks, takes 15 to 55 % longer on the shared heap.
-Once a program needs more than `LIMIT`, memory is too precious for that, and large blocks come from the system again. Nothing
-is set with `JKERAS_KEEP_MEMORY=0` in the environment, or with settings of the user's own there (`MALLOC_ARENA_MAX`, ...).
+In exchange, the process keeps what its programs once needed, and some more for the gaps that others' blocks leave in it.
+Once a program needs more than `LIMIT`, memory is too precious for that, and large blocks come from the system again.
+
+`JKERAS_KEEP_MEMORY` in the environment changes that: `0` sets nothing, nor do settings of the user's own (`MALLOC_ARENA_MAX`,
+...). With `all`, threads that start after the import share one heap, without a bound for a block. Programs with arrays of
+more than 64 MiB need that (a language model with 8,000 words took 450 instead of 660 ms a step, with 131 MB of logits);
+a loop of microsecond steps takes longer by some 15 %, since each step makes small allocations, too.
 """
 
 import ctypes
@@ -21,7 +25,9 @@ import os
 import sys
 from collections.abc import Callable
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -3, -4, -8  # malloc.h
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -2, -3, -4, -8  # malloc.h
+BLOCK = 2**24  # bytes of temporary memory to ask for at once
+ROOM = 63 * 2**20  # bytes; the largest block that fits into a thread's heap
 LIMIT = 2**30  # bytes of temporary memory
 MANY = 65536  # glibc's default for M_MMAP_MAX, the number of blocks from the operating system
 
@@ -40,12 +46,21 @@ class Heap:
 
     def __init__(self) -> None:
         self._mallopt = _find_mallopt()
-        for option, value in ((M_ARENA_MAX, 1), (M_TRIM_THRESHOLD, 2**31 - 1), (M_MMAP_THRESHOLD, 2**25)):
+        # A heap that is empty is dissolved unless fewer bytes than M_TOP_PAD would be left to those that are not.
+        for option, value in ((M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 2**26), (M_MMAP_THRESHOLD, 2**25)):
             self._set(option, value)
+        self._shared = os.environ.get("JKERAS_KEEP_MEMORY") == "all"
+        if self._shared:
+            self._set(M_ARENA_MAX, 1)
 
     def _set(self, option: int, value: int) -> None:
         if self._mallopt:
             self._mallopt(option, value)
+
+    def compiler_options(self, largest: int) -> dict[str, int]:
+        """What XLA needs to know of a program whose largest temporary array has so many bytes."""
+        fits = self._mallopt is not None and not self._shared and largest <= ROOM
+        return {"xla_multiheap_size_constraint_per_heap": max(BLOCK, largest)} if fits else {}
 
     def expect(self, nbytes: int) -> None:
         """Say how much temporary memory a program needs."""
