@@ -2,10 +2,12 @@
 
 `jkeras.ops.convolution_cpu` knows several methods for the output of a convolution and for its two gradients, and chooses by
 shape. This times every method inside a loop, as in training, over a grid of shapes, and shows how much slower the chosen
-one is than the fastest. A choice is a miss if that is more than `TOLERANCE`.
+one is than the fastest. A choice is a miss if that is more than `TOLERANCE`. There are two choices per shape: one for jkeras's own
+programs, in which XLA's convolutions have all cores, and one for users' own programs, in which XLA gives them to a library.
 """
 
 import argparse
+import contextlib
 import itertools
 import math
 import pathlib
@@ -24,12 +26,17 @@ from jkeras.ops.convolution_cpu import METHODS, Axis
 TOLERANCE = 1.25
 RESULTS = pathlib.Path(__file__).with_suffix(".md")
 ROLES = ("input", "kernel", "output")
+CONTEXTS = {  # how a program is lowered, and the options of its compiler
+    "all cores": (convolution_cpu.all_cores, convolution_cpu.COMPILER_OPTIONS),
+    "library": (contextlib.nullcontext, {}),
+}
 HEAD = """# Ways to compute a convolution on CPU
 
 One run of `python -m benchmarks.convolution`: milliseconds by the clock (and of CPU time, all cores together) of every method,
-in a loop, the least of the rounds; bold is what jkeras chooses for the shape. A choice is a miss if another method takes less
-than four fifths of its time by the clock. (Groups of one channel have a single method, shifted copies, so both columns show
-it. Methods that need few cores have company in a whole model: the kernel's gradient is computed beside the input's.)
+in a loop, the least of the rounds; bold is what jkeras chooses for the shape. *All cores*: in programs that jkeras compiles, for
+`fit`, `evaluate` and `predict`. *Library*: in programs of a user's own `jax.jit`, where XLA gives most convolutions to a library
+that has one core. A choice is a miss if another method in the same program takes less than four fifths of its time by the clock.
+(Groups of one channel have a single method, shifted copies, so all columns show it.)
 
 """
 
@@ -110,22 +117,24 @@ def looped(role, method, shape):
 
 
 def measure(role, shape, rounds):
-    """`{method: (milliseconds, CPU milliseconds)}`, the least of the rounds, in which the methods take turns."""
+    """`{(context, method): (milliseconds, CPU milliseconds)}`, the least of the rounds, in which the methods take turns."""
     operands = shape.operands(role)
     runs = {}
-    for method in METHODS[role]:
-        run = looped(role, method, shape).lower(1, *operands).compile()
-        run(1, *operands).block_until_ready()
-        start = time.perf_counter()
-        run(2, *operands).block_until_ready()
-        runs[method] = run, max(1, int(0.02 / (time.perf_counter() - start) * 2))
-    times = {method: [] for method in runs}
+    for name, (context, options) in CONTEXTS.items():
+        for method in METHODS[role]:
+            with context():
+                run = looped(role, method, shape).lower(1, *operands).compile(options)
+            run(1, *operands).block_until_ready()
+            start = time.perf_counter()
+            run(2, *operands).block_until_ready()
+            runs[name, method] = run, max(1, int(0.02 / (time.perf_counter() - start) * 2))
+    times = {key: [] for key in runs}
     for _ in range(rounds):
-        for method, (run, steps) in runs.items():
+        for key, (run, steps) in runs.items():
             clock, cpu = time.perf_counter(), time.process_time()
             run(steps, *operands).block_until_ready()
-            times[method].append(((time.perf_counter() - clock) / steps * 1e3, (time.process_time() - cpu) / steps * 1e3))
-    return {method: tuple(map(min, zip(*samples, strict=True))) for method, samples in times.items()}
+            times[key].append(((time.perf_counter() - clock) / steps * 1e3, (time.process_time() - cpu) / steps * 1e3))
+    return {key: tuple(map(min, zip(*samples, strict=True))) for key, samples in times.items()}
 
 
 def choice(role, shape):
@@ -136,13 +145,17 @@ def choice(role, shape):
 
 
 def row(role, shape, rounds):
-    """(cells of the table, the ratio of the chosen method to the best, whether it is a miss)."""
-    times, chosen = measure(role, shape, rounds), choice(role, shape)
-    ratio = times[chosen][0] / min(clock for clock, _ in times.values())
-    missed = ratio > TOLERANCE
-    cells = [f"{'**' if m == chosen else ''}{a:.2f} ({b:.2f}){'**' if m == chosen else ''}" for m, (a, b) in times.items()]
-    rate = 2 * shape.products / times[chosen][0]
-    return [str(shape), role, *cells, f"{ratio:.2f}{' miss' if missed else ''}", f"{rate:.0f}"], ratio, missed
+    """(cells of the table, the ratios of the chosen methods to the best, by context)."""
+    times, cells, ratios = measure(role, shape, rounds), [], {}
+    for name, (context, _) in CONTEXTS.items():
+        with context():
+            chosen = choice(role, shape)
+        here = {method: times[name, method] for method in METHODS[role]}
+        ratios[name] = here[chosen][0] / min(clock for clock, _ in here.values())
+        cells += [f"{'**' if m == chosen else ''}{a:.2f} ({b:.2f}){'**' if m == chosen else ''}" for m, (a, b) in here.items()]
+        cells.append(f"{ratios[name]:.2f}{' miss' if ratios[name] > TOLERANCE else ''}")
+    chosen_times = [float(cell.strip("*").split()[0]) for cell in cells if cell.startswith("**")]
+    return [str(shape), role, *cells, f"{2 * shape.products / chosen_times[0]:.0f}"], ratios
 
 
 def main():
@@ -152,23 +165,28 @@ def main():
     parser.add_argument("--output", type=pathlib.Path, help="where to write (default: convolution.md, in a full run)")
     options = parser.parse_args()
     jax.config.update("jax_platforms", "cpu")
-    head = ["convolution", "role", *METHODS["output"], "chosen / best", "GFLOP/s"]
-    rows, ratios, misses = [], [], 0
+    head = ["convolution", "role"]
+    for name in CONTEXTS:
+        head += [*(f"{name}: {method}" for method in METHODS["output"]), "chosen / best"]
+    head.append("GFLOP/s, all cores")
+    rows, ratios = [], {name: [] for name in CONTEXTS}
     for shape in grid():
         if options.only not in str(shape):
             continue
         for role in ("output", "input", "kernel"):
-            cells, ratio, missed = row(role, shape, options.rounds)
+            cells, found = row(role, shape, options.rounds)
             log(" | ".join(cells))
             rows.append(cells)
-            ratios.append(ratio)
-            misses += missed
+            for name, ratio in found.items():
+                ratios[name].append(ratio)
     lines = [head, ["---"] * len(head), *rows]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    summary = (
-        f"{len(rows)} choices, {misses} missed; chosen / best: median {np.median(ratios):.2f}, mean {np.mean(ratios):.2f}."
+    summary = "\n".join(
+        f"{name}: {len(r)} choices, {sum(x > TOLERANCE for x in r)} missed; chosen / best: median {np.median(r):.2f}, "
+        f"mean {np.mean(r):.2f}.\n"
+        for name, r in ratios.items()
     )
-    text = f"{HEAD}{machine()}\n{summary}\n\n{table}\n"
+    text = f"{HEAD}{machine()}\n{summary}\n{table}\n"
     print(summary)
     output = options.output or (None if options.only else RESULTS)
     if output:

@@ -5,10 +5,10 @@ the outermost computation of a program. In the body of a loop, such as a trainin
 differentiation gave it and is computed element by element: the kernel's gradient of a 3x3 convolution,
 128x13x13x32 -> 64, took 15 ms outside a loop and 396 ms inside; at 32x14x14x256 -> 256 it took 53 s. Hence:
 
-**XLA's convolution**, with the gradients written in the fast layout: both are convolutions themselves. Most of them go to a
-library (YNNPACK), which is fast on its one core, while the other cores wait. (Computed in parts they could run side by side,
-but they do only where no part happens to reuse the memory of another. The kernel's gradient has company: the rest of the
-backward pass does not wait for it.)
+**XLA's convolution**, with the gradients written in the fast layout: both are convolutions themselves. XLA's own code for it has
+all cores. By default XLA gives most of them to a library instead (YNNPACK), which is fast on its one core, while the others wait:
+the output of 128x13x13x32 -> 64 takes 2.5 ms without and 6.7 with it, the kernel's gradient 4.6 and 6.5. So programs that are
+lowered in the context `all_cores`, as all of jkeras's own are, leave the library out; those of users' own `jax.jit` have it.
 
 **Patches times a matrix.** Cut the input into one patch per output, each a row of `kernel size * channels` numbers
 (im2col). Then, with the kernel as a matrix of as many rows,
@@ -17,7 +17,7 @@ backward pass does not wait for it.)
 
 and the input's gradient puts the rows of `gradient @ kernel.T` back to where their patches were cut, adding where they
 overlap (col2im). Patches are the input `kernel size` times over, so they are made for a few examples at a time, such that
-they stay in the cache: above, that takes the output from 10.3 to 5.0 ms. The product has all cores: XLA's convolution takes 7.4.
+they stay in the cache: above, that takes the output from 10.3 to 5.0 ms.
 
 **Shifted copies.** A convolution of single channels is the sum of as many shifted and scaled copies of the input as the
 kernel has entries, which XLA fuses into one pass over memory. This is for depthwise convolutions.
@@ -25,9 +25,11 @@ kernel has entries, which XLA fuses into one pass over memory. This is for depth
 `_method` chooses. All times are of float32 in a loop on 2 cores; `benchmarks/convolution.py` measures the alternatives.
 """
 
+import contextlib
 import itertools
 import math
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -38,6 +40,24 @@ from jax import Array, lax
 LARGE = 10**8  # multiplications
 CHUNK = 4 * 2**20  # bytes of patches at a time, where they are cut; each is written twice before it is multiplied
 PRODUCT = 20 * 2**20  # bytes of patches at a time, where they come from a product: one pass with all cores adds them up
+
+# For the compiler of programs lowered in `all_cores`: what is left to the library, sums and products of matrices.
+COMPILER_OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_REDUCE,LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
+_lowering = threading.local()
+
+
+@contextlib.contextmanager
+def all_cores() -> Iterator[None]:
+    """Programs that this thread lowers in this context are going to be compiled with `COMPILER_OPTIONS`."""
+    _lowering.all_cores = True
+    try:
+        yield
+    finally:
+        _lowering.all_cores = False
+
+
+def _has_all_cores() -> bool:
+    return getattr(_lowering, "all_cores", False)
 
 
 class Axis(NamedTuple):
@@ -86,11 +106,13 @@ def _method(role: str, operands: Sequence[Array], axes: Axes) -> str:
     channels, filters = first.shape[-2 if role == "input" else -1], second.shape[-1]
     entries = math.prod(axis.kernel for axis in axes)
     if entries == 1:
-        return "patches"  # a plain matrix product: 0.3 to 0.7
+        return "patches"  # a plain matrix product: 0.3 to 1
     if len(axes) == 3:
-        return "patches"  # 0.2 to 0.6
+        return "patches"  # 0.02 to 0.8
+    if _has_all_cores():
+        return _all_cores_method(role, channels, entries, axes)
     if role == "kernel":
-        return "patches" if channels == 1 or channels > 128 else "xla"  # 0.5 to 0.9; otherwise 0.9 to 2, with twice the CPU time
+        return "patches" if channels == 1 or channels > 128 else "xla"  # 0.5 to 0.9; otherwise 0.9 to 2
     if channels <= 4 and (role == "input" or (channels > 1 and entries <= 9)):
         return "patches"  # 0.2 to 1
     if channels == 1 or entries > 9 or max(channels, filters) <= 16:
@@ -100,6 +122,18 @@ def _method(role: str, operands: Sequence[Array], axes: Axes) -> str:
     padded = any(axis.low > 0 or axis.high > 0 for axis in axes)
     products = second.size * first.shape[0] * math.prod(axis.outputs for axis in axes)
     return "xla" if padded and products < LARGE else "patches"  # 0.8 to 1.3; 0.5 to 0.9
+
+
+def _all_cores_method(role: str, channels: int, entries: int, axes: Axes) -> str:
+    if role == "kernel":
+        return "patches" if channels == 1 else "xla"  # 0.8 to 1.3; otherwise 1 to 3
+    if role == "output":
+        return "patches" if channels <= 4 and entries <= 9 else "xla"  # 0.6 to 1; otherwise 1 to 3
+    if len(axes) == 1 or channels <= 4:
+        return "patches"  # 0.2 to 1.1
+    # Patches are as many as outputs, places of XLA's kernel as many as inputs, the zeros of a stride included.
+    places = math.prod(axis.inputs for axis in axes) / math.prod(axis.outputs for axis in axes)
+    return "patches" if places > 1.2 else "xla"  # 0.4 to 1; otherwise 1 to 2.6
 
 
 # --- patches
@@ -219,7 +253,9 @@ def _xla_kernel(x: Array, g: Array, axes: Axes) -> Array:
         x, g = lax.transpose(x, (x.ndim - 1, *range(1, x.ndim - 1), 0)), jnp.moveaxis(g, 0, -2)
         return jnp.moveaxis(_xla(x, g, pads, dilations, strides, [1] * len(axes)), 0, -2)
 
-    # Of 128 examples at once: 13 ms; of 32 at a time 8.0, of 8 at a time 6.7. The library wants more than 16 of something.
+    if _has_all_cores():
+        return some(x, g)
+    # Of 128 examples at once the library takes 13 ms; of 32 at a time 8.0, of 8 at a time 6.7. It wants more than 16 of something.
     return _by_examples(some, [x, g], 8 if g.shape[-1] > 16 else 32, total=True)
 
 

@@ -17,6 +17,7 @@ import jax
 import numpy as np
 
 from jkeras.core.heap import kept
+from jkeras.ops.convolution_cpu import COMPILER_OPTIONS, all_cores
 
 LIMIT = 64  # executables kept
 _executables: OrderedDict[Any, Any] = OrderedDict()
@@ -60,11 +61,12 @@ class Shared:
     def _compile(self, args: tuple, constants: dict) -> Any:
         # An argument that is not used still counts: the text does not say which one was left out.
         options = {"static_argnums": self._static, "donate_argnums": self._donate, "keep_unused": True}
-        lowered = jax.jit(self._function, static_argnames=tuple(constants), **options).lower(*args, **constants)
+        with all_cores():
+            lowered = jax.jit(self._function, static_argnames=tuple(constants), **options).lower(*args, **constants)
         text = lowered.as_text()
         key = hashlib.sha256(text.encode()).digest(), lowered.in_tree, lowered.out_tree, _devices((args, constants))
         if key not in _executables:
-            _executables[key] = executable = lowered.compile(self._compiler_options(text, args, lowered.out_info))
+            _executables[key] = executable = _compile(lowered, self._compiler_options(text, args, lowered.out_info))
             self.compilations += 1
             kept.expect(_temporary_bytes(executable))
             if len(_executables) > LIMIT:
@@ -76,7 +78,17 @@ class Shared:
         if jax.default_backend() != "cpu":
             return {}
         passed = _shapes((args[self._steady :], results)) - _shapes(args[: self._steady])  # a gradient is like its weight
-        return kept.compiler_options(_largest(text, passed))
+        return COMPILER_OPTIONS | kept.compiler_options(_largest(text, passed))
+
+
+def _compile(lowered: Any, options: dict[str, Any]) -> Any:
+    """Compile with options that make programs faster, where XLA knows them."""
+    try:
+        return lowered.compile(options)
+    except jax.errors.JaxRuntimeError as error:
+        if "option" not in str(error):
+            raise
+        return lowered.compile()  # those of another release may have other names
 
 
 def _shapes(tree: Any) -> set[tuple[int, ...]]:

@@ -1,5 +1,6 @@
 """Convolutions: values and derivatives against `lax.conv_general_dilated` and Keras, by every method of the CPU lowering."""
 
+import contextlib
 import functools
 
 import jax
@@ -14,6 +15,7 @@ from jkeras import ops
 from jkeras.ops import convolution_cpu
 from jkeras.ops.convolution_cpu import Axis
 from jkeras.ops.trilinear import ROLES, Form, _xla, convolve
+from jkeras.training.executables import Shared
 from tests.oracle import assert_close, keras
 
 close = functools.partial(assert_close, rtol=2e-5)
@@ -85,9 +87,8 @@ def arguments_of(form, channels, filters, n=3, dtype="float32"):
 
 
 def check_methods(form, channels, filters, n=3):
-    """Every role by every method against XLA's, in one compiled program."""
+    """Every role by every method against XLA's, in one compiled program with the library's convolutions, and in one without."""
 
-    @jax.jit
     def evaluate(values):
         expected, results = {}, {}
         for role in ROLES:
@@ -98,9 +99,13 @@ def check_methods(form, channels, filters, n=3):
                 results[role, method] = convolution_cpu.compute(role, operands, form.axes, form.groups, named)
         return expected, results
 
-    expected, results = evaluate(arguments_of(form, channels, filters, n))
-    for (role, method), result in results.items():
-        close(result, expected[role], err_msg=f"{role} by {method}")
+    values = arguments_of(form, channels, filters, n)
+    for context, options in ((contextlib.nullcontext, {}), (convolution_cpu.all_cores, convolution_cpu.COMPILER_OPTIONS)):
+        with context():
+            lowered = jax.jit(functools.partial(evaluate)).lower(values)
+        expected, results = lowered.compile(options)(values)
+        for (role, method), result in results.items():
+            close(result, expected[role], err_msg=f"{role} by {method}")
 
 
 @pytest.mark.parametrize("case", CONVOLUTIONS.values(), ids=CONVOLUTIONS)
@@ -114,6 +119,17 @@ def test_chunks_of_examples_agree(name, monkeypatch):
     for constant in ("CHUNK", "PRODUCT"):
         monkeypatch.setattr(convolution_cpu, constant, 4 * 2 * case[5] * int(np.prod(case[0])) * int(np.prod(case[1])))
     check_methods(form_of(case), case[5], case[6], n=35)  # 35: more than 32, and a chunk is not full
+
+
+def test_programs_of_training_leave_the_library_out():
+    case = CONVOLUTIONS["2d of many channels"]
+    size, kernel, strides, padding, _, channels, _, _ = case
+    function = functools.partial(ops.conv, strides=strides, padding=padding)
+    x, w = normal(32, *size, channels), normal(*kernel, channels, 32, seed=1)
+    with_library = jax.jit(function).lower(x, w).compile().as_text()
+    without = Shared(function).prepare(x, w).as_text()
+    assert "ynn" in with_library and "ynn" not in without
+    assert not convolution_cpu._has_all_cores()
 
 
 axis_strategy = st.builds(

@@ -125,6 +125,14 @@ def test_models_of_the_users_own_code_that_trace_to_the_same_program_compile_onc
     assert (other["traces"], other["compilations"]) == (2, 2)
 
 
+def test_options_that_xla_does_not_know_are_left_out():
+    lowered = jax.jit(lambda x: x + 1).lower(1.0)
+    for options in ({"xla_cpu_no_such_option": 1}, {"xla_cpu_experimental_ynn_fusion_type": "NO_SUCH_TYPE"}):
+        with pytest.raises(jax.errors.JaxRuntimeError):
+            lowered.compile(options)
+        assert executables._compile(lowered, options)(1.0) == 2.0
+
+
 def test_executables_are_told_apart_by_the_arguments_they_read():
     first, second = executables.Shared(lambda a, b: a), executables.Shared(lambda a, b: b)
     one, two = np.ones(3), np.zeros(3)
