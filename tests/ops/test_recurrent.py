@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jkeras.ops import recurrent
 from jkeras.ops.recurrent import Product, gru, lstm, project, recur, simple_rnn, step
 from tests.oracle import assert_close
 
@@ -63,6 +64,39 @@ def test_values_and_gradients(name, masked):
         for run in (recur, loop)
     )
     assert_close(actual, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("backwards", [False, True], ids=["forwards", "backwards"])
+@pytest.mark.parametrize("name", ["lstm", "gru"])
+def test_segments_are_one_recurrence(name, backwards, monkeypatch):
+    network, gates, products, count = NETWORKS[name]
+    mask = np.array([[1, 1], [0, 1], [1, 0]], bool)
+    arguments = draw(STEPS, BATCH, 4), tuple(draw(BATCH, UNITS) for _ in range(count)), (products, draw(4, gates * UNITS))
+    seen = []
+
+    def in_segments(network, x, states, weights, mask, backwards):
+        def projected(x):
+            seen.append(len(x))
+            return project(x, weights[1])
+
+        return recur(network, x, states, weights[0], mask, backwards, project=projected)
+
+    def at_once(network, x, states, weights, mask, backwards):
+        return loop(network, project(x, weights[1]), states, weights[0], mask, backwards)
+
+    monkeypatch.setattr(recurrent, "_segments", lambda steps, states, products: 2)
+    actual, expected = (
+        jax.jit(jax.value_and_grad(loss_of(run, network, mask, backwards), (0, 1, 2)))(*arguments)
+        for run in (in_segments, at_once)
+    )
+    assert_close(actual, expected, rtol=1e-5)
+    assert sorted(seen) == [1, 2]
+
+
+@pytest.mark.parametrize("units, steps, segments", [(8, 80, 1), (128, 80, 5), (512, 80, 8), (512, 15, 1), (512, 16, 2)])
+def test_segments_are_long_and_few(units, steps, segments):
+    states, products = (jnp.zeros((32, units)),), [Product(jnp.zeros((units, 4 * units)))]
+    assert recurrent._segments(steps, states, products) == segments
 
 
 def test_last_state_alone_and_unrolled():
