@@ -49,11 +49,11 @@ _lowering = threading.local()
 @contextlib.contextmanager
 def all_cores() -> Iterator[None]:
     """Programs that this thread lowers in this context are going to be compiled with `COMPILER_OPTIONS`."""
-    _lowering.all_cores = True
+    before, _lowering.all_cores = _has_all_cores(), True
     try:
         yield
     finally:
-        _lowering.all_cores = False
+        _lowering.all_cores = before
 
 
 def _has_all_cores() -> bool:
