@@ -15,7 +15,7 @@ import pytest
 
 import jkeras
 from jkeras.callbacks import Callback
-from jkeras.layers import Dense, Dropout
+from jkeras.layers import LSTM, BatchNormalization, Conv2D, Dense, Dropout, Reshape
 from jkeras.models import Sequential
 from jkeras.training import executables, sharing
 from jkeras.training.lease import Uninterrupted
@@ -166,6 +166,28 @@ def test_chunks_streams_and_callbacks_change_no_bit(rows):
         assert run(callbacks=[EveryBatch()], compiled={"steps_per_execution": 2}) == whole
         assert run(budget=0) == whole  # streamed
         assert run(budget=0, callbacks=[EveryBatch()]) == whole
+    finally:
+        jkeras.config.set_device_memory_budget(None)
+
+
+def test_work_on_all_cores_changes_no_bit():
+    """Convolutions and recurrences that are large enough to be divided between threads."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(80, 16, 16, 16)).astype("float32"), rng.normal(size=(80, 1)).astype("float32")
+
+    def run(budget=None, **options):
+        jkeras.config.set_device_memory_budget(budget)
+        jkeras.utils.set_random_seed(3)
+        made = Sequential([jkeras.Input(x.shape[1:]), Conv2D(32, 3), BatchNormalization(), Reshape((49, 128)), LSTM(128), Dense(1)])
+        made.compile("adam", "mse")
+        made.fit(x, y, batch_size=32, verbose=0, **options)
+        return weights(made)
+
+    try:
+        whole = run()
+        assert all(run() == whole for _ in range(3))
+        assert run(callbacks=[EveryBatch()]) == whole
+        assert run(budget=0) == whole  # streamed
     finally:
         jkeras.config.set_device_memory_budget(None)
 
