@@ -32,11 +32,12 @@ CONTEXTS = {  # how a program is lowered, and the options of its compiler
 }
 HEAD = """# Ways to compute a convolution on CPU
 
-One run of `python -m benchmarks.convolution`: milliseconds by the clock (and of CPU time, all cores together) of every method,
-in a loop, the least of the rounds; bold is what jkeras chooses for the shape. *All cores*: in programs that jkeras compiles, for
-`fit`, `evaluate` and `predict`. *Library*: in programs of a user's own `jax.jit`, where XLA gives most convolutions to a library
-that has one core. A choice is a miss if another method in the same program takes less than four fifths of its time by the clock.
-(Groups of one channel have a single method, shifted copies, so all columns show it.)
+One run of `python -m benchmarks.convolution`: milliseconds by the clock (and of CPU time, all cores together) of every
+method, in a loop, the least of the rounds; bold is what jkeras chooses for the shape. *All cores*: in programs that jkeras
+compiles, for `fit`, `evaluate` and `predict`. *Library*: in programs of a user's own `jax.jit`, where XLA gives most
+convolutions to a library that runs all but large ones on one core. A choice is a miss if another method in the same program
+takes less than four fifths of its time by the clock. (Groups of one channel have a single method, shifted copies, so all
+columns show it.)
 
 """
 
@@ -146,16 +147,16 @@ def choice(role, shape):
 
 def row(role, shape, rounds):
     """(cells of the table, the ratios of the chosen methods to the best, by context)."""
-    times, cells, ratios = measure(role, shape, rounds), [], {}
+    times, cells, ratios, rates = measure(role, shape, rounds), [], {}, {}
     for name, (context, _) in CONTEXTS.items():
         with context():
             chosen = choice(role, shape)
         here = {method: times[name, method] for method in METHODS[role]}
         ratios[name] = here[chosen][0] / min(clock for clock, _ in here.values())
+        rates[name] = 2 * shape.products / here[chosen][0]
         cells += [f"{'**' if m == chosen else ''}{a:.2f} ({b:.2f}){'**' if m == chosen else ''}" for m, (a, b) in here.items()]
         cells.append(f"{ratios[name]:.2f}{' miss' if ratios[name] > TOLERANCE else ''}")
-    chosen_times = [float(cell.strip("*").split()[0]) for cell in cells if cell.startswith("**")]
-    return [str(shape), role, *cells, f"{2 * shape.products / chosen_times[0]:.0f}"], ratios
+    return [str(shape), role, *cells, f"{rates['all cores']:.0f}"], ratios
 
 
 def main():

@@ -167,8 +167,9 @@ class RNN(Configured):
             masks = cell.draw_masks(x[0], states[0])
             masks = masks if training else DropoutMasks()
             network, products = cell.parts(masks)
-            options = {"go_backwards": backwards, "unroll": self.unroll, "project": lambda x: cell.project(x, masks)}
-            outputs, of_cell = recurrent.recur(network, x, tuple(states), products, mask, **options)
+            outputs, of_cell = recurrent.recur(
+                network, x, tuple(states), products, mask, backwards, self.unroll, project=lambda x: cell.project(x, masks)
+            )
             return outputs, list(of_cell)
         return self._scan(cell, x, states, mask, backwards)
 

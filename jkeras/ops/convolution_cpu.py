@@ -5,10 +5,11 @@ the outermost computation of a program. In the body of a loop, such as a trainin
 differentiation gave it and is computed element by element: the kernel's gradient of a 3x3 convolution,
 128x13x13x32 -> 64, took 15 ms outside a loop and 396 ms inside; at 32x14x14x256 -> 256 it took 53 s. Hence:
 
-**XLA's convolution**, with the gradients written in the fast layout: both are convolutions themselves. XLA's own code for it has
-all cores. By default XLA gives most of them to a library instead (YNNPACK), which is fast on its one core, while the others wait:
-the output of 128x13x13x32 -> 64 takes 2.5 ms without and 6.7 with it, the kernel's gradient 4.6 and 6.5. So programs that are
-lowered in the context `all_cores`, as all of jkeras's own are, leave the library out; those of users' own `jax.jit` have it.
+**XLA's convolution**, with the gradients written in the fast layout: both are convolutions themselves. XLA's own code for it
+has all cores. By default XLA gives most of them to a library instead (YNNPACK), which runs all but large ones on one core:
+the output of 128x13x13x32 -> 64 takes 2.5 ms without and 6.7 with it, the kernel's gradient 4.6 and 6.5. So programs that
+are lowered in the context `all_cores`, as all of jkeras's own are, leave the library out; those of users' own `jax.jit` have
+it.
 
 **Patches times a matrix.** Cut the input into one patch per output, each a row of `kernel size * channels` numbers
 (im2col). Then, with the kernel as a matrix of as many rows,

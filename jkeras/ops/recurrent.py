@@ -21,7 +21,7 @@ units, in a loop: forward 5.0 ms of CPU time, with the gradient 17.8, of which 1
 
 On a CPU a loop has one core. So a long recurrence is run in segments: while one is in its loop, the other cores compute what
 stands outside of the loops of those before it (in reverse: the gradients of the weights) and after it (the inputs). A training step
-of that LSTM takes 0.85 of the time.
+of that LSTM behind an embedding takes 0.85 of the time.
 
 Weights are Keras's: the gates of an LSTM stand in the order i, f, c, o and those of a GRU in the order z, r, h.
 """

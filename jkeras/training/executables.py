@@ -68,7 +68,7 @@ class Shared:
         text = lowered.as_text()
         key = hashlib.sha256(text.encode()).digest(), lowered.in_tree, lowered.out_tree, _devices((args, constants))
         if key not in _executables:
-            _executables[key] = executable = _compile(lowered, self._compiler_options(text, args, lowered.out_info))
+            _executables[key] = executable = _compile_with(lowered, self._compiler_options(text, args, lowered.out_info))
             self.compilations += 1
             kept.expect(_temporary_bytes(executable))
             if len(_executables) > LIMIT:
@@ -83,8 +83,8 @@ class Shared:
         return CPU_OPTIONS | kept.compiler_options(_largest(text, passed))
 
 
-def _compile(lowered: Any, options: dict[str, Any]) -> Any:
-    """Compile with options that make programs faster, where XLA knows them."""
+def _compile_with(lowered: Any, options: dict[str, Any]) -> Any:
+    """Compile with options that make programs faster, or, if XLA does not know one of them, with none."""
     try:
         return lowered.compile(options)
     except jax.errors.JaxRuntimeError as error:

@@ -102,7 +102,7 @@ def check_methods(form, channels, filters, n=3):
     values = arguments_of(form, channels, filters, n)
     for context, options in ((contextlib.nullcontext, {}), (convolution_cpu.all_cores, convolution_cpu.COMPILER_OPTIONS)):
         with context():
-            lowered = jax.jit(functools.partial(evaluate)).lower(values)
+            lowered = jax.jit(functools.partial(evaluate)).lower(values)  # another function each time: traces are kept
         expected, results = lowered.compile(options)(values)
         for (role, method), result in results.items():
             close(result, expected[role], err_msg=f"{role} by {method}")

@@ -130,7 +130,7 @@ def test_options_that_xla_does_not_know_are_left_out():
     for options in ({"xla_cpu_no_such_option": 1}, {"xla_cpu_experimental_ynn_fusion_type": "NO_SUCH_TYPE"}):
         with pytest.raises(jax.errors.JaxRuntimeError):
             lowered.compile(options)
-        assert executables._compile(lowered, options)(1.0) == 2.0
+        assert executables._compile_with(lowered, options)(1.0) == 2.0
 
 
 def test_executables_are_told_apart_by_the_arguments_they_read():
