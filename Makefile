@@ -17,6 +17,7 @@ test-slow: $(VENV)/test.done  ## The long ones: programs as Keras users write th
 test-all: test test-slow
 
 lint: $(VENV)/lint.done  ## Style, and types of the core.
+	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 

@@ -154,7 +154,9 @@ def row(role, shape, rounds):
         here = {method: times[name, method] for method in METHODS[role]}
         ratios[name] = here[chosen][0] / min(clock for clock, _ in here.values())
         rates[name] = 2 * shape.products / here[chosen][0]
-        cells += [f"{'**' if m == chosen else ''}{a:.2f} ({b:.2f}){'**' if m == chosen else ''}" for m, (a, b) in here.items()]
+        cells += [
+            f"{'**' if m == chosen else ''}{a:.2f} ({b:.2f}){'**' if m == chosen else ''}" for m, (a, b) in here.items()
+        ]
         cells.append(f"{ratios[name]:.2f}{' miss' if ratios[name] > TOLERANCE else ''}")
     return [str(shape), role, *cells, f"{rates['all cores']:.0f}"], ratios
 

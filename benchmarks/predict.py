@@ -38,7 +38,9 @@ def few(name, options):
     for count in FEW:
         log(f"predict: {name}, {count} rows")
         times = scaled(in_turns("predict", name, count, options), 1e3 / LOOK[count])
-        yield Row(f"predict, {count} row{'s' * (count > 1)}, batch {BATCH}: {title}", "ms per call", times, (faster(5, KERAS),))
+        yield Row(
+            f"predict, {count} row{'s' * (count > 1)}, batch {BATCH}: {title}", "ms per call", times, (faster(5, KERAS),)
+        )
 
 
 def evaluated(name, options):

@@ -1,6 +1,6 @@
 """Mixed precision, under its older names: computing in 16 bits, with weights in 32.
 
-    keras.mixed_precision.set_global_policy("mixed_bfloat16")     # the same as keras.config.set_dtype_policy
+keras.mixed_precision.set_global_policy("mixed_bfloat16")     # the same as keras.config.set_dtype_policy
 """
 
 from jkeras.core.dtype import DTypePolicy, dtype_policy, set_dtype_policy

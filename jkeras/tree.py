@@ -189,7 +189,9 @@ def assert_same_structure(a: Any, b: Any, check_types: bool | None = None) -> No
     >>> assert_same_structure([1, {"x": 2}], [3, {"x": None}])
     """
     if is_nested(a) != is_nested(b):
-        raise ValueError(f"The structures differ: {a!r} is {'' if is_nested(a) else 'not '}nested, but {b!r} is the opposite.")
+        raise ValueError(
+            f"The structures differ: {a!r} is {'' if is_nested(a) else 'not '}nested, but {b!r} is the opposite."
+        )
     if is_nested(a):
         if type(a) is not type(b) and not (isinstance(a, dict) and isinstance(b, dict)):
             raise ValueError(f"The structures differ: {a!r} is a {type(a).__name__}, but {b!r} a {type(b).__name__}.")

@@ -115,9 +115,16 @@ LEFT_OUT = {
     **each("There is one backend, JAX.", "config.set_backend", "random.SeedGenerator.backend"),
     **each("There are no flax modules underneath.", "config.is_nnx_enabled"),
     **each("Code found in a config is never run.", "config.enable_unsafe_deserialization"),
-    **each(TRACEBACKS, *within("config", "enable_traceback_filtering disable_traceback_filtering is_traceback_filtering_enabled")),
-    **each(LOGGING, *within("config", "enable_interactive_logging disable_interactive_logging is_interactive_logging_enabled")),
-    **each(LOGGING, *within("utils", "enable_interactive_logging disable_interactive_logging is_interactive_logging_enabled")),
+    **each(
+        TRACEBACKS,
+        *within("config", "enable_traceback_filtering disable_traceback_filtering is_traceback_filtering_enabled"),
+    ),
+    **each(
+        LOGGING, *within("config", "enable_interactive_logging disable_interactive_logging is_interactive_logging_enabled")
+    ),
+    **each(
+        LOGGING, *within("utils", "enable_interactive_logging disable_interactive_logging is_interactive_logging_enabled")
+    ),
     **each(FLASH, *within("config", "enable_flash_attention disable_flash_attention is_flash_attention_enabled")),
     **each(LIMITS, *within("config", "max_epochs set_max_epochs max_steps_per_epoch set_max_steps_per_epoch")),
     # -- dtype policies
@@ -134,7 +141,9 @@ LEFT_OUT = {
         PREPROCESSING,
         *within("layers", "AugMix AutoContrast CategoryEncoding CenterCrop ContrastLimitedAdaptiveHistogramEqualization"),
         *within("layers", "CutMix Discretization Equalization HashedCrossing Hashing IntegerLookup MaxNumBoundingBoxes"),
-        *within("layers", "MelSpectrogram MixUp Normalization Pipeline RandAugment RandomBrightness RandomColorDegeneration"),
+        *within(
+            "layers", "MelSpectrogram MixUp Normalization Pipeline RandAugment RandomBrightness RandomColorDegeneration"
+        ),
         *within("layers", "RandomColorJitter RandomContrast RandomCrop RandomElasticTransform RandomErasing RandomFlip"),
         *within("layers", "RandomGaussianBlur RandomGrayscale RandomHue RandomInvert RandomPerspective RandomPosterization"),
         *within("layers", "RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation RandomZoom"),
@@ -155,7 +164,11 @@ LEFT_OUT = {
     ),
     **each(
         LORA,
-        *(f"layers.{name}({option})" for name in ("Dense", "EinsumDense", "Embedding") for option in ("lora_rank", "lora_alpha")),
+        *(
+            f"layers.{name}({option})"
+            for name in ("Dense", "EinsumDense", "Embedding")
+            for option in ("lora_rank", "lora_alpha")
+        ),
         *within("layers.Dense", "enable_lora lora_alpha lora_enabled lora_rank"),
     ),
     **each(
@@ -181,12 +194,16 @@ LEFT_OUT = {
     # -- callbacks and utilities
     **each(
         CALLBACKS,
-        *within("callbacks", "BackupAndRestore CSVLogger EarlyStopping LearningRateScheduler ModelCheckpoint OrbaxCheckpoint"),
+        *within(
+            "callbacks", "BackupAndRestore CSVLogger EarlyStopping LearningRateScheduler ModelCheckpoint OrbaxCheckpoint"
+        ),
         *within("callbacks", "ProgbarLogger ReduceLROnPlateau RemoteMonitor SwapEMAWeights TensorBoard TerminateOnNaN"),
     ),
     **each(
         "The list of callbacks is made by fit, with History and the progress bar beside it.",
-        *within("callbacks", "CallbackList(add_history) CallbackList(add_progbar) CallbackList(callbacks=) CallbackList(model=)"),
+        *within(
+            "callbacks", "CallbackList(add_history) CallbackList(add_progbar) CallbackList(callbacks=) CallbackList(model=)"
+        ),
     ),
     **each("The callbacks draw the progress bar.", "utils.Progbar"),
     **each("Drawing a model as a graph is not covered yet.", "utils.model_to_dot", "utils.plot_model"),

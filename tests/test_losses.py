@@ -215,9 +215,9 @@ CASES = [  # function, arguments, targets, outputs, formula
         {"alpha": [0.1, 0.2, 0.3, 0.4], "gamma": 1.0, "from_logits": True, "label_smoothing": 0.1},
         ONE_HOT,
         f32(LOGITS / 4),
-        lambda y, x: -(
-            np.array([0.1, 0.2, 0.3, 0.4]) * (1 - np.exp(log_softmax(x))) * (0.9 * y + 0.025) * log_softmax(x)
-        ).sum(-1),
+        lambda y, x: (
+            -(np.array([0.1, 0.2, 0.3, 0.4]) * (1 - np.exp(log_softmax(x))) * (0.9 * y + 0.025) * log_softmax(x)).sum(-1)
+        ),
     ),
     ("sparse_categorical_crossentropy", {}, LABELS, DISTRIBUTIONS, lambda y, p: -np.log(pick(normalized(p), y))),
     ("sparse_categorical_crossentropy", {}, COLUMN, UNNORMALIZED, lambda y, p: -np.log(pick(normalized(p), LABELS))),
@@ -254,16 +254,14 @@ CASES = [  # function, arguments, targets, outputs, formula
         {"alpha": 0.3, "beta": 0.7},
         BINARY,
         PROBABILITIES,
-        lambda y, p: 1
-        - (y * p).sum() / ((y * p).sum() + 0.3 * ((1 - p) * y).sum() + 0.7 * (p * (1 - y)).sum() + EPS),
+        lambda y, p: 1 - (y * p).sum() / ((y * p).sum() + 0.3 * ((1 - p) * y).sum() + 0.7 * (p * (1 - y)).sum() + EPS),
     ),
     (
         "tversky",
         {"axis": (1,)},
         BINARY,
         PROBABILITIES,
-        lambda y, p: 1
-        - (y * p).sum(1) / ((y * p).sum(1) + 0.5 * ((1 - p) * y).sum(1) + 0.5 * (p * (1 - y)).sum(1) + EPS),
+        lambda y, p: 1 - (y * p).sum(1) / ((y * p).sum(1) + 0.5 * ((1 - p) * y).sum(1) + 0.5 * (p * (1 - y)).sum(1) + EPS),
     ),
     ("circle", {"gamma": 5.0}, IDENTITIES[:-1], EMBEDDINGS[:-1], lambda y, e: circle_loss(y, e, gamma=5.0)),
     (
@@ -584,9 +582,11 @@ def test_configs_go_there_and_back_and_to_keras(name):
     assert losses.serialize(loss)["class_name"] == written["class_name"]
     back = losses.deserialize(written)
     assert type(back) is type(loss)
-    assert {k: back.get_config()[k] for k in theirs.get_config()} == theirs.get_config() == {
-        k: config[k] for k in theirs.get_config()
-    }
+    assert (
+        {k: back.get_config()[k] for k in theirs.get_config()}
+        == theirs.get_config()
+        == {k: config[k] for k in theirs.get_config()}
+    )
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

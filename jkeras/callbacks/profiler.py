@@ -62,7 +62,8 @@ class Profiler(Callback):
         self._stop()
         if self._seen <= self.start:
             warnings.warn(
-                f"Profiler(start={self.start}) has traced nothing, because training ended after {self._seen} epoch(s).", stacklevel=2
+                f"Profiler(start={self.start}) has traced nothing, because training ended after {self._seen} epoch(s).",
+                stacklevel=2,
             )
 
     def _stop(self) -> None:

@@ -61,7 +61,9 @@ def check_store(module: Any, variables: list[Variable], store: Mapping) -> None:
     if set(store) != {str(i) for i in range(len(variables))}:
         wanted = ", ".join(f"{v.name} {v.shape}" for v in variables) or "none"
         given = ", ".join(f"{name!r} {_shape(store, name)}" for name in store) or "nothing"
-        unbuilt = "" if getattr(module, "built", True) else " It is not built yet: call it on data, or build(input_shape), first."
+        unbuilt = (
+            "" if getattr(module, "built", True) else " It is not built yet: call it on data, or build(input_shape), first."
+        )
         raise ValueError(f"{who} has {len(variables)} variables ({wanted}), but the file has {given} for it.{unbuilt}")
     for i, variable in enumerate(variables):
         shape = _shape(store, str(i))

@@ -79,9 +79,7 @@ def get_custom_objects() -> dict[str, Any]:
     return _registered
 
 
-def get_registered_object(
-    name: str, custom_objects: Mapping | None = None, module_objects: Mapping | None = None
-) -> Any:
+def get_registered_object(name: str, custom_objects: Mapping | None = None, module_objects: Mapping | None = None) -> Any:
     """Find a custom object by its registered or plain name; None if it is unknown."""
     for table in (custom_objects or {}, *reversed(_scopes()), _registered, module_objects or {}):
         if name in table:
@@ -258,7 +256,9 @@ def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
         return known
     cls = _find(config.get("module"), name, config.get("registered_name"), custom_objects)
     if not hasattr(cls, "from_config"):
-        raise ValueError(f"The config names {name!r} of {config.get('module')!r}, which is no class with a from_config() method.")
+        raise ValueError(
+            f"The config names {name!r} of {config.get('module')!r}, which is no class with a from_config() method."
+        )
     with custom_object_scope(custom_objects or {}):
         instance = cls.from_config(_keep_nested(cls, inner, custom_objects))
     if config.get("build_config") and hasattr(instance, "build_from_config"):

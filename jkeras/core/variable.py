@@ -355,9 +355,5 @@ for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
 for _name in ("neg", "pos", "abs", "invert"):
     setattr(Variable, f"__{_name}__", _unary(_name))
 
-jax.tree_util.register_pytree_node(
-    Variable, lambda v: ((v.value,), v.name), lambda name, leaves: Snapshot(leaves[0], name)
-)
-jax.tree_util.register_pytree_node(
-    Snapshot, lambda v: ((v.value,), v.name), lambda name, leaves: Snapshot(leaves[0], name)
-)
+jax.tree_util.register_pytree_node(Variable, lambda v: ((v.value,), v.name), lambda name, leaves: Snapshot(leaves[0], name))
+jax.tree_util.register_pytree_node(Snapshot, lambda v: ((v.value,), v.name), lambda name, leaves: Snapshot(leaves[0], name))

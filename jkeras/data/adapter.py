@@ -8,8 +8,15 @@ from jkeras.data.check import check_count, outside
 from jkeras.data.streams import StreamData, is_stream
 
 
-def make_data(x: Any, y: Any = None, sample_weight: Any = None, batch_size: int | None = None, steps: int | None = None,
-              shuffle: Shuffle = False, class_weight: dict | None = None) -> "ArrayData | StreamData":
+def make_data(
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    batch_size: int | None = None,
+    steps: int | None = None,
+    shuffle: Shuffle = False,
+    class_weight: dict | None = None,
+) -> "ArrayData | StreamData":
     """Turn the arguments of `fit` into data.
 
     Args:
@@ -35,10 +42,14 @@ def make_data(x: Any, y: Any = None, sample_weight: Any = None, batch_size: int 
     if is_stream(x):
         for name, given, part in (("y", y, "targets"), ("sample_weight", sample_weight, "sample weights")):
             if given is not None:
-                raise ValueError(f"{name} was given, but x is a {type(x).__name__}, whose batches must hold the {part} "
-                                 f"themselves: let it yield (x, y) or (x, y, sample_weight).")
+                raise ValueError(
+                    f"{name} was given, but x is a {type(x).__name__}, whose batches must hold the {part} "
+                    f"themselves: let it yield (x, y) or (x, y, sample_weight)."
+                )
         if batch_size is not None:
-            warnings.warn(f"batch_size={batch_size} has no effect: x is a {type(x).__name__}, which yields whole batches.",
-                          stacklevel=outside())
+            warnings.warn(
+                f"batch_size={batch_size} has no effect: x is a {type(x).__name__}, which yields whole batches.",
+                stacklevel=outside(),
+            )
         return StreamData(x, class_weight=class_weight, shuffle=bool(shuffle))
     return ArrayData(x, y, sample_weight, batch_size, steps, class_weight)

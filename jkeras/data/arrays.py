@@ -59,8 +59,15 @@ class ArrayData:
     [(2, 2), (2, 2), (1, 2)]
     """
 
-    def __init__(self, x: Any, y: Any = None, sample_weight: Any = None, batch_size: int | None = None,
-                 steps: int | None = None, class_weight: dict | None = None):
+    def __init__(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        batch_size: int | None = None,
+        steps: int | None = None,
+        class_weight: dict | None = None,
+    ):
         x, y = tree_of_rows(x, "x"), tree_of_rows(y, "y")
         weights = sample_weights(y, tree_of_rows(sample_weight, "sample_weight"), class_weight)
         self.num_samples = check_lengths(x, y, weights)
@@ -178,8 +185,9 @@ class ArrayData:
         for step in range(start_step, self.steps if stop_step is None else stop_step):
             yield self._read(order, step, step + 1)
 
-    def stacks(self, size: int, order: np.ndarray | None = None, start_step: int = 0, stop_step: int | None = None
-               ) -> Iterator[tuple[int, tuple]]:
+    def stacks(
+        self, size: int, order: np.ndarray | None = None, start_step: int = 0, stop_step: int | None = None
+    ) -> Iterator[tuple[int, tuple]]:
         """Read up to `size` batches at a time, as `(count, batches)`; every array has shape (count, batch, ...).
 
         The rows of all of them are gathered in one go, which spares the copy that stacking would be. A smaller last batch

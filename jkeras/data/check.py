@@ -65,8 +65,11 @@ def warn_about_nan(*trees: Any) -> None:
             found.append(_where(rows))
         seen.add(id(rows))
     if found:
-        warnings.warn(f"NaN in the data: {'; '.join(found)}. The loss will be NaN from the first batch that holds one: "
-                      "fill or drop them, for example with np.nan_to_num.", stacklevel=outside())
+        warnings.warn(
+            f"NaN in the data: {'; '.join(found)}. The loss will be NaN from the first batch that holds one: "
+            "fill or drop them, for example with np.nan_to_num.",
+            stacklevel=outside(),
+        )
 
 
 def _where(rows: Rows) -> str:

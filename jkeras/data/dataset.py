@@ -76,8 +76,9 @@ def by_index(dataset: Any, indices: Iterable[int]) -> Iterator[Any]:
     return (dataset[index] for index in indices)
 
 
-def _in_parallel(dataset: Any, indices: Iterable[int], start: "Callable[[], tuple[Executor, Callable]]", ahead: int
-                 ) -> Iterator[Any]:
+def _in_parallel(
+    dataset: Any, indices: Iterable[int], start: "Callable[[], tuple[Executor, Callable]]", ahead: int
+) -> Iterator[Any]:
     executor, get = start()
     waiting: deque = deque()
     indices = iter(indices)

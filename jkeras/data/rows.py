@@ -38,8 +38,10 @@ class Rows:
 
     def __init__(self, source: Any, name: str, dtype: Any = None, columns: Sequence | None = None):
         if len(source.shape) == 0:
-            raise ValueError(f"{name} is a single value ({source!r}), not an array with one entry per sample. "
-                             f"Pass an array of shape (samples, ...), for example np.reshape({name}, (1, 1)).")
+            raise ValueError(
+                f"{name} is a single value ({source!r}), not an array with one entry per sample. "
+                f"Pass an array of shape (samples, ...), for example np.reshape({name}, (1, 1))."
+            )
         self.source, self.name, self.columns = source, name, columns
         self.shape = tuple(int(n) for n in source.shape)
         self.dtype = np.dtype(dtype) if dtype is not None else model_dtype(source.dtype, name)
@@ -113,8 +115,15 @@ class FileRows(Rows):
 
     on_disk = True
 
-    def __init__(self, source: Any, name: str, dtype: Any = None, columns: Sequence | None = None, start: int = 0,
-                 stop: int | None = None):
+    def __init__(
+        self,
+        source: Any,
+        name: str,
+        dtype: Any = None,
+        columns: Sequence | None = None,
+        start: int = 0,
+        stop: int | None = None,
+    ):
         super().__init__(source, name, dtype, columns)
         self.start = start
         self.shape = ((self.shape[0] if stop is None else stop) - start, *self.shape[1:])
@@ -166,16 +175,16 @@ def model_dtype(dtype: Any, name: str) -> np.dtype:
     """
     dtype = np.dtype(dtype).newbyteorder("=")
     if dtype.kind in "OUSMmT" or dtype.names:
-        raise ValueError(f"{name} has dtype {dtype}; {_REMEDIES.get(dtype.kind, 'convert it to numbers first.')}"
-                         .replace("NAME", name))
+        raise ValueError(
+            f"{name} has dtype {dtype}; {_REMEDIES.get(dtype.kind, 'convert it to numbers first.')}".replace("NAME", name)
+        )
     return np.dtype(jax.dtypes.canonicalize_dtype(dtypes.floatx() if dtypes.is_float(dtype) else dtype))
 
 
 _REMEDIES = {
     "O": "only numbers can be trained on. If it holds numbers: np.asarray(NAME, dtype='float32'). If its rows have "
     "different lengths, pad them to one length first.",
-    "M": "dates must become numbers first, for example days since the first: "
-    "(NAME - NAME.min()) / np.timedelta64(1, 'D').",
+    "M": "dates must become numbers first, for example days since the first: (NAME - NAME.min()) / np.timedelta64(1, 'D').",
     "m": "durations must become numbers first, for example NAME / np.timedelta64(1, 's').",
     **dict.fromkeys(
         "UST",
@@ -192,6 +201,8 @@ def cast(array: np.ndarray, dtype: np.dtype, name: str) -> np.ndarray:
     if array.dtype.kind in "iu" and dtype.kind in "iu" and array.size:
         low, high, bounds = array.min(), array.max(), np.iinfo(dtype)
         if low < bounds.min or high > bounds.max:
-            raise ValueError(f"{name} holds integers from {low} to {high}, which do not fit in {dtype}. "
-                             "Convert it to floats (astype('float32')), or enable JAX's x64 mode.")
+            raise ValueError(
+                f"{name} holds integers from {low} to {high}, which do not fit in {dtype}. "
+                "Convert it to floats (astype('float32')), or enable JAX's x64 mode."
+            )
     return array.astype(dtype)

@@ -10,10 +10,14 @@ from jkeras.core import dtype as dtypes
 from jkeras.data.mapped import MappedRows, is_mapped
 from jkeras.data.rows import DeviceRows, FileRows, Rows, SparseRows, model_dtype
 
-ARRAYS = ("NumPy and JAX arrays, lists of numbers, pandas DataFrames and Series, SciPy sparse matrices, torch tensors, "
-          "memory-mapped arrays, h5py datasets, anything with __array__, and nested lists, tuples and dicts of these")
-STREAMS = ("generators and iterators of batches, PyDataset (Sequence) objects, PyTorch DataLoaders, Grain loaders and "
-           "tf.data datasets")
+ARRAYS = (
+    "NumPy and JAX arrays, lists of numbers, pandas DataFrames and Series, SciPy sparse matrices, torch tensors, "
+    "memory-mapped arrays, h5py datasets, anything with __array__, and nested lists, tuples and dicts of these"
+)
+STREAMS = (
+    "generators and iterators of batches, PyDataset (Sequence) objects, PyTorch DataLoaders, Grain loaders and "
+    "tf.data datasets"
+)
 
 
 def _library(value: Any) -> str:
@@ -22,8 +26,10 @@ def _library(value: Any) -> str:
 
 def _from_numpy(value: np.ndarray, name: str) -> Rows:
     if np.ma.is_masked(value):
-        raise ValueError(f"{name} is a masked array with masked entries. Fill them ({name}.filled(0)) and say what they "
-                         "count for with sample_weight.")
+        raise ValueError(
+            f"{name} is a masked array with masked entries. Fill them ({name}.filled(0)) and say what they "
+            "count for with sample_weight."
+        )
     return MappedRows(value, name) if is_mapped(value) else Rows(np.asarray(value), name)
 
 
@@ -31,8 +37,10 @@ def _from_numbers(value: Sequence, name: str) -> Rows:
     try:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{name} is a list that is not one rectangular array ({error}). If its rows have different "
-                         "lengths, pad them to one length first; several inputs are given as a list of arrays.") from None
+        raise ValueError(
+            f"{name} is a list that is not one rectangular array ({error}). If its rows have different "
+            "lengths, pad them to one length first; several inputs are given as a list of arrays."
+        ) from None
     return Rows(array, name)
 
 
@@ -58,9 +66,11 @@ def _from_pandas(value: Any, name: str) -> Rows:
         kind = getattr(dtype, "kind", "O")
         if kind not in "biufc" or str(dtype) == "category":
             where = f"{name}, column {column!r}," if value.ndim == 2 else f"{name} (the Series {value.name!r})"
-            raise ValueError(f"{where} has dtype {dtype}, and only numbers can be trained on. "
-                             f"Encode it first (for example with pandas.get_dummies or .astype('category').cat.codes) "
-                             f"or drop it.")
+            raise ValueError(
+                f"{where} has dtype {dtype}, and only numbers can be trained on. "
+                f"Encode it first (for example with pandas.get_dummies or .astype('category').cat.codes) "
+                f"or drop it."
+            )
     array = frame.to_numpy()
     if array.dtype == object:  # columns of booleans beside numbers, or pandas's nullable dtypes
         array = frame.to_numpy(dtype=dtypes.floatx(), na_value=np.nan)
@@ -152,4 +162,3 @@ def tree_of_rows(tree: Any, name: str) -> Any:
 def spec_of(batch: Any) -> Any:
     """The shapes and dtypes of a batch, as a structure of `jax.ShapeDtypeStruct`."""
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), batch)
-

@@ -31,13 +31,19 @@ def train_validation_split(arrays: tuple, validation_split: float) -> tuple[tupl
     for name, tree in zip(("x", "y", "sample_weight"), arrays, strict=True):
         for leaf in jax.tree.leaves(tree, is_leaf=is_leaf):
             if not holds_array(leaf):
-                raise ValueError(f"validation_split needs arrays, whose end can be set aside, and {name} is a "
-                                 f"{type(leaf).__name__}. Pass validation_data=... instead.")
+                raise ValueError(
+                    f"validation_split needs arrays, whose end can be set aside, and {name} is a "
+                    f"{type(leaf).__name__}. Pass validation_data=... instead."
+                )
     rows = tuple(tree_of_rows(tree, name) for name, tree in zip(("x", "y", "sample_weight"), arrays, strict=True))
     total = check_lengths(*rows)
     at = math.floor(total * (1.0 - validation_split))
     if at in (0, total):
-        raise ValueError(f"validation_split={validation_split} of {total} samples leaves {at} for training and {total - at} "
-                         "for validation. Give more data or another fraction.")
-    return tuple(tuple(jax.tree.map(lambda leaf, s=start, e=stop: leaf.part(s, e), tree) for tree in rows)
-                 for start, stop in ((0, at), (at, total)))
+        raise ValueError(
+            f"validation_split={validation_split} of {total} samples leaves {at} for training and {total - at} "
+            "for validation. Give more data or another fraction."
+        )
+    return tuple(
+        tuple(jax.tree.map(lambda leaf, s=start, e=stop: leaf.part(s, e), tree) for tree in rows)
+        for start, stop in ((0, at), (at, total))
+    )

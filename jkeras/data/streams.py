@@ -76,8 +76,11 @@ class StreamData:
         self._at = 0
         self._ever = False  # whether a batch was ever seen
         if isinstance(source, PyDataset) and not hasattr(source, "workers"):
-            warnings.warn(f"{type(source).__name__}.__init__ should call super().__init__(**kwargs), which sets workers, "
-                          "use_multiprocessing and max_queue_size.", stacklevel=outside())
+            warnings.warn(
+                f"{type(source).__name__}.__init__ should call super().__init__(**kwargs), which sets workers, "
+                "use_multiprocessing and max_queue_size.",
+                stacklevel=outside(),
+            )
 
     def _length(self) -> int | None:
         if self.by_number:

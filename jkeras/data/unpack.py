@@ -15,8 +15,10 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
     if not isinstance(data, tuple | list):
         return data, None, None
     if not 1 <= len(data) <= 3:
-        raise ValueError(f"Data must be x, (x,), (x, y) or (x, y, sample_weight); got {len(data)} entries. "
-                         "Several inputs are one entry: ((x1, x2), y).")
+        raise ValueError(
+            f"Data must be x, (x,), (x, y) or (x, y, sample_weight); got {len(data)} entries. "
+            "Several inputs are one entry: ((x1, x2), y)."
+        )
     x, y, sample_weight = (*data, None, None)[:3]
     return x, y, sample_weight
 

@@ -37,8 +37,10 @@ def class_weight_to_sample_weights(y: Any, class_weight: Mapping[int, float]) ->
 
 def _checked(class_weight: Any, classes: int | None) -> dict[int, float]:
     if not isinstance(class_weight, Mapping):
-        raise ValueError(f"class_weight must be a dict of class numbers to weights, such as {{0: 1.0, 1: 5.0}}; got a "
-                         f"{type(class_weight).__name__}.")
+        raise ValueError(
+            f"class_weight must be a dict of class numbers to weights, such as {{0: 1.0, 1: 5.0}}; got a "
+            f"{type(class_weight).__name__}."
+        )
     table = {}
     for key, weight in class_weight.items():
         try:
@@ -47,12 +49,15 @@ def _checked(class_weight: Any, classes: int | None) -> dict[int, float]:
                 raise ValueError
             table[number] = float(weight)
         except (TypeError, ValueError):
-            raise ValueError(f"class_weight must map class numbers to weights, such as {{0: 1.0, 1: 5.0}}; got the entry "
-                             f"{key!r}: {weight!r}. Labels with names must be encoded as integers first.") from None
+            raise ValueError(
+                f"class_weight must map class numbers to weights, such as {{0: 1.0, 1: 5.0}}; got the entry "
+                f"{key!r}: {weight!r}. Labels with names must be encoded as integers first."
+            ) from None
     beyond = [key for key in table if classes is not None and not 0 <= key < classes]
     if beyond:
-        raise ValueError(f"class_weight names the class {beyond[0]}, but y has {classes} columns, so the classes are 0 to "
-                         f"{classes - 1}.")
+        raise ValueError(
+            f"class_weight names the class {beyond[0]}, but y has {classes} columns, so the classes are 0 to {classes - 1}."
+        )
     return table
 
 
@@ -81,28 +86,36 @@ def sample_weights(y: Any, sample_weight: Any, class_weight: Any) -> Any:
     if is_leaf(sample_weight):
         return _for_each_target(y, sample_weight)
     if _structure(sample_weight) != _structure(y):
-        raise ValueError("sample_weight must be one array, or one array for each target in the structure of y; y is "
-                         f"{_names(y)}, sample_weight is {_names(sample_weight)}.")
+        raise ValueError(
+            "sample_weight must be one array, or one array for each target in the structure of y; y is "
+            f"{_names(y)}, sample_weight is {_names(sample_weight)}."
+        )
     return sample_weight
 
 
 def _from_class_weight(y: Any, sample_weight: Any, class_weight: Any) -> Rows:
     if sample_weight is not None:
-        raise ValueError("class_weight and sample_weight were both given. Multiply the weights of the classes into "
-                         "sample_weight and pass that alone.")
+        raise ValueError(
+            "class_weight and sample_weight were both given. Multiply the weights of the classes into "
+            "sample_weight and pass that alone."
+        )
     if y is None:
         raise ValueError("class_weight was given, but there is no y whose classes it could weigh.")
     if not is_leaf(y):
-        raise ValueError(f"class_weight works with a single target, and y has several ({_names(y)}). Pass sample_weight "
-                         "with one array for each instead.")
+        raise ValueError(
+            f"class_weight works with a single target, and y has several ({_names(y)}). Pass sample_weight "
+            "with one array for each instead."
+        )
     return Rows(class_weight_to_sample_weights(y.whole(), class_weight), "sample_weight")
 
 
 def _for_each_target(y: Any, sample_weight: Rows) -> Any:
     if len(sample_weight.shape) > 1 and sample_weight.shape[1:] != (1,):
-        raise ValueError(f"y has several targets ({_names(y)}) and sample_weight is one array of shape "
-                         f"{sample_weight.shape}. One array for all must have one number per sample; otherwise "
-                         "pass one array for each target.")
+        raise ValueError(
+            f"y has several targets ({_names(y)}) and sample_weight is one array of shape "
+            f"{sample_weight.shape}. One array for all must have one number per sample; otherwise "
+            "pass one array for each target."
+        )
     return jax.tree.map(lambda _: sample_weight, y)
 
 

@@ -151,7 +151,13 @@ class _Heads(Configured):
             attended = weighted_sum(dropped, values)
         else:
             attended = ops.dot_product_attention(
-                queries, keys, values, mask=mask, scale=scale, is_causal=use_causal_mask, flash_attention=self.flash_attention
+                queries,
+                keys,
+                values,
+                mask=mask,
+                scale=scale,
+                is_causal=use_causal_mask,
+                flash_attention=self.flash_attention,
             )
         attended = order.restored(attended)
         outputs = self.output_dense(attended if gate is None else attended * gate)
@@ -319,7 +325,9 @@ class GroupedQueryAttention(_Heads):
     (2, 5, 8)
     """
 
-    stored_as = {name: f"_{name}" for name in ("query_dense", "key_dense", "value_dense", "output_dense")}  # in Keras's files
+    stored_as = {
+        name: f"_{name}" for name in ("query_dense", "key_dense", "value_dense", "output_dense")
+    }  # in Keras's files
 
     def __init__(
         self,

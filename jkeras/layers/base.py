@@ -361,11 +361,12 @@ class Layer(Weighted, Stateless):
         hint = ""
         if not name.startswith("_") and not self.__dict__.get("built", True) and "name" in self.__dict__:
             hint = " yet: the layer is not built. Call it on data, or build(input_shape), first; then it makes its weights"
-        raise AttributeError(f"{type(self).__name__!r} object {self.__dict__.get('name', '')!r} has no attribute {name!r}{hint}.")
+        raise AttributeError(
+            f"{type(self).__name__!r} object {self.__dict__.get('name', '')!r} has no attribute {name!r}{hint}."
+        )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={getattr(self, 'name', '?')}, built={self.built}>"
-
 
 
 def _mark_built(build: Callable) -> Callable:

@@ -41,7 +41,9 @@ class InputLayer(Layer):
     ):
         super().__init__(name=name, **kwargs)
         if sparse or ragged:
-            raise ValueError("Sparse and ragged inputs are not supported; give SciPy sparse matrices to fit(), which densifies rows.")
+            raise ValueError(
+                "Sparse and ragged inputs are not supported; give SciPy sparse matrices to fit(), which densifies rows."
+            )
         if input_tensor is not None:
             batch_shape, dtype = input_tensor.shape, dtype or input_tensor.dtype
         elif batch_shape is None:

@@ -148,7 +148,9 @@ class Weighted(OwnVariables, Module):
         wanted, given = [v.shape for v in variables], [tuple(w.shape) for w in weights]
         if wanted != given:
             hint = "" if self.built else " It is not built yet: call it on data, or build(input_shape), first."
-            raise ValueError(f"Layer {self.name!r} has weights of shapes {wanted}, but set_weights() got shapes {given}.{hint}")
+            raise ValueError(
+                f"Layer {self.name!r} has weights of shapes {wanted}, but set_weights() got shapes {given}.{hint}"
+            )
         for variable, weight in zip(variables, weights, strict=True):
             variable.assign(weight)
 

@@ -46,7 +46,9 @@ def clone_model(
     (None, 4)
     """
     if unknown:
-        raise unexpected_keywords("clone_model()", unknown, ("input_tensors", "clone_function", "call_function", "recursive"))
+        raise unexpected_keywords(
+            "clone_model()", unknown, ("input_tensors", "clone_function", "call_function", "recursive")
+        )
     if not isinstance(model, Model):
         raise ValueError(f"clone_model() clones models, got {model!r} of type {type(model).__name__}.")
     if isinstance(model, Sequential):
@@ -58,7 +60,9 @@ def clone_model(
     given = {"input_tensors": input_tensors, "clone_function": clone_function, "call_function": call_function}
     for name, value in given.items():
         if value is not None:
-            raise ValueError(f"{name}= is for functional and sequential models; {type(model).__name__} is a class of its own.")
+            raise ValueError(
+                f"{name}= is for functional and sequential models; {type(model).__name__} is a class of its own."
+            )
     return deserialize(serialize(model), {type(model).__name__: type(model)})
 
 
@@ -133,7 +137,9 @@ def _like(input_tensors: Any, model: Functional) -> Any:
             f"input_tensors must be symbolic tensors in the structure of the model's inputs, {model.input!r}, got "
             f"{input_tensors!r}."
         )
-    return model.input.__class__([given[0]]) if isinstance(model.input, (list, tuple)) and len(wanted) == 1 else input_tensors
+    return (
+        model.input.__class__([given[0]]) if isinstance(model.input, (list, tuple)) and len(wanted) == 1 else input_tensors
+    )
 
 
 def _compiled_like(model: Model, clone: Any) -> Any:

@@ -146,7 +146,9 @@ class Functional(Model):
         else:
             given = symbolic.leaves(inputs)
         if len(given) != len(self.inputs):
-            raise ValueError(f"Model {self.name!r} has {len(self.inputs)} input(s) {self.input_names}, but got {len(given)}.")
+            raise ValueError(
+                f"Model {self.name!r} has {len(self.inputs)} input(s) {self.input_names}, but got {len(given)}."
+            )
         return [self._fit(array, tensor) for array, tensor in zip(given, self.inputs, strict=True)]
 
     def _fit(self, array: Any, tensor: KerasTensor) -> Any:
@@ -159,7 +161,9 @@ class Functional(Model):
             array = array[..., 0]
         elif len(shape) == len(wanted) - 1 and wanted[-1] == 1:
             array = array[..., None]
-        fits = array.ndim == len(wanted) and all(w is None or w == s for w, s in zip(wanted[1:], array.shape[1:], strict=True))
+        fits = array.ndim == len(wanted) and all(
+            w is None or w == s for w, s in zip(wanted[1:], array.shape[1:], strict=True)
+        )
         if not fits:
             raise ValueError(
                 f"Model {self.name!r}: input {tensor.name!r} has shape {wanted}, but got an array of shape {tuple(shape)}."

@@ -160,7 +160,9 @@ def _check_entry(entry: Any, made: Mapping) -> tuple[str, list]:
         raise ValueError(f"A graph's layers are configs with 'module', 'class_name', 'config' and 'name', got {entry!r}.")
     nodes = entry.get("inbound_nodes", [])
     if any(not isinstance(node, Mapping) or not {"args", "kwargs"} <= set(node) for node in nodes):
-        raise ValueError(f"The calls of {entry['name']!r} must be given as {{'args': [...], 'kwargs': {{...}}}}, got {nodes!r}.")
+        raise ValueError(
+            f"The calls of {entry['name']!r} must be given as {{'args': [...], 'kwargs': {{...}}}}, got {nodes!r}."
+        )
     if entry["name"] in made:
         raise ValueError(f"Two layers of the config are named {entry['name']!r}.")
     return entry["name"], nodes
@@ -187,7 +189,9 @@ def _addresses(value: Any) -> list[Address]:
 
 def _checked(address: Any) -> Address:
     if not isinstance(address, (list, tuple)) or [type(part) for part in address] != [str, int, int] or min(address[1:]) < 0:
-        raise ValueError(f"A tensor's address is [name of a layer, number of the call, number of the output], got {address!r}.")
+        raise ValueError(
+            f"A tensor's address is [name of a layer, number of the call, number of the output], got {address!r}."
+        )
     return tuple(address)
 
 
@@ -199,7 +203,9 @@ def _is_made(address: Address, made: Mapping[str, list]) -> bool:
 
 def _at(address: Address, made: Mapping[str, list]) -> KerasTensor:
     if not _is_made(address, made) or address[2] >= len(made[address[0]][address[1]]):
-        raise ValueError(f"The config refers to output {address[2]} of call {address[1]} of {address[0]!r}, which does not exist.")
+        raise ValueError(
+            f"The config refers to output {address[2]} of call {address[1]} of {address[0]!r}, which does not exist."
+        )
     return made[address[0]][address[1]][address[2]]
 
 

@@ -76,7 +76,9 @@ class Model(Saved, Trainer, Layer):
         for layer in self.layers:
             if layer.name == name:
                 return layer
-        raise ValueError(f"Model {self.name!r} has no layer {name!r}; its layers are {[layer.name for layer in self.layers]}.")
+        raise ValueError(
+            f"Model {self.name!r} has no layer {name!r}; its layers are {[layer.name for layer in self.layers]}."
+        )
 
     def summary(
         self,
@@ -314,4 +316,3 @@ def name_paths(layers: list) -> Iterator[tuple[Path, Module | Variable]]:
             name = f"{base}_{numbers[base]}"
         taken[name] += 1
         yield (name,), layer
-

@@ -53,7 +53,10 @@ CLASSES = {
     "rgb_to_hsv": "RGBToHSV",
     "rms_normalization": "RMSNorm",
     "searchsorted": "SearchSorted",
-    **{name: name.upper() for name in ("fft", "fft2", "ifft2", "irfft", "istft", "jvp", "psnr", "rfft", "ssim", "stft", "svd")},
+    **{
+        name: name.upper()
+        for name in ("fft", "fft2", "ifft2", "irfft", "istft", "jvp", "psnr", "rfft", "ssim", "stft", "svd")
+    },
     **{"ctc_decode": "CTCDecode", "ctc_loss": "CTCLoss"},
 }
 # The operations by subject; those that stand nowhere here are of "nn", if `ops.nn` has them, or of "numpy".

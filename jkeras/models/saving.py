@@ -67,5 +67,7 @@ class Saved:
             self._build_shapes = {
                 name: symbolic.map_structure(lambda x: tuple(x.shape), value)
                 for name, value in named.items()
-                if not name.endswith("mask") and symbolic.leaves(value) and all(hasattr(x, "shape") for x in symbolic.leaves(value))
+                if not name.endswith("mask")
+                and symbolic.leaves(value)
+                and all(hasattr(x, "shape") for x in symbolic.leaves(value))
             }

@@ -42,7 +42,9 @@ def read_state(model: Any, value_format: str) -> dict:
         ValueError: the format is unknown, or two variables have the same path.
     """
     if value_format not in FORMATS:
-        raise ValueError(f"value_format must be one of {list(FORMATS)}, got {value_format!r}.{suggest(value_format, FORMATS)}")
+        raise ValueError(
+            f"value_format must be one of {list(FORMATS)}, got {value_format!r}.{suggest(value_format, FORMATS)}"
+        )
     read = FORMATS[value_format]
     return {kind: tree.nest({path: read(v) for path, v in group.items()}) for kind, group in groups(model).items()}
 

@@ -90,7 +90,9 @@ def load_model(filepath: Any, custom_objects: Mapping | None = None, compile: bo
     """
     path = os.fspath(filepath)
     if not os.path.isdir(path) and not path.endswith(".keras"):
-        raise ValueError(f"A model is loaded from a file whose name ends in '.keras', got {path!r}; formats of Keras 2 are not read.")
+        raise ValueError(
+            f"A model is loaded from a file whose name ends in '.keras', got {path!r}; formats of Keras 2 are not read."
+        )
     with Members(path) as members:
         config = _parse(members.read(CONFIG, LARGEST_CONFIG), path)
         if not compile:
@@ -127,7 +129,9 @@ def _check_metrics(config: Any, path: str) -> None:
             stack += [(value, compiled or key == "compile_config") for key, value in item.items()]
             for name, largest in LARGEST_METRIC.items():
                 if compiled and isinstance(item.get(name), (int, float)) and item[name] > largest:
-                    raise ValueError(f"A metric in {path!r} has {name}={item[name]}; at most {largest} are read from a file.")
+                    raise ValueError(
+                        f"A metric in {path!r} has {name}={item[name]}; at most {largest} are read from a file."
+                    )
 
 
 def _make(config: dict, custom_objects: Mapping | None, safe_mode: bool, path: str) -> Any:

@@ -84,5 +84,7 @@ class Members:
         if info.flag_bits & 1:
             raise ValueError(f"{name!r} in {self.path!r} is encrypted.")
         if info.file_size > max(SMALL, MOST_ZIPPED * min(info.compress_size, os.path.getsize(self.path))):
-            raise ValueError(f"{name!r} in {self.path!r} claims {info.file_size:,} bytes, but has {info.compress_size:,} zipped.")
+            raise ValueError(
+                f"{name!r} in {self.path!r} claims {info.file_size:,} bytes, but has {info.compress_size:,} zipped."
+            )
         return info

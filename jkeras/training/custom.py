@@ -172,7 +172,9 @@ def _runner(model: Any, method: str, variables: TrainState, groups: list[list[Va
                 f"{type(model).__name__}.{method} must return (logs, state) with state as it was given, lists of lengths "
                 f"{[len(group) for group in groups]}; got lengths {[len(values) for values in lists]}."
             )
-        new = {id(v): value for group, values in zip(groups, lists, strict=True) for v, value in zip(group, values, strict=True)}
+        new = {
+            id(v): value for group, values in zip(groups, lists, strict=True) for v, value in zip(group, values, strict=True)
+        }
         return {**old, **new}, logs
 
     form = pure if is_pure(user) else keras

@@ -97,7 +97,16 @@ class Program(Loops):
         self.seconds_per_step: float | None = None
 
     def _over_rows(
-        self, fixed: Any, carry: Any, data: Any, order: Any, lo: Any, hi: Any, *, batch_size: int, loop: Callable = jax.lax.fori_loop
+        self,
+        fixed: Any,
+        carry: Any,
+        data: Any,
+        order: Any,
+        lo: Any,
+        hi: Any,
+        *,
+        batch_size: int,
+        loop: Callable = jax.lax.fori_loop,
     ) -> tuple[Any, tuple]:
         self.traces += 1
 
@@ -160,7 +169,16 @@ class Predictor(Loops):
         super().__init__(step, jit, static=(1,))
 
     def _over_rows(
-        self, fixed: Any, count: int, data: Any, order: Any, lo: Any, hi: Any, *, batch_size: int, loop: Callable = jax.lax.fori_loop
+        self,
+        fixed: Any,
+        count: int,
+        data: Any,
+        order: Any,
+        lo: Any,
+        hi: Any,
+        *,
+        batch_size: int,
+        loop: Callable = jax.lax.fori_loop,
     ) -> Any:
         return self._collect(fixed, count, lambda i: gather_batch(data, order, lo + i, batch_size), hi - lo, loop)
 

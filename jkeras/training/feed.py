@@ -116,7 +116,13 @@ class Feed:
 
             def run(program: Any, fixed: Any, carry: Any, lo: int, hi: int) -> Any:
                 return program.over_rows(
-                    fixed, carry, self.device_data, order, np.int32(epoch.start + lo), np.int32(epoch.start + hi), batch_size=size
+                    fixed,
+                    carry,
+                    self.device_data,
+                    order,
+                    np.int32(epoch.start + lo),
+                    np.int32(epoch.start + hi),
+                    batch_size=size,
                 )
 
             yield Segment(full - epoch.start, run)
@@ -147,7 +153,9 @@ class Feed:
                 if item is None:
                     return
                 count, batches = item
-                yield Segment(count, lambda program, fixed, carry, lo, hi, b=batches: program.over_stack(fixed, carry, b, lo, hi))
+                yield Segment(
+                    count, lambda program, fixed, carry, lo, hi, b=batches: program.over_stack(fixed, carry, b, lo, hi)
+                )
 
     def _stack_size(self) -> int:
         """How many batches a stack holds."""

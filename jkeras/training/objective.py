@@ -76,7 +76,9 @@ class Objective:
                 continue
             if targets[i] is None:
                 raise ValueError(f"Output {self.outputs.names[i]!r} has a loss, but y holds no target for it.")
-            logits = frame.get_logits(prediction, self.safe[i].link) if frame is not None and self.safe[i] is not None else None
+            logits = (
+                frame.get_logits(prediction, self.safe[i].link) if frame is not None and self.safe[i] is not None else None
+            )
             if logits is not None:
                 frame.set_mask(logits, frame.get_mask(prediction))
                 value = self.safe[i](targets[i], logits, weights[i])
@@ -133,7 +135,11 @@ class Scores(metrics_module.Metric):
                 f"{what} has {len(given)} entries for {len(self._outputs)} outputs {self._outputs.names}: with several outputs "
                 "there is one entry (a metric or a list of them) per output, or a dict by name."
             )
-        entries = given if isinstance(given, (list, tuple)) else self._outputs.match(given, what, lambda x: not isinstance(x, dict))
+        entries = (
+            given
+            if isinstance(given, (list, tuple))
+            else self._outputs.match(given, what, lambda x: not isinstance(x, dict))
+        )
         return [[] if e is None else _flat(e) for e in entries]
 
     def update_state(self, y: Any, y_pred: Any, sample_weight: Any = None) -> None:

@@ -39,7 +39,9 @@ class Outputs:
         """The leaves of a structure shaped like the outputs, in order."""
         return [_follow(structure, path) for path in self.paths]
 
-    def match(self, given: Any, what: str, is_leaf: Callable[[Any], bool] = lambda x: not isinstance(x, (list, tuple, dict))) -> list:
+    def match(
+        self, given: Any, what: str, is_leaf: Callable[[Any], bool] = lambda x: not isinstance(x, (list, tuple, dict))
+    ) -> list:
         """One entry of `given` per output; None where it has none.
 
         Args:

@@ -63,7 +63,9 @@ class Steps:
         compiled = self._require_ready("pure_update")
         unknown = [name for name in grads if name not in state.params]
         if unknown:
-            raise ValueError(f"pure_update() got gradients for {unknown}; the parts of state.params are {list(state.params)}.")
+            raise ValueError(
+                f"pure_update() got gradients for {unknown}; the parts of state.params are {list(state.params)}."
+            )
         missing = [name for name in state.params if name not in grads]
         if missing and not hasattr(compiled.optimizer, "optimizers"):
             raise ValueError(
@@ -204,7 +206,9 @@ class Steps:
             new = step(state, batch)
             return new, self.pure_results(new)
         places = Places(variables)
-        values = {id(v): value for group, part in zip(groups, state, strict=True) for v, value in zip(group, part, strict=True)}
+        values = {
+            id(v): value for group, part in zip(groups, state, strict=True) for v, value in zip(group, part, strict=True)
+        }
         # Metrics that a subclass leaves out of `metrics` still exist: they count this step alone.
         hidden = {id(v): v.initial_value() for v in places.variables if id(v) not in values}
         new = step(places.state({**hidden, **values}), batch)

@@ -140,7 +140,9 @@ class Trainer(Compilable):
         if compiled.objective is not None and isinstance(data, ArrayData) and data.resident(device_memory_budget()):
             compiled.objective.check(data.tree[1])
 
-    def _train_epoch(self, feed: Feed, shuffle: Any, steps: int | None, callbacks: CallbackList, progress: Progress | None) -> dict:
+    def _train_epoch(
+        self, feed: Feed, shuffle: Any, steps: int | None, callbacks: CallbackList, progress: Progress | None
+    ) -> dict:
         compiled = self._compiled
         lease, program = compiled.lease, compiled.train
         ts = lease.borrow()
@@ -253,7 +255,9 @@ class Trainer(Compilable):
             x, y, sample_weight = unpack_x_y_sample_weight(tuple(validation_data))
         else:
             x, y, sample_weight = validation_data, None, None
-        data = make_data(x, y, sample_weight, batch_size if isinstance(validation_data, (tuple, list)) else None, steps, False)
+        data = make_data(
+            x, y, sample_weight, batch_size if isinstance(validation_data, (tuple, list)) else None, steps, False
+        )
         self._check_inputs(data)
         return Feed(data, self._compiled.stats)
 
@@ -303,7 +307,9 @@ class Trainer(Compilable):
             self._prediction = Prediction(self, self._compiled.stats if self._compiled else Stats(), jit)
         return self._prediction
 
-    def _watchers(self, callbacks: Any, progress: Progress | None, verbose: Any, epochs: int, steps: int | None) -> CallbackList:
+    def _watchers(
+        self, callbacks: Any, progress: Progress | None, verbose: Any, epochs: int, steps: int | None
+    ) -> CallbackList:
         listed = [*([progress] if progress else []), *_listed(callbacks)]
         return CallbackList(listed, self, {"verbose": verbose, "epochs": epochs, "steps": steps})
 
@@ -332,7 +338,9 @@ class Trainer(Compilable):
         compiled, batch = self._one_batch("test_on_batch", x, y, sample_weight, None)
         ts = compiled.read()
         with kept:
-            carry, results = compiled.test.over_stack(ts._replace(opt_state=()), (ts.state, compiled.fresh_metrics), batch, 0, 1)
+            carry, results = compiled.test.over_stack(
+                ts._replace(opt_state=()), (ts.state, compiled.fresh_metrics), batch, 0, 1
+            )
             logs = compiled.test.fetch(results)
         compiled.write(*carry)
         return self._result(logs, return_dict)
@@ -397,4 +405,3 @@ def _check_counts(**counts: Any) -> None:
     for name, value in counts.items():
         if not isinstance(value, (int, np.integer)) or value < 0:
             raise ValueError(f"{name} must be a non-negative integer, got {name}={value!r}.")
-

@@ -194,9 +194,7 @@ def test_a_key_makes_dropout_a_function_of_it(x):
     assert not jnp.array_equal(a, c)
     assert jax.tree.all(jax.tree.map(jnp.array_equal, state, variables["state"]))  # the generator stood still
     _, advanced = call()
-    assert not jnp.array_equal(
-        advanced["seed_generator"]["state"], variables["state"]["seed_generator"]["state"]
-    )
+    assert not jnp.array_equal(advanced["seed_generator"]["state"], variables["state"]["seed_generator"]["state"])
 
 
 def test_tied_weights_and_duplicate_names_keep_their_own_paths():

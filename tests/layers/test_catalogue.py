@@ -157,7 +157,9 @@ def their_values(row, layer, args):
 
     def loss(parameters, args):
         values = [*zip(variables, parameters, strict=True), *start]
-        with keras.StatelessScope(values, collect_losses=True) as scope:  # stateless_call() leaves out the layer's own losses
+        with keras.StatelessScope(
+            values, collect_losses=True
+        ) as scope:  # stateless_call() leaves out the layer's own losses
             outputs = layer(*args, **arguments)
             losses = layer.losses
         return weighted_sum(outputs), (outputs, [scope.get_current_value(v) for v in state], losses)
@@ -232,7 +234,9 @@ def test_inferred_shapes_are_those_of_the_call(row, computed):
         assert layer.compute_output_shape(*shapes_of(row.inputs())) == shapes_of(real)
         assert not layer.weights or layer.built is False, "shape inference built the layer"
     dtype = "float32" if row.integers is None else "int32"
-    batch = jax.tree.leaves(real)[0].shape[0] if row.fixed or row.call else None  # masks and states in the call are arrays of a batch
+    batch = (
+        jax.tree.leaves(real)[0].shape[0] if row.fixed or row.call else None
+    )  # masks and states in the call are arrays of a batch
     outputs = layer(*row.arguments(lambda shape: KerasTensor((batch, *shape[1:]), dtype)), **row.call)
     for symbolic, x in zip(jax.tree.leaves(outputs), jax.tree.leaves(real), strict=True):
         assert symbolic.shape == (batch, *x.shape[1:])
@@ -265,7 +269,9 @@ PUBLIC = {
     for name, cls in vars(jkeras.layers).items()
     if isinstance(cls, type) and issubclass(cls, jkeras.layers.Layer) and not issubclass(cls, jkeras.Model)
 }
-ALIASES = {name for name, cls in PUBLIC.items() if any(PUBLIC[other] is cls for other in list(PUBLIC)[: list(PUBLIC).index(name)])}
+ALIASES = {
+    name for name, cls in PUBLIC.items() if any(PUBLIC[other] is cls for other in list(PUBLIC)[: list(PUBLIC).index(name)])
+}
 ABSTRACT = {"Layer", "InputLayer", "Wrapper"}  # nothing to compute
 ELSEWHERE = {  # options that change no mathematics, or that a row cannot show
     None: {"name", "dtype", "seed", "weights"},  # `weights` are initial values

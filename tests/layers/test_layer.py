@@ -46,7 +46,9 @@ def test_a_users_layer_behaves_as_in_keras():
         outputs = [np.asarray(layer(X)), np.asarray(layer(X, training=True))]
         losses = [float(value) for value in layer.losses]
         names = [v.name for v in layer.weights]
-        results.append((outputs, losses, names, [w.shape for w in layer.get_weights()], float(layer.total), layer.count_params()))
+        results.append(
+            (outputs, losses, names, [w.shape for w in layer.get_weights()], float(layer.total), layer.count_params())
+        )
     (theirs, *rest), (ours, *own) = results
     np.testing.assert_allclose(ours, theirs, rtol=1e-6)
     np.testing.assert_allclose(own[0], rest[0], rtol=1e-5)
@@ -157,7 +159,9 @@ def test_a_layer_without_a_config_of_its_own_is_described_by_its_arguments():
 
 
 def test_promotion_is_strict_inside_the_library():
-    model = jkeras.Sequential([jkeras.Input((3,)), Dense(4, activation="gelu"), Dropout(0.1), Dense(2, activation="softmax")])
+    model = jkeras.Sequential(
+        [jkeras.Input((3,)), Dense(4, activation="gelu"), Dropout(0.1), Dense(2, activation="softmax")]
+    )
     with jax.numpy_dtype_promotion("strict"):
         model.compile("adam", "categorical_crossentropy", metrics=["accuracy", "mse"])
         model.fit(X, np.eye(2)[[0, 1, 0, 1]], verbose=0)

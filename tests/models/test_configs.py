@@ -87,7 +87,9 @@ MODELS = {
 
 
 def close(actual, expected):
-    assert_close([np.asarray(a, "float32") for a in _flat(actual)], [np.asarray(e, "float32") for e in _flat(expected)], 1e-5)
+    assert_close(
+        [np.asarray(a, "float32") for a in _flat(actual)], [np.asarray(e, "float32") for e in _flat(expected)], 1e-5
+    )
 
 
 def _flat(outputs):

@@ -24,7 +24,9 @@ def branched(k, merge):
     shared = k.layers.Dense(4, activation="tanh", name="shared")
     left, right = shared(x), shared(k.layers.Dense(3, name="widen")(z))
     joined = merge(left, right)
-    return k.Model([x, z], {"a": k.layers.Dense(1, name="a")(joined), "b": k.layers.Dense(2, name="b")(left)}, name="branched")
+    return k.Model(
+        [x, z], {"a": k.layers.Dense(1, name="a")(joined), "b": k.layers.Dense(2, name="b")(left)}, name="branched"
+    )
 
 
 def pair():

@@ -15,7 +15,18 @@ from tests.oracle import keras
 WITHOUT_A_FUNCTION = {"Function", "Operation", "SegmentReduction"}  # base classes
 # Nothing symbolic is computed by these in Keras, so that it has no class for them.
 WITHOUT_A_CLASS = {
-    *("arange", "bartlett", "blackman", "convert_to_numpy", "custom_gradient", "dtype", "empty", "eye", "hamming", "hanning"),
+    *(
+        "arange",
+        "bartlett",
+        "blackman",
+        "convert_to_numpy",
+        "custom_gradient",
+        "dtype",
+        "empty",
+        "eye",
+        "hamming",
+        "hanning",
+    ),
     *("identity", "is_tensor", "kaiser", "ones", "shape", "tri", "vectorize", "zeros", "extract_patches_3d"),
 }
 
@@ -25,7 +36,11 @@ def classes():
     found = {}
     from keras.src import ops
 
-    modules = [importlib.import_module(f"keras.src.ops.{m.name}") for m in pkgutil.iter_modules(ops.__path__) if "test" not in m.name]
+    modules = [
+        importlib.import_module(f"keras.src.ops.{m.name}")
+        for m in pkgutil.iter_modules(ops.__path__)
+        if "test" not in m.name
+    ]
     for module in [*modules, importlib.import_module("keras.src.activations.activations")]:
         for name, item in vars(module).items():
             if inspect.isclass(item) and issubclass(item, keras.Operation) and item.__module__ == module.__name__:
@@ -52,7 +67,9 @@ def test_arguments_are_divided_as_in_keras(name):
     constructor = [p for p in parameters if p not in call]
     assert set(constructor) == set(names(theirs.__init__)) & set(parameters)
     assert set(call) == set(names(theirs.call)) & set(parameters)
-    required = [p for p, v in inspect.signature(ours).parameters.items() if p in call and v.default is inspect.Parameter.empty]
+    required = [
+        p for p, v in inspect.signature(ours).parameters.items() if p in call and v.default is inspect.Parameter.empty
+    ]
     assert names(theirs.call)[: len(required)] == required
 
 

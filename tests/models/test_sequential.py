@@ -24,7 +24,9 @@ def test_every_way_to_say_the_shape(make):
         k.utils.clear_session()
         k.utils.set_random_seed(1)
         model = make(k)
-        results.append((np.asarray(model(X)), model.get_weights(), [layer.name for layer in model.layers], model.count_params()))
+        results.append(
+            (np.asarray(model(X)), model.get_weights(), [layer.name for layer in model.layers], model.count_params())
+        )
     (theirs, their_weights, their_names, count), (ours, weights, names, own_count) = results
     np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
     assert all(np.array_equal(a, b) for a, b in zip(weights, their_weights, strict=True))
@@ -57,7 +59,9 @@ def test_layers_come_and_go():
 
 
 def test_wrong_inputs_name_the_layer():
-    with pytest.raises(ValueError, match=r"Layer 'flat' \(Dense\) expects an input with at least 2 axes, but got shape \(None,\)"):
+    with pytest.raises(
+        ValueError, match=r"Layer 'flat' \(Dense\) expects an input with at least 2 axes, but got shape \(None,\)"
+    ):
         Sequential([Input(()), Dense(2, name="flat")])
     model = Sequential([Input((3,)), Dense(2)])
     with pytest.raises(ValueError, match=r"size 3 along axis -1, but got shape \(6, 4\)"):
@@ -82,7 +86,9 @@ def test_the_summary():
 
 
 def test_configs_make_the_model_again():
-    model = Sequential([Input((3,)), Dense(4, activation="relu", kernel_regularizer="l2"), Dropout(0.1), Dense(2)], name="net")
+    model = Sequential(
+        [Input((3,)), Dense(4, activation="relu", kernel_regularizer="l2"), Dropout(0.1), Dense(2)], name="net"
+    )
     again = Sequential.from_config(model.get_config())
     again.set_weights(model.get_weights())
     np.testing.assert_array_equal(model(X), again(X))
@@ -105,7 +111,9 @@ def test_models_are_layers():
 def test_weights_of_the_wrong_shape_change_nothing():
     model = Sequential([Input((3,)), Dense(4)])
     before = model.get_weights()
-    with pytest.raises(ValueError, match=r"shapes \[\(3, 4\), \(4,\)\], but set_weights\(\) got shapes \[\(3, 4\), \(5,\)\]"):
+    with pytest.raises(
+        ValueError, match=r"shapes \[\(3, 4\), \(4,\)\], but set_weights\(\) got shapes \[\(3, 4\), \(5,\)\]"
+    ):
         model.set_weights([before[0] + 1, np.zeros(5)])
     np.testing.assert_array_equal(model.get_weights()[0], before[0])
 

@@ -581,7 +581,11 @@ def test_updates_inside_a_frame_stay_in_the_frame():
 
 @pytest.mark.parametrize("name", ["SGD", "AdamW", "Muon"])
 def test_options_may_be_given_by_position_too(name):
-    values = [p.default for p in inspect.signature(getattr(optimizers, name)).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    values = [
+        p.default
+        for p in inspect.signature(getattr(optimizers, name)).parameters.values()
+        if p.kind is p.POSITIONAL_OR_KEYWORD
+    ]
     names = [p.name for p in inspect.signature(getattr(optimizers, name)).parameters.values()]
     values[names.index("clipnorm")], values[names.index("name")] = 0.5, "mine"
     ours, theirs = (getattr(k.optimizers, name)(*values).get_config() for k in (jkeras, keras))

@@ -83,7 +83,9 @@ def subclassed(k):
             self.again = self.a
 
         def call(self, x):
-            total = self.norm(self.hooked(self.a(x))) + self.b[0](x) + self.b[1](x)[:, :2] + self.b[2][1](x) + self.b[3]["x"](x)
+            total = (
+                self.norm(self.hooked(self.a(x))) + self.b[0](x) + self.b[1](x)[:, :2] + self.b[2][1](x) + self.b[3]["x"](x)
+            )
             return total + self.c["q"](x) + self.c["p"](x) + self._hidden(x) + self.z_block(x) + self.shift
 
         def get_config(self):
@@ -189,7 +191,12 @@ def test_a_folder_instead_of_an_archive(tmp_path):
     model.save(tmp_path / "model", zipped=False)
     (tmp_path / "model" / "notes.txt").write_text("mine")
     model.save(tmp_path / "model", zipped=False)
-    assert sorted(f.name for f in (tmp_path / "model").iterdir()) == ["config.json", "metadata.json", "model.weights.h5", "notes.txt"]
+    assert sorted(f.name for f in (tmp_path / "model").iterdir()) == [
+        "config.json",
+        "metadata.json",
+        "model.weights.h5",
+        "notes.txt",
+    ]
     same(jkeras.models.load_model(tmp_path / "model").weights, model.weights)
     same(keras.models.load_model(tmp_path / "model").weights, model.weights)
     keras.models.load_model(tmp_path / "model").save(tmp_path / "theirs", zipped=False)
@@ -256,7 +263,9 @@ def test_a_model_that_was_compiled_but_never_trained(tmp_path):
     assert int(again.optimizer.iterations) == 1
 
 
-@pytest.mark.parametrize("direction", [(jkeras, keras), (keras, jkeras), (jkeras, jkeras)], ids=["there", "here", "both here"])
+@pytest.mark.parametrize(
+    "direction", [(jkeras, keras), (keras, jkeras), (jkeras, jkeras)], ids=["there", "here", "both here"]
+)
 def test_a_layer_given_twice_is_one_layer_again(direction, tmp_path):
     def classes(k):
         @k.saving.register_keras_serializable("tests")

@@ -215,7 +215,17 @@ def test_code_is_never_run_even_on_demand(saved):
 
 @pytest.mark.parametrize(
     "config",
-    [b"", b"{", b"[1]", b"7", b"\xff\xfe", b"[" * 100000, b'{"a":' * 100000, nested("keras.layers", "Dense", {"units": 2}), {}],
+    [
+        b"",
+        b"{",
+        b"[1]",
+        b"7",
+        b"\xff\xfe",
+        b"[" * 100000,
+        b'{"a":' * 100000,
+        nested("keras.layers", "Dense", {"units": 2}),
+        {},
+    ],
     ids=["empty", "half", "list", "number", "bytes", "deep list", "deep dict", "a layer", "no class"],
 )
 def test_configs_of_no_model(config, saved):

@@ -123,7 +123,9 @@ def test_a_file_that_does_not_fit_changes_nothing(tmp_path):
     dense(2).save_weights(path)
     model = dense(4)
     before = model.get_weights()
-    with pytest.raises(ValueError, match=r"layers/dense: Dense '.*': variable 'kernel' has shape \(3, 4\).* has \(3, 2\)") as info:
+    with pytest.raises(
+        ValueError, match=r"layers/dense: Dense '.*': variable 'kernel' has shape \(3, 4\).* has \(3, 2\)"
+    ) as info:
         model.load_weights(path)
     assert "layers/dense_1" in str(info.value)
     same(model.get_weights(), before)

@@ -178,7 +178,9 @@ def test_work_on_all_cores_changes_no_bit():
     def run(budget=None, **options):
         jkeras.config.set_device_memory_budget(budget)
         jkeras.utils.set_random_seed(3)
-        made = Sequential([jkeras.Input(x.shape[1:]), Conv2D(32, 3), BatchNormalization(), Reshape((49, 128)), LSTM(128), Dense(1)])
+        made = Sequential(
+            [jkeras.Input(x.shape[1:]), Conv2D(32, 3), BatchNormalization(), Reshape((49, 128)), LSTM(128), Dense(1)]
+        )
         made.compile("adam", "mse")
         made.fit(x, y, batch_size=32, verbose=0, **options)
         return weights(made)

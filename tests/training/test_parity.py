@@ -73,9 +73,7 @@ def test_the_same_seed_gives_the_same_run_with_shuffling_dropout_and_validation(
 def test_the_arguments_of_fit(options):
     def run(k):
         model = tutorial(k)
-        model.compile(
-            loss="categorical_crossentropy", optimizer="sgd", metrics=["accuracy"], weighted_metrics=["accuracy"]
-        )
+        model.compile(loss="categorical_crossentropy", optimizer="sgd", metrics=["accuracy"], weighted_metrics=["accuracy"])
         return model.fit(X, Y, epochs=4, batch_size=32, verbose=0, **options).history
 
     theirs, ours = both(run)
@@ -100,11 +98,13 @@ def test_losses_and_what_accuracy_means_for_them(loss, target):
 
 def test_regularizers_and_constraints():
     def run(k):
-        model = k.Sequential([
-            k.layers.Input((2,)),
-            k.layers.Dense(4, kernel_regularizer="l2", activity_regularizer="l1", kernel_constraint="unit_norm"),
-            k.layers.Dense(2, bias_regularizer="l1", activation="softmax"),
-        ])
+        model = k.Sequential(
+            [
+                k.layers.Input((2,)),
+                k.layers.Dense(4, kernel_regularizer="l2", activity_regularizer="l1", kernel_constraint="unit_norm"),
+                k.layers.Dense(2, bias_regularizer="l1", activation="softmax"),
+            ]
+        )
         model.compile(loss="categorical_crossentropy", optimizer="sgd")
         return model.fit(X, Y, epochs=3, batch_size=32, verbose=0).history, model.get_weights()
 
