@@ -6,47 +6,49 @@ import jkeras.core.heap  # noqa: F401 (first, because some of its settings count
 
 _collecting = gc.isenabled()
 gc.disable()
+try:
+    from jkeras import (
+        activations,
+        backend,
+        callbacks,
+        config,
+        constraints,
+        dtype_policies,
+        initializers,
+        layers,
+        losses,
+        metrics,
+        mixed_precision,
+        models,
+        ops,
+        optimizers,
+        random,
+        regularizers,
+        saving,
+        tree,
+        utils,
+    )
+    from jkeras.core.dtype import DTypePolicy
+    from jkeras.core.namespace import namespace
+    from jkeras.core.symbolic import KerasTensor
+    from jkeras.core.variable import Variable
+    from jkeras.dtype_policies import FloatDTypePolicy
+    from jkeras.initializers import Initializer
+    from jkeras.layers import Input, InputSpec, Layer
+    from jkeras.losses import Loss
+    from jkeras.metrics import Metric
+    from jkeras.models import Model, Sequential
+    from jkeras.optimizers import Optimizer
+    from jkeras.regularizers import Regularizer
+    from jkeras.utils.device import device
 
-from jkeras import (
-    activations,
-    backend,
-    callbacks,
-    config,
-    constraints,
-    dtype_policies,
-    initializers,
-    layers,
-    losses,
-    metrics,
-    mixed_precision,
-    models,
-    ops,
-    optimizers,
-    random,
-    regularizers,
-    saving,
-    tree,
-    utils,
-)
-from jkeras.core.dtype import DTypePolicy
-from jkeras.core.symbolic import KerasTensor
-from jkeras.core.variable import Variable
-from jkeras.dtype_policies import FloatDTypePolicy
-from jkeras.initializers import Initializer
-from jkeras.layers import Input, InputSpec, Layer
-from jkeras.losses import Loss
-from jkeras.metrics import Metric
-from jkeras.models import Model, Sequential
-from jkeras.optimizers import Optimizer
-from jkeras.regularizers import Regularizer
-from jkeras.utils.device import device
-
-if _collecting:
-    if not gc.get_freeze_count():
+    if _collecting and not gc.get_freeze_count():
         # All that was imported counts as old, as it would after a collection, which took 60 ms and freed nothing.
         gc.freeze()
         gc.unfreeze()
-    gc.enable()
+finally:
+    if _collecting:
+        gc.enable()
 
 __version__ = "0.1.0"
 
@@ -93,3 +95,5 @@ __all__ = [
     "utils",
     "version",
 ]
+
+__getattr__, __dir__ = namespace(__name__, __all__)

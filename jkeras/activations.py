@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.core import registry
+from jkeras.core.namespace import namespace
 from jkeras.core.registry import Shortcuts
 from jkeras.ops.activation import (
     celu,
@@ -160,3 +161,44 @@ def deserialize(config: Any, custom_objects: Mapping | None = None) -> Callable:
     True
     """
     return linear if config is None else _shortcuts.get(config, custom_objects)
+
+
+__all__ = [
+    "celu",
+    "deserialize",
+    "elu",
+    "exponential",
+    "gelu",
+    "get",
+    "glu",
+    "hard_shrink",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_swish",
+    "hard_tanh",
+    "leaky_relu",
+    "linear",
+    "log_sigmoid",
+    "log_softmax",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "serialize",
+    "sigmoid",
+    "silu",
+    "soft_shrink",
+    "softmax",
+    "softplus",
+    "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sparsemax",
+    "squareplus",
+    "swish",
+    "tanh",
+    "tanh_shrink",
+    "threshold",
+]
+
+__getattr__, __dir__ = namespace(__name__, __all__)

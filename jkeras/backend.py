@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jkeras.config import backend, epsilon, floatx, image_data_format, set_epsilon, set_floatx, set_image_data_format
 from jkeras.core import dtype as dtypes
 from jkeras.core.dtype import standardize as standardize_dtype
+from jkeras.core.namespace import namespace
 from jkeras.utils import clear_session, is_keras_tensor
 
 _numbers: Counter[str] = Counter()
@@ -66,3 +67,5 @@ __all__ = [
     "set_image_data_format",
     "standardize_dtype",
 ]
+
+__getattr__, __dir__ = namespace(__name__, __all__)

@@ -16,6 +16,8 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.core import dtype as dtypes
+from jkeras.core.namespace import namespace
+from jkeras.core.naming import represent
 from jkeras.core.registry import Shortcuts
 from jkeras.core.registry import serialize as _serialize
 from jkeras.ops.op import op
@@ -36,6 +38,9 @@ class Constraint:
     def __call__(self, w: Any) -> jax.Array:
         """The projected weights, of the same shape and dtype."""
         return w
+
+    def __repr__(self) -> str:
+        return represent(self)
 
     def get_config(self) -> dict:
         """The arguments that make this constraint again, as plain data."""
@@ -171,3 +176,21 @@ def serialize(constraint: Any) -> Any:
 def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
     """Make a constraint from `serialize()`."""
     return _shortcuts.get(config, custom_objects)
+
+
+__all__ = [
+    "Constraint",
+    "MaxNorm",
+    "MinMaxNorm",
+    "NonNeg",
+    "UnitNorm",
+    "deserialize",
+    "get",
+    "max_norm",
+    "min_max_norm",
+    "non_neg",
+    "serialize",
+    "unit_norm",
+]
+
+__getattr__, __dir__ = namespace(__name__, __all__)

@@ -5,6 +5,7 @@ from typing import Any
 
 from jkeras.core import registry
 from jkeras.core.dtype import DTypePolicy, get_policy
+from jkeras.core.namespace import namespace
 
 FloatDTypePolicy = DTypePolicy
 
@@ -33,3 +34,5 @@ def deserialize(config: Any, custom_objects: Mapping | None = None) -> DTypePoli
 
 
 __all__ = ["DTypePolicy", "FloatDTypePolicy", "deserialize", "get", "serialize"]
+
+__getattr__, __dir__ = namespace(__name__, __all__)

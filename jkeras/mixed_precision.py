@@ -4,6 +4,7 @@ keras.mixed_precision.set_global_policy("mixed_bfloat16")     # the same as kera
 """
 
 from jkeras.core.dtype import DTypePolicy, dtype_policy, set_dtype_policy
+from jkeras.core.namespace import namespace
 from jkeras.optimizers import LossScaleOptimizer
 
 Policy, global_policy, set_global_policy = DTypePolicy, dtype_policy, set_dtype_policy
@@ -17,3 +18,5 @@ __all__ = [
     "set_dtype_policy",
     "set_global_policy",
 ]
+
+__getattr__, __dir__ = namespace(__name__, __all__)

@@ -23,7 +23,8 @@ import numpy as np
 from jkeras.core import dtype as dtypes
 from jkeras.core import frame as frames
 from jkeras.core.frame import Frame
-from jkeras.core.naming import auto_name
+from jkeras.core.namespace import namespace
+from jkeras.core.naming import auto_name, represent
 from jkeras.core.own_variables import OwnVariables
 from jkeras.core.registry import publish
 from jkeras.core.variable import Variable
@@ -76,6 +77,9 @@ class SeedGenerator(OwnVariables):
         key = self.state.value
         self.state.assign(_following(key, ordered))
         return key
+
+    def __repr__(self) -> str:
+        return represent(self)
 
     def get_config(self) -> dict:
         """The arguments that make this generator again."""
@@ -325,3 +329,19 @@ def beta(shape: Shape, alpha: Any, beta: Any, dtype: Any = None, seed: Any = Non
 
 _functions = (beta, binomial, categorical, dropout, gamma, normal, randint, shuffle, truncated_normal, uniform)
 publish("keras.random", {"SeedGenerator": SeedGenerator, **{function.__name__: function for function in _functions}})
+
+__all__ = [
+    "SeedGenerator",
+    "beta",
+    "binomial",
+    "categorical",
+    "dropout",
+    "gamma",
+    "normal",
+    "randint",
+    "shuffle",
+    "truncated_normal",
+    "uniform",
+]
+
+__getattr__, __dir__ = namespace(__name__, __all__)

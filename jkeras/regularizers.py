@@ -15,6 +15,8 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.core.errors import suggest
+from jkeras.core.namespace import namespace
+from jkeras.core.naming import represent
 from jkeras.core.registry import Shortcuts
 from jkeras.core.registry import serialize as _serialize
 from jkeras.ops.op import op
@@ -34,6 +36,9 @@ class Regularizer:
     def __call__(self, x: Any) -> jax.Array:
         """The penalty for the array `x`, of any shape, as a scalar of its dtype."""
         raise TypeError(f"{type(self).__name__} must define __call__(self, x), returning the penalty as a scalar.")
+
+    def __repr__(self) -> str:
+        return represent(self)
 
     def get_config(self) -> dict:
         """The arguments that make this regularizer again, as plain data."""
@@ -198,3 +203,21 @@ def serialize(regularizer: Any) -> Any:
 def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
     """Make a regularizer from `serialize()`."""
     return _shortcuts.get(config, custom_objects)
+
+
+__all__ = [
+    "L1",
+    "L1L2",
+    "L2",
+    "OrthogonalRegularizer",
+    "Regularizer",
+    "deserialize",
+    "get",
+    "l1",
+    "l1_l2",
+    "l2",
+    "orthogonal_regularizer",
+    "serialize",
+]
+
+__getattr__, __dir__ = namespace(__name__, __all__)

@@ -8,6 +8,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from jkeras.core.namespace import namespace
+
 
 class MAP_TO_NONE:
     """What `traverse`'s function returns to put None in the place of a structure."""
@@ -237,3 +239,5 @@ __all__ = [
     "pack_sequence_as",
     "traverse",
 ]
+
+__getattr__, __dir__ = namespace(__name__, __all__)

@@ -1,5 +1,7 @@
 """`History`: the results of every epoch, returned by `fit`."""
 
+import numpy as np
+
 from jkeras.callbacks.base import Callback
 
 
@@ -14,12 +16,18 @@ class History(Callback):
     >>> history.on_epoch_end(0, {"loss": 0.5})
     >>> history.history
     {'loss': [0.5]}
+    >>> history
+    <History epochs=1, loss=0.5>
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.epoch: list[int] = []
         self.history: dict[str, list] = {}
+
+    def __repr__(self) -> str:
+        last = "".join(f", {name}={values[-1]:.4g}" for name, values in self.history.items() if np.ndim(values[-1]) == 0)
+        return f"<History epochs={len(self.epoch)}{last}>"
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         self.epoch, self.history = [], {}

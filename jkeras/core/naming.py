@@ -33,6 +33,17 @@ def snake_case(name: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
+def represent(item: Any) -> str:
+    """An object as the call that makes it again; for `__repr__` of what has a `get_config`.
+
+    >>> import jkeras
+    >>> jkeras.regularizers.L2(0.5)
+    L2(l2=0.5)
+    """
+    arguments = ", ".join(f"{name}={value!r}" for name, value in item.get_config().items())
+    return f"{type(item).__name__}({arguments})"
+
+
 def auto_name(prefix: str) -> str:
     """`"dense"`, `"dense_1"`, ...: a name nobody has been given since the start or `reset_names()`."""
     prefix = snake_case(prefix)

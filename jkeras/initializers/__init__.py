@@ -20,6 +20,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jkeras.core.namespace import namespace
 from jkeras.core.naming import snake_case
 from jkeras.core.registry import Shortcuts
 from jkeras.core.registry import serialize as _serialize
@@ -118,3 +119,5 @@ __all__ = [
     "variance_scaling",
     "zeros",
 ]
+
+__getattr__, __dir__ = namespace(__name__, __all__)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras.core.errors import suggest
+from jkeras.core.naming import represent
 from jkeras.random import is_tracing
 
 Shape = Sequence[int]
@@ -31,6 +32,9 @@ class Initializer:
             dtype: of the array; by default `floatx()`.
         """
         raise TypeError(f"{type(self).__name__} must define __call__(self, shape, dtype=None), returning an array.")
+
+    def __repr__(self) -> str:
+        return represent(self)
 
     def get_config(self) -> dict:
         """The arguments that make this initializer again, as plain data."""

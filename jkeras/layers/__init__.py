@@ -1,5 +1,6 @@
 """The layers."""
 
+from jkeras.core.namespace import namespace
 from jkeras.core.registry import publish
 from jkeras.layers import (
     activation,
@@ -58,3 +59,5 @@ __all__ = ["Input", "InputLayer", "InputSpec", "Layer", *(name for family in _FA
 
 publish("keras.layers", {name: globals()[name] for name in __all__})
 __all__ += serialization.__all__
+
+__getattr__, __dir__ = namespace(__name__, __all__)

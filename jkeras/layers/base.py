@@ -20,8 +20,9 @@ from jkeras import regularizers
 from jkeras.core import dtype as dtypes
 from jkeras.core import frame as frames
 from jkeras.core import symbolic
-from jkeras.core.errors import locate, unexpected_keywords
+from jkeras.core.errors import locate, suggest, unexpected_keywords
 from jkeras.core.frame import Frame
+from jkeras.core.namespace import explain
 from jkeras.core.naming import auto_name, reset_names, scope, snake_case
 from jkeras.core.registry import describe_constructor, serialize
 from jkeras.core.symbolic import KerasTensor
@@ -358,15 +359,31 @@ class Layer(Weighted, Stateless):
         found = inspect.getattr_static(type(self), name, None)
         if isinstance(found, property):  # whose getter raised an AttributeError, with a message of its own: raise it again
             return found.fget(self)
-        hint = ""
-        if not name.startswith("_") and not self.__dict__.get("built", True) and "name" in self.__dict__:
-            hint = " yet: the layer is not built. Call it on data, or build(input_shape), first; then it makes its weights"
         raise AttributeError(
-            f"{type(self).__name__!r} object {self.__dict__.get('name', '')!r} has no attribute {name!r}{hint}."
+            f"{type(self).__name__!r} object {self.__dict__.get('name', '')!r} has no attribute {name!r}.{_hint(self, name)}",
+            name=name,
         )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={getattr(self, 'name', '?')}, built={self.built}>"
+
+
+def _hint(layer: Layer, name: str) -> str:
+    """What else a program may have wanted that reads an attribute that is not there."""
+    if name.startswith("_"):
+        return ""
+    built = layer.__dict__.get("built", True) or "name" not in layer.__dict__
+    if not built and any(_mentions(cls, name) for cls in type(layer).__mro__ if cls not in Layer.__mro__):
+        return " The layer is not built yet: call it on data, or build(input_shape), and it makes its weights."
+    reasons = (explain(cls.__name__, name) for cls in type(layer).__mro__)
+    members = (member for member in {*dir(type(layer)), *vars(layer)} if not member.startswith("_"))
+    return next(filter(None, reasons), "") or suggest(name, members)
+
+
+def _mentions(cls: type, name: str) -> bool:
+    """Whether a class's methods use a name, as those do that make a weight of that name."""
+    functions = (inspect.unwrap(f) for f in vars(cls).values() if inspect.isfunction(f))
+    return any(name in f.__code__.co_names or name in f.__code__.co_consts for f in functions)
 
 
 def _mark_built(build: Callable) -> Callable:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jkeras.core import registry
+from jkeras.core.namespace import namespace
 from jkeras.core.registry import Shortcuts
 from jkeras.losses.base import Loss, reduce_weighted_values
 from jkeras.losses.check import check_targets
@@ -122,3 +123,6 @@ def deserialize(name: Any, custom_objects: Mapping | None = None) -> Any:
     2.0
     """
     return _shortcuts.get(name, custom_objects)
+
+
+__getattr__, __dir__ = namespace(__name__, __all__)

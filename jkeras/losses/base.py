@@ -19,7 +19,7 @@ from jkeras.core import dtype as dtypes
 from jkeras.core import frame as frames
 from jkeras.core.errors import suggest
 from jkeras.core.frame import Frame
-from jkeras.core.naming import auto_name
+from jkeras.core.naming import auto_name, represent
 from jkeras.core.variable import Variable
 
 REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None)
@@ -103,8 +103,7 @@ class Loss:
         return cls(**config)
 
     def __repr__(self) -> str:
-        arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
-        return f"{type(self).__name__}({arguments})"
+        return represent(self)
 
 
 def check_reduction(reduction: Any) -> str | None:

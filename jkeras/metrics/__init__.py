@@ -1,5 +1,6 @@
 """Metrics: what is measured beside the loss. Each accumulates sums; `result()` is the value over all batches."""
 
+from jkeras.core.namespace import namespace
 from jkeras.losses import (
     binary_crossentropy,
     binary_focal_crossentropy,
@@ -88,3 +89,5 @@ __all__ = [
     "TopKCategoricalAccuracy", "TrueNegatives", "TruePositives",
 ]
 # fmt: on
+
+__getattr__, __dir__ = namespace(__name__, __all__)

@@ -1,5 +1,6 @@
 """Models: layers that can be trained."""
 
+from jkeras.core.namespace import namespace
 from jkeras.core.registry import publish
 from jkeras.models.cloning import clone_model
 from jkeras.models.functional import Functional
@@ -11,3 +12,5 @@ publish("keras.src.models.functional", {"Functional": Functional})
 publish("keras", {"Sequential": Sequential, "Model": Model})
 
 __all__ = ["Functional", "Model", "Sequential", "clone_model", "load_model", "model_from_json", "save_model"]
+
+__getattr__, __dir__ = namespace(__name__, __all__)

@@ -7,6 +7,7 @@ otherwise plain jnp. `ops.nn`, `ops.numpy`, `ops.linalg` and `ops.image` are the
     ops.softmax(ops.matmul(x, kernel) + bias)
 """
 
+from jkeras.core.namespace import namespace
 from jkeras.core.registry import publish
 from jkeras.ops import (
     activation,
@@ -58,3 +59,5 @@ _FAMILIES = (
 )
 __all__ = ["image", "linalg", "nn", "numpy", *(name for family in _FAMILIES for name in family.__all__)]
 publish("keras.ops", {name: getattr(family, name) for family in _FAMILIES for name in family.__all__})
+
+__getattr__, __dir__ = namespace(__name__, __all__)

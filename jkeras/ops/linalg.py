@@ -6,6 +6,7 @@ The axes before the last two are batches. Shapes are checked before anything is 
 import jax
 import jax.numpy as jnp
 
+from jkeras.core.namespace import namespace
 from jkeras.ops.control import jvp
 from jkeras.ops.family import Array, array_op, family, floating
 
@@ -274,3 +275,6 @@ def cdist(x: Array, y: Array):
     if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-1]:
         raise ValueError(f"cdist() needs points of the same number of dimensions, (..., n, d), got {x.shape} and {y.shape}.")
     return jnp.sqrt(jnp.sum(jnp.square(x[..., :, None, :] - y[..., None, :, :]), axis=-1))
+
+
+__getattr__, __dir__ = namespace(__name__, __all__)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from jkeras.core import registry
+from jkeras.core.namespace import namespace
 from jkeras.core.registry import Shortcuts, deserialize
 from jkeras.optimizers import schedules
 from jkeras.optimizers.base import Optimizer
@@ -101,3 +102,5 @@ __all__ = [
     "serialize",
     "wrap",
 ]
+
+__getattr__, __dir__ = namespace(__name__, __all__)

@@ -16,6 +16,8 @@ import jax.numpy as jnp
 
 from jkeras.core import registry
 from jkeras.core.errors import keywords_of
+from jkeras.core.namespace import namespace
+from jkeras.core.naming import represent
 from jkeras.core.registry import deserialize, publish
 from jkeras.core.variable import Variable
 
@@ -35,6 +37,9 @@ class LearningRateSchedule:
     def __call__(self, step: Any) -> Any:
         """The learning rate after `step` updates."""
         raise TypeError(f"{type(self).__name__} must define __call__(self, step).")
+
+    def __repr__(self) -> str:
+        return represent(self)
 
     def get_config(self) -> dict:
         """The arguments that make this schedule again."""
@@ -264,3 +269,5 @@ __all__ = [
     "deserialize",
     "serialize",
 ]
+
+__getattr__, __dir__ = namespace(__name__, __all__)

@@ -1,5 +1,6 @@
 """Models and weights in files, objects as plain data, and back: `keras.saving`."""
 
+from jkeras.core.namespace import namespace
 from jkeras.core.registry import custom_object_scope, get_custom_objects, get_registered_name, get_registered_object
 from jkeras.core.registry import register_serializable as register_keras_serializable
 from jkeras.core.registry import serialize as serialize_keras_object
@@ -23,3 +24,5 @@ __all__ = [
     "save_weights",
     "serialize_keras_object",
 ]
+
+__getattr__, __dir__ = namespace(__name__, __all__)

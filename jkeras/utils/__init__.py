@@ -1,6 +1,7 @@
 """What users call beside models and layers: seeds, labels, sequences, names in configs."""
 
 from jkeras.core.dtype import standardize as standardize_dtype
+from jkeras.core.namespace import namespace
 from jkeras.data import PyDataset, pack_x_y_sample_weight, unpack_x_y_sample_weight
 from jkeras.saving import (
     CustomObjectScope,
@@ -46,3 +47,5 @@ __all__ = [
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]
+
+__getattr__, __dir__ = namespace(__name__, __all__)

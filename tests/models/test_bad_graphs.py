@@ -209,7 +209,7 @@ def test_back_references_are_no_circle():
 # -- layers that do not know their inputs yet --------------------------------------------------------------------------
 
 UNBUILT = {
-    "weights": (lambda d: d.kernel, AttributeError, r"'d' has no attribute 'kernel' yet: the layer is not built.*build\("),
+    "weights": (lambda d: d.kernel, AttributeError, r"'d' has no attribute 'kernel'. The layer is not built yet.*build\("),
     "count_params": (lambda d: d.count_params(), ValueError, r"Layer 'd' is not built.*Call it on data"),
     "set_weights": (lambda d: d.set_weights([X]), ValueError, r"Layer 'd' has weights of shapes \[\].*not built yet"),
     "output": (lambda d: d.output, AttributeError, r"Layer 'd' has not been called on a symbolic tensor.*`output`"),

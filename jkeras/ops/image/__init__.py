@@ -4,6 +4,7 @@ An image has shape (height, width, channels), a batch of them (batch, height, wi
 `data_format="channels_first"` the channels stand before the height. Every function takes both, and returns what it got.
 """
 
+from jkeras.core.namespace import namespace
 from jkeras.core.registry import publish
 from jkeras.ops.image.colors import hsv_to_rgb, rgb_to_grayscale, rgb_to_hsv
 from jkeras.ops.image.filters import gaussian_blur, sobel_edges, ssim
@@ -36,3 +37,5 @@ __all__ = [
     "ssim",
 ]
 publish("keras.ops.image", {name: globals()[name] for name in __all__})
+
+__getattr__, __dir__ = namespace(__name__, __all__)

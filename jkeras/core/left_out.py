@@ -1,0 +1,145 @@
+"""What Keras has and jkeras has not, and what Keras had in older releases: why, and what to use instead.
+
+`jkeras.layers.X` and `model.x` look here for their message when there is no such name (see `namespace.py`), and the test of the
+public interface compares the first table with Keras, so it is always exact.
+"""
+
+
+def _table(*rows: tuple[str, str, str]) -> dict[str, str]:
+    """`(reason, place, names)` as one entry per name, `{"layers.Name": reason}`."""
+    return {f"{place}.{name}".lstrip("."): reason for reason, place, names in rows for name in names.split()}
+
+
+# Names that the present Keras has. The place is a namespace, or a class for its methods and attributes.
+LEFT_OUT = _table(
+    ("Pretrained networks are not covered.", "", "applications"),
+    ("Nothing is downloaded.", "", "datasets"),
+    ("Nothing is downloaded.", "utils", "get_file"),
+    ("It trains one model on another; docs/custom_training.md shows how.", "", "distillation"),
+    ("Training over several devices is not covered yet.", "", "distribution"),
+    ("Export to other runtimes is not covered; jax.export takes model.apply.", "", "export"),
+    ("Export to other runtimes is not covered; jax.export takes model.apply.", "Model", "export"),
+    ("The formats of Keras 2 are not read.", "", "legacy"),
+    ("The formats of Keras 2 are not read.", "optimizers", "legacy"),
+    ("The formats of Keras 2 are not read.", "utils", "legacy"),
+    ("Preprocessing of images, text, audio and tables is not covered yet.", "", "preprocessing"),
+    (
+        "Preprocessing of images, text, audio and tables is not covered yet.",
+        "layers",
+        "AugMix AutoContrast CategoryEncoding CenterCrop ContrastLimitedAdaptiveHistogramEqualization CutMix "
+        "Discretization Equalization HashedCrossing Hashing IntegerLookup MaxNumBoundingBoxes MelSpectrogram MixUp "
+        "Normalization Pipeline RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast "
+        "RandomCrop RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHue "
+        "RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear "
+        "RandomTranslation RandomZoom Rescaling Resizing STFTSpectrogram Solarization StringLookup TextVectorization",
+    ),
+    (
+        "Preprocessing of images, text, audio and tables is not covered yet.",
+        "utils",
+        "FeatureSpace array_to_img img_to_array load_img save_img",
+    ),
+    ("Quantization is not covered yet.", "", "quantizers Quantizer"),
+    (
+        "Quantization is not covered yet.",
+        "dtype_policies",
+        "AWQDTypePolicy GPTQDTypePolicy Int4DTypePolicy QuantizedDTypePolicy QuantizedFloat8DTypePolicy",
+    ),
+    ("Quantization is not covered yet.", "DTypePolicy", "quantization_mode"),
+    ("Quantization is not covered yet.", "layers.Dense", "quantization_config variable_serialization_spec"),
+    ("Quantization is not covered yet.", "Layer", "quantization_mode quantize quantized_build quantized_call"),
+    ("Quantization is not covered yet.", "Model", "get_quantization_layer_structure"),
+    ("Drawing pictures with boxes and masks is not a matter of training.", "", "visualization"),
+    ("Drawing pictures with boxes and masks is not a matter of training.", "utils", "bounding_boxes"),
+    ("The wrappers for scikit-learn are not covered yet.", "", "wrappers"),
+    ("A graph of operations is a Functional model.", "", "Function"),
+    ("A graph of operations is a Functional model.", "Model", "operations"),
+    ("An operation is a plain function; a user's own is a Layer.", "", "Operation"),
+    ("Recomputation of activations is not covered yet; jax.checkpoint does it to functions.", "", "remat RematScope"),
+    (
+        "Recomputation of activations is not covered yet; jax.checkpoint does it to functions.",
+        "Layer",
+        "rematerialized_call",
+    ),
+    (
+        "A pure call is model.apply(variables, x), or stateless_call; no scope is needed around it.",
+        "",
+        "StatelessScope SymbolicScope",
+    ),
+    ("Parts of a program are named by jax.named_scope; the paths of variables come from layers.", "", "name_scope"),
+    ("No array is ragged.", "KerasTensor", "ragged ragged_rank row_splits_dtype"),
+    ("There is one backend, JAX.", "config", "set_backend"),
+    ("There is one backend, JAX.", "random.SeedGenerator", "backend"),
+    ("There are no flax modules underneath.", "config", "is_nnx_enabled"),
+    ("Code found in a config is never run.", "config", "enable_unsafe_deserialization"),
+    (
+        "Tracebacks are not filtered.",
+        "config",
+        "enable_traceback_filtering disable_traceback_filtering is_traceback_filtering_enabled",
+    ),
+    (
+        "The progress bar looks at whether the output is a terminal; verbose=0 or 2 decides otherwise.",
+        "config",
+        "enable_interactive_logging disable_interactive_logging is_interactive_logging_enabled",
+    ),
+    (
+        "The progress bar looks at whether the output is a terminal; verbose=0 or 2 decides otherwise.",
+        "utils",
+        "enable_interactive_logging disable_interactive_logging is_interactive_logging_enabled",
+    ),
+    (
+        "XLA chooses how attention is computed.",
+        "config",
+        "enable_flash_attention disable_flash_attention is_flash_attention_enabled",
+    ),
+    ("The arguments of fit decide.", "config", "max_epochs set_max_epochs max_steps_per_epoch set_max_steps_per_epoch"),
+    ("Each layer takes a dtype= of its own; there is no table of them.", "dtype_policies", "DTypePolicyMap"),
+    ("Layers cast their inputs themselves.", "DTypePolicy", "convert_input"),
+    (
+        "It makes a tf.data.Dataset of the files in a folder.",
+        "utils",
+        "audio_dataset_from_directory image_dataset_from_directory text_dataset_from_directory",
+    ),
+    ("It wraps a layer of another library.", "layers", "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper"),
+    ("Convolutional recurrent layers are not covered yet.", "layers", "ConvLSTM1D ConvLSTM2D ConvLSTM3D"),
+    ("Low-rank adaptation of a layer is not covered yet.", "layers.Dense", "enable_lora lora_alpha lora_enabled lora_rank"),
+    ("Keras 3 has it only to say that it is gone.", "Layer", "add_metric"),
+    ("Of the two names for one thing, add_weight is the documented one.", "Layer", "add_variable"),
+    ("It is inspect.signature(layer.call).", "Layer", "call_signature_parameters"),
+    ("Everything is compiled, unless run_eagerly=True says otherwise.", "Layer", "supports_jit"),
+    ("It is a detail of Keras's own loop over time.", "layers.RNN", "inner_loop single_state"),
+    ("What is in a file is shown and edited by h5py.", "saving", "KerasFileEditor"),
+    (
+        "The engine makes and keeps the compiled loops; there are no single functions to make or to replace.",
+        "Model",
+        "make_train_function make_test_function make_predict_function train_function test_function predict_function "
+        "compute_loss_and_updates",
+    ),
+    ("Weights that are read during fit are always the current ones.", "Model", "jax_state_sync"),
+    (
+        "Of the callbacks, only History, LambdaCallback and the base class are there yet.",
+        "callbacks",
+        "BackupAndRestore CSVLogger EarlyStopping LearningRateScheduler ModelCheckpoint OrbaxCheckpoint ProgbarLogger "
+        "ReduceLROnPlateau RemoteMonitor SwapEMAWeights TensorBoard TerminateOnNaN",
+    ),
+    ("The callbacks draw the progress bar.", "utils", "Progbar"),
+    ("Drawing a model as a graph is not covered yet.", "utils", "model_to_dot plot_model"),
+)
+
+# Names of older releases that programs still use.
+OLDER = _table(
+    ("Pass the generator to fit: model.fit(generator, ...).", "Model", "fit_generator"),
+    ("Pass the generator to evaluate: model.evaluate(generator, ...).", "Model", "evaluate_generator"),
+    ("Pass the generator to predict: model.predict(generator, ...).", "Model", "predict_generator"),
+    (
+        "For one output per class write model.predict(x).argmax(axis=-1); for one output write (model.predict(x) > 0.5).",
+        "Model",
+        "predict_classes",
+    ),
+    ("Write model.predict(x).", "Model", "predict_proba"),
+    ("Write jkeras.utils.to_categorical(y).", "utils", "np_utils"),
+    ("There is no session: jkeras runs without a graph of TensorFlow's.", "backend", "get_session set_session Session"),
+    ("Use LSTM or GRU: on a GPU they run the fast kernel where it can be used.", "layers", "CuDNNLSTM CuDNNGRU"),
+    ("Write jkeras.layers.add, concatenate, multiply, ... for the way to merge.", "layers", "Merge merge"),
+    ("Use Dense with an activation in the layers of your own.", "layers", "MaxoutDense Highway"),
+    ("The layers stand in jkeras.layers, as Rescaling, RandomFlip, ...", "layers", "experimental"),
+)

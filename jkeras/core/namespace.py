@@ -1,0 +1,55 @@
+"""What a public namespace shows: its public names in `dir`, and a helpful error for a name that it does not have."""
+
+import dis
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn
+
+from jkeras.core.errors import suggest
+from jkeras.core.left_out import LEFT_OUT, OLDER
+
+_IMPORT_FROM = dis.opmap["IMPORT_FROM"]
+
+
+def namespace(module: str, names: Iterable[str]) -> tuple[Callable, Callable]:
+    """The functions `__getattr__` and `__dir__` of a module whose public names are `names`.
+
+    Args:
+        module: the module's `__name__`.
+        names: its `__all__`.
+
+    Returns:
+        `(__getattr__, __dir__)`. The first raises an error that gives the reason from `left_out.py` or suggests a close name: an
+        `ImportError` for `from jkeras.layers import X`, an `AttributeError` otherwise.
+
+    >>> get, names = namespace("jkeras.colors", ["red", "green"])
+    >>> names()
+    ['green', 'red']
+    >>> get("gren")
+    Traceback (most recent call last):
+    AttributeError: jkeras.colors has no 'gren'. Did you mean 'green'?
+    """
+    public, place = sorted(set(names)), module.partition(".")[2]
+
+    def get(name: str) -> NoReturn:
+        message = f"{module} has no {name!r}.{explain(place, name) or suggest(name, public)}"
+        caller = sys._getframe(1)
+        if caller.f_code.co_code[caller.f_lasti] == _IMPORT_FROM:  # Python replaces the text of an AttributeError there
+            raise ImportError(message, name=module)
+        raise AttributeError(message, name=name)
+
+    def listed() -> list[str]:
+        return public
+
+    return get, listed
+
+
+def explain(place: str, name: str) -> str:
+    """Why a name of Keras is not in a namespace or class of jkeras, as a sentence after a space; "" where nothing is known.
+
+    >>> explain("Model", "predict_proba")
+    ' Write model.predict(x).'
+    """
+    path = f"{place}.{name}".lstrip(".")
+    reason: Any = LEFT_OUT.get(path) or OLDER.get(path)
+    return f" {reason}" if reason else ""
