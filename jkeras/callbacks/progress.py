@@ -1,15 +1,15 @@
-"""The progress bar of `fit`, `evaluate` and `predict`; tqdm draws it.
+"""The progress bar of `fit`, `evaluate` and `predict`.
 
 In a terminal or notebook it is Keras's line: steps done, a bar, the time left (at the end: taken), the time per step, the
 results so far. Where the output is a file or a pipe, one plain line per epoch is printed instead.
 """
 
-import shutil
-import sys
 import time
-from typing import Any
+
+import numpy as np
 
 from jkeras.callbacks.base import Callback
+from jkeras.callbacks.line import Line, is_live
 
 
 class Progress(Callback):
@@ -25,7 +25,7 @@ class Progress(Callback):
     def __init__(self, verbose: int):
         super().__init__()
         self.verbose = verbose
-        self._bar: Any = None
+        self._line: Line | None = None
         self._training = False
 
     # -- the run ------------------------------------------------------------------------------------------------------
@@ -44,10 +44,14 @@ class Progress(Callback):
     def on_test_begin(self, logs: dict | None = None) -> None:
         if not self._training:
             self._open(self.params["steps"])
+        else:
+            self.say("validating", True)
 
     def on_test_end(self, logs: dict | None = None) -> None:
         if not self._training:
             self._close(logs or {})
+        else:
+            self.say("validating", False)
 
     def on_predict_begin(self, logs: dict | None = None) -> None:
         self._open(self.params["steps"])
@@ -55,65 +59,58 @@ class Progress(Callback):
     def on_predict_end(self, logs: dict | None = None) -> None:
         self._close({})
 
-    # -- the bar ------------------------------------------------------------------------------------------------------
+    # -- the line -----------------------------------------------------------------------------------------------------
 
     def advance(self, done: int, logs: dict) -> None:
         """`done` steps of the epoch are behind us, with these results so far."""
-        if not self._done:
-            self._first = (done, time.perf_counter())
-        self._done = done
-        if self._bar is not None:
-            now = time.perf_counter()
-            if now - self._drawn >= 0.05:  # more often than the eye can follow would only cost time
-                self._drawn = now
-                seconds = self._seconds_per_step(done)
-                left = (self._total - done) * seconds if self._total else now - self._start
-                self._draw(done, f"{duration(left)} {per_step(seconds)}/step{values(logs)}")
+        self._done, self._logs = done, logs
+        now = time.perf_counter()
+        if now - self._drawn >= 0.05:  # more often than the eye can follow would only cost time
+            self._draw(now)
+
+    def say(self, what: str, begins: bool) -> None:
+        """Something that takes a while begins or ends: show what it is. Compiling does not count as the time of steps."""
+        now = time.perf_counter()
+        if begins:
+            self._activity, self._began = what, now
+            self._draw(now)
+        else:
+            self._activity = ""
+            self._apart += now - self._began
 
     def _open(self, total: int | None) -> None:
         self._start, self._drawn, self._total, self._done = time.perf_counter(), 0.0, total, 0
-        self._first = (0, self._start)
-        if self.verbose == 1 and is_live():
-            from tqdm import tqdm  # here, so that importing jkeras does not pay for it
+        self._logs: dict = {}
+        self._activity, self._began, self._apart = "", 0.0, 0.0
+        self._line = Line() if self.verbose == 1 and is_live() else None
+        self._draw(self._start)
 
-            shape = "{n_fmt}/{total_fmt} {bar:20} {desc}" if total else "{n_fmt}/Unknown {desc}"
-            width, height = shutil.get_terminal_size()  # (80, 24) where a terminal does not say; tqdm would draw nothing
-            self._bar = tqdm(
-                total=total,
-                bar_format=shape,
-                ascii="─━",
-                colour="green",
-                file=sys.stdout,
-                ncols=width if sys.stdout.isatty() else None,  # a notebook has no width
-                nrows=height,
-                mininterval=0,
-            )
-
-    def _draw(self, done: int, text: str) -> None:
-        self._bar.n = done
-        self._bar.set_description_str(text, refresh=False)
-        self._bar.refresh()
+    def _draw(self, now: float) -> None:
+        if self._line is None:
+            return
+        self._drawn = now
+        if not self._done:
+            self._line.show(0, self._total, self._activity, [])
+            return
+        activity = [self._activity] if self._activity else []
+        seconds = self._seconds_per_step(now)
+        left = (self._total - self._done) * seconds if self._total else now - self._start
+        times = f"{duration(left)} {per_step(seconds)}/step"
+        self._line.show(self._done, self._total, times, [*activity, *values(self._logs)])
 
     def _close(self, logs: dict) -> None:
-        done = self._done
-        text = f"{duration(time.perf_counter() - self._start)} {per_step(self._seconds_per_step(done))}/step{values(logs)}"
-        if self._bar is not None:
-            self._bar.total = self._bar.total or done
-            self._draw(done, text)
-            self._bar.close()
-            self._bar = None
+        now = time.perf_counter()
+        done, total = self._done, self._total or self._done
+        times = f"{duration(now - self._start)} {per_step(self._seconds_per_step(now))}/step"
+        if self._line is not None:
+            self._line.finish(done, total, times, values(logs))
+            self._line = None
         else:
-            print(f"{done}/{self._total or done} - {text}", flush=True)
+            print(" - ".join([f"{done}/{total}", times, *values(logs)]), flush=True)
 
-    def _seconds_per_step(self, done: int) -> float:
-        """Since the first call returned, which may have compiled; over everything if it was the only one."""
-        steps, since = self._first if done > self._first[0] else (0, self._start)
-        return (time.perf_counter() - since) / max(1, done - steps)
-
-
-def is_live() -> bool:
-    """Whether the output can redraw a line: a terminal, or a notebook."""
-    return sys.stdout.isatty() or type(sys.stdout).__module__.startswith("ipykernel")
+    def _seconds_per_step(self, now: float) -> float:
+        """Without the time that compiling took."""
+        return (now - self._start - self._apart) / max(1, self._done)
 
 
 def duration(seconds: float) -> str:
@@ -141,14 +138,13 @@ def per_step(seconds: float) -> str:
     return ""
 
 
-def values(logs: dict) -> str:
-    """The results, in Keras's form.
+def values(logs: dict) -> list[str]:
+    """The results, in Keras's form; of an array the mean.
 
     >>> values({"accuracy": 0.98765, "loss": 0.00012})
-    ' - accuracy: 0.9877 - loss: 1.2000e-04'
+    ['accuracy: 0.9877', 'loss: 1.2000e-04']
     """
-    parts = []
-    for name, value in logs.items():
-        mean = value if isinstance(value, float) else float(sum(value) / len(value))
-        parts.append(f" - {name}: {mean:.4f}" if abs(mean) > 1e-3 or mean == 0 else f" - {name}: {mean:.4e}")
-    return "".join(parts)
+    means = {name: float(np.mean(value)) for name, value in logs.items()}
+    return [
+        f"{name}: {mean:.4f}" if abs(mean) > 1e-3 or mean == 0 else f"{name}: {mean:.4e}" for name, mean in means.items()
+    ]

@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jkeras.core.activity import doing
 from jkeras.training.executables import Shared
 
 TARGET_SECONDS = 0.075  # one call of the compiled loop should last about this long
@@ -76,8 +77,9 @@ class Loops:
     def wait(self, key: Any) -> None:
         """Wait until the background compilation started under `key`, if any, is done."""
         thread = self._warm.get(key)
-        if thread is not None:
-            thread.join()
+        if thread is not None and thread.is_alive():
+            with doing("compiling"):
+                thread.join()
 
 
 class Program(Loops):

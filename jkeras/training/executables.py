@@ -16,6 +16,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jkeras.core.activity import doing
 from jkeras.core.heap import kept
 from jkeras.ops.convolution_cpu import COMPILER_OPTIONS, all_cores
 
@@ -57,7 +58,8 @@ class Shared:
         shapes = [(np.shape(a), getattr(a, "dtype", type(a))) for a in leaves]
         key = (structure, *shapes, *(args[i] for i in self._static), *constants.values())
         if key not in self._known:
-            self._known[key] = self._compile(args, constants)
+            with doing("compiling"):
+                self._known[key] = self._compile(args, constants)
         return self._known[key]
 
     def _compile(self, args: tuple, constants: dict) -> Any:

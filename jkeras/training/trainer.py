@@ -15,6 +15,7 @@ from jkeras.callbacks.history import History
 from jkeras.callbacks.progress import Progress
 from jkeras.core import frame as frames
 from jkeras.core import symbolic
+from jkeras.core.activity import told
 from jkeras.core.errors import keywords_of, unexpected_keywords
 from jkeras.core.heap import kept
 from jkeras.data import ArrayData, make_data, train_validation_split, unpack_x_y_sample_weight
@@ -155,7 +156,8 @@ class Trainer(Compilable):
             return results
 
         segments = feed.segments(program, shuffle, steps, lambda: ((), lease.borrow()))
-        return self._run("train", program, segments, advance, callbacks, progress)
+        with told(progress and progress.say):
+            return self._run("train", program, segments, advance, callbacks, progress)
 
     def _run(
         self, mode: str, program: Any, segments: Iterator, advance: Any, callbacks: CallbackList, progress: Progress | None
@@ -242,7 +244,8 @@ class Trainer(Compilable):
         feed.data.reset()
         callbacks.on_test_begin({})
         segments = feed.segments(compiled.test, False, steps, lambda: (fixed, carry))
-        logs = self._run("test", compiled.test, segments, advance, callbacks, progress)
+        with told(progress and progress.say):
+            logs = self._run("test", compiled.test, segments, advance, callbacks, progress)
         feed.data.end_epoch()
         compiled.write(*carry)
         callbacks.on_test_end(_sorted(logs))
@@ -295,7 +298,8 @@ class Trainer(Compilable):
         feed = Feed(data, prediction.stats, once=True)
         progress = _progress(verbose)
         watchers = self._watchers(callbacks, progress, verbose, 1, feed.steps(steps))
-        outputs = prediction.run(feed, steps, watchers, progress)
+        with told(progress and progress.say):
+            outputs = prediction.run(feed, steps, watchers, progress)
         data.end_epoch()
         if is_quiet:
             prediction.remember(x, batch_size, feed)

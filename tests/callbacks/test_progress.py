@@ -10,6 +10,7 @@ import pytest
 import jkeras
 from jkeras.callbacks import Callback, CallbackList, LambdaCallback
 from jkeras.callbacks.progress import Progress
+from jkeras.core.activity import doing, told
 from jkeras.layers import Dense
 
 X, Y = np.zeros((40, 2), "float32"), np.zeros((40, 1), "float32")
@@ -48,7 +49,7 @@ def test_a_bar_in_a_terminal(monkeypatch):
     monkeypatch.setattr(sys, "stdout", screen)
     model().fit(X, Y, batch_size=4)
     drawn = screen.getvalue().split("\r")
-    assert "0/10" in drawn[1] and "─" * 20 in drawn[1]
+    assert drawn[0].startswith(" 0/10") and "─" * 20 in drawn[0]
     assert "10/10" in drawn[-1] and "━" * 20 in drawn[-1] and re.search(r" \ds \d+(us|ms|s)/step - loss: 0\.0000", drawn[-1])
     assert drawn[-1].endswith("\n")
 
@@ -82,3 +83,59 @@ def test_lambdas_as_callbacks():
     assert epochs == [0, 1, 2]
     with pytest.raises(TypeError, match="Did you mean 'on_epoch_end'"):
         LambdaCallback(on_epoch_ends=print)
+
+
+# -- what fits into a terminal ------------------------------------------------------------------------------------------
+
+
+def drawn_in(monkeypatch, width, run):
+    """All rows that a run draws in a terminal of this width, without colours."""
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setenv("COLUMNS", str(width))
+    run()
+    return re.split("[\r\n]", re.sub(r"\x1b\[\d+m", "", screen.getvalue()))
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_no_row_is_wider_than_the_terminal_and_the_end_shows_everything(monkeypatch, width):
+    made = model()
+    rows = drawn_in(monkeypatch, width, lambda: made.fit(X, Y, batch_size=4, epochs=2, validation_data=(X, Y)))
+    assert max(len(row.rstrip()) for row in rows) <= width
+    end = "".join(rows[rows.index("Epoch 2/2") :])
+    names = ("loss", "mae", "val_loss", "val_mae")
+    assert all(f" - {name}: 0.0000" in end for name in names)
+
+
+def test_a_bar_that_does_not_fit_is_left_out_before_the_time(monkeypatch):
+    rows = drawn_in(monkeypatch, 20, lambda: model().fit(X, Y, batch_size=4))
+    assert rows[0].split() == ["0/10"]
+
+
+def test_compiling_and_validating_are_said(monkeypatch):
+    made = jkeras.Sequential([jkeras.Input((2,)), Dense(17), Dense(1)])  # no other test has compiled this one
+    made.compile("sgd", "mse")
+    rows = drawn_in(monkeypatch, 100, lambda: made.fit(X, Y, batch_size=4, validation_data=(X, Y)))
+    assert any("0/10" in row and row.rstrip().endswith("compiling") for row in rows)
+    assert any("10/10" in row and "- validating" in row for row in rows)
+    rows = drawn_in(monkeypatch, 100, lambda: made.fit(X, Y, batch_size=4, validation_data=(X, Y)))
+    assert not any("compiling" in row for row in rows)
+
+
+def test_the_time_per_step_is_without_compilation(monkeypatch, capsys):
+    clock = [0.0]
+    monkeypatch.setattr("jkeras.callbacks.progress.time.perf_counter", lambda: clock[0])
+    bar = Progress(2)
+    bar.set_params({"steps": 4, "epochs": 1})
+    bar.on_predict_begin()
+    with told(bar.say), doing("compiling"):
+        clock[0] += 8.0
+    clock[0] += 2.0
+    bar.advance(4, {})
+    bar.on_predict_end()
+    assert capsys.readouterr().out == "4/4 - 10s 500ms/step\n"
+
+
+def test_a_generator_that_ends_shows_all_its_steps(monkeypatch):
+    rows = drawn_in(monkeypatch, 80, lambda: model().fit((X[:4], Y[:4]) for _ in range(15)))
+    assert rows[-2].startswith("15/15 ━━━━━━━━━━━━━━━━━━━━ ")
