@@ -6,7 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from jkeras.core.frame import Frame
-from jkeras.core.variable import Variable
+from jkeras.core.variable import Variable, as_arrays
 
 
 def bind_lists(owner: Any, **lists: tuple[Sequence[Variable], Sequence[Any]]) -> dict[int, Any]:
@@ -27,7 +27,7 @@ def bind_lists(owner: Any, **lists: tuple[Sequence[Variable], Sequence[Any]]) ->
                 f"{owner.name!r}.{argument}, got {len(values)}."
             )
         for variable, value in zip(variables, values, strict=True):
-            bound[id(variable)] = value.value if isinstance(value, Variable) else jnp.asarray(value)
+            bound[id(variable)] = jnp.asarray(as_arrays(value))
     return bound
 
 

@@ -19,7 +19,7 @@ from jkeras.core import symbolic, tree
 from jkeras.core.errors import suggest
 from jkeras.core.frame import Frame
 from jkeras.core.tree import Path
-from jkeras.core.variable import PARAMS, STATE, Variable
+from jkeras.core.variable import PARAMS, STATE, Variable, as_arrays
 
 
 class Module:
@@ -136,7 +136,7 @@ class Module:
         slots = self.slots()
         bound = bind(self, slots, variables)
         with Frame(dict(bound), key=key, training=training) as frame:
-            outputs = self(*args, **kwargs)
+            outputs = as_arrays(self(*args, **kwargs))
         for path, variable in slots.items():
             if variable.collection == PARAMS and frame.values[id(variable)] is not bound[id(variable)]:
                 raise ValueError(
@@ -216,7 +216,7 @@ def bind(owner: Module, slots: Mapping[Path, Variable], variables: Mapping) -> d
     given = {(name, *path): v for name in variables for path, v in tree.flatten(variables[name]).items()}
     known = {(v.collection, *path): v for path, v in slots.items()}
     _check_paths(owner, known, given, known)
-    return {id(variable): given[path] for path, variable in known.items()}
+    return {id(variable): as_arrays(given[path]) for path, variable in known.items()}
 
 
 def new_state(slots: Mapping[Path, Variable], frame: Frame) -> dict:

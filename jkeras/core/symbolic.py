@@ -19,7 +19,7 @@ from jkeras.core import dtype as dtypes
 from jkeras.core.errors import locate
 from jkeras.core.frame import Frame
 from jkeras.core.registry import published
-from jkeras.core.variable import Variable
+from jkeras.core.variable import Variable, as_arrays
 
 PROBES = (1440, 2880)  # sizes tried for None: larger than kernels, and what strides and reshapes divide by divides them
 
@@ -226,7 +226,7 @@ def infer(function: Callable, args: tuple = (), kwargs: dict | None = None) -> A
             for i, array in zip(places, arrays, strict=True):
                 if flat[i].mask is not None:
                     frame.set_mask(array, jnp.ones(_at(flat[i].mask.shape, size), bool))
-            outputs = function(*args, **kwargs)
+            outputs = as_arrays(function(*args, **kwargs))
             return outputs, [frame.get_mask(leaf) for leaf in jax.tree.leaves(outputs)]
 
     specs = [

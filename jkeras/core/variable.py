@@ -7,12 +7,13 @@ code works eagerly and, inside a frame, as a pure function.
 The box may hold a `Promise` instead of an array: a weight that nobody has read yet is not allocated, and weights in
 training are on loan to the training loop. The promise is redeemed at the first read.
 
-JAX sees a variable as a pytree with one leaf. A copy made by flattening is a detached snapshot: it can be read, and
-refuses to be assigned.
+JAX sees a variable as a pytree with one leaf. A copy made by flattening is detached: it can be read, and refuses to be
+assigned.
 """
 
 import operator
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -65,6 +66,7 @@ class Variable:
     """
 
     __array_priority__ = 100  # NumPy gives way to our operators
+    detached = False  # whether JAX made it, by flattening a variable and putting another value in its place
 
     def __init__(
         self,
@@ -132,6 +134,11 @@ class Variable:
             ValueError: the shape differs.
             RuntimeError: the write would leak out of a JAX transformation that was entered after the call began.
         """
+        if self.detached:
+            raise RuntimeError(
+                f"This is a copy of variable {self.name!r}, made when it was passed through a JAX transformation as an "
+                "argument; assigning to it would be lost. Return the new value and assign it outside."
+            )
         frame = frames.binding(self)
         value = _convert(self.name, value, self.dtype, self.shape)
         if frame is not None:
@@ -203,26 +210,42 @@ class Variable:
         """The number of entries."""
         return int(np.prod(self.shape, dtype=np.int64))
 
+    @property
+    def itemsize(self) -> int:
+        """The number of bytes of an entry."""
+        return dtypes.canonical(self.dtype).itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """The number of bytes of all entries."""
+        return self.size * self.itemsize
+
     def numpy(self) -> np.ndarray:
-        """The value as a NumPy array."""
-        return np.asarray(self.value)
+        """The value as a NumPy array: a copy, which may be written to."""
+        return np.array(self.value)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.asarray(self.value, dtype=dtype)
+        return (np.array if copy else np.asarray)(self.value, dtype=dtype)
 
     def __jax_array__(self) -> jax.Array:
         return self.value
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self.value, name)  # .astype, .sum, .T, .at, ... of the array
+        # .astype, .sum, .T, .at, ... of the array. `hasattr` must not read the value, which may be on loan: a method is
+        # looked up when it is called.
+        if name in _METHODS:
+            return partial(_call_method, self, name)
+        if name in _PROPERTIES:
+            return getattr(self.value, name)
+        raise AttributeError(f"Variable {self.__dict__.get('path', '')!r} has no attribute {name!r}.")
 
     def __getitem__(self, index: Any) -> jax.Array:
         return self.value[index]
 
     def __len__(self) -> int:
-        return len(self.value)
+        if not self.shape:
+            raise TypeError(f"Variable {self.path!r} is a scalar, which has no len().")
+        return self.shape[0]
 
     def __iter__(self) -> Any:
         return iter(self.value)
@@ -302,43 +325,43 @@ class _Constant:
         return self._value
 
 
-class Snapshot(Variable):
-    """A copy of a variable that JAX made by flattening it: readable, detached."""
-
-    def __init__(self, value: Any, name: str):
-        self.__dict__.update(_snapshot=value, name=name, path=name, trainable=False, autocast=True)
-
-    @property
-    def value(self) -> Any:
-        return self._snapshot
-
-    @property
-    def shape(self) -> Any:  # type: ignore[override]
-        return self._snapshot.shape
-
-    @property
-    def dtype(self) -> Any:  # type: ignore[override]
-        return self._snapshot.dtype
-
-    def assign(self, value: Any) -> jax.Array:
-        raise RuntimeError(
-            f"This is a snapshot of variable {self.name!r}, made when it was passed through a JAX transformation as an "
-            "argument; assigning to it would be lost. Return the new value and assign it outside."
-        )
+def is_variable(item: Any) -> bool:
+    """Whether `item` is a `Variable`; for `jax.tree` functions that are to stop at variables."""
+    return isinstance(item, Variable)
 
 
-def _binary(name: str) -> Callable:
-    function = getattr(operator, name)
+def as_arrays(structure: Any) -> Any:
+    """The structure, with variables replaced by their values. What leaves a frame goes through it: outside, a variable
+    would be read from its box.
+
+    >>> as_arrays({"a": Variable([1.0, 2.0]), "b": 3})["a"].tolist()
+    [1.0, 2.0]
+    """
+    if isinstance(structure, jax.Array):
+        return structure
+    if any(map(is_variable, jax.tree.leaves(structure, is_leaf=is_variable))):
+        return jax.tree.map(lambda x: x.value if is_variable(x) else x, structure, is_leaf=is_variable)
+    return structure
+
+
+def _call_method(variable: Variable, name: str, *args: Any, **kwargs: Any) -> Any:
+    return getattr(variable.value, name)(*args, **kwargs)
+
+
+_OF_ARRAYS = {name for name in dir(jax.Array) if not name.startswith("_")}
+_PROPERTIES = {name for name in _OF_ARRAYS if isinstance(getattr(jax.Array, name), property)} | {"aval", "weak_type"}
+_METHODS = _OF_ARRAYS - _PROPERTIES | {"block_until_ready", "devices", "is_deleted", "is_ready", "tobytes", "tolist"}
+
+
+def _binary(function: Callable) -> Callable:
     return lambda self, other: function(self.value, _other(other))
 
 
-def _unary(name: str) -> Callable:
-    function = getattr(operator, name)
+def _unary(function: Callable) -> Callable:
     return lambda self: function(self.value)
 
 
-def _reflected(name: str) -> Callable:
-    function = getattr(operator, name)
+def _reflected(function: Callable) -> Callable:
     return lambda self, other: function(_other(other), self.value)
 
 
@@ -346,14 +369,40 @@ def _other(x: Any) -> Any:
     return x.value if isinstance(x, Variable) else x
 
 
-for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and_", "or_", "xor"):
-    _dunder = _name.rstrip("_")
-    setattr(Variable, f"__{_dunder}__", _binary(_name))
-    setattr(Variable, f"__r{_dunder}__", _reflected(_name))
+# `&`, `|` and `^` are logical for variables, and for symbolic tensors, as in Keras: 1 & 2 is True.
+_LOGICAL = {"and": jnp.logical_and, "or": jnp.logical_or, "xor": jnp.logical_xor}
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", *_LOGICAL):
+    _function = _LOGICAL.get(_name) or getattr(operator, _name)
+    setattr(Variable, f"__{_name}__", _binary(_function))
+    setattr(Variable, f"__r{_name}__", _reflected(_function))
 for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
-    setattr(Variable, f"__{_name}__", _binary(_name))
+    setattr(Variable, f"__{_name}__", _binary(getattr(operator, _name)))
 for _name in ("neg", "pos", "abs", "invert"):
-    setattr(Variable, f"__{_name}__", _unary(_name))
+    setattr(Variable, f"__{_name}__", _unary(getattr(operator, _name)))
 
-jax.tree_util.register_pytree_node(Variable, lambda v: ((v.value,), v.name), lambda name, leaves: Snapshot(leaves[0], name))
-jax.tree_util.register_pytree_node(Snapshot, lambda v: ((v.value,), v.name), lambda name, leaves: Snapshot(leaves[0], name))
+
+class _Name:
+    """What JAX keeps of a variable beside its value. All are equal: lists of variables with other names are one structure."""
+
+    def __init__(self, text: str):
+        self.text = text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Name)
+
+    def __hash__(self) -> int:
+        return 0
+
+
+def _detach(name: _Name, leaves: Any) -> Variable:
+    variable, value = object.__new__(Variable), leaves[0]  # of any kind: JAX puts specs, axes, None in the place of values
+    dtype = getattr(value, "dtype", None)
+    variable.__dict__.update(
+        detached=True, name=name.text, path=name.text, trainable=False, collection=STATE, autocast=True, regularizer=None,
+        constraint=None, overwrite_with_gradient=False, aggregation="none", synchronization="auto",
+        shape=getattr(value, "shape", None), dtype=getattr(dtype, "name", dtype), _box=value,
+    )  # fmt: skip
+    return variable
+
+
+jax.tree_util.register_pytree_node(Variable, lambda v: ((v.value,), _Name(v.name)), _detach)

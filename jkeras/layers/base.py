@@ -26,7 +26,7 @@ from jkeras.core.namespace import explain
 from jkeras.core.naming import auto_name, reset_names, scope, snake_case
 from jkeras.core.registry import describe_constructor, serialize
 from jkeras.core.symbolic import KerasTensor
-from jkeras.core.variable import Variable
+from jkeras.core.variable import Variable, as_arrays
 from jkeras.layers.input_spec import InputSpec, check_input
 from jkeras.layers.signatures import CallSpec, call_spec, holds_tensors, shapes_of, specs_of
 from jkeras.layers.stateless import Stateless
@@ -179,10 +179,10 @@ class Layer(Weighted, Stateless):
         mask = self._pass_masks(frame, spec, args, kwargs)
         mixed = self.compute_dtype != self.variable_dtype or frame.autocast is not None
         frame.training = training
-        frame.autocast = self.compute_dtype if mixed and self.autocast and dtypes.is_float(self.compute_dtype) else None
+        frame.autocast = self.compute_dtype if mixed and dtypes.is_float(self.compute_dtype) else None
         try:
             with jax.named_scope(self.name), scope(self):
-                outputs = self.call(*args, **kwargs)
+                outputs = as_arrays(self.call(*args, **kwargs))
         except Exception as error:
             if repr(self.name) not in str(error):
                 shapes = symbolic.list_shapes((args, kwargs))
@@ -204,9 +204,9 @@ class Layer(Weighted, Stateless):
             self._build_for(call_spec(type(self).call), args, kwargs)
         outputs = symbolic.infer(self, args, kwargs)
         symbolic.record(self, args, kwargs, outputs, self.name)
-        history = next(x for x in symbolic.leaves(outputs) if isinstance(x, KerasTensor)).history
-        if history is not None:
-            self._nodes.append(history.node)
+        tensor = next((x for x in symbolic.leaves(outputs) if isinstance(x, KerasTensor)), None)
+        if tensor is not None and tensor.history is not None:
+            self._nodes.append(tensor.history.node)
         return outputs
 
     def _convert(self, values: Any) -> Any:

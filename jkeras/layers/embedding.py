@@ -61,14 +61,15 @@ class Embedding(Configured):
         )
         self.mask_zero = mask_zero
         self.supports_masking = mask_zero
-        self.autocast = False  # integers stay integers, and the table is cast after the few rows are read
+        self.autocast = False  # integers stay integers
         if weights is not None:
             self.build()
             self.set_weights(weights if isinstance(weights, list) and len(weights) == 1 else [weights])
 
     def build(self, input_shape: Any = None) -> None:
         if not self.built:
-            self.embeddings = self.weight("embeddings", (self.input_dim, self.output_dim))
+            # Not cast when it is read: only the few rows that are looked up are.
+            self.embeddings = self.weight("embeddings", (self.input_dim, self.output_dim), autocast=False)
 
     def call(self, inputs: Any) -> Any:
         indices = inputs if inputs.dtype in ("int32", "int64") else inputs.astype("int32")

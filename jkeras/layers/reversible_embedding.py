@@ -61,7 +61,9 @@ class ReversibleEmbedding(Embedding):
         super().build(input_shape)
         if not self.tie_weights:
             shape = (self.output_dim, self.input_dim)
-            self.reverse_embeddings = self.add_weight(shape, self.embeddings_initializer, name="reverse_embeddings")
+            self.reverse_embeddings = self.add_weight(
+                shape, self.embeddings_initializer, autocast=False, name="reverse_embeddings"
+            )
 
     def call(self, inputs: Any, reverse: bool = False) -> Any:
         if not reverse:

@@ -9,6 +9,7 @@ from jkeras.core import frame as frames
 from jkeras.core.frame import Frame
 from jkeras.core.lists import bind_lists, read_list
 from jkeras.core.module import Module
+from jkeras.core.variable import as_arrays
 
 
 class Stateless(Module):
@@ -62,7 +63,7 @@ class Stateless(Module):
         outer = frames.current()
         with Frame(bound) as frame:
             outputs = self(*args, **kwargs)
-            losses = self.losses if return_losses else None
+            losses = as_arrays(self.losses) if return_losses else None
         if outer is not None:  # what travels with the outputs: masks, and the logits behind probabilities
             for output in map(id, jax.tree.leaves(outputs)):
                 outer.masks |= {output: frame.masks[output]} if output in frame.masks else {}

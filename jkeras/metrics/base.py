@@ -19,7 +19,7 @@ from jkeras.core.frame import Frame
 from jkeras.core.module import Module
 from jkeras.core.naming import auto_name
 from jkeras.core.tree import Path
-from jkeras.core.variable import Variable
+from jkeras.core.variable import Variable, as_arrays
 
 State = dict[Path, jax.Array]
 
@@ -129,7 +129,7 @@ class Metric(Module):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Add a batch and return the result so far."""
         self.update_state(*args, **kwargs)
-        return self.result()
+        return as_arrays(self.result())
 
     def build_abstractly(self, *args: Any, **kwargs: Any) -> None:
         """Run `update_state` on shapes alone: variables that the metric sizes by its first batch are made, and shapes that
@@ -249,5 +249,4 @@ def _zeros(shape: Any, dtype: Any = None) -> np.ndarray:
 
 
 def _arrays(result: Any) -> Any:
-    is_variable = lambda x: isinstance(x, Variable)  # noqa: E731
-    return jax.tree.map(lambda x: x.value if is_variable(x) else jnp.asarray(x), result, is_leaf=is_variable)
+    return jax.tree.map(jnp.asarray, as_arrays(result))

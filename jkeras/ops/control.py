@@ -9,8 +9,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from jkeras.core.symbolic import map_structure
-from jkeras.core.variable import Variable
+from jkeras.core.variable import as_arrays
 from jkeras.ops.op import op
 
 __all__ = [
@@ -19,14 +18,9 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _read(structure):
-    """The structure, with variables replaced by their values."""
-    return map_structure(lambda x: x.value if isinstance(x, Variable) else x, structure)
-
-
 def _reading(function: Callable) -> Callable:
     """The function, with variables among what it returns replaced by their values."""
-    return lambda *args: _read(function(*args))
+    return lambda *args: as_arrays(function(*args))
 
 
 @op
@@ -52,7 +46,7 @@ def switch(index, branches, *operands):
         branches: list of functions of `operands` that return arrays of the same shapes.
         operands: their arguments.
     """
-    return jax.lax.switch(index, [_reading(branch) for branch in branches], *_read(operands))
+    return jax.lax.switch(index, [_reading(branch) for branch in branches], *as_arrays(operands))
 
 
 @op
@@ -72,7 +66,7 @@ def while_loop(cond, body, loop_vars, maximum_iterations=None):
     [4, 6]
     """
     several = isinstance(loop_vars, (tuple, list))
-    start = tuple(_read(loop_vars)) if several else (_read(loop_vars),)
+    start = tuple(as_arrays(loop_vars)) if several else (as_arrays(loop_vars),)
 
     def goes_on(carry):
         turn, values = carry
@@ -81,7 +75,7 @@ def while_loop(cond, body, loop_vars, maximum_iterations=None):
 
     def next_turn(carry):
         turn, values = carry
-        values = _read(body(*values))
+        values = as_arrays(body(*values))
         return turn + 1, tuple(values) if several else (values,)
 
     _, values = jax.lax.while_loop(goes_on, next_turn, (0, start))
@@ -98,7 +92,7 @@ def fori_loop(lower, upper, body_fun, init_val):
         body_fun: function `(i, value) -> value`.
         init_val: the value to begin with, an array or a structure of arrays.
     """
-    return jax.lax.fori_loop(lower, upper, _reading(body_fun), _read(init_val))
+    return jax.lax.fori_loop(lower, upper, _reading(body_fun), as_arrays(init_val))
 
 
 @op
@@ -125,7 +119,7 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
     """
     if not isinstance(unroll, bool) and (not isinstance(unroll, int) or unroll < 1):
         raise ValueError(f"scan() needs a boolean or a positive integer for unroll, got unroll={unroll!r}.")
-    return jax.lax.scan(_reading(f), _read(init), _read(xs), length, reverse, unroll)
+    return jax.lax.scan(_reading(f), as_arrays(init), as_arrays(xs), length, reverse, unroll)
 
 
 @op
@@ -141,7 +135,7 @@ def associative_scan(f, elems, reverse=False, axis=0):
     Returns:
         arrays of the shapes of `elems`.
     """
-    return jax.lax.associative_scan(_reading(f), _read(elems), reverse, axis)
+    return jax.lax.associative_scan(_reading(f), as_arrays(elems), reverse, axis)
 
 
 @op
@@ -152,7 +146,7 @@ def map(f, xs):
         f: function of one slice.
         xs: array or structure of arrays of shape (length, ...).
     """
-    return jax.lax.map(_reading(f), _read(xs))
+    return jax.lax.map(_reading(f), as_arrays(xs))
 
 
 @op
@@ -166,7 +160,7 @@ def vectorized_map(function, elements):
     >>> vectorized_map(lambda pair: pair[0] * pair[1], (jnp.array([1.0, 2.0]), jnp.array([3.0, 4.0]))).tolist()
     [3.0, 8.0]
     """
-    return jax.vmap(_reading(function))(_read(elements))
+    return jax.vmap(_reading(function))(as_arrays(elements))
 
 
 def vectorize(pyfunc, *, excluded=None, signature=None):
@@ -214,4 +208,4 @@ def jvp(fun, primals, tangents, has_aux=False):
     Returns:
         (value, derivative), or (value, derivative, something else).
     """
-    return jax.jvp(fun, tuple(_read(primals)), tuple(_read(tangents)), has_aux=has_aux)
+    return jax.jvp(fun, tuple(as_arrays(primals)), tuple(as_arrays(tangents)), has_aux=has_aux)

@@ -11,12 +11,7 @@ import jax
 from jax.tree_util import GetAttrKey
 
 from jkeras.core.tree import Path
-from jkeras.core.variable import Variable
-
-
-def is_variable(item: Any) -> bool:
-    """Whether `item` is a `Variable`, where a tree of them ends."""
-    return isinstance(item, Variable)
+from jkeras.core.variable import Variable, as_arrays, is_variable
 
 
 def values_of(tree: Any) -> Any:
@@ -25,7 +20,7 @@ def values_of(tree: Any) -> Any:
     >>> values_of({"w": Variable([1.0, 2.0])})["w"].tolist()
     [1.0, 2.0]
     """
-    return jax.tree.map(lambda v: v.value if is_variable(v) else v, tree, is_leaf=is_variable)
+    return as_arrays(tree)
 
 
 def names(path: tuple) -> Path:

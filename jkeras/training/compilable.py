@@ -5,7 +5,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jkeras.core import dtype as dtypes
 from jkeras.core.errors import keywords_of, unexpected_keywords
+from jkeras.core.variable import as_arrays
 from jkeras.training.compiled import Compiled
 from jkeras.training.objective import total
 from jkeras.training.steps import Steps, takes_training
@@ -144,7 +146,7 @@ class Compilable(Steps):
         """The metrics' values by name."""
         results: dict = {}
         for metric in self.metrics:
-            value = metric.result()
+            value = as_arrays(metric.result())
             results.update(value if isinstance(value, dict) else {metric.name: value})
         return results
 
@@ -153,7 +155,9 @@ class Compilable(Steps):
 
     def _compute_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> jax.Array:
         arguments = {"training": training} if takes_training(self.compute_loss) else {}
-        return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **arguments)
+        loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **arguments)
+        loss = jnp.asarray(as_arrays(loss))
+        return loss if jnp.issubdtype(loss.dtype, jnp.inexact) else loss.astype(dtypes.floatx())
 
     def _require_compiled(self, method: str) -> Compiled:
         if self._compiled is None:

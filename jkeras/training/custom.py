@@ -31,7 +31,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.core.frame import Frame
-from jkeras.core.variable import Variable
+from jkeras.core.variable import Variable, as_arrays
 from jkeras.data import pack_x_y_sample_weight
 from jkeras.training.lease import is_variable
 from jkeras.training.step import TrainState
@@ -148,11 +148,11 @@ def custom_predict_step(model: Any, variables: TrainState) -> Callable:
         values = places.bind(ts)
         with Frame(dict(values), training=False):
             if is_pure(model.predict_step):
-                return model.predict_step(ts, (x, None, None))
+                return as_arrays(model.predict_step(ts, (x, None, None)))
             groups = [model.trainable_variables, model.non_trainable_variables]
             lists = places.lists(values, groups)
             outputs, _ = _pair(model, "predict_step", model.predict_step(lists, pack_x_y_sample_weight(x)))
-        return outputs
+            return as_arrays(outputs)
 
     return step
 
@@ -182,7 +182,7 @@ def _runner(model: Any, method: str, variables: TrainState, groups: list[list[Va
     def run(ts: TrainState, batch: Any) -> tuple[TrainState, dict]:
         old = places.bind(ts)
         with Frame(dict(old)) as frame:
-            new, logs = form(ts, batch, old)
+            new, logs = as_arrays(form(ts, batch, old))
         if not isinstance(logs, dict):
             raise TypeError(f"The logs of {type(model).__name__}.{method} must be a dict {{name: value}}, got {logs!r}.")
         return places.merge(old, new, frame), {name: _strong(value) for name, value in logs.items()}

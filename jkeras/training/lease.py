@@ -13,12 +13,7 @@ from typing import Any
 
 import jax
 
-from jkeras.core.variable import Promise, Variable
-
-
-def is_variable(leaf: Any) -> bool:
-    """For `jax.tree` functions: stop at variables."""
-    return isinstance(leaf, Variable)
+from jkeras.core.variable import Promise, Variable, is_variable
 
 
 class Lease(Promise):

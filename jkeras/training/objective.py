@@ -14,6 +14,7 @@ from jkeras import losses
 from jkeras import metrics as metrics_module
 from jkeras.core import frame as frames
 from jkeras.core.naming import object_name
+from jkeras.core.variable import as_arrays
 from jkeras.training.outputs import Outputs
 
 
@@ -159,7 +160,7 @@ class Scores(metrics_module.Metric):
 
     def result(self) -> dict[str, Any]:
         """The metrics' values by name."""
-        return {name: metric.result() for _, metric, _, name in self.entries}
+        return {name: as_arrays(metric.result()) for _, metric, _, name in self.entries}
 
 
 def as_loss(identifier: Any, y_true: Any, y_pred: Any, output: str = "") -> Any:

@@ -18,7 +18,7 @@ from jkeras.core import tree
 from jkeras.core.frame import Frame
 from jkeras.core.module import Module
 from jkeras.core.tree import Path
-from jkeras.core.variable import PARAMS, Variable
+from jkeras.core.variable import PARAMS, Variable, as_arrays
 
 
 class TrainState(NamedTuple):
@@ -114,6 +114,11 @@ def make_train_step(model: Any, optimizer: Any, slots: Slots) -> Callable[[Train
 
     def objective(params: dict, ts: TrainState, batch: Any) -> tuple[jax.Array, tuple]:
         loss, new = loss_of(ts._replace(params=params), batch, training=True)
+        if loss.ndim:
+            raise ValueError(
+                f"{type(model).__name__}.compute_loss() must return a scalar for training, got shape {loss.shape}. Reduce it: "
+                "jnp.mean(loss)."
+            )
         return optimizer.scale_loss(loss, ts.opt_state), (new.state, new.metrics)
 
     def step(ts: TrainState, batch: Any) -> TrainState:
@@ -145,7 +150,7 @@ def make_results(model: Any, slots: Slots) -> Callable[[dict], dict[str, jax.Arr
     def results(metrics: dict) -> dict[str, jax.Array]:
         flat = tree.flatten(metrics)
         with Frame({id(v): flat[path] for path, v in slots.metrics.items()}):
-            return dict(model.get_metrics_result())
+            return {name: as_arrays(value) for name, value in model.get_metrics_result().items()}
 
     return results
 

@@ -156,8 +156,8 @@ class Steps:
         )
         with Frame(bound, training=training) as frame:
             loss = self._compute_loss(x, y, y_pred, sample_weight, training)
-        lists = (self.non_trainable_variables, self.metrics_variables)
-        return loss, (trainable_variables, *(read_list(frame, variables) for variables in lists))
+        lists = (self.trainable_variables, self.non_trainable_variables, self.metrics_variables)
+        return loss, tuple(read_list(frame, variables) for variables in lists)
 
     @built_in
     def train_step(self: Any, state: Any, data: Any) -> tuple:

@@ -76,11 +76,11 @@ def test_a_write_out_of_a_trace_is_refused():
     assert v.value.tolist() == [1.0]
 
 
-def test_a_flattened_copy_is_a_detached_snapshot():
+def test_a_flattened_copy_is_detached():
     v = Variable([1.0, 2.0], name="v")
     copied = jax.tree.map(lambda x: x * 2, v)
     assert copied.value.tolist() == [2.0, 4.0] and (copied + 1).tolist() == [3.0, 5.0]
-    with pytest.raises(RuntimeError, match="snapshot of variable 'v'"):
+    with pytest.raises(RuntimeError, match="a copy of variable 'v'"):
         copied.assign([0.0, 0.0])
     assert jax.grad(lambda u: (u * u).sum())(v).value.tolist() == [2.0, 4.0]
 
@@ -114,3 +114,50 @@ def test_deep_copies_are_independent():
     other = copy.deepcopy(v)
     other.assign([2.0])
     assert v.value.tolist() == [1.0] and other.value.tolist() == [2.0]
+
+
+def test_lists_of_variables_are_one_structure_whatever_their_names():
+    weights = [Variable([1.0, 2.0], name="a"), Variable([[3.0]], name="b")]
+    slots = {"m": [Variable([5.0, 5.0], name="a_m"), Variable([[7.0]], name="b_m")]}
+    sums = jax.tree.map(lambda w, m: w + m, weights, slots["m"])
+    assert [s.numpy().tolist() for s in sums] == [[6.0, 7.0], [[10.0]]]
+    grads = jax.grad(lambda ws: sum(jnp.sum(w * w) for w in ws))(weights)
+    stepped = jax.tree.map(lambda w, g, s: w - 0.5 * g + s, weights, grads, sums)
+    assert [s.numpy().tolist() for s in stepped] == [[6.0, 7.0], [[10.0]]]
+    assert [s.name for s in stepped] == ["a", "b"] and stepped[0].shape == (2,) and stepped[0].dtype == "float32"
+    traces = []
+    double = jax.jit(lambda ws: traces.append(1) or jax.tree.map(lambda w: 2 * w, ws))
+    double(weights[:1]), double(slots["m"][:1])
+    assert len(traces) == 1  # a name is no part of a program
+
+
+def test_what_is_handed_out_may_be_written_to():
+    v = Variable([1.0, 2.0], name="v")
+    for handed in (v.numpy(), np.array(v), np.array(v, copy=True), np.array(v, "float64")):
+        handed[0] = 9.0
+    assert v.value.tolist() == [1.0, 2.0]
+    assert np.array(v, "float64").dtype == "float64" and np.asarray(v, "int32").tolist() == [1, 2]
+
+
+def test_a_look_at_attributes_reads_nothing():
+    class Never(Promise):
+        def redeem(self, variable):
+            raise AssertionError("the value was read")
+
+    v = Variable([[1.0, 2.0]], name="v")
+    v.lend(Never())
+    for name in ("anything", "astype", "sum", "tolist", "nbytes", "_private", "__cuda_array_interface__", "size"):
+        hasattr(v, name)
+    assert (v.nbytes, v.itemsize, v.ndim, len(v)) == (8, 4, 2, 1)
+    with pytest.raises(AttributeError, match="Variable 'v' has no attribute 'asttype'"):
+        v.asttype  # noqa: B018
+    v.assign([[3.0, 4.0]])
+    assert v.sum().item() == 7.0 and v.T.shape == (2, 1) and v.at[0, 0].set(1).tolist() == [[1.0, 4.0]]
+    assert v.block_until_ready() is v.value and v.reshape(2).tolist() == [3.0, 4.0]
+
+
+def test_logical_operators_are_those_of_symbolic_tensors():
+    v, b = Variable(np.array([1, 2, 0], "int32"), trainable=False), Variable(np.array([True, False]), trainable=False)
+    assert (v & 2).tolist() == (2 & v).tolist() == [True, True, False]
+    assert (v | 0).tolist() == [True, True, False] and (v ^ 1).tolist() == [False, False, True]
+    assert (b & True).tolist() == [True, False] and (True ^ b).tolist() == [False, True] and (~b).tolist() == [False, True]
