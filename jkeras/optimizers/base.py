@@ -21,13 +21,15 @@ import optax
 
 from jkeras.core.dtype import floatx
 from jkeras.core.errors import unexpected_keywords
+from jkeras.core.frame import Frame
 from jkeras.core.naming import auto_name
 from jkeras.core.registry import deserialize, serialize
 from jkeras.core.variable import Variable
 from jkeras.optimizers import options
 from jkeras.optimizers.arguments import Same, at_least, given, in_range, parameters_of, signature_of
 from jkeras.optimizers.eager import Eager
-from jkeras.optimizers.imperative import Imperative, by_update_step
+from jkeras.optimizers.hooks import INNER, OUTER, definer, overridden
+from jkeras.optimizers.imperative import Imperative, by_hooks
 from jkeras.optimizers.parameters import is_variable, names
 from jkeras.optimizers.rule import Tree
 from jkeras.optimizers.stateful import OptimizerState
@@ -155,26 +157,35 @@ class Optimizer(Imperative, Eager):
         """The transformation that this optimizer is named after; subclasses define it, or `update_step`."""
         raise TypeError(f"{type(self).__name__} must define rule(self) -> an optax transformation, or update_step(...).")
 
-    def _rule_or_update_step(self) -> Any:
-        """The rule; but if a subclass overrides `update_step`, that, which may call on the rule."""
-        rule, update_step = (next(c for c in type(self).__mro__ if name in vars(c)) for name in ("rule", "update_step"))
-        if issubclass(rule, update_step):
-            return self.rule()
-        return by_update_step(self, None if rule is Optimizer else self.rule())
+    def _own_rule(self) -> Any:
+        """The rule of a class that has one, or None."""
+        return None if definer(type(self), "rule") is Optimizer else self.rule()
 
-    def transformation(self) -> optax.GradientTransformationExtraArgs:
-        """The rule with the options around it."""
-        clipping = {
+    def _refined_rule(self) -> Any:
+        """The rule; but if a subclass overrides hooks of an update, those, which may call on the rule."""
+        refined = not issubclass(definer(type(self), "rule"), definer(type(self), "update_step"))
+        others = overridden(self, *OUTER, *(name for name in INNER if name != "update_step"))
+        return by_hooks(self, self._own_rule()) if refined or others else self.rule()
+
+    def _clipping(self) -> list:
+        """The transformations that clip the gradients; at most one."""
+        limits = {
             options.clip_norm: self.clipnorm,
             options.clip_global_norm: self.global_clipnorm,
             options.clip_value: self.clipvalue,
         }
-        chain = optax.chain(*(clip(limit) for clip, limit in clipping.items() if limit), self._rule_or_update_step())
-        if self.weight_decay or getattr(self, "adam_weight_decay", None):
-            chain = options.decay_weights(chain, self._decay_rates)
+        return [clip(limit) for clip, limit in limits.items() if limit]
+
+    def transformation(self) -> optax.GradientTransformationExtraArgs:
+        """The rule with the options around it."""
+        chain = self._refined_rule()
+        if not overridden(self, *INNER):  # otherwise, the hooks clip and decay
+            chain = optax.chain(*self._clipping(), chain)
+            if self.weight_decay or getattr(self, "adam_weight_decay", None):
+                chain = options.decay_weights(chain, self._decay_rates)
         if self.gradient_accumulation_steps:
             chain = options.accumulate(chain, self.gradient_accumulation_steps)
-        if self.loss_scale_factor:
+        if self.loss_scale_factor and not overridden(self, "_backend_apply_gradients"):  # which gets them unscaled
             chain = optax.chain(options.unscale(self.loss_scale_factor), chain)
         if self.use_ema:
             every = self.gradient_accumulation_steps or 1
@@ -207,6 +218,16 @@ class Optimizer(Imperative, Eager):
                 f"{self.name!r} got gradients and parameters that are different trees:\n"
                 f"    grads  {jax.tree.structure(grads)}\n    params {jax.tree.structure(params)}"
             )
+        if self.updates_by_apply:
+            return self._update_by_apply(grads, state, params)
+        return self._pure_update(grads, state, params)
+
+    @property
+    def updates_by_apply(self) -> bool:
+        """Whether a user's class overrides `apply` or what stands around it; the variables' constraints are its affair then."""
+        return overridden(self, *OUTER)
+
+    def _pure_update(self, grads: Tree, state: Any, params: Tree | None) -> tuple[Tree, Any]:
         updates, inner = self.transformation().update(
             grads, state.inner, params, step=state.iterations, learning_rate=self._rate(state)
         )
@@ -214,8 +235,18 @@ class Optimizer(Imperative, Eager):
         return updates, OptimizerState(state.iterations + 1, state.learning_rate, inner)
 
     def scale_loss(self, loss: Any, state: Any = None) -> Any:
-        """The loss to differentiate: multiplied by what `update` divides the gradients by."""
+        """The loss to differentiate: multiplied by what `update` divides the gradients by.
+
+        An override may have the loss as its only argument, as in Keras.
+        """
         return loss * self.loss_scale_factor if self.loss_scale_factor else loss
+
+    def scaled_loss(self, loss: Any, state: Any) -> Any:
+        """`scale_loss` as a pure function of the loss and the optimizer's state, a user's override included."""
+        if not overridden(self, "scale_loss"):
+            return self.scale_loss(loss, state)
+        with Frame(self._bound(state)):
+            return self.scale_loss(loss)
 
     def fingerprint(self) -> tuple:
         """What the program of `update` depends on besides shapes and dtypes; the value of the learning rate is not in it.
@@ -227,7 +258,8 @@ class Optimizer(Imperative, Eager):
         rate = self._learning_rate
         schedule = None if is_variable(rate) else repr(rate.get_config()) if hasattr(rate, "get_config") else Same(rate)
         settings = tuple((k, repr(v)) for k, v in sorted(settings.items()) if isinstance(v, plain))
-        return type(self), settings, schedule, self._choices()
+        hooks = tuple((k, Same(v)) for k, v in vars(self).items() if callable(v) and callable(getattr(type(self), k, None)))
+        return type(self), settings, schedule, self._choices(), hooks
 
     def _choices(self) -> tuple:
         """What the program depends on for each parameter: its weight decay, and whether it is overwritten."""

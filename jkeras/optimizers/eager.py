@@ -10,8 +10,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jkeras.core.frame import Frame
 from jkeras.core.variable import Variable
 from jkeras.optimizers.arguments import Same, in_range
+from jkeras.optimizers.hooks import overridden
 from jkeras.optimizers.parameters import is_variable
 from jkeras.optimizers.stateful import Stateful
 
@@ -21,7 +23,8 @@ class Eager(Stateful):
 
     gradient_accumulation_steps: int | None
     use_ema: bool
-    update: Callable  # the pure update
+    _pure_update: Callable
+    loss_scale_factor: float | None
     fingerprint: Callable
     _compiled: dict  # fingerprint -> the jitted update
     _scheduled: Callable
@@ -39,6 +42,10 @@ class Eager(Stateful):
 
         Assign a float to change it (nothing is recompiled), or a schedule to let that compute it.
         """
+        return self._get_current_learning_rate()
+
+    def _get_current_learning_rate(self) -> Any:
+        """What `learning_rate` reads; for subclasses to override."""
         return self._learning_rate if is_variable(self._learning_rate) else self._scheduled(self._iterations.value)
 
     @learning_rate.setter
@@ -82,19 +89,38 @@ class Eager(Stateful):
             self.build(variables)
         if len(grads) != len(variables):
             raise ValueError(f"Optimizer {self.name!r} got {len(grads)} gradients for {len(variables)} variables.")
-        given = {}
-        for gradient, variable in zip(grads, variables, strict=True):
+        for variable in variables:
             if id(variable) not in self._parameters.position:
                 raise ValueError(
                     f"Optimizer {self.name!r} was built on other variables than {variable.path!r}. Make a new optimizer for "
                     f"new variables, or build this one on all of them: optimizer.build(model.trainable_variables)."
                 )
-            given[id(variable)] = gradient
-        missing = [v.path for v in variables if given[id(v)] is None]
-        if len(missing) == len(variables):
+        grads, variables = self._filter_empty_gradients(grads, variables)
+        if not overridden(self, "_backend_apply_gradients"):
+            self._backend_apply_gradients(grads, variables)
+            return
+        number = self._iterations.value
+        scale = self.loss_scale_factor or 1
+        self._backend_apply_gradients([g / scale for g in grads], variables)
+        self._iterations.assign(number + 1)
+
+    def _filter_empty_gradients(self, grads: Iterable, vars: Iterable[Variable]) -> tuple[list, list]:
+        """The gradients that are not None, and their variables.
+
+        Raises:
+            ValueError: there are none.
+        """
+        pairs = list(zip(grads, vars, strict=True))
+        missing = [v.path for g, v in pairs if g is None]
+        if len(missing) == len(pairs):
             raise ValueError("No gradients provided for any variable.")
         if missing:
-            warnings.warn(f"Gradients do not exist for variables {missing}; they stay as they are.", stacklevel=2)
+            warnings.warn(f"Gradients do not exist for variables {missing}; they stay as they are.", stacklevel=3)
+        return [g for g, _ in pairs if g is not None], [v for g, v in pairs if g is not None]
+
+    def _backend_apply_gradients(self, grads: list, trainable_variables: list[Variable]) -> None:
+        """Update variables of which all have gradients; for subclasses to override."""
+        given = {id(v): g for g, v in zip(grads, trainable_variables, strict=True)}
         targets = self._trainable_variables
         key = (self.fingerprint(), tuple(Same(v.constraint) for v in targets))
         if key not in self._compiled:
@@ -104,7 +130,7 @@ class Eager(Stateful):
             [given.get(id(v)) for v in targets], self.read_state(), [v.value for v in targets]
         )
         for variable, value in zip(targets, values, strict=True):
-            if given.get(id(variable)) is not None:
+            if id(variable) in given:
                 variable.assign(value)
         self.write_state(state)
 
@@ -119,7 +145,6 @@ class Eager(Stateful):
         Returns:
             `(trainable_variables, optimizer_variables)`, updated.
         """
-        state = self.state_variables()
         mine = self.variables
         if len(optimizer_variables) != len(mine):
             raise ValueError(f"{self.name!r} has {len(mine)} variables, but was given {len(optimizer_variables)} values.")
@@ -128,12 +153,46 @@ class Eager(Stateful):
                 f"{self.name!r} was built on {len(self._trainable_variables)} variables, but was given {len(grads)} "
                 f"gradients for {len(trainable_variables)} values."
             )
+        targets = self._trainable_variables
+        if overridden(self, "apply", "_filter_empty_gradients", "_backend_apply_gradients"):
+            bound = {id(v): x for v, x in zip(targets, trainable_variables, strict=True) if x is not None}
+            bound |= {id(v): x for v, x in zip(mine, optimizer_variables, strict=True)}
+            with Frame(bound) as frame:
+                if len(bound) == len(targets) + len(mine):
+                    self.apply(list(grads))
+                else:  # the others belong to other optimizers
+                    there = [(g, v) for g, v in zip(grads, targets, strict=True) if id(v) in bound]
+                    self.apply([g for g, _ in there], [v for _, v in there])
+            return [frame.values.get(id(v)) for v in targets], [frame.values[id(v)] for v in mine]
+        variables = self.state_variables()
         given = {id(v): x for v, x in zip(mine, optimizer_variables, strict=True)}
-        state = jax.tree.map(lambda v: given[id(v)], state, is_leaf=is_variable)
+        state = jax.tree.map(lambda v: given[id(v)], variables, is_leaf=is_variable)
         values, state = self._apply_to_lists(list(grads), state, list(trainable_variables))
-        leaves = jax.tree.leaves(self.state_variables(), is_leaf=is_variable)
-        new = dict(zip(map(id, leaves), jax.tree.leaves(state), strict=True))
+        new = dict(zip(map(id, jax.tree.leaves(variables, is_leaf=is_variable)), jax.tree.leaves(state), strict=True))
         return values, [new[id(v)] for v in mine]
+
+    def _bound(self, state: Any) -> dict[int, Any]:
+        """The state of the variables, for a frame."""
+        variables = jax.tree.leaves(self.state_variables(), is_leaf=is_variable)
+        return dict(zip(map(id, variables), jax.tree.leaves(state), strict=True))
+
+    def _update_by_apply(self, grads: Any, state: Any, params: Any) -> tuple[Any, Any]:
+        """The pure `update` of a class that overrides `stateless_apply`, `apply`, or what `apply` calls."""
+        if params is None:
+            raise ValueError(f"{self.name!r} updates variables, so it reads them: call update(grads, state, params).")
+        parameters, structure = self._parameters, jax.tree.structure(state)
+        values, bound = parameters.flatten(params), self._bound(state)
+        mine = self.variables
+        new, own = self.stateless_apply([bound[id(v)] for v in mine], parameters.flatten(grads), list(values))
+        bound |= dict(zip(map(id, mine), own, strict=True))
+        changes = [old if old is None else x - old for x, old in zip(new, values, strict=True)]
+        leaves = [
+            bound[id(v)].astype(old.dtype)
+            for v, old in zip(
+                jax.tree.leaves(self.state_variables(), is_leaf=is_variable), jax.tree.leaves(state), strict=True
+            )
+        ]
+        return parameters.nest(changes), structure.unflatten(leaves)
 
     def _apply_to_lists(self, grads: list, state: Any, values: list) -> tuple[list, Any]:
         """`update` for lists in Keras's order, where a gradient may be None, with the variables' constraints."""
@@ -143,7 +202,7 @@ class Eager(Stateful):
         leaves, structure = jax.tree.flatten(state)
         masked = structure.unflatten([x if i is None or keep[i] else None for i, x in zip(owners, leaves, strict=True)])
         params = parameters.nest([x if k else None for x, k in zip(values, keep, strict=True)])
-        updates, new = self.update(parameters.nest(grads), masked, params)
+        updates, new = self._pure_update(parameters.nest(grads), masked, params)
         new = structure.flatten_up_to(new)
         state = structure.unflatten([old if x is None else x for x, old in zip(new, leaves, strict=True)])
         results = list(values)

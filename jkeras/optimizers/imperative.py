@@ -1,23 +1,26 @@
-"""Optimizers written in Keras's way: a subclass with `build` and `update_step` that assigns variables.
+"""Optimizers written in Keras's way: a subclass with `build` and `update_step`, or other hooks, that assign variables.
 
-Such a class runs unmodified. Its `update_step` is called inside a frame that binds the parameters, its own variables and
-the counters, so that what it assigns are values of one pure call; that makes it one more transformation in the chain.
+Such a class runs unmodified. Its hooks (see `hooks`) are called inside a frame that binds the parameters, its own variables
+and the counters, so that what they assign are values of one pure call; that makes them one more transformation in the chain.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from optax import GradientTransformationExtraArgs
 
 from jkeras.core.frame import Frame
 from jkeras.core.variable import Variable
-from jkeras.optimizers.parameters import Parameters
-from jkeras.optimizers.rule import Tree, constant
+from jkeras.optimizers.hooks import INNER, overridden
+from jkeras.optimizers.options import AccumulateState, AverageState
+from jkeras.optimizers.parameters import Parameters, values_of
+from jkeras.optimizers.rule import Tree, constant, wide_dtype
 
 
 class ImperativeState(NamedTuple):
-    made: tuple  # the values of the variables that the optimizer made with add_variable, in that order
+    made: tuple  # the values of the variables that the optimizer made with add_variable, or holds besides, in that order
     rule: Any  # the state of the rule that `update_step` refines; None if there is none
 
 
@@ -28,6 +31,12 @@ class Imperative:
     _parameters: Parameters | None
     _new_variable: Callable
     _rule_in_use: "_OneByOne | None" = None
+    _inner: Any
+    _clipping: Callable
+    _decay_rates: Callable
+    _own_rule: Callable
+    learning_rate: Any
+    iterations: Any
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
         """Update one variable, by assigning it and the optimizer's own; for subclasses to override.
@@ -39,9 +48,42 @@ class Imperative:
             variable: read it, and assign it with `self.assign`, `self.assign_add` or `self.assign_sub`.
             learning_rate: a float32 scalar.
         """
-        if self._rule_in_use is None:
+        if self._rule_in_use is not None:
+            self._rule_in_use.update(gradient, variable, learning_rate)
+            return
+        rule = self._own_rule()
+        if rule is None:
             raise TypeError(f"{type(self).__name__} must define update_step(self, gradient, variable, learning_rate).")
-        self._rule_in_use.update(gradient, variable, learning_rate)
+        slots = self._inner  # called from outside, by an optimizer that holds this one: the state is in the variables
+        while isinstance(slots, (AverageState, AccumulateState)):
+            slots = slots.inner
+        slots = slots[-1] if type(slots) is tuple else slots  # of the chain
+        slots = slots.rule if isinstance(slots, ImperativeState) else slots
+        one_by_one = _OneByOne(rule, self._parameters, values_of(slots), self.iterations + 0)
+        one_by_one.update(gradient, variable, learning_rate)
+        jax.tree.map(lambda v, x: v.assign(x), slots, one_by_one.state(), is_leaf=lambda v: isinstance(v, Variable))
+
+    def _clip_gradients(self, grads: list) -> list:
+        """The gradients, clipped as the options say; for subclasses to override."""
+        for clip in self._clipping():
+            grads, _ = clip.update(grads, clip.init(None))
+        return grads
+
+    def _apply_weight_decay(self, variables: Sequence[Variable]) -> None:
+        """Shrink the variables by the weight decay; for subclasses to override."""
+        known = self._parameters
+        rates = known.flatten(self._decay_rates(known.nest(known.variables)))  # type: ignore[union-attr]
+        for variable in variables:
+            rate = rates[known.position[id(variable)]]  # type: ignore[union-attr]
+            if rate:
+                wide = wide_dtype([variable])
+                value, learning_rate = variable.value.astype(wide), jnp.asarray(self.learning_rate).astype(wide)
+                variable.assign(value - value * rate * learning_rate)
+
+    def _backend_update_step(self, grads: Sequence, trainable_variables: Sequence[Variable], learning_rate: Any) -> None:
+        """Update all variables, by `update_step` on each; for subclasses to override."""
+        for gradient, variable in zip(grads, trainable_variables, strict=True):
+            self.update_step(gradient, variable, learning_rate)
 
     def add_variable(
         self,
@@ -106,12 +148,13 @@ def _initial(initializer: Any, shape: Any, dtype: Any) -> Any:
     return (lambda shape, dtype: constant(None, shape, 0.0, dtype)) if initializer == "zeros" else initializer
 
 
-def by_update_step(optimizer: Any, rule: Any = None) -> GradientTransformationExtraArgs:
-    """The transformation that runs `optimizer.update_step` on each parameter, in Keras's order.
+def by_hooks(optimizer: Any, rule: Any = None) -> GradientTransformationExtraArgs:
+    """The transformation that clips, decays and updates by the hooks of `optimizer`, in Keras's order.
 
     Args:
-        optimizer: an `Optimizer` whose class overrides `update_step`.
-        rule: what `super().update_step()` applies, if the class is derived from a built-in one.
+        optimizer: an `Optimizer` whose class overrides some of the hooks.
+        rule: what `super().update_step()` applies, if the class is derived from a built-in one. If none of the inner hooks
+            is overridden, it is applied as it is, and the optimizer's own variables only stand beside its state.
     """
 
     def init(params: Tree) -> ImperativeState:
@@ -120,25 +163,33 @@ def by_update_step(optimizer: Any, rule: Any = None) -> GradientTransformationEx
         return ImperativeState(tuple(v.value for v in optimizer._made), None if rule is None else rule.init(params))
 
     def update(grads: Tree, state: Any, params: Tree = None, *, step: Any, learning_rate: Any, **_: Any) -> tuple:
+        if rule is not None and not overridden(optimizer, *INNER):
+            updates, new = rule.update(grads, state.rule, params, step=step, learning_rate=learning_rate)
+            return updates, ImperativeState(state.made, new)
         if params is None:
             raise ValueError("update_step reads the parameters: call update(grads, state, params).")
         parameters = optimizer._parameters
         gradients, values = parameters.flatten(grads), parameters.flatten(params)
         present = [i for i, p in enumerate(values) if hasattr(p, "dtype")]  # the rest is masked
-        bound = {id(parameters.variables[i]): values[i] for i in present}
+        variables = [parameters.variables[i] for i in present]
+        bound = {id(v): values[i] for i, v in zip(present, variables, strict=True)}
         bound |= {id(v): x for v, x in zip(optimizer._made, state.made, strict=True)}
-        bound[id(optimizer._iterations)] = step * (optimizer.gradient_accumulation_steps or 1)
+        every = optimizer.gradient_accumulation_steps or 1
+        bound[id(optimizer._iterations)] = (step + 1) * every - 1  # an update is made at the last of so many steps
         if isinstance(optimizer._learning_rate, Variable):
             bound[id(optimizer._learning_rate)] = learning_rate
         optimizer._rule_in_use = one_by_one = None if rule is None else _OneByOne(rule, parameters, state.rule, step)
         try:
             with Frame(bound) as frame:
-                for i in present:
-                    optimizer.update_step(gradients[i].astype(values[i].dtype), parameters.variables[i], learning_rate)
+                clipped = optimizer._clip_gradients([gradients[i].astype(values[i].dtype) for i in present])
+                optimizer._apply_weight_decay(variables)
+                if overridden(optimizer, "learning_rate", "_get_current_learning_rate"):
+                    learning_rate = jnp.asarray(optimizer.learning_rate)
+                optimizer._backend_update_step(clipped, variables, learning_rate)
         finally:
             optimizer._rule_in_use = None
-        for i in present:
-            values[i] = frame.values[id(parameters.variables[i])] - values[i]
+        for i, variable in zip(present, variables, strict=True):
+            values[i] = frame.values[id(variable)] - values[i]
         made = tuple(frame.values[id(v)] for v in optimizer._made)
         return parameters.nest(values), ImperativeState(made, None if one_by_one is None else one_by_one.state())
 

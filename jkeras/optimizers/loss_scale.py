@@ -66,7 +66,7 @@ class LossScaleOptimizer(Optimizer):
         counter = jax.device_put(np.zeros((), "int32"))
         return LossScaleState(zero, self._own_copy(), counter, scale, self.inner_optimizer.init(params))
 
-    def update(self, grads: Tree, state: LossScaleState, params: Tree | None = None) -> tuple[Tree, LossScaleState]:
+    def _pure_update(self, grads: Tree, state: LossScaleState, params: Tree | None) -> tuple[Tree, LossScaleState]:
         finite = jnp.stack([jnp.all(jnp.isfinite(g)) for g in jax.tree.leaves(grads)]).all()
         as_they_are = self._overwritten(grads)
 

@@ -145,7 +145,7 @@ class MultiOptimizer(Optimizer):
         inner = tuple(o.init(self._part(values, i)) for i, o in enumerate(self._optimizers))
         return MultiState(jax.device_put(np.zeros((), "int32")), self._own_copy(), inner)
 
-    def update(self, grads: Tree, state: MultiState, params: Tree | None = None) -> tuple[Tree, MultiState]:
+    def _pure_update(self, grads: Tree, state: MultiState, params: Tree | None) -> tuple[Tree, MultiState]:
         flatten = self._parameters.flatten
         gradients, values = flatten(grads), None if params is None else flatten(params)
         updates, inner = list(gradients), []

@@ -16,6 +16,7 @@ import numpy as np
 from jkeras.core.module import Module
 from jkeras.core.tree import Path
 from jkeras.core.variable import Variable
+from jkeras.optimizers.hooks import INNER, OUTER, overridden
 from jkeras.optimizers.parameters import Parameters, is_variable, names, values_of
 
 
@@ -83,8 +84,21 @@ class Stateful(Module):
             make_variables(list(parameters.variables))
         finally:
             self._building = False
+        if overridden(self, *OUTER, *INNER):
+            self._made += self._held()
         self._make_slots()
         self.built = True
+
+    def _held(self) -> list[Variable]:
+        """The variables that a user's class holds besides those made by `add_variable`: plain ones, other optimizers', ..."""
+        known = {id(v) for v in (*self._parameters.variables, *self._made, self._iterations, self._learning_rate)}
+        held: dict[int, Variable] = {}
+        for _, child in Module.children(self):
+            if isinstance(child, Variable):
+                held[id(child)] = child
+            elif child.separate or getattr(child, "is_generator", False):
+                held |= {id(v): v for v in child.slots().values()}
+        return [v for key, v in held.items() if key not in known]
 
     def _build_on_stand_ins(self, params: Any) -> None:
         """Build on variables made for plain arrays, for an optimizer that needs variables to tell parameters apart."""
@@ -155,6 +169,12 @@ class Stateful(Module):
     def variables(self) -> list[Variable]:
         """The state in Keras's order: iterations, learning rate, then what the options and the rule keep."""
         return list(self.slots().values())
+
+    @property
+    def _variables(self) -> list[Variable]:
+        """`variables` without those of other optimizers that this one holds: what wrappers written for Keras add theirs to."""
+        others = {id(v) for _, m in Module.children(self) if isinstance(m, Stateful) for v in m.slots().values()}
+        return [v for v in self.slots().values() if id(v) not in others]
 
     def state_variables(self) -> Any:
         """The state as a tree of variables; `read_state` has arrays in their place.

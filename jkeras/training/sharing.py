@@ -71,7 +71,7 @@ def fingerprint(model: Module, losses: Any = (), metrics: Any = (), optimizer: A
 
 
 def _is_built_in(item: Any) -> bool:
-    overridden = any(name in vars(item) for name in ("call", "build", "train_step", "compute_loss"))
+    overridden = any(callable(value) and callable(getattr(type(item), name, None)) for name, value in vars(item).items())
     return type(item).__module__.startswith("jkeras.") and not overridden
 
 

@@ -100,7 +100,7 @@ def make_update(optimizer: Any, slots: Slots) -> Callable[[TrainState, dict], Tr
         rest = {name: jax.tree.map(lambda _: None, ts.params[name]) for name in ts.params if name not in grads}
         updates, opt_state = optimizer.update({**grads, **rest}, ts.opt_state, {**old, **rest})
         params = jax.tree.map(lambda p, u: (p + u).astype(p.dtype), old, {name: updates[name] for name in old})
-        if constraints:
+        if constraints and not optimizer.updates_by_apply:
             flat = tree.flatten(params)
             params = tree.nest({p: constraints[p](v) if p in constraints else v for p, v in flat.items()})
         return ts._replace(params={**ts.params, **params}, opt_state=opt_state)
@@ -119,7 +119,7 @@ def make_train_step(model: Any, optimizer: Any, slots: Slots) -> Callable[[Train
                 f"{type(model).__name__}.compute_loss() must return a scalar for training, got shape {loss.shape}. Reduce it: "
                 "jnp.mean(loss)."
             )
-        return optimizer.scale_loss(loss, ts.opt_state), (new.state, new.metrics)
+        return optimizer.scaled_loss(loss, ts.opt_state), (new.state, new.metrics)
 
     def step(ts: TrainState, batch: Any) -> TrainState:
         grads, (state, metrics) = jax.grad(objective, has_aux=True)(ts.params, ts, batch)

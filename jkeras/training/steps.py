@@ -44,7 +44,7 @@ class Steps:
             training: as layers see it.
 
         Returns:
-            `(loss, state)`. For mixed precision, differentiate `model.optimizer.scale_loss(loss, state.opt_state)`.
+            `(loss, state)`. For mixed precision, differentiate `model.optimizer.scaled_loss(loss, state.opt_state)`.
         """
         slots = self._require_ready("pure_loss").slots
         return make_loss(self, slots)(state, unpack_x_y_sample_weight(batch), training)
