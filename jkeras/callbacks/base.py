@@ -1,16 +1,13 @@
 """Callbacks: what happens between the steps, batches and epochs of training.
 
 A callback that overrides a batch hook is called for every batch, so training hands control back to Python after each
-one; callbacks that look only at epochs cost nothing per step.
+one, unless the callback says in `batch_calls` that fewer calls will do. Callbacks that look only at epochs cost nothing per
+step.
 """
 
 from typing import Any
 
-_BATCH_HOOKS = {
-    "train": ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end"),
-    "test": ("on_test_batch_begin", "on_test_batch_end"),
-    "predict": ("on_predict_batch_begin", "on_predict_batch_end"),
-}
+from jkeras.callbacks.schedule import BatchCalls, is_set
 
 
 class Callback:
@@ -22,11 +19,36 @@ class Callback:
     Attributes:
         model: the model in training.
         params: `{"verbose": ..., "epochs": ..., "steps": ...}`.
+        batch_calls: when the batch hooks are called. Training runs many steps per call of a compiled loop, and returns to
+            Python where a callback wants to be called. Set it in the class (a property will do) or on the object:
+
+            - `"each"`, the default: before and after every batch. The loop then runs one batch at a time.
+            - a number `n`: `on_train_batch_end` after every `n` training steps of the run, counted on through its epochs.
+            - a list or set of numbers, or a function: the hooks for these training steps. The steps of a run are numbered
+              from 0. The function is given the number of the next step and returns the first number, this or a later
+              one, that it wants to be called for, or None if there is no more.
+            - `"chunk"`: `on_train_batch_end` whenever the loop returns anyway, about every 75 ms.
+            - `"later"`: the hooks of every batch, in order, some time after it. Such a callback may only read `logs`, which
+              are those of its batch and hold the batch's own loss as `"batch_loss"` besides. If it sets `stop_training`,
+              training stops after the batches that have been run by then.
+            - `"nonfinite"`: `on_train_batch_end` after a batch whose loss is NaN or infinite, with `"batch_loss"` in the
+              logs. The loop stops at that batch and leaves out its step: weights, optimizer and the states of layers are
+              those before it. Training goes on with the next batch unless the callback sets `stop_training`.
+
+            During evaluation, `"later"` works as in training, and anything else means `"each"`. During prediction, everything
+            means `"each"`. A subclass that overrides a batch hook and does not set `batch_calls` itself gets `"each"`.
 
     >>> class Stop(Callback):
     ...     def on_epoch_end(self, epoch, logs=None):
     ...         self.model.stop_training = logs["loss"] < 0.1
+
+    >>> class Sample(Callback):
+    ...     batch_calls = 100
+    ...     def on_train_batch_end(self, batch, logs=None):
+    ...         print(batch, self.model.layers[0].bias)
     """
+
+    batch_calls: Any = "each"
 
     def __init__(self) -> None:
         self.params: dict = {}
@@ -107,18 +129,21 @@ class CallbackList:
 
     def __init__(self, callbacks: Any, model: Any, params: dict):
         self.callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks] if callbacks else []
+        self._calls: dict[str, BatchCalls] = {}
         for callback in self.callbacks:
             callback.set_params(params)
             callback.set_model(model)
 
-    def watches_batches(self, mode: str) -> bool:
-        """Whether a callback wants to be called for every batch of `"train"`, `"test"` or `"predict"`."""
-        return any(overrides(c, hook) for c in self.callbacks for hook in _BATCH_HOOKS[mode])
+    def calls(self, mode: str) -> BatchCalls:
+        """The calls of the batch hooks during `"train"`, `"test"` or `"predict"`."""
+        if mode not in self._calls:
+            self._calls[mode] = BatchCalls(self.callbacks, mode, Callback)
+        return self._calls[mode]
 
     def __getattr__(self, hook: str) -> Any:
         if not hook.startswith("on_"):
             raise AttributeError(hook)
-        overriding = [getattr(c, hook) for c in self.callbacks if overrides(c, hook) or self._forwards(c, hook)]
+        overriding = [getattr(c, hook) for c in self.callbacks if is_set(c, hook, Callback) or self._forwards(c, hook)]
 
         def call(*args: Any) -> None:
             for function in overriding:
@@ -129,13 +154,4 @@ class CallbackList:
 
     @staticmethod
     def _forwards(callback: Any, hook: str) -> bool:
-        return hook.startswith("on_train_batch") and overrides(callback, hook.replace("train_", ""))
-
-
-def overrides(callback: Any, hook: str) -> bool:
-    """Whether a callback's class has a hook of its own.
-
-    >>> overrides(Callback(), "on_epoch_end")
-    False
-    """
-    return getattr(type(callback), hook, None) is not getattr(Callback, hook, None)
+        return hook.startswith("on_train_batch") and is_set(callback, hook.replace("train_", ""), Callback)

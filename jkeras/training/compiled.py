@@ -19,7 +19,7 @@ from jkeras.training.lease import Lease, is_variable
 from jkeras.training.objective import Objective, Scores
 from jkeras.training.outputs import Outputs
 from jkeras.training.sharing import fingerprint, shared, skeleton
-from jkeras.training.step import Slots, TrainState, make_results, make_test_step, make_train_step
+from jkeras.training.step import Slots, TrainState, make_loss, make_results, make_train_step
 
 
 class Compiled:
@@ -130,19 +130,24 @@ class Compiled:
     def _programs(self, model: Any) -> tuple[Program, Program]:
         results = make_results(model, self.slots)
         if is_custom(model, "train_step"):
-            train = Program(custom_train_step(model, self), None, self.jit)
+            train = Program(custom_train_step(model, self), None, self.jit, undo=_undo)
         else:
             step = make_train_step(model, self.optimizer, self.slots)
-            train = Program(lambda fixed, carry, batch: step(carry, batch), lambda ts: results(ts.metrics), self.jit)
+            train = Program(lambda fixed, ts, batch: step(ts, batch), lambda ts: results(ts.metrics), self.jit, undo=_undo)
         if is_custom(model, "test_step"):
             return train, Program(custom_test_step(model, self), None, self.jit, donate=False)
-        test = make_test_step(model, self.slots)
+        loss_of = make_loss(model, self.slots)
 
         def test_step(fixed: TrainState, carry: tuple, batch: Any) -> tuple:
-            ts = test(fixed._replace(state=carry[0], metrics=carry[1]), batch)
-            return ts.state, ts.metrics
+            loss, ts = loss_of(fixed._replace(state=carry[0], metrics=carry[1]), batch, training=False)
+            return (ts.state, ts.metrics), loss
 
         return train, Program(test_step, lambda carry: results(carry[1]), self.jit, donate=False)
+
+
+def _undo(before: TrainState, after: TrainState) -> TrainState:
+    """The state without the last step, but with its loss and metrics in the results."""
+    return before._replace(metrics=after.metrics)
 
 
 def _reset(metrics: list, slots: Slots) -> dict:

@@ -15,7 +15,7 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +25,8 @@ from jkeras.core.activity import doing
 from jkeras.training.executables import Shared
 
 TARGET_SECONDS = 0.075  # one call of the compiled loop should last about this long
+RECORDS = 4096  # the results of at most so many steps are recorded in one call, and
+RECORD_BYTES = 2**22  # they take at most about this much
 
 
 class Stats:
@@ -48,14 +50,19 @@ class Loops:
 
     def __init__(self, step: Callable, jit: bool, **options: Any):
         self.step = step
-        self.traces = 0
+        self.traced = 0
         self._warm: dict[Any, threading.Thread] = {}
         if jit:
             self.over_rows = Shared(self._over_rows, steady=2, **options)
             self.over_stack = Shared(self._over_stack, steady=2, **options)
         else:
-            self.over_rows = functools.partial(self._over_rows, loop=_python_loop)
-            self.over_stack = functools.partial(self._over_stack, loop=_python_loop)
+            self.over_rows = functools.partial(self._over_rows, jit=False)
+            self.over_stack = functools.partial(self._over_stack, jit=False)
+
+    @property
+    def traces(self) -> int:
+        """How often the step was traced."""
+        return self.traced
 
     @property
     def compilations(self) -> int:
@@ -82,21 +89,61 @@ class Loops:
                 thread.join()
 
 
+class Chunk(NamedTuple):
+    """What the host sees after a call of the compiled loop."""
+
+    steps: int  # how many it has run
+    logs: dict[str, Any]  # the results after the last of them
+    recorded: list[dict[str, Any]] | None = None  # the results after each of them, with its own "batch_loss"
+    is_finite: bool = True  # whether the loss of the last one was
+
+
 class Program(Loops):
     """The compiled loops of one step function.
 
     Args:
-        step: `(fixed, carry, batch) -> carry`, pure; without `results`, `-> (carry, logs)`.
+        step: `(fixed, carry, batch) -> (carry, loss)`, pure; without `results`, `-> (carry, logs)`.
         results: `carry -> {name: array}`, what the host wants to see after each call.
         jit: False runs the same code without compiling, op by op (for debugging).
         donate: whether `carry`'s buffers are reused for the result.
+        undo: `(before, after) -> carry`: what is kept of a step whose loss is not finite; None if such steps count.
+        record: whether to record the results of every step.
+        guard: whether to stop at a loss that is not finite.
     """
 
-    def __init__(self, step: Callable, results: Callable | None, jit: bool = True, donate: bool = True):
+    def __init__(
+        self,
+        step: Callable,
+        results: Callable | None,
+        jit: bool = True,
+        donate: bool = True,
+        undo: Callable | None = None,
+        record: bool = False,
+        guard: bool = False,
+    ):
         super().__init__(step, jit, donate=(1,) if donate else ())
-        self.results = results
+        self.results, self.jit, self.donate, self.undo = results, jit, donate, undo
+        self.record, self.guard = record, guard and undo is not None
         self.names: tuple[str, ...] = ()
         self.seconds_per_step: float | None = None
+        self._capacity = 1  # how many steps there is room to record; known once the program is traced
+        self._watching: dict[tuple[bool, bool], Program] = {}
+
+    @property
+    def traces(self) -> int:
+        return self.traced + sum(program.traces for program in self._watching.values())
+
+    @property
+    def compilations(self) -> int:
+        return super().compilations + sum(program.compilations for program in self._watching.values())
+
+    def watching(self, record: bool, guard: bool) -> "Program":
+        """This program, or one with the same step that records every step's results, or stops at a loss that is not finite."""
+        if (record, guard) == (self.record, self.guard):
+            return self
+        if (record, guard) not in self._watching:
+            self._watching[record, guard] = Program(self.step, self.results, self.jit, self.donate, self.undo, record, guard)
+        return self._watching[record, guard]
 
     def _over_rows(
         self,
@@ -108,46 +155,90 @@ class Program(Loops):
         hi: Any,
         *,
         batch_size: int,
-        loop: Callable = jax.lax.fori_loop,
+        jit: bool = True,
     ) -> tuple[Any, tuple]:
-        self.traces += 1
+        self.traced += 1
 
         def body(i: Any, carry: Any) -> Any:
             return self.step(fixed, carry, gather_batch(data, order, i, batch_size))
 
-        return self._run(lo, hi, body, carry, loop)
+        return self._run(lo, hi, body, carry, jit)
 
-    def _over_stack(
-        self, fixed: Any, carry: Any, stack: Any, lo: Any, hi: Any, loop: Callable = jax.lax.fori_loop
-    ) -> tuple[Any, tuple]:
-        self.traces += 1
+    def _over_stack(self, fixed: Any, carry: Any, stack: Any, lo: Any, hi: Any, jit: bool = True) -> tuple[Any, tuple]:
+        self.traced += 1
 
         def body(i: Any, carry: Any) -> Any:
             return self.step(fixed, carry, index_batch(stack, i))
 
-        return self._run(lo, hi, body, carry, loop)
+        return self._run(lo, hi, body, carry, jit)
 
-    def _run(self, lo: Any, hi: Any, body: Callable, carry: Any, loop: Callable) -> tuple[Any, tuple]:
+    def _run(self, lo: Any, hi: Any, body: Callable, carry: Any, jit: bool) -> tuple[Any, tuple]:
+        if self.record or self.guard:
+            return self._watch(lo, hi, body, carry, jit)
+        loop = jax.lax.fori_loop if jit else _python_for
         if self.results is not None:
-            carry = loop(lo, hi, body, carry)
+            carry = loop(lo, hi, lambda i, carry: body(i, carry)[0], carry)
             logs = self.results(carry)
         else:  # the step returns logs of its own; those of the last step count
-            spec = jax.eval_shape(body, 0, carry)[1]
-            start = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), spec)
-            carry, logs = loop(lo, hi, lambda i, both: body(i, both[0]), (carry, start))
+            carry, logs = loop(lo, hi, lambda i, both: body(i, both[0]), (carry, _empty_logs(body, carry)))
         self.names = tuple(logs)
         return carry, tuple(logs.values())  # a dict would come back from JAX in alphabetical order
 
-    def fetch(self, results: tuple) -> dict[str, Any]:
-        """The results of a call on the host: Python floats where they are scalars, arrays otherwise."""
-        values = jax.device_get(results)
-        return {n: float(v) if np.ndim(v) == 0 else np.asarray(v) for n, v in zip(self.names, values, strict=True)}
+    def _watch(self, lo: Any, hi: Any, body: Callable, carry: Any, jit: bool) -> tuple[Any, tuple]:
+        """The loop that looks at every step: results are `(logs, loss, steps, is finite, records)`."""
 
-    def pace(self, remaining: int) -> int:
-        """How many steps the next call should run: one if nothing is known yet, else what fills the target time."""
-        if self.seconds_per_step is None:
-            return min(1, remaining)
-        return max(1, min(remaining, int(TARGET_SECONDS / max(self.seconds_per_step, 1e-9))))
+        def look(i: Any, before: Any) -> tuple[Any, dict, jax.Array]:
+            after, seen = body(i, before)
+            logs = self.results(after) if self.results is not None else seen
+            loss = seen if self.results is not None else seen.get("loss", 0.0)
+            return after, logs, jnp.mean(jnp.asarray(loss, "float32"))
+
+        def advance(state: tuple) -> tuple:
+            i, before, _, _, _, records = state
+            after, logs, loss = look(i, before)
+            is_finite = jnp.isfinite(loss)
+            if self.guard:
+                kept = self.undo(before, after)
+                after = jax.lax.cond(is_finite, lambda: after, lambda: kept)
+            if self.record:
+                records = [_put(all, new, i - lo) for all, new in zip(records, (*logs.values(), loss), strict=True)]
+            return i + 1, after, tuple(logs.values()), loss, is_finite, records
+
+        spec = jax.eval_shape(look, lo, carry)
+        self.names = tuple(spec[1])
+        logs = tuple(jnp.zeros(a.shape, a.dtype) for a in spec[1].values())
+        row = [*spec[1].values(), spec[2]]
+        self._capacity = max(1, min(RECORDS, RECORD_BYTES // sum(a.size * a.dtype.itemsize for a in row)))
+        records = [jnp.zeros((self._capacity, *a.shape), a.dtype) for a in row] if self.record else []
+        start = (jnp.asarray(lo, "int32"), carry, logs, jnp.float32(0), jnp.bool_(True), records)
+        loop = jax.lax.while_loop if jit else _python_while
+        goes_on = lambda state: (state[0] < hi) & (state[4] | (not self.guard))  # noqa: E731
+        i, carry, logs, loss, is_finite, records = loop(goes_on, advance, start)
+        return carry, (logs, loss, i - lo, is_finite, records)
+
+    def fetch(self, results: tuple, steps: int) -> Chunk:
+        """The results of a call of so many steps on the host: Python floats where they are scalars, arrays otherwise."""
+        values = jax.device_get(results)
+        if not (self.record or self.guard):
+            return Chunk(steps, self._named(values))
+        logs, loss, steps, is_finite, records = values
+        names, last = (*self.names, "batch_loss"), (*logs, loss)
+        if not self.record:
+            return Chunk(int(steps), self._named(logs), [self._named(last, names)], bool(is_finite))
+        rows = [self._named([column[i] for column in records], names) for i in range(int(steps))]
+        return Chunk(int(steps), self._named(logs), rows, bool(is_finite))
+
+    def _named(self, values: Any, names: Any = None) -> dict[str, Any]:
+        pairs = zip(names or self.names, values, strict=True)
+        return {name: float(value) if np.ndim(value) == 0 else np.asarray(value) for name, value in pairs}
+
+    def pace(self, most: int, wanted: int | None = None) -> int:
+        """How many steps the next call should run, of `most` that it may run: so many as are wanted, or what fills the target
+        time (one, if nothing is known yet)."""
+        if wanted is None:
+            seconds = self.seconds_per_step
+            wanted = 1 if seconds is None else int(TARGET_SECONDS / max(seconds, 1e-9))
+        return max(1, min(most, wanted, self._capacity if self.record else most))
 
     def observe(self, steps: int, seconds: float) -> None:
         """Learn from a call how long a step takes; the first call, which compiles, teaches nothing."""
@@ -180,15 +271,15 @@ class Predictor(Loops):
         hi: Any,
         *,
         batch_size: int,
-        loop: Callable = jax.lax.fori_loop,
+        jit: bool = True,
     ) -> Any:
-        return self._collect(fixed, count, lambda i: gather_batch(data, order, lo + i, batch_size), hi - lo, loop)
+        return self._collect(fixed, count, lambda i: gather_batch(data, order, lo + i, batch_size), hi - lo, jit)
 
-    def _over_stack(self, fixed: Any, count: int, stack: Any, lo: Any, hi: Any, loop: Callable = jax.lax.fori_loop) -> Any:
-        return self._collect(fixed, count, lambda i: index_batch(stack, lo + i), hi - lo, loop)
+    def _over_stack(self, fixed: Any, count: int, stack: Any, lo: Any, hi: Any, jit: bool = True) -> Any:
+        return self._collect(fixed, count, lambda i: index_batch(stack, lo + i), hi - lo, jit)
 
-    def _collect(self, fixed: Any, count: int, read: Callable, steps: Any, loop: Callable) -> Any:
-        self.traces += 1
+    def _collect(self, fixed: Any, count: int, read: Callable, steps: Any, jit: bool) -> Any:
+        self.traced += 1
 
         def predict(i: Any) -> Any:
             return self.step(fixed, read(i)[0])
@@ -200,6 +291,7 @@ class Predictor(Loops):
         def body(i: Any, filled: Any) -> Any:
             return jax.tree.map(lambda a, new: jax.lax.dynamic_update_index_in_dim(a, new, i, 0), filled, predict(i))
 
+        loop = jax.lax.fori_loop if jit else _python_for
         return loop(0, steps, body, empty)
 
 
@@ -219,10 +311,24 @@ def take_rows(array: jax.Array, rows: jax.Array) -> jax.Array:
     return array.at[rows].get(mode="promise_in_bounds")
 
 
-def _python_loop(lo: int, hi: int, body: Callable, carry: Any) -> Any:
+def _empty_logs(body: Callable, carry: Any) -> dict:
+    return jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), jax.eval_shape(body, 0, carry)[1])
+
+
+def _put(rows: jax.Array, row: Any, i: Any) -> jax.Array:
+    return jax.lax.dynamic_update_index_in_dim(rows, row, i, 0)
+
+
+def _python_for(lo: int, hi: int, body: Callable, carry: Any) -> Any:
     for i in range(int(lo), int(hi)):
         carry = body(i, carry)
     return carry
+
+
+def _python_while(goes_on: Callable, body: Callable, state: Any) -> Any:
+    while goes_on(state):
+        state = body(state)
+    return state
 
 
 class Clock:

@@ -86,7 +86,9 @@ class Prediction:
             The outputs as NumPy arrays, samples along the first axis.
         """
         state = self._state()
-        watched = callbacks.watches_batches("predict")
+        calls = callbacks.calls("predict")
+        calls.start()
+        watched = calls.watched
         gathered = Gathered(None if steps is not None else getattr(feed.data, "num_samples", None))
         done, traces_before, compilations_before = 0, self.program.traces, self.program.compilations
         callbacks.on_predict_begin({})

@@ -1,7 +1,7 @@
 """One step of training, evaluation and prediction, as pure functions of a `TrainState`.
 
-    train(ts, batch) -> ts          forward, loss, regularizers, gradients, optimizer, constraints, metrics
-    test(ts, batch)  -> ts          forward, loss, metrics
+    train(ts, batch) -> ts, loss    forward, loss, regularizers, gradients, optimizer, constraints, metrics
+    loss(ts, batch)  -> loss, ts    forward, loss, metrics; the step of an evaluation
     predict(ts, x)   -> outputs
 
 The model's objects (layers, losses, metrics) run inside a frame that binds every variable to a leaf of the state, so
@@ -108,8 +108,8 @@ def make_update(optimizer: Any, slots: Slots) -> Callable[[TrainState, dict], Tr
     return update
 
 
-def make_train_step(model: Any, optimizer: Any, slots: Slots) -> Callable[[TrainState, Any], TrainState]:
-    """The training step of a model (a trainer with `compute_loss`) that was compiled with `optimizer`."""
+def make_train_step(model: Any, optimizer: Any, slots: Slots) -> Callable[[TrainState, Any], tuple[TrainState, jax.Array]]:
+    """`(ts, batch) -> (ts, loss)`: the step of a model (a trainer with `compute_loss`) that was compiled with `optimizer`."""
     loss_of, update = make_loss(model, slots), make_update(optimizer, slots)
 
     def objective(params: dict, ts: TrainState, batch: Any) -> tuple[jax.Array, tuple]:
@@ -119,19 +119,13 @@ def make_train_step(model: Any, optimizer: Any, slots: Slots) -> Callable[[Train
                 f"{type(model).__name__}.compute_loss() must return a scalar for training, got shape {loss.shape}. Reduce it: "
                 "jnp.mean(loss)."
             )
-        return optimizer.scaled_loss(loss, ts.opt_state), (new.state, new.metrics)
+        return optimizer.scaled_loss(loss, ts.opt_state), (loss, new.state, new.metrics)
 
-    def step(ts: TrainState, batch: Any) -> TrainState:
-        grads, (state, metrics) = jax.grad(objective, has_aux=True)(ts.params, ts, batch)
-        return update(ts._replace(state=state, metrics=metrics), grads)
+    def step(ts: TrainState, batch: Any) -> tuple[TrainState, jax.Array]:
+        grads, (loss, state, metrics) = jax.grad(objective, has_aux=True)(ts.params, ts, batch)
+        return update(ts._replace(state=state, metrics=metrics), grads), loss
 
     return step
-
-
-def make_test_step(model: Any, slots: Slots) -> Callable[[TrainState, Any], TrainState]:
-    """The evaluation step: the loss and the metrics of a batch go into the state's sums."""
-    loss_of = make_loss(model, slots)
-    return lambda ts, batch: loss_of(ts, batch, training=False)[1]
 
 
 def make_predict_step(model: Any, slots: Slots) -> Callable[[TrainState, Any], Any]:

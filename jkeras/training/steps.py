@@ -108,7 +108,7 @@ class Steps:
         self._require_ready("make_train_step")
         step = make_train_step(self, compiled.optimizer, compiled.slots)
         state = jax.device_put(compiled.read()._replace(metrics=compiled.fresh_metrics), may_alias=False)
-        return lambda state, batch: step(state, unpack_x_y_sample_weight(batch)), state
+        return lambda state, batch: step(state, unpack_x_y_sample_weight(batch))[0], state
 
     def update(self: Any, variables: Any) -> None:
         """Write a tree of variables, or a whole `TrainState`, back into the model (and its optimizer and metrics)."""
@@ -172,7 +172,8 @@ class Steps:
             `(state, logs)` for a `TrainState`, and `(logs, state)` for lists.
         """
         compiled = self._require_ready("train_step")
-        step = make_train_step(self, compiled.optimizer, compiled.slots)
+        train = make_train_step(self, compiled.optimizer, compiled.slots)
+        step = lambda ts, batch: train(ts, batch)[0]  # noqa: E731
         return self._step(step, state, data, compiled.variables, keras_groups(self, compiled.variables))
 
     @built_in

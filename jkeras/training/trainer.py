@@ -21,7 +21,7 @@ from jkeras.core.heap import kept
 from jkeras.data import ArrayData, make_data, train_validation_split, unpack_x_y_sample_weight
 from jkeras.training.compilable import Compilable
 from jkeras.training.compiled import Compiled
-from jkeras.training.engine import Clock, Stats, chunks
+from jkeras.training.engine import Clock, Program, Stats
 from jkeras.training.feed import Feed, device_memory_budget
 from jkeras.training.lease import Uninterrupted
 from jkeras.training.prediction import Prediction
@@ -149,44 +149,51 @@ class Trainer(Compilable):
         ts = lease.borrow()
         lease.hold(ts._replace(metrics=compiled.fresh_metrics))
 
-        def advance(run: Any, lo: int, hi: int) -> dict:
+        def advance(run: Any, program: Any, lo: int, hi: int) -> Any:
             with Uninterrupted():
                 carry, results = run(program, (), lease.borrow(), lo, hi)
                 lease.hold(carry)
             return results
 
-        segments = feed.segments(program, shuffle, steps, lambda: ((), lease.borrow()))
+        def segments(program: Program) -> Iterator:
+            return feed.segments(program, shuffle, steps, lambda: ((), lease.borrow()))
+
         with told(progress and progress.say):
             return self._run("train", program, segments, advance, callbacks, progress)
 
     def _run(
-        self, mode: str, program: Any, segments: Iterator, advance: Any, callbacks: CallbackList, progress: Progress | None
+        self, mode: str, program: Program, make: Any, advance: Any, callbacks: CallbackList, progress: Progress | None
     ) -> dict:
-        """Go through the segments of a pass in chunks; after each, tell callbacks and progress bar. Returns the results."""
+        """Go through the segments that `make` makes in chunks; after each, tell callbacks and progress bar. Returns the results."""
         compiled, stats = self._compiled, self._compiled.stats
-        watched = callbacks.watches_batches(mode)
-        begin = getattr(callbacks, f"on_{mode}_batch_begin")
-        end = getattr(callbacks, f"on_{mode}_batch_end")
-        chunk = (lambda remaining: min(compiled.steps_per_execution, remaining)) if watched else program.pace
+        calls = callbacks.calls(mode)
+        calls.start()
+        segments = make(program.watching(*calls.looks()))
         logs: dict = {}
         done, traces_before, compilations_before = 0, program.traces, program.compilations
         for segment in segments:
-            for lo, hi in chunks(segment.steps, 0, chunk):
-                if watched:
-                    begin(done, {})
+            lo = 0
+            while lo < segment.steps:
+                plan = calls.plan()
+                left = segment.steps - lo if plan.room is None else min(plan.room, segment.steps - lo)
+                loop = program.watching(*plan.looks)
+                hi = lo + loop.pace(left, compiled.steps_per_execution if plan.each else None)
+                if calls.watched:
+                    calls.begin(done)
                 traces = program.traces
                 with Clock(stats, "compute_seconds") as clock, kept:
-                    logs = program.fetch(advance(segment.run, lo, hi))
+                    chunk = loop.fetch(advance(segment.run, loop, lo, hi), hi - lo)
                 if program.traces == traces:
-                    program.observe(hi - lo, clock.seconds)
+                    loop.observe(chunk.steps, clock.seconds)
                 else:  # a call that compiled says nothing about the time per step
                     stats.compile_seconds += clock.seconds
                     stats.compute_seconds -= clock.seconds
-                done += hi - lo
-                stats.calls, stats.steps = stats.calls + 1, stats.steps + hi - lo
-                if watched:
+                logs = chunk.logs
+                stats.calls, stats.steps = stats.calls + 1, stats.steps + chunk.steps
+                if calls.watched:
                     with Clock(stats, "callback_seconds"):
-                        end(done - 1, _sorted(logs))
+                        calls.end(done, chunk.steps, _sorted(logs), chunk.recorded, chunk.is_finite)
+                lo, done = lo + chunk.steps, done + chunk.steps
                 if progress is not None:
                     progress.advance(done, _sorted(logs))
                 if self.stop_training and mode == "train":
@@ -236,14 +243,17 @@ class Trainer(Compilable):
         ts = compiled.read()
         fixed, carry = ts._replace(opt_state=()), (ts.state, compiled.fresh_metrics)
 
-        def advance(run: Any, lo: int, hi: int) -> dict:
+        def advance(run: Any, program: Any, lo: int, hi: int) -> Any:
             nonlocal carry
-            carry, results = run(compiled.test, fixed, carry, lo, hi)
+            carry, results = run(program, fixed, carry, lo, hi)
             return results
 
         feed.data.reset()
         callbacks.on_test_begin({})
-        segments = feed.segments(compiled.test, False, steps, lambda: (fixed, carry))
+
+        def segments(program: Program) -> Iterator:
+            return feed.segments(program, False, steps, lambda: (fixed, carry))
+
         with told(progress and progress.say):
             logs = self._run("test", compiled.test, segments, advance, callbacks, progress)
         feed.data.end_epoch()
@@ -334,7 +344,7 @@ class Trainer(Compilable):
                 ts = lease.borrow()._replace(metrics=compiled.fresh_metrics)
                 carry, results = compiled.train.over_stack((), ts, batch, 0, 1)
                 lease.hold(carry)
-            logs = compiled.train.fetch(results)
+            logs = compiled.train.fetch(results, 1).logs
         return self._result(logs, return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
@@ -345,7 +355,7 @@ class Trainer(Compilable):
             carry, results = compiled.test.over_stack(
                 ts._replace(opt_state=()), (ts.state, compiled.fresh_metrics), batch, 0, 1
             )
-            logs = compiled.test.fetch(results)
+            logs = compiled.test.fetch(results, 1).logs
         compiled.write(*carry)
         return self._result(logs, return_dict)
 

@@ -60,7 +60,9 @@ def test_streams_of_unknown_length(capsys):
 
 
 def test_the_bar_does_not_watch_batches():
-    assert not CallbackList([Progress(1)], None, {}).watches_batches("train")
+    calls = CallbackList([Progress(1)], None, {}).calls("train")
+    calls.start()
+    assert not calls.watched
 
 
 def test_hooks_are_called_in_keras_order():
