@@ -37,7 +37,7 @@ def write_graph(inputs: Any, outputs: Any, operations: Sequence[Layer | Node], n
         TypeError: a layer or an argument cannot be written as plain data.
     """
     mine = {id(node) for node in nodes}
-    names = _Names(operation.name for operation in operations if isinstance(operation, Layer))
+    names = Names(operation.name for operation in operations if isinstance(operation, Layer))
     address: dict[int, Address] = {}
     entries: list[dict] = []
 
@@ -94,7 +94,7 @@ def write_graph(inputs: Any, outputs: Any, operations: Sequence[Layer | Node], n
     }
 
 
-class _Names:
+class Names:
     """Names for the entries, none twice."""
 
     def __init__(self, taken: Iterable[str]):

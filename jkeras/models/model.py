@@ -21,7 +21,7 @@ from jkeras.data import ArrayData
 from jkeras.layers.base import Layer
 from jkeras.models.saving import Saved
 from jkeras.models.state_tree import read_state, write_state
-from jkeras.models.summary import summarize
+from jkeras.models.summary import show, summarize
 from jkeras.training.custom import is_custom
 from jkeras.training.trainer import Trainer
 
@@ -89,17 +89,24 @@ class Model(Saved, Trainer, Layer):
         show_trainable: bool = False,
         layer_range: Any = None,
     ) -> None:
-        """Print the layers with their output shapes, numbers of parameters and bytes.
+        """Print the layers with their output shapes and numbers of parameters; in a notebook, show them as an HTML table.
+
+        In a graph that is no chain, a column says which outputs a layer is called on: `dense[1][0]` is the first output of the
+        second call of `dense`.
 
         Args:
-            line_length: the width of the table.
-            positions: relative positions of the columns' ends, from 0 to 1.
+            line_length: the width of the table; by default as wide as it needs to be, and no wider than the terminal.
+            positions: where the columns end, relative to the width (0 to 1) or in characters.
             print_fn: what to call with the text instead of `print`.
             expand_nested: whether to list the layers of nested models.
-            show_trainable: whether to add a column that says what is trainable.
-            layer_range: `(first, last)` names between which layers are listed.
+            show_trainable: whether to add a column that says what is trainable, `Y` or `N`.
+            layer_range: `(first, last)`, names or regular expressions: only the layers from the first to the last are listed.
+
+        Raises:
+            ValueError: `layer_range` names a layer that is not there, or `positions` does not fit the columns.
         """
-        (print_fn or print)(summarize(self, line_length, positions, expand_nested, show_trainable, layer_range))
+        table, lines = summarize(self, expand_nested, show_trainable, layer_range)
+        show(f'Model: "{self.name}"', table, lines, line_length, positions, print_fn)
 
     def _check_inputs(self, data: Any) -> None:
         """Compare a batch's shapes with the inputs that the model was built for."""

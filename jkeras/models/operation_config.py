@@ -107,6 +107,15 @@ def operation_name(function: Callable) -> str:
     return function.__name__
 
 
+def class_name(function: Callable) -> str:
+    """The class that Keras has for an operation.
+
+    >>> class_name(ops.expand_dims)
+    'ExpandDims'
+    """
+    return _tables()[0].get(function, _address(function.__name__))[1]
+
+
 def write_operation(function: Callable, args: tuple, kwargs: dict) -> tuple[dict, dict]:
     """A call in Keras's two halves.
 

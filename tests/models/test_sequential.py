@@ -75,12 +75,12 @@ def test_the_summary():
     model.summary(print_fn=lines.append, show_trainable=True)
     text = "\n".join(lines)
     for part in (
-        'Model: "sequential"', "flatten (Flatten)", "(None, 6)", "hidden (Dense)", "28", "112.00 B",
+        'Model: "sequential"', "flatten (Flatten)", "(None, 6)", "hidden (Dense)", "28",
         "Total params: 38 (152.00 B)", "Trainable params: 28 (112.00 B)", "Non-trainable params: 10 (40.00 B)",
     ):  # fmt: skip
         assert part in text, text
     rows = [line for line in text.splitlines() if line.startswith("│")]
-    assert [row.split("│")[-2].strip() for row in rows] == ["-", "yes", "no"]
+    assert [row.split("│")[-2].strip() for row in rows] == ["-", "Y", "N"]
     model.summary(print_fn=lines.append, line_length=60, layer_range=("hidden", "hidden"))
     assert "flatten" not in lines[-1] and max(map(len, lines[-1].splitlines()[1:5])) == 60
 
