@@ -7,8 +7,12 @@ import jax.numpy as jnp
 
 from jkeras.config import backend, epsilon, floatx, image_data_format, set_epsilon, set_floatx, set_image_data_format
 from jkeras.core import dtype as dtypes
+from jkeras.core import masks
 from jkeras.core.dtype import standardize as standardize_dtype
+from jkeras.core.frame import current, mask_of
 from jkeras.core.namespace import namespace
+from jkeras.core.symbolic import KerasTensor
+from jkeras.core.variable import Variable
 from jkeras.utils import clear_session, is_keras_tensor
 
 _numbers: Counter[str] = Counter()
@@ -51,11 +55,51 @@ def result_type(*dtypes: Any) -> str:
     return jnp.result_type(*(jnp.dtype(standardize_dtype(dtype)) for dtype in dtypes)).name
 
 
+def get_keras_mask(x: Any) -> Any:
+    """The mask that travels with an array or a symbolic tensor: True where an entry counts. None if it has none.
+
+    A mask lives as long as its array. It does not go through the boundary of a `jax.jit`: return it as a second output there.
+
+    >>> import jkeras, numpy as np
+    >>> words = jkeras.layers.Embedding(5, 2, mask_zero=True)(np.array([[3, 0]]))
+    >>> get_keras_mask(words).tolist()
+    [[True, False]]
+    """
+    return x._keras_mask if isinstance(x, KerasTensor) else mask_of(x)
+
+
+def set_keras_mask(x: Any, mask: Any) -> None:
+    """Let a JAX array or a symbolic tensor carry a mask.
+
+    Args:
+        x: the array or symbolic tensor.
+        mask: True where an entry counts, of the leading axes' shape; None takes the mask away.
+
+    Raises:
+        TypeError: `x` is a NumPy array or a number, which carry nothing.
+        RuntimeError: outside of a layer's call, but inside a JAX transformation; give `mask=` to the layer there.
+
+    >>> import jax.numpy as jnp
+    >>> x = jnp.ones((1, 2, 3))
+    >>> set_keras_mask(x, jnp.array([[True, False]]))
+    >>> get_keras_mask(x).tolist()
+    [[True, False]]
+    """
+    if isinstance(x, KerasTensor):
+        x._keras_mask = mask
+    elif (frame := current()) is not None:
+        frame.set_mask(x, mask)
+    else:
+        masks.attach(x, mask)
+
+
 __all__ = [
+    "Variable",
     "backend",
     "clear_session",
     "epsilon",
     "floatx",
+    "get_keras_mask",
     "get_uid",
     "image_data_format",
     "is_float_dtype",
@@ -65,6 +109,7 @@ __all__ = [
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
+    "set_keras_mask",
     "standardize_dtype",
 ]
 

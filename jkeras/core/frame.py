@@ -15,6 +15,8 @@ from typing import Any
 
 import jax
 
+from jkeras.core import masks
+
 _thread = threading.local()
 
 
@@ -58,7 +60,10 @@ class Frame:
 
     def __enter__(self) -> "Frame":
         self._trace = _trace_state()(convention="jkeras")
-        stack().append(self)
+        frames = stack()
+        if frames:  # masks belong to arrays, not to calls
+            self.masks = frames[-1].masks
+        frames.append(self)
         return self
 
     def __exit__(self, *exception: Any) -> None:
@@ -81,16 +86,28 @@ class Frame:
 
     def get_mask(self, array: Any) -> Any:
         """The mask that travels with `array`, or None."""
-        return self.masks.get(id(array), (None, None))[1]
+        found = self.masks.get(id(array))
+        return masks.kept(array) if found is None else found[1]
+
+    def hand_out(self, outputs: Any, inputs: Any) -> Any:
+        """The outputs of a call that is over, which keep their masks if no other frame is open; see `masks.hand_out`."""
+        return masks.hand_out(outputs, self.masks, inputs) if self.masks and not stack() else outputs
 
     def set_logits(self, probabilities: Any, link: str, logits: Any) -> None:
         """Remember what a `"softmax"` or `"sigmoid"` was taken of, for losses that are safer on logits."""
-        self.logits[id(probabilities)] = (probabilities, link, logits)
+        if not self.is_foreign_trace():  # no loss outside of a loop sees what was computed within it
+            self.logits[id(probabilities)] = (probabilities, link, logits)
 
     def get_logits(self, probabilities: Any, link: str) -> Any:
         """What `link` was applied to in this call to get `probabilities`, or None."""
         _, known, logits = self.logits.get(id(probabilities), (None, None, None))
         return logits if known == link else None
+
+
+def mask_of(array: Any) -> Any:
+    """The mask that travels with `array`, inside of calls or outside, or None."""
+    frame = current()
+    return masks.kept(array) if frame is None else frame.get_mask(array)
 
 
 def stack() -> list[Frame]:

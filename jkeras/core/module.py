@@ -143,7 +143,7 @@ class Module:
                     f"{tree.show(path)!r} was assigned during the call, but it is trainable: only the optimizer changes it. "
                     "State that a call updates is made with add_weight(..., trainable=False)."
                 )
-        return outputs, new_state(slots, frame)
+        return frame.hand_out(outputs, (args, kwargs)), new_state(slots, frame)
 
     def update(self, variables: Mapping) -> None:
         """Write a tree (or only its `"params"` or `"state"`) back into the module.

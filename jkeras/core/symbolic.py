@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 from jkeras.core import dtype as dtypes
 from jkeras.core.errors import locate
-from jkeras.core.frame import Frame
+from jkeras.core.frame import Frame, mask_of
 from jkeras.core.registry import published
 from jkeras.core.variable import Variable, as_arrays
 
@@ -59,6 +59,17 @@ class KerasTensor:
     @property
     def _keras_history(self) -> History | None:
         return self.history
+
+    @property
+    def _keras_mask(self) -> "KerasTensor | None":
+        """The mask as a part of the graph, under the name by which programs written for Keras know it."""
+        if self.mask is not None and self.mask.history is None and self.history is not None:
+            self.mask = call(travelling_mask, (self,), {})
+        return self.mask
+
+    @_keras_mask.setter
+    def _keras_mask(self, mask: "KerasTensor | None") -> None:
+        self.mask = mask
 
     @property
     def ndim(self) -> int:
@@ -242,6 +253,12 @@ def infer(function: Callable, args: tuple = (), kwargs: dict | None = None) -> A
     for output, mask in zip(jax.tree.leaves(outputs), masks, strict=True):
         output.mask = mask
     return outputs
+
+
+def travelling_mask(array: Any) -> Any:
+    """The mask that travels with an array; an array without one counts as a whole."""
+    mask = mask_of(array)
+    return jnp.ones(array.shape[:-1], bool) if mask is None else mask
 
 
 def _at(shape: tuple, size: int) -> list[int]:

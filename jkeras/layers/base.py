@@ -152,7 +152,7 @@ class Layer(Weighted, Stateless):
         self._loss_layers = tuple({id(layer): layer for layer, _ in frame.losses}.values())
         for layer, value in frame.losses:
             layer._losses.append(value)
-        return outputs
+        return frame.hand_out(outputs, (args, kwargs))
 
     def _call_in_frame(self, frame: Frame, args: tuple, kwargs: dict) -> Any:
         spec = call_spec(type(self).call)

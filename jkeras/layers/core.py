@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jkeras import ops
 from jkeras.layers.input_spec import InputSpec
 from jkeras.layers.options import Configured
 from jkeras.ops.products import rows_times
@@ -142,7 +143,7 @@ class Masking(Configured):
         self.built = True
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        return jnp.any(inputs != self.mask_value, axis=-1)
+        return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)
 
     def call(self, inputs: Any) -> Any:
         return jnp.where(self.compute_mask(inputs)[..., None], inputs, 0)

@@ -3,8 +3,6 @@
 import warnings
 from typing import Any
 
-import jax.numpy as jnp
-
 from jkeras import ops
 from jkeras.layers.options import Configured
 
@@ -78,4 +76,4 @@ class Embedding(Configured):
         return ops.take(self.embeddings, indices, axis=0).astype(self.compute_dtype)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        return jnp.not_equal(inputs, 0) if self.mask_zero else None
+        return ops.not_equal(inputs, 0) if self.mask_zero else None

@@ -65,7 +65,7 @@ class _Merge(Configured):
         masks = previous_mask if isinstance(previous_mask, (list, tuple)) else [previous_mask]
         if any(m is None for m in masks):
             return None
-        return functools.reduce(jnp.logical_or, masks)
+        return functools.reduce(ops.logical_or, masks)
 
 
 def _broadcast(mask: jax.Array, x: jax.Array) -> jax.Array:
@@ -112,7 +112,7 @@ class Multiply(_Merge):
         product = functools.reduce(operator.mul, kept)
         if any(m is None for m in masks):
             return product
-        return jnp.where(functools.reduce(jnp.logical_or, masks), product, 0)
+        return jnp.where(functools.reduce(ops.logical_or, masks), product, 0)
 
 
 class _Extremum(_Merge):

@@ -29,7 +29,9 @@ class Stateless(Module):
         return_losses: bool = False,
         **kwargs: Any,
     ) -> tuple:
-        """Call the layer as a pure function; it keeps its own values. For the metrics inside, the call leaves no trace.
+        """Call the layer as a pure function; it keeps its own values. A layer that is not built is built.
+
+        For the metrics inside, the call leaves no trace.
 
         Args:
             trainable_variables: values in the order of `self.trainable_variables`.
@@ -41,7 +43,7 @@ class Stateless(Module):
             `(outputs, non_trainable_variables)`, or `(outputs, non_trainable_variables, losses)`.
 
         Raises:
-            ValueError: the layer is not built, or a list has another length than its variables.
+            ValueError: a list has another length than its variables.
 
         >>> import jkeras, numpy as np
         >>> layer = jkeras.layers.BatchNormalization()
@@ -53,7 +55,7 @@ class Stateless(Module):
         ([0.019999999552965164, 0.029999999329447746], [0.0, 0.0])
         """
         if not self.built:
-            raise ValueError(f"{self.name!r} must be built before stateless_call(): call it once, or build(input_shape).")
+            self.build_abstractly(*args, **kwargs)  # what has no variables needs no more
         bound = bind_lists(
             self,
             trainable_variables=(self.trainable_variables, trainable_variables),
@@ -64,10 +66,10 @@ class Stateless(Module):
         with Frame(bound) as frame:
             outputs = self(*args, **kwargs)
             losses = as_arrays(self.losses) if return_losses else None
-        if outer is not None:  # what travels with the outputs: masks, and the logits behind probabilities
+        if outer is not None:  # the logits behind probabilities travel with the outputs
             for output in map(id, jax.tree.leaves(outputs)):
-                outer.masks |= {output: frame.masks[output]} if output in frame.masks else {}
                 outer.logits |= {output: frame.logits[output]} if output in frame.logits else {}
+        outputs = frame.hand_out(outputs, (args, kwargs))
         state = read_list(frame, self.non_trainable_variables)
         return (outputs, state, losses) if return_losses else (outputs, state)
 

@@ -71,8 +71,7 @@ class Loss:
         Returns:
             A scalar, or the weighted values if there is no reduction.
         """
-        outer = frames.current()
-        mask = outer.get_mask(y_pred) if outer is not None else None
+        mask = frames.mask_of(y_pred)
         with Frame() as call:  # of its own: what runs inside a loss is not part of the model's call, nor in training
             y_pred = _as_arrays(y_pred, self.dtype)
             y_true = _as_arrays(y_true, self.dtype, self.keeps_integers)

@@ -54,8 +54,7 @@ def match_weights(values: jax.Array, weights: jax.Array, name: str) -> tuple[jax
 
 def batch_weight(y_pred: Any, sample_weight: Any, dtype: str) -> jax.Array | None:
     """The weights of a batch: the sample weights, times the mask that travels with the predictions; None without either."""
-    frame = frames.current()
-    mask = None if frame is None else frame.get_mask(y_pred)
+    mask = frames.mask_of(y_pred)
     weight = None if sample_weight is None else as_array(sample_weight).astype(dtype)
     if mask is None:
         return weight

@@ -156,6 +156,7 @@ class Functional(Model):
         if array is None:
             return None
         array = jnp.asarray(array)
+        mask = frames.mask_of(array)
         shape, wanted = array.shape, tensor.shape
         if len(shape) == len(wanted) + 1 and shape[-1] == 1:
             array = array[..., 0]
@@ -168,7 +169,10 @@ class Functional(Model):
             raise ValueError(
                 f"Model {self.name!r}: input {tensor.name!r} has shape {wanted}, but got an array of shape {tuple(shape)}."
             )
-        return array if array.dtype == tensor.dtype else array.astype(dtypes.canonical(tensor.dtype))
+        array = array if array.dtype == tensor.dtype else array.astype(dtypes.canonical(tensor.dtype))
+        if mask is not None:
+            frames.current().set_mask(array, mask)
+        return array
 
     def _convert(self, values: Any) -> Any:
         return values  # each input has a dtype of its own, see _fit

@@ -1,9 +1,14 @@
 """Masks travel through layers as in Keras, and steps that are masked do not count."""
 
+import gc
+
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import jkeras
+from jkeras.core import masks
 from tests.oracle import assert_close, keras
 
 A = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32")
@@ -67,3 +72,129 @@ def test_a_mask_that_is_dropped_is_reported_once_it_matters():
     model = jkeras.Sequential([jkeras.layers.Masking(), jkeras.layers.Flatten(name="flat")])
     with pytest.warns(UserWarning, match="'flat'.*masked input"):
         model(A)
+
+
+WORDS = np.array([[1, 2, 0, 0], [3, 0, 0, 0]])
+
+
+def embed_and_read(last):
+    """An embedding that masks zeros, a layer that obeys masks, and what they make of WORDS in a model."""
+    embedding = jkeras.layers.Embedding(5, 3, mask_zero=True)
+    return embedding, last, np.asarray(jkeras.Sequential([embedding, last])(WORDS))
+
+
+LASTS = {
+    "lstm": lambda: jkeras.layers.LSTM(4),
+    "bidirectional": lambda: jkeras.layers.Bidirectional(jkeras.layers.GRU(2)),
+    "pooling": lambda: jkeras.layers.GlobalAveragePooling1D(),
+}
+CALLS = {
+    "eager": lambda f: f(WORDS),
+    "jit": lambda f: jax.jit(f)(WORDS),
+    "vmap": lambda f: jax.vmap(lambda row: f(row[None])[0])(jnp.asarray(WORDS)),
+    "scan": lambda f: jax.lax.scan(lambda c, x: (c, f(x)), 0, jnp.asarray(WORDS)[None])[1][0],
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("last", LASTS)
+def test_a_mask_goes_on_between_calls_outside_of_models(last, call):
+    embedding, layer, wanted = embed_and_read(LASTS[last]())
+    assert_close(CALLS[call](lambda x: layer(embedding(x))), wanted, rtol=1e-5)
+
+
+def test_a_mask_goes_on_between_pure_calls():
+    embedding, layer, wanted = embed_and_read(jkeras.layers.LSTM(4))
+    first, second = embedding.snapshot(), layer.snapshot()
+
+    def apply(x):
+        return layer.apply(second, embedding.apply(first, x)[0])[0]
+
+    assert_close(apply(WORDS), wanted, rtol=1e-5)
+    assert_close(jax.jit(apply)(WORDS), wanted, rtol=1e-5)
+    hidden, _ = embedding.stateless_call(embedding.trainable_variables, [], WORDS)
+    outputs, _ = layer.stateless_call(layer.trainable_variables, layer.non_trainable_variables, hidden)
+    assert_close(outputs, wanted, rtol=1e-5)
+    model = jkeras.Sequential([jkeras.Input((4, 3)), layer])
+    assert_close(model(embedding(WORDS)), wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize("transform", [lambda f: f, jax.jit], ids=["eager", "jit"])
+def test_losses_and_metrics_obey_the_masks_of_eager_outputs(transform):
+    wanted = np.mean((1 - A[np.any(A != 0, -1)]) ** 2)
+    metric = jkeras.metrics.MeanSquaredError()
+
+    def measure(x):
+        outputs, y = jkeras.layers.Masking()(x), np.ones_like(A)
+        state = metric.pure_update(metric.pure_init(y, outputs), y, outputs)
+        return jkeras.losses.MeanSquaredError()(y, outputs), metric.pure_result(state)
+
+    assert_close(transform(measure)(A), [wanted, wanted], rtol=1e-5)
+
+
+class NonZero(jkeras.layers.Layer):
+    """Returns its input as it is, with a mask that depends on it."""
+
+    def __init__(self):
+        super().__init__()
+        self.supports_masking = True
+
+    def compute_mask(self, x, previous_mask=None):
+        return jnp.any(x != 0, -1)
+
+    def call(self, x):
+        return x
+
+
+def test_masks_leak_no_tracer_and_leave_the_callers_arrays_alone():
+    x, mean = jnp.asarray(A), jkeras.layers.GlobalAveragePooling1D()
+    wanted = np.asarray(jkeras.Sequential([jkeras.layers.Masking(), mean])(A))
+    with jax.checking_leaks():
+        for chain in (lambda x: mean(NonZero()(x)), lambda x: mean(jkeras.layers.Masking()(x))):
+            assert_close(chain(x), wanted, rtol=1e-5)
+            assert_close(jax.jit(chain)(x), wanted, rtol=1e-5)
+            assert_close(jax.vmap(lambda row, chain=chain: chain(row[None])[0])(x), wanted, rtol=1e-5)
+            assert jax.grad(lambda x, chain=chain: chain(x).sum())(x).shape == x.shape
+        assert jax.jit(lambda x: jkeras.layers.LSTM(2)(jkeras.layers.Masking()(x)).sum())
+    gc.collect()
+    assert not [mask for mask in masks._of_tracers.values() if mask[1].shape == (2, 5)]
+    assert masks.kept(x) is None
+    assert jkeras.backend.get_keras_mask(NonZero()(x)).tolist() == np.any(A != 0, -1).tolist()
+
+
+def test_masks_can_be_read_and_set():
+    x = jnp.ones((1, 2, 3))
+    jkeras.backend.set_keras_mask(x, jnp.array([[True, False]]))
+    assert x._keras_mask.tolist() == [[True, False]]
+    assert jkeras.losses.MeanSquaredError()(np.zeros((1, 2, 3)), jkeras.layers.Identity()(x)) == 1
+    jkeras.backend.set_keras_mask(x, None)
+    assert jkeras.backend.get_keras_mask(x) is None
+    with pytest.raises(TypeError, match="ndarray"):
+        jkeras.backend.set_keras_mask(A, np.ones((2, 5)))
+    with pytest.raises(RuntimeError, match="mask=mask"):
+        jax.jit(lambda x: jkeras.backend.set_keras_mask(x, x > 0))(x)
+
+
+def test_symbolic_masks_are_parts_of_the_graph():
+    x, embedding, lstm = (
+        jkeras.Input((4,), dtype="int32"),
+        jkeras.layers.Embedding(5, 3, mask_zero=True),
+        jkeras.layers.LSTM(4),
+    )
+    hidden = embedding(x)
+    implicit = jkeras.Model(x, lstm(hidden))(WORDS)
+    assert_close(jkeras.Model(x, lstm(hidden, mask=hidden._keras_mask))(WORDS), implicit)
+    computed = jkeras.Model(x, lstm(hidden, mask=embedding.compute_mask(x)))
+    assert_close(computed(WORDS), implicit)
+    assert jkeras.Model.from_config(computed.get_config())(WORDS).shape == (2, 4)
+    assert np.array_equal(jkeras.Model(x, jkeras.ops.cast(hidden._keras_mask, "int32"))(WORDS), WORDS != 0)
+    assert jkeras.layers.Dense(2)(jkeras.Input((3,)))._keras_mask is None
+
+
+def test_stateless_call_builds_what_is_not_built():
+    dense = jkeras.Sequential([jkeras.layers.Dense(2)])
+    with pytest.raises(ValueError, match="2 variables"):
+        dense.stateless_call([], [], A)
+    assert dense.built
+    outputs, state = dense.stateless_call(dense.trainable_variables, [], A)
+    assert outputs.shape == (2, 5, 2) and state == []

@@ -218,7 +218,11 @@ UNBUILT = {
         ValueError,
         r"Layer 'd' is not built.*\n.*layer\.init\(key",
     ),
-    "stateless_call": (lambda d: d.stateless_call([], [], X), ValueError, r"'d' must be built before stateless_call\(\)"),
+    "stateless_call": (
+        lambda d: d.stateless_call([], [], X),
+        ValueError,
+        r"each of the 2 variables in 'd'.trainable_variables, got 0",
+    ),
     "model.input": (
         lambda d: jkeras.Sequential([d], name="s").input,
         AttributeError,
