@@ -18,7 +18,7 @@ import numpy as np
 
 from jkeras.core.dtype import DTypePolicy
 from jkeras.core.errors import keywords_of, suggest
-from jkeras.core.shared_objects import made_before, note_made, note_written
+from jkeras.core.shared_objects import made_before, note_made, note_written, sharing, without_single_ids
 
 _published: dict[str, dict[str, Any]] = {"keras": {"DTypePolicy": DTypePolicy}}  # module -> {name: object}
 _address: dict[Any, tuple[str, str]] = {DTypePolicy: ("keras", "DTypePolicy")}  # object -> (module, its first name)
@@ -167,15 +167,23 @@ class Shortcuts:
 def serialize(obj: Any) -> Any:
     """Turn an object, or a structure of them, into plain JSON-able data in Keras 3's form.
 
+    What the object holds twice is marked in its config, so that it is one object again when it is read.
+
     Raises:
         TypeError: the object has no config, or is a lambda (which cannot be named).
     """
+    with sharing() as outermost:
+        config = _serialize(obj)
+    return without_single_ids(config) if outermost else config
+
+
+def _serialize(obj: Any) -> Any:
     if obj is None or isinstance(obj, (bool, int, float, str)):
         return obj
     if isinstance(obj, (list, tuple)):
-        return type(obj)([serialize(x) for x in obj]) if type(obj) in (list, tuple) else [*map(serialize, obj)]
+        return type(obj)([_serialize(x) for x in obj]) if type(obj) in (list, tuple) else [*map(_serialize, obj)]
     if isinstance(obj, dict):
-        return {key: serialize(value) for key, value in obj.items()}
+        return {key: _serialize(value) for key, value in obj.items()}
     if isinstance(obj, bytes):
         return {"class_name": "__bytes__", "config": {"value": obj.decode("utf-8")}}
     if isinstance(obj, slice):
@@ -196,14 +204,15 @@ def serialize(obj: Any) -> Any:
         config = {
             "module": module,
             "class_name": name,
-            "config": serialize(obj.get_config()),
+            "config": _serialize(obj.get_config()),
             "registered_name": get_registered_name(type(obj)) if custom else None,
         }
         for part in ("build_config", "compile_config"):
             extra = getattr(obj, f"get_{part}", lambda: None)()
             if extra is not None:
-                config[part] = serialize(extra)
-        note_written(obj, config)
+                config[part] = _serialize(extra)
+        if not isinstance(obj, DTypePolicy):  # which has no identity
+            note_written(obj, config)
         return config
     raise TypeError(f"{obj!r} cannot be written to a config: {type(obj).__name__} has no get_config() method.")
 
@@ -224,7 +233,7 @@ _VALUES: dict[str, Callable[[dict], Any]] = {
     "__ellipsis__": lambda c: Ellipsis,
     "__numpy__": lambda c: np.array(c["value"], dtype=c["dtype"]),
     "__tensor__": lambda c: jax.numpy.array(c["value"], dtype=c["dtype"]),
-    "__tuple__": lambda c: tuple(deserialize(x) for x in (c["value"] if isinstance(c, dict) else c)),
+    "__tuple__": lambda c: tuple(_deserialize(x) for x in (c["value"] if isinstance(c, dict) else c)),
 }
 
 
@@ -238,12 +247,17 @@ def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
     Raises:
         ValueError: the config names something that is in no table, or holds a lambda's bytecode.
     """
+    with sharing():
+        return _deserialize(config, custom_objects)
+
+
+def _deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
     if isinstance(config, (list, tuple)):
-        return type(config)(deserialize(x, custom_objects) for x in config)
+        return type(config)(_deserialize(x, custom_objects) for x in config)
     if not isinstance(config, dict):
         return config
     if "class_name" not in config or "config" not in config:
-        return {key: deserialize(value, custom_objects) for key, value in config.items()}
+        return {key: _deserialize(value, custom_objects) for key, value in config.items()}
     name, inner = config["class_name"], config["config"]
     if name in _VALUES:
         return _VALUES[name](inner)
@@ -271,7 +285,7 @@ def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
 
 def _keep_nested(cls: type, config: Any, custom_objects: Mapping | None) -> Any:
     """Nested configs become objects here, unless the class asks (as models do) to read them itself."""
-    return config if getattr(cls, "reads_nested_config", False) else deserialize(config, custom_objects)
+    return config if getattr(cls, "reads_nested_config", False) else _deserialize(config, custom_objects)
 
 
 def _find(module: str | None, name: str, registered_name: str | None, custom_objects: Mapping | None) -> Any:

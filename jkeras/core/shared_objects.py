@@ -1,10 +1,11 @@
 """An object that a config describes twice is one object again when it is read.
 
-While `sharing()` is open, the second description of an object, and the first, get the same `"shared_object_id"`, and of
-descriptions with the same id, only the first makes an object.
+While `sharing()` is open, every description gets a `"shared_object_id"`; those that stand alone lose it at the end
+(`without_single_ids`). Of descriptions with the same id, only the first makes an object. A block inside another one belongs to it.
 """
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,7 +14,7 @@ KEY = "shared_object_id"
 
 
 class _Thread(threading.local):
-    written: dict[int, tuple[Any, dict]] | None = None  # id -> the object (kept, so that its id stays its own), its config
+    written: dict[int, Any] | None = None  # id -> the object, kept so that its id stays its own
     read: dict[Any, Any] | None = None  # id in the config -> the object made of it
 
 
@@ -21,31 +22,51 @@ _thread = _Thread()
 
 
 @contextmanager
-def sharing() -> Iterator[None]:
-    """Within the block, objects are recognized.
+def sharing() -> Iterator[bool]:
+    """Within the block, objects are recognized. Yields whether it is the outermost one.
 
     >>> from jkeras.core.registry import deserialize, serialize
     >>> import jkeras
     >>> layer = jkeras.layers.Dense(2)
-    >>> with sharing():
-    ...     one, two = deserialize(serialize([layer, layer]))
+    >>> one, two = deserialize(serialize([layer, layer]))
     >>> one is two
     True
     """
-    before = _thread.written, _thread.read
+    if _thread.written is not None:
+        yield False
+        return
     _thread.written, _thread.read = {}, {}
     try:
-        yield
+        yield True
     finally:
-        _thread.written, _thread.read = before
+        _thread.written = _thread.read = None
 
 
 def note_written(item: Any, config: dict) -> None:
-    """Remember what describes an object; the second time, mark both descriptions."""
+    """Give the description of an object its id."""
     if _thread.written is not None:
-        _, first = _thread.written.setdefault(id(item), (item, config))
-        if first is not config:
-            first[KEY] = config[KEY] = id(item)
+        _thread.written[id(item)] = item
+        config[KEY] = id(item)
+
+
+def without_single_ids(config: Any) -> Any:
+    """A config whose ids are only those of objects that it describes more than once."""
+    described: Counter[int] = Counter()
+    found: list[dict] = []
+    stack = [config]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, dict):
+            stack.extend(part.values())
+            if KEY in part:
+                described[part[KEY]] += 1
+                found.append(part)
+        elif isinstance(part, (list, tuple)):
+            stack.extend(part)
+    for part in found:
+        if described[part[KEY]] == 1:
+            del part[KEY]
+    return config
 
 
 def made_before(config: dict) -> Any:

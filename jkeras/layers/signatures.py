@@ -23,8 +23,8 @@ class CallSpec:
         self.positional = [p.name for p in fixed if p.kind != p.KEYWORD_ONLY]
         self.rest = next((p.name for p in parameters if p.kind == p.VAR_POSITIONAL), None)  # the name in *inputs
         self.variadic = any(p.kind == p.VAR_KEYWORD for p in parameters)
-        default = next((p.default for p in fixed if p.name == "training"), None)
-        self.training_default = False if default in (None, inspect.Parameter.empty) else default
+        self.defaults = {p.name: p.default for p in fixed if p.default is not p.empty}
+        self.training_default = self.defaults.get("training") or False
         self.training: float | None = None  # its position, which is infinite for a keyword that has none
         if "training" in self.names:
             self.training = self.positional.index("training") if "training" in self.positional else math.inf
@@ -35,6 +35,15 @@ class CallSpec:
         if self.rest is not None and len(args) > len(self.positional):
             given[self.rest] = args[len(self.positional) :]
         return given | {k: v for k, v in kwargs.items() if k in self.names}
+
+    def is_default(self, name: str, value: Any) -> bool:
+        """Whether `value` is the default of that argument; an array never is."""
+        plain = value is None or isinstance(value, (bool, int, float, str))
+        return plain and name in self.defaults and type(value) is type(self.defaults[name]) and value == self.defaults[name]
+
+    def without_defaults(self, kwargs: dict, given: Any = ()) -> dict:
+        """The arguments of a node that were given: Keras writes defaults, too, as if they had been."""
+        return {name: v for name, v in kwargs.items() if name in given or not self.is_default(name, v)}
 
 
 @functools.cache

@@ -13,9 +13,11 @@ from typing import Any
 
 from jkeras.core import symbolic
 from jkeras.core.registry import deserialize, serialize
+from jkeras.core.shared_objects import sharing, without_single_ids
 from jkeras.core.symbolic import KerasTensor, Node
 from jkeras.layers.base import Layer
 from jkeras.layers.input_layer import InputLayer
+from jkeras.layers.signatures import call_spec, holds_tensors
 from jkeras.models.operation_config import operation_name, read_operation, write_operation
 
 Address = tuple[str, int, int]  # entry, call, output
@@ -36,7 +38,12 @@ def write_graph(inputs: Any, outputs: Any, operations: Sequence[Layer | Node], n
     Raises:
         TypeError: a layer or an argument cannot be written as plain data.
     """
-    mine = {id(node) for node in nodes}
+    with sharing() as outermost:  # a layer of the graph may also be a part of another one
+        config = _write(inputs, outputs, operations, {id(node) for node in nodes})
+    return without_single_ids(config) if outermost else config
+
+
+def _write(inputs: Any, outputs: Any, operations: Sequence[Layer | Node], mine: set[int]) -> dict:
     names = Names(operation.name for operation in operations if isinstance(operation, Layer))
     address: dict[int, Address] = {}
     entries: list[dict] = []
@@ -72,9 +79,10 @@ def write_graph(inputs: Any, outputs: Any, operations: Sequence[Layer | Node], n
 
     for operation in operations:
         if isinstance(operation, Layer):
-            arguments = [symbolic.map_structure(plain, (node.args, node.kwargs)) for node in calls[id(operation)]]
-            written = [{"args": serialize(args), "kwargs": serialize(kwargs)} for args, kwargs in arguments]
-            entries.append({**serialize(operation), "name": operation.name, "inbound_nodes": written})
+            entry = serialize(operation)  # kept as it is, for it may get an id yet
+            entry["name"] = operation.name
+            entry["inbound_nodes"] = [_write_call(operation, node, plain) for node in calls[id(operation)]]
+            entries.append(entry)
         else:
             args, kwargs = symbolic.map_structure(plain, (operation.args, operation.kwargs))
             entry, node = write_operation(operation.operation, args, kwargs)
@@ -92,6 +100,25 @@ def write_graph(inputs: Any, outputs: Any, operations: Sequence[Layer | Node], n
         "input_layers": symbolic.map_structure(ends, inputs),
         "output_layers": symbolic.map_structure(ends, outputs),
     }
+
+
+def _write_call(layer: Layer, node: Node, plain: Callable) -> dict:
+    """The arguments of a call, with what Keras puts in for those that were not given.
+
+    Keras writes the default of `training`, and a mask that is None, as if they had been given. So a default that *was* given is
+    named besides, under a key that Keras passes by.
+    """
+    spec, kwargs = call_spec(type(layer).call), dict(node.kwargs)
+    given = [name for name, value in kwargs.items() if value is not None and spec.is_default(name, value)]
+    named = spec.named(node.args, kwargs)
+    tensors = [name for name, value in named.items() if holds_tensors(value) and not name.endswith("mask")]
+    unsaid = ["training"] if spec.defaults.get("training") is not None else []
+    if not any(x.mask is not None for x in node.inputs) and all(isinstance(named[name], KerasTensor) for name in tensors):
+        unsaid += ["mask"] if len(tensors) == 1 else [f"{name}_mask" for name in tensors]
+    kwargs |= {name: spec.defaults[name] for name in unsaid if name in spec.defaults and name not in named}
+    args, kwargs = symbolic.map_structure(plain, (node.args, kwargs))
+    written = {"args": serialize(args), "kwargs": serialize(kwargs)}
+    return written | {"given": given} if given else written
 
 
 class Names:
@@ -130,6 +157,11 @@ def read_graph(config: Mapping, custom_objects: Mapping | None = None) -> tuple[
     Raises:
         ValueError: the config names what is not known, is not of this form, or describes a graph that is not connected.
     """
+    with sharing():
+        return _read(config, custom_objects)
+
+
+def _read(config: Mapping, custom_objects: Mapping | None) -> tuple[Any, Any]:
     callables: dict[str, Callable] = {}
     made: dict[str, list[list[KerasTensor]]] = {}  # entry -> the outputs of each of its calls so far
     waiting: list[tuple[str, list]] = []
@@ -145,6 +177,8 @@ def read_graph(config: Mapping, custom_objects: Mapping | None = None) -> tuple[
                 node = nodes.pop(0)
                 args, kwargs = _revive(node["args"], made), _revive(node["kwargs"], made)
                 args, kwargs = deserialize(args, custom_objects), deserialize(kwargs, custom_objects)
+                if isinstance(callables[name], Layer):
+                    kwargs = call_spec(type(callables[name]).call).without_defaults(kwargs, node.get("given", ()))
                 made[name].append(_tensors(callables[name](*args, **kwargs)))
         waiting = [(name, nodes) for name, nodes in waiting if nodes]
         if before and sum(len(nodes) for _, nodes in waiting) == before:

@@ -1,9 +1,13 @@
 """The part of `Model` that has to do with files; what they are like says `jkeras.saving`."""
 
+import warnings
 from typing import Any
 
+import jax
+
 from jkeras import saving
-from jkeras.core import symbolic
+from jkeras.layers.base import Layer
+from jkeras.layers.signatures import call_spec, holds_tensors, shapes_of, specs_of
 
 
 class Saved:
@@ -60,14 +64,44 @@ class Saved:
         """
         saving.load_weights(self, filepath, skip_mismatch)
 
+    def get_build_config(self) -> dict | None:
+        """What the model was first called on: shapes, and the dtypes if they are not the usual ones."""
+        config, dtypes = super().get_build_config(), getattr(self, "_build_dtypes", [])  # type: ignore[misc]
+        usual = all(dtype == self.compute_dtype for dtype in dtypes)  # type: ignore[attr-defined]
+        return config if usual or not config else {**config, "dtypes": dtypes}
+
+    def build_from_config(self, config: dict) -> None:
+        """Build from `get_build_config()`: by `build`, and by a call on shapes, which makes what `build` leaves open.
+
+        Warns:
+            UserWarning: the call raises an error, and layers of the model have no weights yet.
+        """
+        shapes = dict(config or {})
+        dtypes = shapes.pop("dtypes", [])
+        cls = type(self)
+        if self.has_fixed_structure or cls.build is not Layer.build:  # type: ignore[attr-defined]
+            super().build_from_config(shapes)  # type: ignore[misc]
+        shapes = shapes.get("shapes_dict", {"inputs": shapes.get("input_shape")})
+        if self.has_fixed_structure or cls.call is Layer.call or not any(shapes.values()):  # type: ignore[attr-defined]
+            return
+        specs = {k.removesuffix("_shape"): specs_of(v, self.compute_dtype) for k, v in shapes.items()}  # type: ignore[attr-defined]
+        leaves, structure = jax.tree.flatten(specs)
+        if len(dtypes) == len(leaves):
+            leaves = [jax.ShapeDtypeStruct(leaf.shape, dtype) for leaf, dtype in zip(leaves, dtypes, strict=True)]
+        specs = jax.tree.unflatten(structure, leaves)
+        try:
+            if set(specs) <= set(call_spec(cls.call).names):  # type: ignore[attr-defined]
+                self.build_abstractly(**specs)  # type: ignore[attr-defined]
+            else:
+                self.build_abstractly(*specs.values())  # type: ignore[attr-defined]
+        except Exception as error:
+            missing = [layer.name for layer in self._flatten_layers() if not layer.built]  # type: ignore[attr-defined]
+            if missing:
+                warnings.warn(f"The loaded model's layers {missing} are not built, because a call failed: {error}", stacklevel=2)
+
     def _build_for(self, spec: Any, args: tuple, kwargs: dict) -> None:
         super()._build_for(spec, args, kwargs)  # type: ignore[misc]
+        named = {k: v for k, v in spec.named(args, kwargs).items() if holds_tensors(v) and not k.endswith("mask")}
+        self._build_dtypes = [str(x.dtype) for x in jax.tree.leaves(named)]
         if "_build_shapes" not in vars(self):  # a model that is built by its first call: files say on which shapes
-            named = dict(zip(spec.names, args, strict=False)) | {k: v for k, v in kwargs.items() if k in spec.names}
-            self._build_shapes = {
-                name: symbolic.map_structure(lambda x: tuple(x.shape), value)
-                for name, value in named.items()
-                if not name.endswith("mask")
-                and symbolic.leaves(value)
-                and all(hasattr(x, "shape") for x in symbolic.leaves(value))
-            }
+            self._build_shapes = {name: shapes_of(value) for name, value in named.items()}

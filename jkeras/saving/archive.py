@@ -20,7 +20,6 @@ from typing import Any
 
 from jkeras.core.module import Module
 from jkeras.core.registry import custom_object_scope, serialize
-from jkeras.core.shared_objects import sharing
 from jkeras.saving.files import replacing
 from jkeras.saving.members import Members
 from jkeras.saving.objects import deserialize_keras_object
@@ -55,8 +54,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
         raise ValueError(f"save(zipped={zipped}) needs {wanted}, got {path!r}.")
     if not model.built:
         warnings.warn(f"Model {model.name!r} is saved before it is built, so the file has no weights.", stacklevel=3)
-    with sharing():
-        texts = {METADATA: json.dumps(_metadata()), CONFIG: json.dumps(serialize(model))}
+    texts = {METADATA: json.dumps(_metadata()), CONFIG: json.dumps(serialize(model))}
     if zipped:
         with replacing(path, overwrite) as temporary, tempfile.TemporaryDirectory(dir=os.path.dirname(temporary)) as folder:
             weights = os.path.join(folder, MEMBER)
@@ -99,7 +97,7 @@ def load_model(filepath: Any, custom_objects: Mapping | None = None, compile: bo
             config.pop("compile_config", None)
         model = _make(config, custom_objects, safe_mode, path)
         with members.open(MEMBER) as weights:
-            read_weights(model, weights, path)
+            read_weights(model, weights, path, whole=True)
     return model
 
 
@@ -137,7 +135,7 @@ def _check_metrics(config: Any, path: str) -> None:
 def _make(config: dict, custom_objects: Mapping | None, safe_mode: bool, path: str) -> Any:
     """The model, with fresh weights."""
     try:
-        with custom_object_scope(custom_objects or {}), sharing():
+        with custom_object_scope(custom_objects or {}):
             model = deserialize_keras_object(config, safe_mode=safe_mode)
     except (TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, MemoryError) as error:
         what = f"{type(error).__name__}: {error}"

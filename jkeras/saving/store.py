@@ -20,6 +20,8 @@ from jkeras.saving.members import SMALL
 
 MOST_COMPRESSED = 1100  # times; zlib, the strongest filter that HDF5 has, packs zeros 1032 times
 
+DEEPEST = 60  # groups in groups; hard links may go in a circle
+
 
 class WrittenStore(MutableMapping):
     """The store of one module in a file that is being written.
@@ -91,6 +93,21 @@ class ReadStore(Mapping):
         if found is None:
             raise KeyError(key)
         return found
+
+
+def stored_paths(file: Any) -> Iterator[str]:
+    """The paths of the modules that have arrays in a file; links are not followed."""
+    import h5py  # 60 ms, which `import jkeras` need not take
+
+    groups = [("", file)]
+    while groups:
+        path, group = groups.pop()
+        for name in group:
+            if isinstance(group.get(name, getlink=True), h5py.HardLink) and group.get(name, getclass=True) is h5py.Group:
+                if name == "vars" and len(group[name]):
+                    yield path
+                elif name != "vars" and path.count("/") < DEEPEST:
+                    groups.append((f"{path}/{name}" if path else name, group[name]))
 
 
 def _plain(group: Any, name: str, kind: str, where: str) -> Any:

@@ -17,7 +17,7 @@ from jkeras.core.variable import Promise, Variable
 from jkeras.saving.files import replacing
 from jkeras.saving.groups import stored_modules
 from jkeras.saving.members import Members
-from jkeras.saving.store import ReadStore, WrittenStore
+from jkeras.saving.store import ReadStore, WrittenStore, stored_paths
 
 EXTENSION = ".weights.h5"
 MEMBER = "model.weights.h5"  # of an archive
@@ -75,7 +75,7 @@ def write_weights(model: Module, path: str) -> None:
             module.save_own_variables(WrittenStore(file, group, getattr(module, "name", None)))  # type: ignore[attr-defined]
 
 
-def read_weights(model: Module, source: Any, name: str, skip_mismatch: bool = False) -> None:
+def read_weights(model: Module, source: Any, name: str, skip_mismatch: bool = False, whole: bool = False) -> None:
     """Load what fits of an HDF5 file into a model's modules; see `load_weights`.
 
     Args:
@@ -83,6 +83,7 @@ def read_weights(model: Module, source: Any, name: str, skip_mismatch: bool = Fa
         source: the name of the file, or an open one.
         name: how messages call it.
         skip_mismatch: warn instead of raising.
+        whole: whether the file is of this very model, so that it should have nothing that finds no place.
     """
     with _opened(source, name) as file:
         modules = stored_modules(model)
@@ -98,6 +99,8 @@ def read_weights(model: Module, source: Any, name: str, skip_mismatch: bool = Fa
         stores |= _matched(optimizers, file, problems)
         if problems and not skip_mismatch:
             raise ValueError(_listed(name, problems))
+        if whole:
+            _report_unused(file, modules, name)
         with _unless_it_fails(modules.values()):
             for path, store in stores.items():
                 try:
@@ -108,6 +111,18 @@ def read_weights(model: Module, source: Any, name: str, skip_mismatch: bool = Fa
                     problems[path] = str(error)
     if problems:
         warnings.warn(_listed(name, problems), stacklevel=4)
+
+
+def _report_unused(file: Any, modules: dict[str, Module], name: str) -> None:
+    """Warn of stores in the file that no module of the model has asked for, because a layer is not made yet."""
+    unused = [path for path in stored_paths(file) if path not in modules and not path.startswith(("optimizer", "seed_gen"))]
+    unused = [path for path in unused if "seed_generator" not in path]
+    if unused:
+        warnings.warn(
+            f"{name!r} has weights for layers that the loaded model does not have: {unused[:10]}. If its call() makes them, call "
+            "the model on data, then load_weights() from the file.",
+            stacklevel=4,
+        )
 
 
 def _matched(modules: dict[str, Module], file: Any, problems: dict[str, str]) -> dict[str, ReadStore]:
