@@ -37,6 +37,9 @@ class Dense(Configured):
     [[6.0, 6.0]]
     """
 
+    unsaved = ("activity_regularizer",)  # unless there is one
+    also_written = {"quantization_config": None}
+
     def __init__(
         self,
         units: int,

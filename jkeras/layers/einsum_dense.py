@@ -32,6 +32,8 @@ class EinsumDense(Configured):
     (None, 32, 64)
     """
 
+    also_written = {"activity_regularizer": None, "quantization_config": None}
+
     def __init__(
         self,
         equation: str,

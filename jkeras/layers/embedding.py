@@ -33,6 +33,7 @@ class Embedding(Configured):
     """
 
     unsaved = ("weights",)
+    also_written = {"activity_regularizer": None, "quantization_config": None}
 
     def __init__(
         self,

@@ -94,8 +94,7 @@ class LayerNormalization(Normalizing):
         self.autocast = False  # the moments are taken of the inputs as they come; the outputs are cast
 
     def build(self, input_shape: Any) -> None:
-        if isinstance(self.axis, list):
-            self.axis = sorted(self.axis)
+        self.axis = [self.axis] if isinstance(self.axis, int) else sorted(self.axis)
         shape = self.sizes_along_axes(input_shape)
         self.add_scale_and_offset(shape, self.scale or self.rms_scaling, self.center and not self.rms_scaling)
 
@@ -208,8 +207,7 @@ class RMSNormalization(Normalizing):
         self.axis, self.epsilon = axis, epsilon
 
     def build(self, input_shape: Any) -> None:
-        if not isinstance(self.axis, int):
-            self.axis = sorted(self.axis)
+        self.axis = [self.axis] if isinstance(self.axis, int) else sorted(self.axis)
         self.scale = self.add_weight(self.sizes_along_axes(input_shape), "ones", name="scale")
 
     def call(self, x: Any) -> Any:

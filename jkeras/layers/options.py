@@ -27,6 +27,7 @@ class Configured(Layer):
     """A layer whose config is its constructor's arguments."""
 
     unsaved: tuple[str, ...] = ()  # arguments that are no part of the config
+    also_written: dict[str, Any] = {}  # what Keras's config of the layer has besides the arguments
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -47,7 +48,11 @@ class Configured(Layer):
 
     def get_config(self) -> dict:
         """The constructor's arguments, as plain data."""
-        return super().get_config() | serialize({name: getattr(self, name) for name in _arguments(type(self))})
+        config = self.also_written | super().get_config()
+        for name in _arguments(type(self)):
+            is_activation = name.rsplit("_", 1)[-1] == "activation"  # one of the library's is written as its name
+            config[name] = (activations.serialize if is_activation else serialize)(getattr(self, name))
+        return config
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: Mapping | None = None) -> "Configured":

@@ -90,8 +90,8 @@ class _SpatialDropout(_Noise):
         return random.dropout(inputs, self.rate, noise_shape=shape, seed=self.seed_generator)
 
     def get_config(self) -> dict:
-        """The constructor's arguments; Keras's class takes `trainable` for none of them."""
-        config = super().get_config()
+        """The constructor's arguments; Keras's class takes `trainable` for none of them, and writes the dtype by name."""
+        config = super().get_config() | {"dtype": self.dtype_policy.name}
         del config["trainable"]
         return config
 

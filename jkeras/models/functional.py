@@ -187,6 +187,10 @@ class Functional(Model):
         graph = write_graph(self._inputs_struct, self._outputs_struct, self._operations, self._graph)
         return {"name": self.name, "trainable": self.trainable, **graph}
 
+    def get_build_config(self) -> dict:
+        """A graph is built as soon as it is made; Keras writes that in this form."""
+        return {"input_shape": None}
+
     @classmethod
     def from_graph(cls, config: Mapping, custom_objects: Mapping | None = None) -> "Functional":
         """Make a model from what `get_config()` returned, here or in Keras; `from_config` comes here.

@@ -13,7 +13,7 @@ from typing import Any
 
 from jkeras.core import symbolic
 from jkeras.core.registry import deserialize, serialize
-from jkeras.core.shared_objects import sharing, without_single_ids
+from jkeras.core.shared_objects import KEY, sharing, without_single_ids
 from jkeras.core.symbolic import KerasTensor, Node
 from jkeras.layers.base import Layer
 from jkeras.layers.input_layer import InputLayer
@@ -79,7 +79,9 @@ def _write(inputs: Any, outputs: Any, operations: Sequence[Layer | Node], mine: 
 
     for operation in operations:
         if isinstance(operation, Layer):
-            entry = serialize(operation)  # kept as it is, for it may get an id yet
+            entry = serialize(operation)  # kept as it is, with the id that says whether it is described twice
+            if isinstance(operation, InputLayer):
+                entry.pop(KEY, None)  # several models may start at one Input
             entry["name"] = operation.name
             entry["inbound_nodes"] = [_write_call(operation, node, plain) for node in calls[id(operation)]]
             entries.append(entry)

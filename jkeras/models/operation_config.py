@@ -163,7 +163,7 @@ def write_operation(function: Callable, args: tuple, kwargs: dict) -> tuple[dict
             f"The call of {function.__name__!r} in the graph has the argument {name}={value!r}, which a config cannot hold. Put "
             "the call into a layer."
         ) from error
-    return {"module": address[0], "class_name": address[1], "config": config, "registered_name": None}, node
+    return {"module": address[0], "class_name": address[1], "config": config, "registered_name": address[1]}, node
 
 
 def read_operation(entry: dict) -> Callable | None:

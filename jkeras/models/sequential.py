@@ -6,7 +6,7 @@ from typing import Any
 from jkeras.core import dtype as dtypes
 from jkeras.core import symbolic
 from jkeras.core.module import Module
-from jkeras.core.naming import scope
+from jkeras.core.naming import auto_name, scope
 from jkeras.core.registry import deserialize, serialize
 from jkeras.core.symbolic import KerasTensor
 from jkeras.core.tree import Path
@@ -46,7 +46,8 @@ class Sequential(Model):
         self._layers: list[Layer] = []
         self._tensors: list[Any] = []  # the symbolic output of each layer that is connected so far
         for layer in layers or []:
-            self.add(layer)
+            self.add(layer, rebuild=False)
+        self._connect()
 
     def children(self) -> Iterator[tuple[Path, Module | Variable]]:
         yield from name_paths([layer for layer in self._layers if not isinstance(layer, InputLayer)])
@@ -132,6 +133,8 @@ class Sequential(Model):
             for layer in self._layers[len(self._tensors) :]:
                 self._tensors.append(layer(self._tensors[-1]))
                 self.built = True
+        if self.built:
+            auto_name("functional")  # the name of the graph that Keras makes here, so that names count on as there
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Run the layers in order."""

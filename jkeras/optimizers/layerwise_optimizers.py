@@ -56,6 +56,8 @@ class Adafactor(Optimizer):
 
     slot_groups = (("r", "c", "velocity"),)
 
+    unnamed_slots = ("r", "c")
+
     def __init__(
         self,
         learning_rate: Any = 0.001,

@@ -171,6 +171,8 @@ class Nadam(Optimizer):
 
     slot_groups = (("momentum", "velocity"),)
 
+    unnamed_slots = ("u_product",)
+
     def __init__(
         self,
         learning_rate: Any = 0.001,

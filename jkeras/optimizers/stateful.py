@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras.core.module import Module
+from jkeras.core.naming import auto_name
 from jkeras.core.tree import Path
 from jkeras.core.variable import Variable
 from jkeras.optimizers.hooks import INNER, OUTER, overridden
@@ -30,6 +31,7 @@ class Stateful(Module):
     """What keeps the state; `Optimizer` inherits it."""
 
     separate = True
+    unnamed_slots: tuple[str, ...] = ()  # slots that have the parameter's name in Keras, or a counted one
     slot_groups: tuple[tuple[str, ...], ...] = ()  # slots that alternate in Keras's list of variables, group after group
 
     name: str
@@ -121,6 +123,10 @@ class Stateful(Module):
             return self._made[path[-1].idx]
         if any(value is v.value for v in self._parameters.variables):  # a buffer must have one owner, who may donate it
             value = jnp.copy(value)
+        if slot in self.unnamed_slots:
+            return self._new_variable(
+                value, auto_name("variable") if index is None else self._parameters.variables[index].name
+            )
         reference = None if index is None else self._parameters.variables[index].path.replace("/", "_")
         return self._new_variable(value, slot if reference is None else f"{reference}_{slot}")
 
