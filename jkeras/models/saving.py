@@ -97,7 +97,9 @@ class Saved:
         except Exception as error:
             missing = [layer.name for layer in self._flatten_layers() if not layer.built]  # type: ignore[attr-defined]
             if missing:
-                warnings.warn(f"The loaded model's layers {missing} are not built, because a call failed: {error}", stacklevel=2)
+                warnings.warn(
+                    f"The loaded model's layers {missing} are not built, because a call failed: {error}", stacklevel=2
+                )
 
     def _build_for(self, spec: Any, args: tuple, kwargs: dict) -> None:
         super()._build_for(spec, args, kwargs)  # type: ignore[misc]

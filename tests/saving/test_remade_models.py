@@ -32,7 +32,9 @@ def noisy(k):
     return k.Model(x, [y, z, Doubling()(x)])
 
 
-@pytest.mark.parametrize("writer, reader", [(keras, jkeras), (jkeras, keras), (jkeras, jkeras)], ids=["there", "here", "both"])
+@pytest.mark.parametrize(
+    "writer, reader", [(keras, jkeras), (jkeras, keras), (jkeras, jkeras)], ids=["there", "here", "both"]
+)
 def test_a_default_that_the_file_spells_out_was_not_given(writer, reader, tmp_path):
     noisy(reader)
     loaded = saved_and_loaded(noisy(writer), tmp_path / "a.keras", reader)
