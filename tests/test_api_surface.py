@@ -103,13 +103,6 @@ ARGUMENTS = {
     **each("Weights are one file.", "Model.save_weights(max_shard_size)"),
     **each("Weights are one file.", "Sequential.save_weights(max_shard_size)"),
     **each("Weights are one file.", "saving.save_weights(max_shard_size)"),
-    **each(
-        "The list of callbacks is made by fit, with History and the progress bar beside it.",
-        "callbacks.CallbackList(add_history)",
-        "callbacks.CallbackList(add_progbar)",
-        "callbacks.CallbackList(callbacks=)",
-        "callbacks.CallbackList(model=)",
-    ),
     **each("Arrays in, arrays out: there is one kind of result.", "utils.split_dataset(preferred_backend)"),
     **each("The windows are a PyDataset; there is one kind of result.", "utils.timeseries_dataset_from_array(format)"),
     **each("What stands after `name` is given by keyword.", "optimizers.Muon(...)"),

@@ -1,11 +1,35 @@
 """Callbacks: hooks into training, evaluation and prediction."""
 
-from jkeras.callbacks.base import Callback, CallbackList
+from jkeras.callbacks.base import Callback
+from jkeras.callbacks.callback_list import CallbackList
+from jkeras.callbacks.csv_logger import CSVLogger
+from jkeras.callbacks.early_stopping import EarlyStopping
 from jkeras.callbacks.history import History
 from jkeras.callbacks.lambda_callback import LambdaCallback
+from jkeras.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
+from jkeras.callbacks.model_checkpoint import ModelCheckpoint
 from jkeras.callbacks.profiler import Profiler
+from jkeras.callbacks.progress import ProgbarLogger
+from jkeras.callbacks.remote_monitor import RemoteMonitor
+from jkeras.callbacks.swap_ema_weights import SwapEMAWeights
+from jkeras.callbacks.terminate_on_nan import TerminateOnNaN
 from jkeras.core.namespace import namespace
 
-__all__ = ["Callback", "CallbackList", "History", "LambdaCallback", "Profiler"]
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ModelCheckpoint",
+    "Profiler",
+    "ProgbarLogger",
+    "ReduceLROnPlateau",
+    "RemoteMonitor",
+    "SwapEMAWeights",
+    "TerminateOnNaN",
+]
 
 __getattr__, __dir__ = namespace(__name__, __all__)

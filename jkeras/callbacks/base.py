@@ -7,8 +7,6 @@ step.
 
 from typing import Any
 
-from jkeras.callbacks.schedule import BatchCalls, is_set
-
 
 class Callback:
     """Base of all callbacks: override the hooks you need.
@@ -103,7 +101,10 @@ class Callback:
         """Before training."""
 
     def on_train_end(self, logs: dict | None = None) -> None:
-        """After training; `logs` are the last epoch's."""
+        """After training, also if Ctrl-C has ended it; `logs` are the last epoch's."""
+
+    def on_train_error(self, error: BaseException) -> None:
+        """After training that was ended by an exception or by Ctrl-C, before that goes on to the caller of `fit`."""
 
     def on_test_begin(self, logs: dict | None = None) -> None:
         """Before evaluation or validation."""
@@ -116,42 +117,3 @@ class Callback:
 
     def on_predict_end(self, logs: dict | None = None) -> None:
         """After prediction."""
-
-
-class CallbackList:
-    """Calls several callbacks as if they were one.
-
-    Args:
-        callbacks: a callback or a list of them.
-        model: passed to each.
-        params: passed to each.
-    """
-
-    def __init__(self, callbacks: Any, model: Any, params: dict):
-        self.callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks] if callbacks else []
-        self._calls: dict[str, BatchCalls] = {}
-        for callback in self.callbacks:
-            callback.set_params(params)
-            callback.set_model(model)
-
-    def calls(self, mode: str) -> BatchCalls:
-        """The calls of the batch hooks during `"train"`, `"test"` or `"predict"`."""
-        if mode not in self._calls:
-            self._calls[mode] = BatchCalls(self.callbacks, mode, Callback)
-        return self._calls[mode]
-
-    def __getattr__(self, hook: str) -> Any:
-        if not hook.startswith("on_"):
-            raise AttributeError(hook)
-        overriding = [getattr(c, hook) for c in self.callbacks if is_set(c, hook, Callback) or self._forwards(c, hook)]
-
-        def call(*args: Any) -> None:
-            for function in overriding:
-                function(*args)
-
-        setattr(self, hook, call)
-        return call
-
-    @staticmethod
-    def _forwards(callback: Any, hook: str) -> bool:
-        return hook.startswith("on_train_batch") and is_set(callback, hook.replace("train_", ""), Callback)

@@ -14,12 +14,16 @@ BAR = 20  # columns of the bar, as in Keras
 class Line:
     """The line of one pass over the data: steps done, a bar, the time, the results.
 
+    Args:
+        width: columns of the bar.
+
     >>> line = Line()
     >>> line.finish(3, 3, "0s 2ms/step", ["loss: 0.5"])  # doctest: +ELLIPSIS
     3/3 ...━━━━━━━━━━━━━━━━━━━━... 0s 2ms/step - loss: 0.5
     """
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = BAR) -> None:
+        self._bar = width
         self._shown = 0  # columns on the screen
 
     def show(self, done: int, total: int | None, time: str, parts: Sequence[str]) -> None:
@@ -34,7 +38,7 @@ class Line:
         width = columns()
         head = counts(done, total)
         room = sys.maxsize if width is None else width - 1  # in the last column, terminals wrap
-        bar = BAR if total and len(head) + BAR + len(time) + 2 <= room else 0
+        bar = self._bar if total and len(head) + self._bar + len(time) + 2 <= room else 0
         length = len(head) + len(time) + 1 + (bar + 1 if bar else 0)
         shown = []
         for part in parts:
@@ -46,7 +50,7 @@ class Line:
 
     def finish(self, done: int, total: int, time: str, parts: Sequence[str]) -> None:
         """Draw the whole line, wrapped between its parts where it is too long, and begin the next one."""
-        width, column = columns() or sys.maxsize, len(counts(done, total)) + BAR + len(time) + 2
+        width, column = columns() or sys.maxsize, len(counts(done, total)) + self._bar + len(time) + 2
         wrapped = []
         for part in parts:
             column += len(part) + 3
@@ -54,7 +58,7 @@ class Line:
                 wrapped.append("\n   ")
                 column = len(part) + 6
             wrapped.append(f" - {part}")
-        self._draw(counts(done, total), bar_of(done, total, BAR), BAR, time + "".join(wrapped), [])
+        self._draw(counts(done, total), bar_of(done, total, self._bar), self._bar, time + "".join(wrapped), [])
         sys.stdout.write("\n")
         sys.stdout.flush()
         self._shown = 0

@@ -34,7 +34,7 @@ class Progress(Callback):
         self._training = True
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        if self.params["epochs"] > 1:
+        if self.verbose and self.params["epochs"] > 1:
             print(f"Epoch {epoch + 1}/{self.params['epochs']}", flush=True)
         self._open(self.params["steps"])
 
@@ -105,12 +105,43 @@ class Progress(Callback):
         if self._line is not None:
             self._line.finish(done, total, times, values(logs))
             self._line = None
-        else:
+        elif self.verbose:
             print(" - ".join([f"{done}/{total}", times, *values(logs)]), flush=True)
 
     def _seconds_per_step(self, now: float) -> float:
         """Without the time that compiling took."""
         return (now - self._start - self._apart) / max(1, self._done)
+
+
+class ProgbarLogger(Progress):
+    """The progress bar as a callback, for loops of one's own: `CallbackList(..., add_progbar=True)`.
+
+    `fit`, `evaluate` and `predict` draw their progress bar themselves; they leave this callback out.
+
+    >>> bar = ProgbarLogger()
+    >>> bar.set_params({"verbose": 2, "epochs": 1, "steps": 2})
+    >>> bar.on_epoch_begin(0), bar.on_train_batch_end(0, {}), bar.on_train_batch_end(1, {})
+    (None, None, None)
+    >>> bar.on_epoch_end(0, {"loss": 0.5})  # doctest: +ELLIPSIS
+    2/2 - 0s ...s/step - loss: 0.5000
+    """
+
+    def __init__(self) -> None:
+        super().__init__(1)
+
+    def set_params(self, params: dict) -> None:
+        self.params = {"epochs": 1, "steps": None, **params}
+        self.verbose = 1 if self.params.get("verbose", 1) == "auto" else self.params.get("verbose", 1)
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self.advance(batch + 1, logs or {})
+
+    def on_test_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        if not self._training:
+            self.advance(batch + 1, logs or {})
+
+    def on_predict_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self.advance(batch + 1, {})
 
 
 def duration(seconds: float) -> str:

@@ -115,13 +115,7 @@ LEFT_OUT = _table(
         "compute_loss_and_updates",
     ),
     ("Weights that are read during fit are always the current ones.", "Model", "jax_state_sync"),
-    (
-        "Of the callbacks, only History, LambdaCallback and the base class are there yet.",
-        "callbacks",
-        "BackupAndRestore CSVLogger EarlyStopping LearningRateScheduler ModelCheckpoint OrbaxCheckpoint ProgbarLogger "
-        "ReduceLROnPlateau RemoteMonitor SwapEMAWeights TensorBoard TerminateOnNaN",
-    ),
-    ("The callbacks draw the progress bar.", "utils", "Progbar"),
+    ("Not there yet.", "callbacks", "BackupAndRestore OrbaxCheckpoint TensorBoard"),
     ("Drawing a model as a graph is not covered yet.", "utils", "model_to_dot plot_model"),
 )
 

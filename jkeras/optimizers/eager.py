@@ -215,9 +215,21 @@ class Eager(Stateful):
 
     def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
         """Put the running means of the weights in their place (`use_ema`), as Keras does at the end of `fit`."""
-        if self.use_ema:
-            average = {index: v for slot, index, v in self._located() if slot == "average"}
-            for variable in var_list:
-                index = self._parameters.position[id(variable)]
-                if index in average:
-                    variable.assign(jnp.copy(average[index].value))
+        wanted = set(map(id, var_list))
+        for variable, mean in self.running_means():
+            if id(variable) in wanted:
+                variable.assign(jnp.copy(mean.value))
+
+    def running_means(self) -> list[tuple[Variable, Variable]]:
+        """The parameters with the variables of their running means; empty without `use_ema`.
+
+        >>> import jkeras
+        >>> optimizer = jkeras.optimizers.SGD(use_ema=True)
+        >>> optimizer.build([jkeras.Variable([1.0])])
+        >>> [(parameter.shape, mean.shape) for parameter, mean in optimizer.running_means()]
+        [((1,), (1,))]
+        """
+        if not self.use_ema:
+            return []
+        means = {index: v for slot, index, v in self._located() if slot == "average"}
+        return [(self._parameters.variables[index], mean) for index, mean in means.items()]

@@ -85,13 +85,13 @@ class Prediction:
         Returns:
             The outputs as NumPy arrays, samples along the first axis.
         """
+        callbacks.on_predict_begin({})  # it may change the weights
         state = self._state()
         calls = callbacks.calls("predict")
         calls.start()
         watched = calls.watched
         gathered = Gathered(None if steps is not None else getattr(feed.data, "num_samples", None))
         done, traces_before, compilations_before = 0, self.program.traces, self.program.compilations
-        callbacks.on_predict_begin({})
         for segment in feed.segments(self.program, False, steps):
             limit = 1 if watched or segment.steps == 1 else self._batches_per_call(state, feed)
             for lo, hi in chunks(segment.steps, 0, lambda remaining, most=limit: min(most, remaining)):

@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras.callbacks.base import CallbackList
+from jkeras.callbacks.callback_list import CallbackList
 from jkeras.callbacks.history import History
-from jkeras.callbacks.progress import Progress
+from jkeras.callbacks.progress import ProgbarLogger, Progress
 from jkeras.core import frame as frames
 from jkeras.core import symbolic
 from jkeras.core.activity import told
@@ -45,6 +45,10 @@ class Trainer(Compilable):
     def history(self) -> History | None:
         """What the last `fit` returned."""
         return self._last_history
+
+    @history.setter
+    def history(self, history: History) -> None:
+        self._last_history = history
 
     # -- fit ----------------------------------------------------------------------------------------------------------
 
@@ -106,13 +110,11 @@ class Trainer(Compilable):
         feed = Feed(data, compiled.stats)
         validation = self._validation_feed(validation_data, validation_batch_size or batch_size, validation_steps)
         progress = _progress(verbose)
-        history = History()
-        callbacks = self._watchers([*_listed(callbacks), history], progress, verbose, epochs, feed.steps(steps_per_epoch))
-        self._last_history = history
+        callbacks = self._watchers(callbacks, progress, verbose, epochs, feed.steps(steps_per_epoch), add_history=True)
         self.stop_training = False
         logs: dict = {}
-        callbacks.on_train_begin({})
         try:
+            callbacks.on_train_begin({})
             for epoch in range(initial_epoch, epochs):
                 callbacks.on_epoch_begin(epoch, {})
                 logs = self._train_epoch(feed, shuffle, steps_per_epoch, callbacks, progress)
@@ -125,10 +127,15 @@ class Trainer(Compilable):
                 if self.stop_training:
                     break
             callbacks.on_train_end(_sorted(logs))
+        except BaseException as error:
+            callbacks.on_train_error(error)
+            if isinstance(error, KeyboardInterrupt):
+                callbacks.on_train_end(_sorted(logs))
+            raise
         finally:  # the weights stay on loan until somebody reads one; what they are is valid however the run ended
             if epochs > initial_epoch:
                 compiled.optimizer.finalize_variable_values(list(compiled.slots.params.values()))
-        return history
+        return self.history
 
     def _ready(self, compiled: Compiled, data: Any, shuffle: Any) -> None:
         """Build what is not built, on the first batch's shapes, and check the data; before the first step."""
@@ -240,6 +247,7 @@ class Trainer(Compilable):
 
     def _test_pass(self, feed: Feed, steps: int | None, callbacks: CallbackList, progress: Progress | None) -> dict:
         compiled = self._compiled
+        callbacks.on_test_begin({})  # it may change the weights
         ts = compiled.read()
         fixed, carry = ts._replace(opt_state=()), (ts.state, compiled.fresh_metrics)
 
@@ -249,7 +257,6 @@ class Trainer(Compilable):
             return results
 
         feed.data.reset()
-        callbacks.on_test_begin({})
 
         def segments(program: Program) -> Iterator:
             return feed.segments(program, False, steps, lambda: (fixed, carry))
@@ -322,10 +329,20 @@ class Trainer(Compilable):
         return self._prediction
 
     def _watchers(
-        self, callbacks: Any, progress: Progress | None, verbose: Any, epochs: int, steps: int | None
+        self,
+        callbacks: Any,
+        progress: Progress | None,
+        verbose: Any,
+        epochs: int,
+        steps: int | None,
+        add_history: bool = False,
     ) -> CallbackList:
-        listed = [*([progress] if progress else []), *_listed(callbacks)]
-        return CallbackList(listed, self, {"verbose": verbose, "epochs": epochs, "steps": steps})
+        """The user's callbacks, the `History` of a fit, and the progress bar, which shows what the others write into the logs."""
+        listed = CallbackList(callbacks, add_history)
+        listed.callbacks = [
+            c for c in listed.callbacks if not isinstance(c, ProgbarLogger)
+        ]  # there is a bar, or none is wanted
+        return CallbackList([*listed.callbacks, progress], model=self, verbose=verbose, epochs=epochs, steps=steps)
 
     # -- single batches -----------------------------------------------------------------------------------------------
 
@@ -396,14 +413,6 @@ def _progress(verbose: Any) -> Progress | None:
     if verbose not in ("auto", 0, 1, 2):
         raise ValueError(f"verbose must be 'auto', 0, 1 or 2, got {verbose!r}.")
     return Progress(2 if verbose == 2 else 1) if verbose else None
-
-
-def _listed(callbacks: Any) -> list:
-    if callbacks is None:
-        return []
-    if isinstance(callbacks, CallbackList):
-        return callbacks.callbacks
-    return list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
 
 
 def _sorted(logs: dict) -> dict:

@@ -1,5 +1,6 @@
 """What users call beside models and layers: seeds, labels, sequences, names in configs."""
 
+from jkeras.callbacks.progbar import Progbar
 from jkeras.core.dtype import standardize as standardize_dtype
 from jkeras.core.namespace import namespace
 from jkeras.data import PyDataset, pack_x_y_sample_weight, unpack_x_y_sample_weight
@@ -25,6 +26,7 @@ Sequence = PyDataset
 __all__ = [
     "Config",
     "CustomObjectScope",
+    "Progbar",
     "PyDataset",
     "Sequence",
     "clear_session",

@@ -60,7 +60,7 @@ def test_streams_of_unknown_length(capsys):
 
 
 def test_the_bar_does_not_watch_batches():
-    calls = CallbackList([Progress(1)], None, {}).calls("train")
+    calls = CallbackList([Progress(1)]).calls("train")
     calls.start()
     assert not calls.watched
 

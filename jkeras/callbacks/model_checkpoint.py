@@ -1,0 +1,194 @@
+"""`ModelCheckpoint`: the model in a file, at the end of epochs or every so many batches."""
+
+import errno
+import os
+import warnings
+from collections.abc import Callable
+from numbers import Integral
+
+import numpy as np
+
+from jkeras.callbacks.monitor import MonitorCallback
+
+
+class ModelCheckpoint(MonitorCallback):
+    """Saves the model, or its weights, while it is trained.
+
+    A file is written beside its place and moved there when it is whole, so a file that is there is never half a file. If the disk is
+    full, the callback warns, keeps the older file, and training goes on.
+
+    Args:
+        filepath: where to save. It may hold fields that are filled in: `"{epoch:02d}-{val_loss:.2f}.keras"`; `epoch` and `batch`
+            count from 1, the others are the names in the logs. It ends in `.keras` or `.h5`, or, for weights, in `.weights.h5`.
+            Folders that are not there are made.
+        monitor: the name of the quantity in the logs that says which model is best.
+        verbose: 1 says what is saved.
+        save_best_only: whether to save only a model that is better than all before.
+        save_weights_only: whether to save the weights (with the optimizer's state) instead of the whole model.
+        mode: `"min"` if smaller is better, `"max"` if larger is, `"auto"` to know it from the metric.
+        save_freq: `"epoch"`, or a number of batches. The compiled loop returns after so many batches, and nowhere else.
+        initial_value_threshold: with `save_best_only`, the value to beat at first.
+
+    Raises:
+        ValueError: a wrong ending of the file's name, or a `save_freq` that is neither `"epoch"` nor a positive integer.
+        OSError: the file cannot be written; this is found out before training begins, where that can be.
+        KeyError: `filepath` has a field that is not in the logs.
+
+    >>> import jkeras, numpy as np, os, tempfile
+    >>> model = jkeras.Sequential([jkeras.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> folder = tempfile.mkdtemp()
+    >>> save = ModelCheckpoint(os.path.join(folder, "{epoch:02d}.keras"))
+    >>> history = model.fit(np.ones((4, 2)), np.ones((4, 1)), epochs=2, verbose=0, callbacks=[save])
+    >>> sorted(os.listdir(folder))
+    ['01.keras', '02.keras']
+    """
+
+    def __init__(
+        self,
+        filepath: str | os.PathLike,
+        monitor: str = "val_loss",
+        verbose: int = 0,
+        save_best_only: bool = False,
+        save_weights_only: bool = False,
+        mode: str = "auto",
+        save_freq: str | int = "epoch",
+        initial_value_threshold: float | None = None,
+    ):
+        super().__init__(monitor, mode, initial_value_threshold)
+        self.filepath = os.fspath(filepath)
+        self.verbose, self.save_best_only, self.save_weights_only = verbose, save_best_only, save_weights_only
+        self.save_freq = save_freq
+        is_number = isinstance(save_freq, Integral) and not isinstance(save_freq, bool)
+        if save_freq != "epoch" and not (is_number and save_freq > 0):
+            raise ValueError(
+                f"Unrecognized save_freq: {save_freq!r}. Expected save_freq are 'epoch' or integer values, 1 or more batches."
+            )
+        endings = (".weights.h5",) if save_weights_only else (".keras", ".h5")
+        if not self.filepath.endswith(endings):
+            option = "save_weights_only=True" if save_weights_only else "save_weights_only=False"
+            raise ValueError(
+                f"With {option}, the filepath of ModelCheckpoint must end in {' or '.join(map(repr, endings))}. "
+                f"Received: filepath={self.filepath}"
+            )
+        self._current_epoch = 0
+        self._last_batch_seen: int | None = None
+        self._batches_seen_since_last_saving = 0
+        self._due: int | None = None  # the training step that the loop has been told to stop after
+
+    @property
+    def batch_calls(self) -> Callable | list:
+        """The steps after which the loop returns: every `save_freq`th of the run; none with `save_freq="epoch"`."""
+        return [] if self.save_freq == "epoch" else self._next_step
+
+    def _next_step(self, step: int) -> int:
+        self._due = step + self.save_freq - 1 - step % self.save_freq
+        return self._due
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        self._due = None
+        folder = os.path.dirname(self.filepath) or "."
+        if "{" in folder:  # known only when it is filled in
+            return
+        os.makedirs(folder, exist_ok=True)
+        if os.path.isdir(self.filepath):
+            raise _is_a_directory(self.filepath)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(
+                errno.EACCES, f"ModelCheckpoint cannot write to the folder of filepath={self.filepath!r}", folder
+            )
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._current_epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        if self._due is not None or self._should_save_on_batch(batch):
+            self._save_model(self._current_epoch, batch, logs)
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        if self.save_freq == "epoch":
+            self._save_model(epoch, None, logs)
+
+    def _should_save_on_batch(self, batch: int) -> bool:
+        """In a loop of the user's own, which calls this for every batch, or for some."""
+        if self.save_freq == "epoch":
+            return False
+        last = self._last_batch_seen
+        self._batches_seen_since_last_saving += batch + 1 if last is None or batch <= last else batch - last
+        self._last_batch_seen = batch
+        if self._batches_seen_since_last_saving < self.save_freq:
+            return False
+        self._batches_seen_since_last_saving = 0
+        return True
+
+    def _should_save_model(self, epoch: int, batch: int | None, logs: dict, filepath: str) -> bool:
+        if not self.save_best_only:
+            self._say(epoch, f"saving model to {filepath}")
+            return True
+        current = logs.get(self.monitor)
+        if current is None:
+            warnings.warn(
+                f"Can save best model only with {self.monitor} available. Available metrics are: {','.join(logs)}. "
+                "The model is saved without a comparison.",
+                stacklevel=4,
+            )
+            return True
+        if np.ndim(current) > 0:
+            warnings.warn(
+                f"Can save best model only when `monitor` is a scalar value. Received: {current}. "
+                "Falling back to `save_best_only=False`.",
+                stacklevel=4,
+            )
+            return True
+        best = "None" if self.best is None else f"{self.best:.5f}"
+        if not self.is_better(current, self.best):
+            self._say(epoch, f"{self.monitor} did not improve from {best}")
+            return False
+        self._say(epoch, f"{self.monitor} improved from {best} to {current:.5f}, saving model to {filepath}")
+        return True
+
+    def _save_model(self, epoch: int, batch: int | None, logs: dict | None) -> None:
+        logs = logs or {}
+        filepath = self._get_file_path(epoch, batch, logs)
+        if not self._should_save_model(epoch, batch, logs, filepath):
+            return
+        try:
+            os.makedirs(os.path.dirname(filepath) or ".", exist_ok=True)
+            if self.save_weights_only:
+                self.model.save_weights(filepath, overwrite=True)
+            else:
+                self.model.save(filepath, overwrite=True)
+        except IsADirectoryError as error:
+            raise _is_a_directory(filepath) from error
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            warnings.warn(
+                f"The disk is full: the model was not saved to {filepath}; training goes on. ({error})", stacklevel=3
+            )
+            return
+        if self.save_best_only and np.ndim(logs.get(self.monitor, ())) == 0:
+            self.best = logs[self.monitor]  # now that it is on disk
+        self._say(epoch, f"finished saving model to {filepath}")
+
+    def _get_file_path(self, epoch: int, batch: int | None, logs: dict | None) -> str:
+        fields = {"epoch": epoch + 1, **(logs or {})}
+        if batch is not None:
+            fields.setdefault("batch", batch + 1)
+        try:
+            return self.filepath.format(**fields)
+        except KeyError as error:
+            raise KeyError(
+                f'Failed to format this callback filepath: "{self.filepath}". Reason: {error} is not among {sorted(fields)}.'
+            ) from None
+
+    def _say(self, epoch: int, text: str) -> None:
+        if self.verbose > 0:
+            print(f"\nEpoch {epoch + 1}: {text}")
+
+
+def _is_a_directory(path: str) -> IsADirectoryError:
+    return IsADirectoryError(
+        errno.EISDIR,
+        f"Please specify a non-directory filepath for ModelCheckpoint. Filepath used is an existing directory: {path}",
+    )

@@ -1,0 +1,71 @@
+"""`MonitorCallback`: base of the callbacks that watch one of the results, and know when it has become better."""
+
+import warnings
+from typing import Any
+
+from jkeras.callbacks.base import Callback
+
+
+class MonitorCallback(Callback):
+    """Watches a quantity that is in the logs of an epoch.
+
+    Args:
+        monitor: the name of the quantity, as it stands in the logs: `"val_loss"`, `"accuracy"`, ...
+        mode: `"min"` if smaller is better, `"max"` if larger is, `"auto"` to know it from the metric.
+        baseline: the value to beat at first; None takes the first one that comes.
+        min_delta: by how much a value must be better to count as better; its sign does not matter.
+
+    Warns:
+        UserWarning: an unknown `mode`; `"auto"` is taken instead.
+
+    >>> watcher = MonitorCallback("val_loss", mode="min", baseline=0.5, min_delta=0.1)
+    >>> watcher.is_better(0.45, watcher.best), watcher.is_better(0.3, watcher.best)
+    (False, True)
+    """
+
+    def __init__(self, monitor: str = "val_loss", mode: str = "auto", baseline: float | None = None, min_delta: float = 0):
+        super().__init__()
+        if mode not in ("auto", "min", "max"):
+            warnings.warn(
+                f"{type(self).__name__} mode {mode!r} is unknown, so mode='auto' is used. The modes are 'auto', 'min' and 'max'.",
+                stacklevel=3,
+            )
+            mode = "auto"
+        self.monitor, self.mode, self.best, self.min_delta = monitor, mode, baseline, abs(min_delta)
+
+    def is_better(self, value: Any, reference: Any) -> bool:
+        """Whether a value is better than another one by more than `min_delta`; anything is better than None.
+
+        Raises:
+            ValueError: `mode="auto"`, and the metric does not say in which direction it becomes better.
+        """
+        larger = self._larger_is_better()
+        if reference is None:
+            return True
+        return bool(value - self.min_delta > reference if larger else value + self.min_delta < reference)
+
+    def _larger_is_better(self) -> bool:
+        if self.mode == "auto":
+            self.mode = self._direction()
+        return self.mode == "max"
+
+    def _direction(self) -> str:
+        name = self.monitor.removeprefix("val_")
+        if name == "loss" or name.endswith("_loss"):
+            return "min"
+        for known, metric in _metrics(self.model):
+            if known == name and hasattr(metric, "_direction"):
+                return "max" if metric._direction == "up" else "min"
+        raise ValueError(
+            f"{type(self).__name__} watches monitor={self.monitor!r}, and nothing says whether small or large values of it are "
+            f"good. Pass mode='min' or mode='max':\n    {type(self).__name__}(monitor={self.monitor!r}, mode='max')"
+        )
+
+
+def _metrics(model: Any) -> list[tuple[str, Any]]:
+    """The metrics of a model with their names in the logs, those of single outputs as well."""
+    found = []
+    for metric in getattr(model, "metrics", []):
+        found += [(name, member) for _, member, _, name in getattr(metric, "entries", [])]
+        found += [(member.name, member) for member in getattr(metric, "members", [metric])]
+    return found
