@@ -6,6 +6,10 @@ else belongs to one call: the random key, whether we are training, the losses th
 travel beside arrays.
 
 An eager call of a layer opens a frame too, one that binds nothing: reads and writes then reach the variables.
+
+The frame of a step that will be compiled is *closed*: a variable that no frame binds would be read from its box, and become a
+constant of the program. Such variables are noted, and when the frame is left, `Unbound` says which they are; the trainer makes
+them part of the state, and traces again.
 """
 
 import functools
@@ -27,6 +31,23 @@ def _trace_state() -> Callable:
     return get_opaque_trace_state
 
 
+class Unbound(RuntimeError):
+    """A step reads or writes variables that are not part of its state.
+
+    Attributes:
+        variables: these.
+    """
+
+    def __init__(self, variables: list):
+        self.variables = variables
+        names = ", ".join(repr(variable.path) for variable in variables)
+        super().__init__(
+            f"A step reads or writes variables that are not part of the state it was given ({names}), so their values of this "
+            "moment would become constants of the compiled program. Make the state with model.make_train_step(x, y), which finds "
+            "such variables; or hold them as attributes of the model or of one of its layers."
+        )
+
+
 class Frame:
     """The values, and the rest of the context, of one call.
 
@@ -37,9 +58,13 @@ class Frame:
         training: what layers see when they are not told; None means "not told yet".
         abstract: for shape inference. Variables that are not bound read as zeros of their shape (nothing is allocated)
             and writes to them are forgotten with the frame.
+        closed: for a step: `Unbound` is raised when the frame is left and a variable was used that no frame binds.
     """
 
-    __slots__ = ("_trace", "abstract", "autocast", "draws", "key", "logits", "losses", "masks", "pure", "training", "values")
+    __slots__ = (
+        "_trace", "abstract", "autocast", "closed", "draws", "key", "logits", "losses", "made", "masks", "outside", "pure",
+        "training", "values",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -47,10 +72,13 @@ class Frame:
         key: jax.Array | None = None,
         training: bool | None = None,
         abstract: bool = False,
+        closed: bool = False,
     ):
         self.values = {} if values is None else values
         self.pure = values is not None  # every variable is bound: nothing may be created, written or drawn on the side
-        self.key, self.training, self.abstract = key, training, abstract
+        self.key, self.training, self.abstract, self.closed = key, training, abstract, closed
+        self.outside: list[Any] = []  # the variables that a closed frame has taken in
+        self.made: list[Any] = []  # the variables that were made in a closed frame: they end with it
         self.autocast: str | None = None  # the dtype in which float variables are read (mixed precision)
         self.draws = 0  # random draws made so far from `key`
         self.losses: list[tuple[Any, jax.Array]] = []  # (layer, scalar)
@@ -66,9 +94,22 @@ class Frame:
         frames.append(self)
         return self
 
-    def __exit__(self, *exception: Any) -> None:
+    def __exit__(self, kind: Any, *exception: Any) -> None:
         stack().pop()
         self._trace = None
+        if self.outside and kind is None:
+            raise Unbound(self.outside)
+
+    def take_in(self, variable: Any) -> bool:
+        """Bind a variable to what its box holds, unless it belongs to the call itself."""
+        if variable.detached or any(made is variable for made in self.made):
+            return False
+        value = variable.read_box()
+        if isinstance(value, jax.core.Tracer):
+            return False
+        self.outside.append(variable)
+        self.values[id(variable)] = value
+        return True
 
     def is_foreign_trace(self) -> bool:
         """Whether we now run inside a `scan`, `cond`, `vmap`, ... that was entered after the frame was opened."""
@@ -126,8 +167,19 @@ def current() -> Frame | None:
 
 
 def binding(variable: Any) -> Frame | None:
-    """The innermost frame that binds `variable`, or None."""
+    """The innermost frame that binds `variable`, or None. If none does, the innermost closed frame takes it in."""
+    closed = None
     for frame in reversed(stack()):
         if frame.abstract or id(variable) in frame.values:
             return frame
-    return None
+        if frame.closed and closed is None:
+            closed = frame
+    return closed if closed is not None and closed.take_in(variable) else None
+
+
+def note_made(variable: Any) -> None:
+    """Tell the innermost closed frame, if there is one, that the variable was made inside."""
+    for frame in reversed(stack()):
+        if frame.closed:
+            frame.made.append(variable)
+            return

@@ -80,6 +80,12 @@ class Module:
             yield module
             stack.extend(reversed([c for _, c in module.children() if isinstance(c, Module)]))
 
+    def own_metrics(self) -> list:
+        """The metrics that this module and those below it hold, without those that are parts of others."""
+        found = [m for m in self.modules() if m.separate and hasattr(m, "update_state")]
+        inside = {id(part) for metric in found for part in metric.modules() if part is not metric}
+        return [m for m in found if id(m) not in inside]
+
     # -- the pure functions -------------------------------------------------------------------------------------------
 
     def init(self, key: jax.Array, *args: Any, **kwargs: Any) -> dict:
@@ -119,6 +125,8 @@ class Module:
             key: a JAX random key for this call's draws. Without it, draws come from (and advance) the seed generators'
                 states in `variables["state"]`.
 
+        Metrics that the call updates are left as they were: their sums are no part of the variables.
+
         Returns:
             `(outputs, new_state)`; `new_state` is `variables["state"]` with what the call assigned.
 
@@ -135,7 +143,8 @@ class Module:
         """
         slots = self.slots()
         bound = bind(self, slots, variables)
-        with Frame(dict(bound), key=key, training=training) as frame:
+        counted = {id(v): v.value for metric in self.own_metrics() for v in metric.slots().values()}
+        with Frame(counted | bound, key=key, training=training) as frame:
             outputs = as_arrays(self(*args, **kwargs))
         for path, variable in slots.items():
             if variable.collection == PARAMS and frame.values[id(variable)] is not bound[id(variable)]:

@@ -88,6 +88,7 @@ class Variable:
         self.regularizer: Callable | None = None
         self.constraint: Callable | None = None
         self.overwrite_with_gradient = False
+        frames.note_made(self)
         if isinstance(initializer, (str, dict)):
             initializer = _named_initializer(initializer)
         if callable(initializer):
@@ -251,16 +252,26 @@ class Variable:
         return iter(self.value)
 
     def __bool__(self) -> bool:
-        return bool(self.value)
+        return bool(self._number("bool"))
 
     def __float__(self) -> float:
-        return float(self.value)
+        return float(self._number("float"))
 
     def __int__(self) -> int:
-        return int(self.value)
+        return int(self._number("int"))
 
     def __index__(self) -> int:
-        return operator.index(self.value)
+        return operator.index(self._number("int"))
+
+    def _number(self, kind: str) -> jax.Array:
+        value = self.value
+        if isinstance(value, jax.core.Tracer):
+            raise TypeError(
+                f"Variable {self.path!r} was turned into a Python {kind} inside a compiled function, where its value is not known "
+                "yet. Compute with it as an array (jkeras.ops.cast(variable, 'float32'), jkeras.ops.where(variable > 0, ...)), or "
+                "compile(run_eagerly=True)."
+            )
+        return value
 
     def __format__(self, spec: str) -> str:
         return format(self.value, spec) if spec else str(self)

@@ -73,15 +73,10 @@ class Stateless(Module):
         state = read_list(frame, self.non_trainable_variables)
         return (outputs, state, losses) if return_losses else (outputs, state)
 
-    def _own_metrics(self) -> list:
-        found = [m for m in self.modules() if m.separate and hasattr(m, "update_state")]
-        inside = {id(part) for metric in found for part in metric.modules() if part is not metric}
-        return [m for m in found if id(m) not in inside]
-
     @property
     def metrics(self) -> list:
         """The metrics that this layer and those below it hold as attributes."""
-        return self._own_metrics()
+        return self.own_metrics()
 
     @property
     def metrics_variables(self) -> list:

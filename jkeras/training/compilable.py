@@ -102,7 +102,7 @@ class Compilable(Steps):
                 found.append(compiled.scores)
             if compiled.objective is not None:
                 found.extend(tracker for tracker in compiled.objective.trackers if tracker is not None)
-        return found + self._own_metrics()
+        return found + self.own_metrics()
 
     @property
     def metrics_names(self) -> list[str]:

@@ -4,6 +4,7 @@
 the first batch, builds the model, picks losses and metrics, makes the optimizer's state and the compiled programs.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -12,7 +13,7 @@ import numpy as np
 from jkeras import metrics as metrics_module
 from jkeras import optimizers
 from jkeras.core import tree
-from jkeras.core.frame import Frame
+from jkeras.core.frame import Frame, Unbound
 from jkeras.training.custom import custom_test_step, custom_train_step, is_custom
 from jkeras.training.engine import Program, Stats
 from jkeras.training.lease import Lease, is_variable
@@ -94,7 +95,8 @@ class Compiled:
         metrics = list({id(m): m for m in (self.loss_tracker, *model.metrics)}.values())
         self.slots = Slots.of(model, metrics, lambda v: self._trainable.get(id(v), v.trainable))
         self.optimizer.build(tree.nest(dict(self.slots.params)))
-        self.variables = self.slots.read(self.optimizer.state_variables(), lambda variable: variable)
+        self.slots = self.slots._replace(optimizer=self.optimizer.state_variables())
+        self.variables = self.slots.variables()
         self.metrics = metrics
         self.fresh_metrics = _reset(metrics, self.slots)
         self.ready = True
@@ -103,9 +105,41 @@ class Compiled:
         """The current values, to be looked at (not consumed)."""
         return jax.tree.map(lambda variable: variable.read_box(), self.variables, is_leaf=is_variable)
 
-    def write(self, state: dict, metrics: dict) -> None:
+    def run(self, model: Any, call: Callable[[], Any]) -> Any:
+        """What `call` returns, which runs a program. If its trace finds variables that are not part of the state (which a loss,
+        a metric or a schedule holds or closes over), they become part of it, and `call` is called again."""
+        while True:
+            try:
+                return call()
+            except Unbound as found:
+                self._adopt(model, found)
+
+    def _adopt(self, model: Any, found: Unbound) -> None:
+        if not self.is_shared:  # a shared program was traced on copies: the next trace will find the variables themselves
+            known = {id(v) for v in jax.tree.leaves(self.variables, is_leaf=is_variable)}
+            new = [v for v in found.variables if id(v) not in known]
+            if not new:
+                raise found
+            self.slots = self.slots.with_extra(new)
+            self.variables = self.slots.variables()
+        self.is_shared = False
+        old = self.train, self.test
+        self.lease.settle()
+        self.lease = Lease(self.variables)
+        self.train, self.test = self._programs(model)
+        self.train.take_over(old[0])
+        self.test.take_over(old[1])
+
+    def test_state(self, carry: tuple | None = None) -> tuple[TrainState, tuple]:
+        """`(fixed, carry)` for the program of evaluation, to begin with or to go on with a carry."""
+        ts = self.read()
+        if carry is None:
+            return ts, (ts.state, self.fresh_metrics, ts.extra)
+        return ts, (*carry[:2], {**ts.extra, **carry[2]})
+
+    def write(self, state: dict, metrics: dict, extra: dict) -> None:
         """Put what an evaluation has changed into the variables."""
-        for slots, values in ((self.slots.state, state), (self.slots.metrics, metrics)):
+        for slots, values in ((self.slots.state, state), (self.slots.metrics, metrics), (self.slots.extra, extra)):
             flat = tree.flatten(values)
             for path, variable in slots.items():
                 variable.assign(flat[path])
@@ -126,6 +160,7 @@ class Compiled:
             return twin._programs(twins_model)
 
         self.train, self.test = shared(key, make)
+        self.is_shared = key is not None
 
     def _programs(self, model: Any) -> tuple[Program, Program]:
         results = make_results(model, self.slots)
@@ -133,16 +168,19 @@ class Compiled:
             train = Program(custom_train_step(model, self), None, self.jit, undo=_undo)
         else:
             step = make_train_step(model, self.optimizer, self.slots)
-            train = Program(lambda fixed, ts, batch: step(ts, batch), lambda ts: results(ts.metrics), self.jit, undo=_undo)
+            train = Program(lambda fixed, ts, batch: step(ts, batch), lambda fixed, ts: results(ts), self.jit, undo=_undo)
         if is_custom(model, "test_step"):
             return train, Program(custom_test_step(model, self), None, self.jit, donate=False)
         loss_of = make_loss(model, self.slots)
 
-        def test_step(fixed: TrainState, carry: tuple, batch: Any) -> tuple:
-            loss, ts = loss_of(fixed._replace(state=carry[0], metrics=carry[1]), batch, training=False)
-            return (ts.state, ts.metrics), loss
+        def whole(fixed: TrainState, carry: tuple) -> TrainState:
+            return fixed._replace(state=carry[0], metrics=carry[1], extra=carry[2])
 
-        return train, Program(test_step, lambda carry: results(carry[1]), self.jit, donate=False)
+        def test_step(fixed: TrainState, carry: tuple, batch: Any) -> tuple:
+            loss, ts = loss_of(whole(fixed, carry), batch, training=False)
+            return (ts.state, ts.metrics, ts.extra), loss
+
+        return train, Program(test_step, lambda fixed, carry: results(whole(fixed, carry)), self.jit, donate=False)
 
 
 def _undo(before: TrainState, after: TrainState) -> TrainState:

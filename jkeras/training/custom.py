@@ -34,7 +34,7 @@ from jkeras.core.frame import Frame
 from jkeras.core.variable import Variable, as_arrays
 from jkeras.data import pack_x_y_sample_weight
 from jkeras.training.lease import is_variable
-from jkeras.training.step import TrainState
+from jkeras.training.step import Slots, TrainState, changes, overlay
 
 
 def built_in(step: Callable) -> Callable:
@@ -129,30 +129,35 @@ def custom_train_step(model: Any, compiled: Any) -> Callable:
 
 
 def custom_test_step(model: Any, compiled: Any) -> Callable:
-    """`(ts, (state, metrics), batch) -> ((state, metrics), logs)` from the model's own `test_step`."""
+    """`(ts, carry, batch) -> (carry, logs)` from the model's own `test_step`; the carry is `(state, metrics, extra)`."""
     trained, frozen, _, metrics = keras_groups(model, compiled.variables)
-    run = _runner(model, "test_step", compiled.variables._replace(opt_state=()), [trained, frozen, metrics])
+    run = _runner(model, "test_step", compiled.variables, [trained, frozen, metrics])
 
     def step(fixed: TrainState, carry: tuple, batch: Any) -> tuple[tuple, dict]:
-        ts, logs = run(fixed._replace(state=carry[0], metrics=carry[1]), batch)
-        return (ts.state, ts.metrics), logs
+        ts, logs = run(fixed._replace(state=carry[0], metrics=carry[1], extra=carry[2]), batch)
+        return (ts.state, ts.metrics, ts.extra), logs
 
     return step
 
 
-def custom_predict_step(model: Any, variables: TrainState) -> Callable:
-    """`(ts, x) -> outputs` from the model's own `predict_step`."""
-    places = Places(variables)
+def custom_predict_step(model: Any, slots: Slots) -> Callable:
+    """`(ts, changed, x) -> (outputs, changed)` from the model's own `predict_step`; see `step.overlay`."""
+    places = Places(slots.variables())
 
-    def step(ts: TrainState, x: Any) -> Any:
-        values = places.bind(ts)
-        with Frame(dict(values), training=False):
+    def step(ts: TrainState, changed: dict, x: Any) -> tuple[Any, dict]:
+        old = overlay(slots, ts, changed)
+        new: dict[int, Any] = {}
+        with Frame(dict(old), training=False, closed=True) as frame:
             if is_pure(model.predict_step):
-                return as_arrays(model.predict_step(ts, (x, None, None)))
-            groups = [model.trainable_variables, model.non_trainable_variables]
-            lists = places.lists(values, groups)
-            outputs, _ = _pair(model, "predict_step", model.predict_step(lists, pack_x_y_sample_weight(x)))
-            return as_arrays(outputs)
+                outputs = as_arrays(model.predict_step(places.state(old), (x, None, None)))
+            else:
+                groups = [model.trainable_variables, model.non_trainable_variables]
+                given = places.lists(old, groups)
+                outputs, state = as_arrays(
+                    _pair(model, "predict_step", model.predict_step(given, pack_x_y_sample_weight(x)))
+                )
+                new = {id(v): a for v, a in zip(groups[1], state, strict=False) if a is not old[id(v)]}
+        return outputs, changes(slots, old, {**frame.values, **new}, changed)
 
     return step
 
@@ -181,7 +186,7 @@ def _runner(model: Any, method: str, variables: TrainState, groups: list[list[Va
 
     def run(ts: TrainState, batch: Any) -> tuple[TrainState, dict]:
         old = places.bind(ts)
-        with Frame(dict(old)) as frame:
+        with Frame(dict(old), closed=True) as frame:
             new, logs = as_arrays(form(ts, batch, old))
         if not isinstance(logs, dict):
             raise TypeError(f"The logs of {type(model).__name__}.{method} must be a dict {{name: value}}, got {logs!r}.")

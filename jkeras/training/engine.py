@@ -11,6 +11,7 @@ to hide the call, short enough for a live progress bar and Ctrl-C.
 `carry` is donated (its buffers are reused for the result); `fixed` is only read.
 """
 
+import contextlib
 import functools
 import threading
 import time
@@ -22,7 +23,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras.core.activity import doing
+from jkeras.core.frame import Unbound
 from jkeras.training.executables import Shared
+from jkeras.training.step import carried
 
 TARGET_SECONDS = 0.075  # one call of the compiled loop should last about this long
 RECORDS = 4096  # the results of at most so many steps are recorded in one call, and
@@ -77,9 +80,20 @@ class Loops:
         """Compile `function` for these arguments on a background thread, while the main one trains."""
         if isinstance(function, Shared):
             specs = jax.tree.map(lambda a: jax.ShapeDtypeStruct(np.shape(a), jnp.result_type(a)), args)
-            thread = threading.Thread(target=lambda: function.prepare(*specs, **static), daemon=True)
+
+            def prepare() -> None:
+                with contextlib.suppress(Unbound):  # whoever runs the program will deal with it
+                    function.prepare(*specs, **static)
+
+            thread = threading.Thread(target=prepare, daemon=True)
             self._warm[key] = thread
             thread.start()
+
+    def take_over(self, earlier: "Loops") -> None:
+        """Go on counting where the program stopped that this one replaces."""
+        self.traced = earlier.traces
+        if isinstance(self.over_rows, Shared):
+            self.over_rows.compilations = earlier.compilations
 
     def wait(self, key: Any) -> None:
         """Wait until the background compilation started under `key`, if any, is done."""
@@ -103,7 +117,7 @@ class Program(Loops):
 
     Args:
         step: `(fixed, carry, batch) -> (carry, loss)`, pure; without `results`, `-> (carry, logs)`.
-        results: `carry -> {name: array}`, what the host wants to see after each call.
+        results: `(fixed, carry) -> {name: array}`, what the host wants to see after each call.
         jit: False runs the same code without compiling, op by op (for debugging).
         donate: whether `carry`'s buffers are reused for the result.
         undo: `(before, after) -> carry`: what is kept of a step whose loss is not finite; None if such steps count.
@@ -162,7 +176,7 @@ class Program(Loops):
         def body(i: Any, carry: Any) -> Any:
             return self.step(fixed, carry, gather_batch(data, order, i, batch_size))
 
-        return self._run(lo, hi, body, carry, jit)
+        return self._run(lo, hi, body, fixed, carry, jit)
 
     def _over_stack(self, fixed: Any, carry: Any, stack: Any, lo: Any, hi: Any, jit: bool = True) -> tuple[Any, tuple]:
         self.traced += 1
@@ -170,26 +184,26 @@ class Program(Loops):
         def body(i: Any, carry: Any) -> Any:
             return self.step(fixed, carry, index_batch(stack, i))
 
-        return self._run(lo, hi, body, carry, jit)
+        return self._run(lo, hi, body, fixed, carry, jit)
 
-    def _run(self, lo: Any, hi: Any, body: Callable, carry: Any, jit: bool) -> tuple[Any, tuple]:
+    def _run(self, lo: Any, hi: Any, body: Callable, fixed: Any, carry: Any, jit: bool) -> tuple[Any, tuple]:
         if self.record or self.guard:
-            return self._watch(lo, hi, body, carry, jit)
+            return self._watch(lo, hi, body, fixed, carry, jit)
         loop = jax.lax.fori_loop if jit else _python_for
         if self.results is not None:
             carry = loop(lo, hi, lambda i, carry: body(i, carry)[0], carry)
-            logs = self.results(carry)
+            logs = self.results(fixed, carry)
         else:  # the step returns logs of its own; those of the last step count
             carry, logs = loop(lo, hi, lambda i, both: body(i, both[0]), (carry, _empty_logs(body, carry)))
         self.names = tuple(logs)
         return carry, tuple(logs.values())  # a dict would come back from JAX in alphabetical order
 
-    def _watch(self, lo: Any, hi: Any, body: Callable, carry: Any, jit: bool) -> tuple[Any, tuple]:
+    def _watch(self, lo: Any, hi: Any, body: Callable, fixed: Any, carry: Any, jit: bool) -> tuple[Any, tuple]:
         """The loop that looks at every step: results are `(logs, loss, steps, is finite, records)`."""
 
         def look(i: Any, before: Any) -> tuple[Any, dict, jax.Array]:
             after, seen = body(i, before)
-            logs = self.results(after) if self.results is not None else seen
+            logs = self.results(fixed, after) if self.results is not None else seen
             loss = seen if self.results is not None else seen.get("loss", 0.0)
             return after, logs, jnp.mean(jnp.asarray(loss, "float32"))
 
@@ -251,10 +265,11 @@ class Predictor(Loops):
     """The compiled loops of a prediction step; called like a `Program`, with a number in the place of the carry.
 
     `count` (static) is how many batches the result has room for: outputs have shape `(count, batch, ...)`, of which the
-    first `hi - lo` are filled.
+    first `hi - lo` are filled. Beside them comes what has changed of the state, `{number among carried(fixed): array}`: nothing,
+    for most models.
 
     Args:
-        step: `(fixed, x) -> outputs`, pure.
+        step: `(fixed, changed, x) -> (outputs, changed)`, pure, with a `TrainState` as `fixed`.
         jit: False runs op by op.
     """
 
@@ -281,18 +296,22 @@ class Predictor(Loops):
     def _collect(self, fixed: Any, count: int, read: Callable, steps: Any, jit: bool) -> Any:
         self.traced += 1
 
-        def predict(i: Any) -> Any:
-            return self.step(fixed, read(i)[0])
+        def predict(i: Any, changed: dict) -> tuple[Any, dict]:
+            return self.step(fixed, changed, read(i)[0])
 
         if count == 1:
-            return jax.tree.map(lambda a: a[None], predict(0))
-        empty = jax.tree.map(lambda a: jnp.zeros((count, *a.shape), a.dtype), jax.eval_shape(predict, 0))
+            outputs, changed = predict(0, {})
+            return jax.tree.map(lambda a: a[None], outputs), changed
+        outputs, changed = jax.eval_shape(predict, 0, {})
+        empty = jax.tree.map(lambda a: jnp.zeros((count, *a.shape), a.dtype), outputs)
+        state = carried(fixed)
 
-        def body(i: Any, filled: Any) -> Any:
-            return jax.tree.map(lambda a, new: jax.lax.dynamic_update_index_in_dim(a, new, i, 0), filled, predict(i))
+        def body(i: Any, carry: tuple) -> tuple:
+            outputs, changed = predict(i, carry[1])
+            return jax.tree.map(lambda rows, row: _put(rows, row, i), carry[0], outputs), changed
 
         loop = jax.lax.fori_loop if jit else _python_for
-        return loop(0, steps, body, empty)
+        return loop(0, steps, body, (empty, {number: state[number] for number in changed}))
 
 
 def gather_batch(data: Any, order: jax.Array, i: Any, batch_size: int) -> Any:

@@ -1,19 +1,22 @@
 """`predict`: the outputs of many batches, copied to the host as they are produced."""
 
 import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import jax
 import numpy as np
 
 from jkeras.core.dtype import floatx
+from jkeras.core.frame import Unbound
 from jkeras.core.heap import kept
 from jkeras.training.custom import custom_predict_step, is_custom
 from jkeras.training.engine import Predictor, Stats, chunks
 from jkeras.training.feed import ONE
 from jkeras.training.lease import is_variable
 from jkeras.training.sharing import fingerprint, shared, skeleton
-from jkeras.training.step import Slots, make_predict_step
+from jkeras.training.step import Slots, carried, make_predict_step
 
 COUNTS = (1, 8, 64, 512)  # batches per call of the compiled loop: few sizes, so that few programs are compiled
 CALL_BYTES = 2**26  # the outputs of one call take at most about this much
@@ -29,28 +32,57 @@ class Prediction:
     """
 
     def __init__(self, model: Any, stats: Stats, jit: bool = True):
-        self.slots = Slots.of(model, [], lambda variable: True)
-        self.stats, self.jit = stats, jit
-        self._leaves, self._structure = jax.tree.flatten(self.slots.read((), lambda variable: variable), is_leaf=is_variable)
+        self.slots = Slots.of(model, model.own_metrics(), lambda variable: True)
+        self.model, self.stats, self.jit = model, stats, jit
+        self._own = set(map(id, model.variables))
+        self._list_variables()
         self._output_bytes: dict[str, int] = {}  # of one batch, by the batch's shapes
         self._checked: set[tuple] = set()  # what `repeats` looks at, of single arrays that were predicted as they are
         key = fingerprint(model) if jit else None
 
         def make() -> Predictor:
-            if is_custom(model, "predict_step"):
-                return Predictor(custom_predict_step(model, self.slots.read((), lambda variable: variable)), jit)
             if key is None:
-                return Predictor(make_predict_step(model, self.slots), jit)
+                return self._make()
             twin, slots = skeleton((model, self.slots), model.variables)
             return Predictor(make_predict_step(twin, slots), jit)
 
         self.program = shared(None if key is None else f"predict {key}", make)
+        self._is_shared = key is not None
+
+    def _make(self) -> Predictor:
+        make_step = custom_predict_step if is_custom(self.model, "predict_step") else make_predict_step
+        return Predictor(make_step(self.model, self.slots), self.jit)
+
+    def _list_variables(self) -> None:
+        variables = self.slots.variables()
+        self._leaves, self._structure = jax.tree.flatten(variables, is_leaf=is_variable)
+        self._carried = carried(variables)
+
+    def _adopt(self, found: Unbound) -> None:
+        """Make variables that a trace found (closed over, or an optimizer's) part of the state, and the program anew."""
+        if not self._is_shared:  # a shared program was traced on copies: the next trace will find the variables themselves
+            known = set(map(id, self._leaves))
+            new = [v for v in found.variables if id(v) not in known]
+            if not new:
+                raise found
+            self.slots = self.slots.with_extra(new)
+            self._list_variables()
+        self._is_shared, earlier = False, self.program
+        self.program = self._make()
+        self.program.take_over(earlier)
+
+    def _attempt(self, call: Callable[[], Any]) -> Any:
+        while True:
+            try:
+                return call()
+            except Unbound as found:
+                self._adopt(found)
 
     def fits(self, model: Any, jit: bool) -> bool:
         """Whether the model still has the variables this was made for."""
         if self.jit != jit or model.has_fixed_structure:
             return self.jit == jit
-        return set(map(id, model.variables)) == set(map(id, self._leaves))
+        return set(map(id, model.variables)) == self._own
 
     def remember(self, x: Any, batch_size: int | None, feed: Any) -> None:
         """Note that `x` went through `run`, if it was a single batch in need of no conversion."""
@@ -67,11 +99,21 @@ class Prediction:
     def repeat(self, x: np.ndarray) -> Any:
         """Predict an array of which `repeats` is true: 70 us where `run`, and what leads to it, take 170."""
         with kept:
-            outputs = self.program.over_stack(self._state(), 1, (x[None], None, None), *ONE)
+            outputs, changed = self.program.over_stack(self._state(), 1, (x[None], None, None), *ONE)
+            self._keep(changed)
             return jax.tree.map(lambda a: np.array(a)[0], outputs)
 
-    def _state(self) -> Any:
-        return jax.tree.unflatten(self._structure, [variable.value for variable in self._leaves])
+    def _state(self, changed: Mapping[int, Any] = MappingProxyType({})) -> Any:
+        """The variables' values; of what a prediction has changed, the new ones."""
+        values = [variable.value for variable in self._leaves]
+        if changed:
+            new = {id(self._carried[number]): value for number, value in changed.items()}
+            values = [new.get(id(v), value) for v, value in zip(self._leaves, values, strict=True)]
+        return jax.tree.unflatten(self._structure, values)
+
+    def _keep(self, changed: Mapping[int, Any]) -> None:
+        for number, value in changed.items():
+            self._carried[number].assign(value)
 
     def run(self, feed: Any, steps: int | None, callbacks: Any, progress: Any) -> Any:
         """Predict a pass over the data.
@@ -84,23 +126,37 @@ class Prediction:
 
         Returns:
             The outputs as NumPy arrays, samples along the first axis.
+
+        What the model changes on the way (seed generators, the states of recurrent layers) goes from batch to batch, and is
+        kept at the end, as after an evaluation.
         """
         callbacks.on_predict_begin({})  # it may change the weights
-        state = self._state()
+        changed: dict[int, Any] = {}
+        state = structure = None
+
+        def call(run: Callable, count: int, lo: int, hi: int) -> tuple[Any, dict]:
+            nonlocal state, structure
+            if structure is not self._structure:  # at the start, and when there is more to it
+                state, structure = self._state(changed), self._structure
+            return run(self.program, state, count, lo, hi)
+
         calls = callbacks.calls("predict")
         calls.start()
         watched = calls.watched
         gathered = Gathered(None if steps is not None else getattr(feed.data, "num_samples", None))
         done, traces_before, compilations_before = 0, self.program.traces, self.program.compilations
         for segment in feed.segments(self.program, False, steps):
-            limit = 1 if watched or segment.steps == 1 else self._batches_per_call(state, feed)
+            limit = 1 if watched or segment.steps == 1 else self._attempt(lambda: self._batches_per_call(feed))
             for lo, hi in chunks(segment.steps, 0, lambda remaining, most=limit: min(most, remaining)):
                 if watched:
                     callbacks.on_predict_batch_begin(done, {})
                 count = next(c for c in COUNTS if c >= hi - lo)
                 # (batches, batch size, ...) -> (samples, ...), without the places that this call left empty
                 with kept:
-                    outputs = segment.run(self.program, state, count, lo, hi)
+                    outputs, news = self._attempt(lambda n=count, a=lo, b=hi, run=segment.run: call(run, n, a, b))
+                    if news:
+                        changed |= news
+                        state = self._state(changed)
                     part = jax.tree.map(lambda a, n=hi - lo: np.asarray(a)[:n].reshape(-1, *a.shape[2:]), outputs)
                 gathered.add(part)
                 done += hi - lo
@@ -108,19 +164,20 @@ class Prediction:
                     callbacks.on_predict_batch_end(done - 1, {"outputs": part})
                 if progress is not None:
                     progress.advance(done, {})
+        self._keep(changed)
         callbacks.on_predict_end({})
         self.stats.traces += self.program.traces - traces_before
         self.stats.compilations += self.program.compilations - compilations_before
         return gathered.result()
 
-    def _batches_per_call(self, state: Any, feed: Any) -> int:
+    def _batches_per_call(self, feed: Any) -> int:
         """The most batches (of those in `COUNTS`) whose outputs take no more than `CALL_BYTES`."""
         if not feed.is_resident:
             return COUNTS[-1]  # a stack is small enough as it is
         x = feed.data.spec()[0]
         key = str(x)
         if key not in self._output_bytes:
-            outputs = jax.eval_shape(self.program.step, state, x)
+            outputs, _ = jax.eval_shape(self.program.step, self._state(), {}, x)
             self._output_bytes[key] = sum(math.prod(o.shape) * o.dtype.itemsize for o in jax.tree.leaves(outputs))
         return max(count for count in COUNTS if count == 1 or count * self._output_bytes[key] <= CALL_BYTES)
 

@@ -2,7 +2,7 @@
 
     train(ts, batch) -> ts, loss    forward, loss, regularizers, gradients, optimizer, constraints, metrics
     loss(ts, batch)  -> loss, ts    forward, loss, metrics; the step of an evaluation
-    predict(ts, x)   -> outputs
+    predict(ts, x)   -> outputs, and the state that changed
 
 The model's objects (layers, losses, metrics) run inside a frame that binds every variable to a leaf of the state, so
 tracing them once yields the whole step as one program. Seed generators are variables like any other: what a step draws
@@ -18,7 +18,7 @@ from jkeras.core import tree
 from jkeras.core.frame import Frame
 from jkeras.core.module import Module
 from jkeras.core.tree import Path
-from jkeras.core.variable import PARAMS, Variable, as_arrays
+from jkeras.core.variable import PARAMS, Variable, as_arrays, is_variable
 
 
 class TrainState(NamedTuple):
@@ -29,6 +29,7 @@ class TrainState(NamedTuple):
     state: dict  # what layers update themselves: moving averages, seed generators
     opt_state: Any  # the optimizer's state; the learning rate is one of its leaves
     metrics: dict  # the sums that metrics accumulate
+    extra: dict = {}  # what else a step uses: variables that losses, metrics and schedules hold or close over
 
     @property
     def variables(self) -> dict:
@@ -44,6 +45,8 @@ class Slots(NamedTuple):
     frozen: dict[Path, Variable]
     state: dict[Path, Variable]
     metrics: dict[Path, Variable]
+    optimizer: Any = ()  # the optimizer's state, of variables
+    extra: dict[Path, Variable] = {}
 
     @classmethod
     def of(cls, model: Module, metrics: list, trainable: Callable[[Variable], bool]) -> "Slots":
@@ -57,19 +60,43 @@ class Slots(NamedTuple):
             {(str(i), *p): v for i, m in enumerate(metrics) for p, v in m.slots().items()},
         )
 
-    def read(self, opt_state: Any, read: Callable[[Variable], Any]) -> TrainState:
-        """A `TrainState` of what `read` says of each variable."""
-        fields = (tree.nest({path: read(v) for path, v in field.items()}) for field in self)
-        params, frozen, state, metrics = fields
-        return TrainState(params, frozen, state, opt_state, metrics)
+    def variables(self) -> TrainState:
+        """A `TrainState` with the variables in the places of their values."""
+        params, frozen, state, metrics, extra = map(
+            tree.nest, (self.params, self.frozen, self.state, self.metrics, self.extra)
+        )
+        return TrainState(params, frozen, state, self.optimizer, metrics, extra)
 
     def bind(self, ts: TrainState) -> dict[int, Any]:
         """`{id(variable): array}` for a frame."""
-        bound = {}
-        for slots, values in zip(self, (ts.params, ts.frozen, ts.state, ts.metrics), strict=True):
-            flat = tree.flatten(values)
-            bound.update((id(variable), flat[path]) for path, variable in slots.items())
+        bound: dict[int, Any] = {}
+        if ts.opt_state is not None and jax.tree.structure(ts.opt_state) == self._optimizer_structure():
+            leaves = jax.tree.leaves(self.optimizer, is_leaf=is_variable)
+            bound.update(zip(map(id, leaves), jax.tree.leaves(ts.opt_state), strict=True))
+        for name in ("params", "frozen", "state", "metrics", "extra"):
+            flat = tree.flatten(getattr(ts, name))
+            bound.update((id(variable), flat[path]) for path, variable in getattr(self, name).items())
         return bound
+
+    def _optimizer_structure(self) -> Any:
+        return jax.tree.structure(self.optimizer, is_leaf=is_variable)
+
+    def collect(self, ts: TrainState, frame: Frame) -> TrainState:
+        """The state after a frame that was opened on `ts`: all that may be assigned in it, which parameters may not."""
+        bound = self.bind(ts)
+        opt_state = ts.opt_state
+        leaves = [id(v) for v in jax.tree.leaves(self.optimizer, is_leaf=is_variable)]
+        if any(key in bound and frame.values[key] is not bound[key] for key in leaves):  # rarely: most stay as they are
+            opt_state = jax.tree.unflatten(self._optimizer_structure(), [frame.values[key] for key in leaves])
+        state, metrics, extra = (collect(slots, frame) for slots in (self.state, self.metrics, self.extra))
+        return ts._replace(state=state, metrics=metrics, extra=extra, opt_state=opt_state)
+
+    def with_extra(self, variables: list[Variable]) -> "Slots":
+        """The same and further variables."""
+        extra = dict(self.extra)
+        for variable in variables:
+            extra[(f"{len(extra):03} {variable.path}",)] = variable  # in this order, when JAX sorts them
+        return self._replace(extra=extra)
 
 
 def collect(slots: Mapping[Path, Variable], frame: Frame) -> dict:
@@ -81,9 +108,9 @@ def make_loss(model: Any, slots: Slots) -> Callable[..., tuple[jax.Array, TrainS
     """`(ts, batch, training) -> (loss, ts)`: the forward pass; the state's sums and moving averages have seen the batch."""
 
     def loss_of(ts: TrainState, batch: Any, training: bool) -> tuple[jax.Array, TrainState]:
-        with Frame(slots.bind(ts), training=training) as frame:
+        with Frame(slots.bind(ts), training=training, closed=True) as frame:
             loss = _forward(model, frame, batch, training)
-        return loss, ts._replace(state=collect(slots.state, frame), metrics=collect(slots.metrics, frame))
+        return loss, slots.collect(ts, frame)
 
     return loss_of
 
@@ -98,7 +125,9 @@ def make_update(optimizer: Any, slots: Slots) -> Callable[[TrainState, dict], Tr
     def update(ts: TrainState, grads: dict) -> TrainState:
         old = {name: ts.params[name] for name in grads}
         rest = {name: jax.tree.map(lambda _: None, ts.params[name]) for name in ts.params if name not in grads}
-        updates, opt_state = optimizer.update({**grads, **rest}, ts.opt_state, {**old, **rest})
+        with Frame(slots.bind(ts), closed=True) as frame:  # a schedule may read variables, and draw
+            updates, opt_state = optimizer.update({**grads, **rest}, ts.opt_state, {**old, **rest})
+        ts = slots.collect(ts, frame)
         params = jax.tree.map(lambda p, u: (p + u).astype(p.dtype), old, {name: updates[name] for name in old})
         if constraints and not optimizer.updates_by_apply:
             flat = tree.flatten(params)
@@ -119,31 +148,54 @@ def make_train_step(model: Any, optimizer: Any, slots: Slots) -> Callable[[Train
                 f"{type(model).__name__}.compute_loss() must return a scalar for training, got shape {loss.shape}. Reduce it: "
                 "jnp.mean(loss)."
             )
-        return optimizer.scaled_loss(loss, ts.opt_state), (loss, new.state, new.metrics)
+        changed = new.opt_state if new.opt_state is not ts.opt_state else None
+        return optimizer.scaled_loss(loss, ts.opt_state), (loss, new.state, new.metrics, new.extra, changed)
 
     def step(ts: TrainState, batch: Any) -> tuple[TrainState, jax.Array]:
-        grads, (loss, state, metrics) = jax.grad(objective, has_aux=True)(ts.params, ts, batch)
-        return update(ts._replace(state=state, metrics=metrics), grads), loss
+        grads, (loss, state, metrics, extra, changed) = jax.grad(objective, has_aux=True)(ts.params, ts, batch)
+        opt_state = ts.opt_state if changed is None else changed
+        return update(ts._replace(state=state, metrics=metrics, extra=extra, opt_state=opt_state), grads), loss
 
     return step
 
 
-def make_predict_step(model: Any, slots: Slots) -> Callable[[TrainState, Any], Any]:
-    """The prediction step: the outputs for a batch of inputs."""
+def make_predict_step(model: Any, slots: Slots) -> Callable[[TrainState, dict, Any], tuple[Any, dict]]:
+    """The prediction step: `(ts, changed, x) -> (outputs, changed)`; see `overlay`."""
 
-    def step(ts: TrainState, x: Any) -> Any:
-        with Frame(slots.bind(ts), training=False):
-            return model._call_on(x, training=False)
+    def step(ts: TrainState, changed: dict, x: Any) -> tuple[Any, dict]:
+        bound = overlay(slots, ts, changed)
+        with Frame(dict(bound), training=False, closed=True) as frame:
+            outputs = model._call_on(x, training=False)
+        return outputs, changes(slots, bound, frame.values, changed)
 
     return step
 
 
-def make_results(model: Any, slots: Slots) -> Callable[[dict], dict[str, jax.Array]]:
+def carried(ts: TrainState) -> list:
+    """The leaves of a state that prediction may change: what layers update themselves, and the extra variables."""
+    return jax.tree.leaves((ts.state, ts.extra), is_leaf=is_variable)
+
+
+def overlay(slots: Slots, ts: TrainState, changed: dict[int, Any]) -> dict[int, Any]:
+    """`{id(variable): array}` for a frame, of a state and what has changed since: `{number among carried(ts): array}`.
+
+    Most models change nothing when they predict, so that only what changes is carried from batch to batch.
+    """
+    variables = carried(slots.variables())
+    return slots.bind(ts) | {id(variables[number]): value for number, value in changed.items()}
+
+
+def changes(slots: Slots, old: dict[int, Any], new: dict[int, Any], changed: dict[int, Any]) -> dict[int, Any]:
+    """What has changed after one more batch, by the number among `kept(ts)`."""
+    keys = list(map(id, carried(slots.variables())))
+    return {i: new[key] for i, key in enumerate(keys) if i in changed or new[key] is not old[key]}
+
+
+def make_results(model: Any, slots: Slots) -> Callable[[TrainState], dict[str, jax.Array]]:
     """What the metrics' sums come to, by name: `{"loss": ..., "accuracy": ...}`."""
 
-    def results(metrics: dict) -> dict[str, jax.Array]:
-        flat = tree.flatten(metrics)
-        with Frame({id(v): flat[path] for path, v in slots.metrics.items()}):
+    def results(ts: TrainState) -> dict[str, jax.Array]:
+        with Frame(slots.bind(ts), closed=True):
             return {name: as_arrays(value) for name, value in model.get_metrics_result().items()}
 
     return results

@@ -23,8 +23,10 @@ from typing import Any
 
 import jax
 
+from jkeras.core import frame as frames
 from jkeras.core.frame import Frame
 from jkeras.core.lists import bind_lists, read_list
+from jkeras.core.variable import is_variable
 from jkeras.data import make_data, unpack_x_y_sample_weight
 from jkeras.training.custom import Places, built_in, keras_groups
 from jkeras.training.step import TrainState, make_loss, make_results, make_train_step, make_update
@@ -76,7 +78,7 @@ class Steps:
 
     def pure_results(self: Any, state: TrainState) -> dict[str, jax.Array]:
         """The metrics' values by name."""
-        return make_results(self, self._require_ready("pure_results").slots)(state.metrics)
+        return make_results(self, self._require_ready("pure_results").slots)(state)
 
     def make_train_step(
         self: Any, x: Any = None, y: Any = None, sample_weight: Any = None
@@ -106,6 +108,9 @@ class Steps:
         if x is not None:
             self._ready(compiled, make_data(x, y, sample_weight, steps=1), False)
         self._require_ready("make_train_step")
+        if x is not None:  # a trace finds what the step uses beside the model, so that the state has it
+            batch = (x, y, sample_weight)
+            compiled.run(self, lambda: jax.eval_shape(lambda: self.train_step(compiled.read(), batch)))
         step = make_train_step(self, compiled.optimizer, compiled.slots)
         state = jax.device_put(compiled.read()._replace(metrics=compiled.fresh_metrics), may_alias=False)
         return lambda state, batch: step(state, unpack_x_y_sample_weight(batch))[0], state
@@ -179,7 +184,7 @@ class Steps:
     @built_in
     def test_step(self: Any, state: Any, data: Any) -> tuple:
         """The built-in evaluation step; as `train_step`, but Keras's form has no `optimizer_variables`."""
-        variables = self._require_ready("test_step").variables._replace(opt_state=())
+        variables = self._require_ready("test_step").variables
         trained, frozen, _, metrics = keras_groups(self, variables)
         loss_of = make_loss(self, self._compiled.slots)
         step = lambda ts, batch: loss_of(ts, batch, training=False)[1]  # noqa: E731
@@ -198,7 +203,11 @@ class Steps:
         """
         x = unpack_x_y_sample_weight(data)[0]
         if isinstance(state, TrainState):
-            return self.apply(state.variables, x)[0]
+            outputs, new = self.apply(state.variables, x)
+            frame = frames.current()
+            if frame is not None and frame.closed:  # inside a program, which keeps what the call assigned
+                super().update({"state": new})  # type: ignore[misc]
+            return outputs
         return self.stateless_call(*state, x, training=False)
 
     def _step(self: Any, step: Callable, state: Any, data: Any, variables: TrainState, groups: list) -> tuple:
@@ -211,9 +220,15 @@ class Steps:
             id(v): value for group, part in zip(groups, state, strict=True) for v, value in zip(group, part, strict=True)
         }
         # Metrics that a subclass leaves out of `metrics` still exist: they count this step alone.
-        hidden = {id(v): v.initial_value() for v in places.variables if id(v) not in values}
-        new = step(places.state({**hidden, **values}), batch)
-        return self.pure_results(new), places.lists(places.bind(new), groups)
+        metrics = set(map(id, jax.tree.leaves(variables.metrics, is_leaf=is_variable)))
+        hidden = [v for v in places.variables if id(v) not in values]
+        values |= {id(v): v.initial_value() if id(v) in metrics else v.value for v in hidden}
+        new = step(places.state(values), batch)
+        after = places.bind(new)
+        for variable in hidden:  # what is in no list, and changed: read and written where we are
+            if id(variable) not in metrics and after[id(variable)] is not values[id(variable)]:
+                variable.assign(after[id(variable)])
+        return self.pure_results(new), places.lists(after, groups)
 
 
 def takes_training(function: Callable) -> bool:

@@ -4,6 +4,7 @@ The path of one batch: arrays -> `data` -> `feed` (onto the device) -> `engine` 
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import jax
@@ -152,27 +153,25 @@ class Trainer(Compilable):
         self, feed: Feed, shuffle: Any, steps: int | None, callbacks: CallbackList, progress: Progress | None
     ) -> dict:
         compiled = self._compiled
-        lease, program = compiled.lease, compiled.train
-        ts = lease.borrow()
-        lease.hold(ts._replace(metrics=compiled.fresh_metrics))
+        ts = compiled.lease.borrow()
+        compiled.lease.hold(ts._replace(metrics=compiled.fresh_metrics))
 
         def advance(run: Any, program: Any, lo: int, hi: int) -> Any:
             with Uninterrupted():
-                carry, results = run(program, (), lease.borrow(), lo, hi)
-                lease.hold(carry)
+                carry, results = run(program, (), compiled.lease.borrow(), lo, hi)
+                compiled.lease.hold(carry)
             return results
 
         def segments(program: Program) -> Iterator:
-            return feed.segments(program, shuffle, steps, lambda: ((), lease.borrow()))
+            return feed.segments(program, shuffle, steps, lambda: ((), compiled.lease.borrow()))
 
         with told(progress and progress.say):
-            return self._run("train", program, segments, advance, callbacks, progress)
+            return self._run("train", segments, advance, callbacks, progress)
 
-    def _run(
-        self, mode: str, program: Program, make: Any, advance: Any, callbacks: CallbackList, progress: Progress | None
-    ) -> dict:
+    def _run(self, mode: str, make: Any, advance: Any, callbacks: CallbackList, progress: Progress | None) -> dict:
         """Go through the segments that `make` makes in chunks; after each, tell callbacks and progress bar. Returns the results."""
         compiled, stats = self._compiled, self._compiled.stats
+        program = getattr(compiled, mode)
         calls = callbacks.calls(mode)
         calls.start()
         segments = make(program.watching(*calls.looks()))
@@ -189,7 +188,10 @@ class Trainer(Compilable):
                     calls.begin(done)
                 traces = program.traces
                 with Clock(stats, "compute_seconds") as clock, kept:
-                    chunk = loop.fetch(advance(segment.run, loop, lo, hi), hi - lo)
+                    results = compiled.run(self, partial(self._on, mode, plan.looks, advance, segment.run, lo, hi))
+                    program = getattr(compiled, mode)  # another one, if its trace found more that is state
+                    loop = program.watching(*plan.looks)
+                    chunk = loop.fetch(results, hi - lo)
                 if program.traces == traces:
                     loop.observe(chunk.steps, clock.seconds)
                 else:  # a call that compiled says nothing about the time per step
@@ -209,6 +211,10 @@ class Trainer(Compilable):
         stats.traces += program.traces - traces_before
         stats.compilations += program.compilations - compilations_before
         return logs
+
+    def _on(self, mode: str, looks: tuple, advance: Any, run: Any, lo: int, hi: int) -> Any:
+        """Let the current program of a mode run some steps."""
+        return advance(run, getattr(self._compiled, mode).watching(*looks), lo, hi)
 
     # -- evaluate -----------------------------------------------------------------------------------------------------
 
@@ -248,11 +254,12 @@ class Trainer(Compilable):
     def _test_pass(self, feed: Feed, steps: int | None, callbacks: CallbackList, progress: Progress | None) -> dict:
         compiled = self._compiled
         callbacks.on_test_begin({})  # it may change the weights
-        ts = compiled.read()
-        fixed, carry = ts._replace(opt_state=()), (ts.state, compiled.fresh_metrics)
+        fixed, carry = compiled.test_state()
 
         def advance(run: Any, program: Any, lo: int, hi: int) -> Any:
-            nonlocal carry
+            nonlocal fixed, carry
+            if fixed.extra.keys() != compiled.variables.extra.keys():  # there are more since the last call
+                fixed, carry = compiled.test_state(carry)
             carry, results = run(program, fixed, carry, lo, hi)
             return results
 
@@ -262,7 +269,7 @@ class Trainer(Compilable):
             return feed.segments(program, False, steps, lambda: (fixed, carry))
 
         with told(progress and progress.say):
-            logs = self._run("test", compiled.test, segments, advance, callbacks, progress)
+            logs = self._run("test", segments, advance, callbacks, progress)
         feed.data.end_epoch()
         compiled.write(*carry)
         callbacks.on_test_end(_sorted(logs))
@@ -355,23 +362,19 @@ class Trainer(Compilable):
             As `evaluate`: the loss, or a list, or a dict of results, for this batch.
         """
         compiled, batch = self._one_batch("train_on_batch", x, y, sample_weight, class_weight)
-        lease = compiled.lease
+        start = lambda: compiled.lease.borrow()._replace(metrics=compiled.fresh_metrics)  # noqa: E731
         with kept:
             with Uninterrupted():
-                ts = lease.borrow()._replace(metrics=compiled.fresh_metrics)
-                carry, results = compiled.train.over_stack((), ts, batch, 0, 1)
-                lease.hold(carry)
+                carry, results = compiled.run(self, lambda: compiled.train.over_stack((), start(), batch, 0, 1))
+                compiled.lease.hold(carry)
             logs = compiled.train.fetch(results, 1).logs
         return self._result(logs, return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """The results on one batch, without training."""
         compiled, batch = self._one_batch("test_on_batch", x, y, sample_weight, None)
-        ts = compiled.read()
         with kept:
-            carry, results = compiled.test.over_stack(
-                ts._replace(opt_state=()), (ts.state, compiled.fresh_metrics), batch, 0, 1
-            )
+            carry, results = compiled.run(self, lambda: compiled.test.over_stack(*compiled.test_state(), batch, 0, 1))
             logs = compiled.test.fetch(results, 1).logs
         compiled.write(*carry)
         return self._result(logs, return_dict)

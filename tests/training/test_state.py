@@ -56,7 +56,7 @@ def test_a_metric_whose_result_is_a_variable_reports_this_pass(jit):
     assert float(metric.stateless_result([jnp.float32(7)])) == 7.0
 
 
-@pytest.mark.parametrize("form", ["batch", "data"])
+@pytest.mark.parametrize("form", ["batch", "data", "result"])
 def test_logs_of_own_steps_are_read_in_the_step(form):
     class Own(jkeras.Model):
         def __init__(self):
@@ -152,3 +152,266 @@ def test_a_loss_that_is_no_scalar_is_refused_in_training():
     model.compile("sgd")
     with pytest.raises(ValueError, match=r"Own.compute_loss\(\) must return a scalar for training, got shape \(3,\)"):
         model.fit(X, Y, verbose=0)
+
+
+# -- variables that are not the model's -------------------------------------------------------------------------------
+
+
+class Dense(jkeras.Model):
+    """One layer of zeros, with a compute_loss that a test may set."""
+
+    def __init__(self, objective=None):
+        super().__init__()
+        self.dense, self.objective = dense(), objective
+
+    def call(self, x):
+        return self.dense(x)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        if self.objective is not None:
+            return self.objective(self)
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+
+class Each(jkeras.callbacks.Callback):
+    """Calls a function at the end of each epoch."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.function()
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_the_optimizers_variables_are_read_as_they_are_in_each_step(eager):
+    model = Dense(lambda model: ops.cast(model.optimizer.iterations, "float32"))
+    model.compile("sgd", run_eagerly=eager)
+    assert model.fit(X, Y, batch_size=2, epochs=2, verbose=0).history["loss"] == [1.5, 5.5]
+    assert model.evaluate(X, Y, verbose=0) == 8.0
+
+    class Rate(Dense):
+        def call(self, x):
+            return self.dense(x) * 0 + self.optimizer.learning_rate
+
+        def get_metrics_result(self):
+            return {**super().get_metrics_result(), "rate": self.optimizer.learning_rate}
+
+    model = Rate()
+    model.compile(jkeras.optimizers.SGD(0.5), "mse", run_eagerly=eager)
+    assert model.predict(X, verbose=0)[0] == 0.5
+    model.optimizer.learning_rate = 0.25
+    assert model.predict(X, verbose=0)[0] == model.predict_on_batch(X)[0] == 0.25
+    logs = model.evaluate(X, Y, verbose=0, return_dict=True)
+    assert logs == {"loss": 0.5625, "rate": 0.25}
+    assert model.fit(X, Y, verbose=0).history == {"loss": [0.5625], "rate": [0.25]}
+
+
+def test_a_number_cannot_be_had_of_a_variable_while_a_step_is_traced():
+    model = Dense(lambda model: float(model.optimizer.iterations))
+    model.compile("sgd")
+    with pytest.raises(TypeError, match=r"'sgd\w*/iteration' was turned into a Python float inside a compiled function"):
+        model.fit(X, Y, verbose=0)
+    model.compile("sgd", run_eagerly=True)
+    assert model.fit(X, Y, batch_size=2, epochs=2, verbose=0).history["loss"] == [1.5, 5.5]
+
+
+def closed_over(beta):
+    model = jkeras.Sequential([dense()])
+    model.compile(jkeras.optimizers.SGD(0.0), loss=lambda y, p: beta * (y - p) ** 2)
+    return model
+
+
+def held_by_a_layer_of_nobody(beta):
+    model = Dense(lambda model: beta.value + 0.0)
+    model.compile("sgd")
+    return model
+
+
+def loss_weights(beta):
+    inputs = jkeras.Input((2,))
+    model = jkeras.Model(inputs, {"a": dense()(inputs), "b": dense()(inputs)})
+    model.compile(jkeras.optimizers.SGD(0.0), loss="mse", loss_weights={"a": 0.0, "b": beta})
+    return model
+
+
+@pytest.mark.parametrize("make", [closed_over, held_by_a_layer_of_nobody, loss_weights])
+@pytest.mark.parametrize("batch_size", [3])
+def test_a_variable_of_nobody_is_read_when_the_step_runs(make, batch_size):
+    beta = jkeras.Variable(1.0, trainable=False, name="beta")
+    model = make(beta)
+    y = {"a": Y, "b": Y} if make is loss_weights else Y
+    double = Each(lambda: beta.assign(2 * beta))
+    history = model.fit(X, y, batch_size=batch_size, epochs=3, verbose=0, callbacks=[double]).history
+    assert history["loss"] == [1.0, 2.0, 4.0]
+    first = lambda results: results[0] if isinstance(results, list) else results  # noqa: E731
+    for run in (model.evaluate, model.train_on_batch, model.test_on_batch):
+        options = {"verbose": 0} if run == model.evaluate else {}
+        assert first(run(X, y, **options)) == 8.0
+        beta.assign(5.0)
+        assert first(run(X, y, **options)) == 5.0
+        beta.assign(8.0)
+    step, state = model.make_train_step(X, y)
+    assert len(state.extra) == 1
+    beta.assign(0.0)  # the state is a copy
+    assert float(model.pure_results(jax.jit(step)(state, (X, y)))["loss"]) == 8.0
+
+
+def test_a_step_of_ones_own_that_was_given_too_little_state_says_so():
+    beta = jkeras.Variable(1.0, trainable=False, name="beta")
+    model = closed_over(beta)
+    model.compile("sgd", "mse")
+    _, state = model.make_train_step(X, Y)
+    model._compiled.objective.losses[0] = lambda y, p, w: beta * 1.0
+    with pytest.raises(RuntimeError, match=r"not part of the state it was given \('beta'\)"):
+        jax.jit(lambda state: model.pure_loss(state, (X, Y)))(state)
+
+
+def test_a_schedule_that_reads_a_variable():
+    class Follows(jkeras.optimizers.schedules.LearningRateSchedule):
+        def __init__(self, rate):
+            self.rate = rate
+
+        def __call__(self, step):
+            return self.rate * 1.0
+
+        def get_config(self):
+            return {}
+
+    rate = jkeras.Variable(0.1, trainable=False, name="rate")
+    model, seen = jkeras.Sequential([dense()]), []
+    model.compile(jkeras.optimizers.SGD(Follows(rate)), "mse")
+    stop = Each(lambda: (rate.assign(0.0), seen.append(round(model.layers[0].bias[0].item(), 4))))
+    model.fit(X, Y, epochs=2, verbose=0, callbacks=[stop])
+    assert seen == [0.2, 0.2]
+
+
+@pytest.mark.parametrize("jit", [True, False])
+def test_what_a_metric_or_a_loss_holds_is_state(jit):
+    class Holds(metrics.Metric):
+        def __init__(self, name="holds"):
+            super().__init__(name=name)
+            self.generator = jkeras.random.SeedGenerator(5)
+            self.layer = layers.BatchNormalization(momentum=0.0)
+            self.layer.build((None, 1))
+            self.total = self.add_variable((), "zeros", name="total")
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            self.layer(y_true, training=True)
+            self.total.assign_add(jkeras.random.uniform((), seed=self.generator))
+
+        def result(self):
+            return self.total
+
+    class Noisy(jkeras.losses.Loss):
+        def __init__(self):
+            super().__init__()
+            self.generator = jkeras.random.SeedGenerator(5)
+
+        def call(self, y_true, y_pred):
+            return 0 * y_pred[:, 0] + jkeras.random.uniform((), seed=self.generator)
+
+    metric, loss, generator = Holds(), Noisy(), jkeras.random.SeedGenerator(5)
+    draws = [float(jkeras.random.uniform((), seed=generator)) for _ in range(12)]
+    sums = [sum(draws[i : i + 4]) for i in (0, 4, 8)]
+    model = jkeras.Sequential([dense()])
+    model.compile("sgd", loss, metrics=[metric], jit_compile=jit)
+    history = model.fit(X, Y, batch_size=2, epochs=2, verbose=0).history
+    np.testing.assert_allclose(history["holds"], sums[:2], rtol=1e-6)
+    np.testing.assert_allclose(np.multiply(4, history["loss"]), sums[:2], rtol=1e-6)
+    np.testing.assert_allclose(model.evaluate(X, Y, batch_size=2, verbose=0), [sums[2] / 4, sums[2]], rtol=1e-6)
+    assert metric.generator.state.numpy().tolist() == loss.generator.state.numpy().tolist() == [5, 12]
+    assert metric.layer.moving_mean.numpy().tolist() == [1.0]
+    assert model.stats()["compilations"] <= 2
+
+
+# -- prediction keeps the state ---------------------------------------------------------------------------------------
+
+
+class Noise(layers.Layer):
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.generator = jkeras.random.SeedGenerator(3)
+        self.count = self.add_weight(shape=(), initializer="zeros", trainable=False, name="count")
+
+    def call(self, x):
+        self.count.assign_add(1.0)
+        return x + jkeras.random.normal((2,), seed=self.generator)
+
+
+@pytest.mark.parametrize("jit", [True, False])
+def test_prediction_goes_on_where_it_stopped(jit):
+    model = jkeras.Sequential([jkeras.Input((2,)), Noise()])
+    model.compile(jit_compile=jit)
+    layer, generator = model.layers[0], jkeras.random.SeedGenerator(3)
+    draws = np.stack([jkeras.random.normal((2,), seed=generator) for _ in range(9)])
+    outputs = model.predict(np.zeros((8, 2)), batch_size=2, verbose=0)
+    np.testing.assert_allclose(outputs[::2], draws[:4], rtol=1e-6)
+    assert float(layer.count) == 4.0 and layer.generator.state.numpy().tolist() == [3, 4]
+    zeros = np.zeros((2, 2), "float32")
+    once = [model.predict_on_batch(zeros)[0] for _ in range(3)]  # the third time the short way
+    np.testing.assert_allclose(once, draws[4:7], rtol=1e-6)
+    uneven = model.predict(np.zeros((3, 2)), batch_size=2, verbose=0)
+    np.testing.assert_allclose(uneven[[0, 2]], draws[7:9], rtol=1e-6)
+    assert float(layer.count) == 9.0
+
+
+def test_a_stateful_recurrent_layer_goes_on_from_batch_to_batch():
+    inputs = jkeras.Input(batch_shape=(1, 1, 1))
+    recurrent = layers.SimpleRNN(1, stateful=True, activation=None, kernel_initializer="ones", recurrent_initializer="ones")
+    model = jkeras.Model(inputs, recurrent(inputs))
+    ones = np.ones((4, 1, 1), "float32")
+    assert model.predict(ones, batch_size=1, verbose=0).ravel().tolist() == [1.0, 2.0, 3.0, 4.0]
+    assert model.predict_on_batch(ones[:1]).item() == 5.0
+    recurrent.reset_state()
+    assert model.predict_on_batch(ones[:1]).item() == 1.0
+
+
+@pytest.mark.parametrize("form", ["lists", "pure", "super"])
+def test_a_predict_step_of_ones_own_keeps_the_state(form):
+    class Counts(jkeras.Model):
+        def __init__(self):
+            super().__init__()
+            self.noise = Noise()
+
+        def call(self, x):
+            return self.noise(x)
+
+    class Lists(Counts):
+        def predict_step(self, state, data):
+            return self.stateless_call(*state, jkeras.utils.unpack_x_y_sample_weight(data)[0])
+
+    class Pure(Counts):
+        def predict_step(self, state, batch):
+            return self(batch[0])
+
+    class Super(Counts):
+        def predict_step(self, state, batch):
+            return super().predict_step(state, batch)
+
+    model = {"lists": Lists, "pure": Pure, "super": Super}[form]()
+    model(X)
+    outputs = model.predict(X, batch_size=4, verbose=0)
+    assert float(model.noise.count) == 3.0 and not np.array_equal(outputs[0], outputs[4])
+
+
+def test_a_metric_updated_in_call():
+    class Watched(Dense):
+        def __init__(self):
+            super().__init__()
+            self.mean = metrics.Mean(name="mean")
+
+        def call(self, x):
+            self.mean.update_state(x)
+            return self.dense(x)
+
+    model = Watched()
+    model.compile("sgd", "mse")
+    assert model.predict(X, verbose=0).shape == (8, 1)
+    outputs, state = jax.jit(model.apply)(model.snapshot(), X)
+    assert outputs.shape == (8, 1) and state == {}
+    assert float(model.mean.total) == 0.0  # such calls leave it as it was
+    assert model.fit(2 * X, Y, verbose=0).history["mean"] == [2.0]
+    model.predict(X, verbose=0)
+    assert float(model.mean.result()) == 2.0
