@@ -4,8 +4,7 @@ A `KerasTensor` has a shape (None where a dimension is not known yet) and a dtyp
 `jax.eval_shape` what the operation returns, makes a `Node` that remembers operation and arguments, and hands out
 symbolic outputs that point back at the node. The graph so recorded is what a functional model runs.
 
-An unknown dimension is found by trying: shapes are inferred twice, with two sizes in the place of None, and what comes
-out different is unknown.
+`jkeras.core.dimensions` says what stands for None while shapes are inferred.
 """
 
 import copy
@@ -15,13 +14,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jkeras.core import dimensions
 from jkeras.core import dtype as dtypes
+from jkeras.core.dimensions import Sizes, Spec
 from jkeras.core.errors import locate
 from jkeras.core.frame import Frame, mask_of
 from jkeras.core.registry import published
 from jkeras.core.variable import Variable, as_arrays
-
-PROBES = (1440, 2880)  # sizes tried for None: larger than kernels, and what strides and reshapes divide by divides them
 
 
 class History(NamedTuple):
@@ -214,11 +213,16 @@ def eval_shape(function: Callable, *args: Any) -> Any:
         raise
 
 
-def infer(function: Callable, args: tuple = (), kwargs: dict | None = None) -> Any:
+def infer(function: Callable, args: tuple = (), kwargs: dict | None = None, numbers: bool = True) -> Any:
     """The outputs' shapes and dtypes of `function(*args, **kwargs)`, as symbolic tensors without a history.
 
     Symbolic tensors (or anything in their place) among the arguments are seen by the function as traced arrays;
     variables read as zeros; nothing is computed.
+
+    Args:
+        function: what is called, once if it can work with a symbol in the place of None (see `jkeras.core.dimensions`).
+        args, kwargs: of the call.
+        numbers: whether to try numbers in the place of None if it cannot.
 
     >>> import jax.numpy as jnp
     >>> infer(jnp.concatenate, ([KerasTensor((None, 3)), KerasTensor((None, 3))],))
@@ -226,30 +230,28 @@ def infer(function: Callable, args: tuple = (), kwargs: dict | None = None) -> A
     """
     flat, structure = jax.tree.flatten((args, kwargs or {}), is_leaf=_is_leaf)
     places = [i for i, leaf in enumerate(flat) if isinstance(leaf, KerasTensor)]
-    sizes = PROBES if any(None in flat[i].shape for i in places) else PROBES[:1]
+    tensors = [flat[i] for i in places]
 
-    def call(arrays: list, size: int) -> Any:
-        values = list(flat)
-        for i, array in zip(places, arrays, strict=True):
-            values[i] = array
-        args, kwargs = jax.tree.unflatten(structure, values)
-        with Frame(abstract=True) as frame:
+    def evaluate(sizes: Sizes) -> Any:
+        def call(arrays: list) -> Any:
+            values = list(flat)
             for i, array in zip(places, arrays, strict=True):
-                if flat[i].mask is not None:
-                    frame.set_mask(array, jnp.ones(_at(flat[i].mask.shape, size), bool))
-            outputs = as_arrays(function(*args, **kwargs))
-            return outputs, [frame.get_mask(leaf) for leaf in jax.tree.leaves(outputs)]
+                values[i] = array
+            args, kwargs = jax.tree.unflatten(structure, values)
+            with Frame(abstract=True) as frame:
+                for number, (tensor, array) in enumerate(zip(tensors, arrays, strict=True)):
+                    if tensor.mask is not None:
+                        frame.set_mask(array, jnp.ones(sizes.fill(tensor.mask.shape, number), bool))
+                outputs = as_arrays(function(*args, **kwargs))
+                return outputs, [frame.get_mask(leaf) for leaf in jax.tree.leaves(outputs)]
 
-    specs = [
-        [jax.ShapeDtypeStruct(_at(flat[i].shape, size), dtypes.canonical(flat[i].dtype)) for i in places] for size in sizes
-    ]
-    try:
-        found = eval_shape(lambda *tried: [call(*each) for each in zip(tried, sizes, strict=True)], *specs)
-    except Exception as error:
-        if len(sizes) > 1 and str(PROBES[0]) in "".join([str(error), *getattr(error, "__notes__", ())]):
-            error.add_note(f"({PROBES[0]} stands for None, a dimension that is not known yet.)")
-        raise
-    outputs, masks = jax.tree.map(_merge, found[0], found[-1])
+        specs = [
+            jax.ShapeDtypeStruct(sizes.fill(t.shape, number), dtypes.canonical(t.dtype)) for number, t in enumerate(tensors)
+        ]
+        return eval_shape(call, specs)
+
+    found = dimensions.settle(evaluate, [tensor.shape for tensor in tensors], numbers)
+    outputs, masks = jax.tree.map(lambda s: KerasTensor(*s), found, is_leaf=lambda s: isinstance(s, Spec))
     for output, mask in zip(jax.tree.leaves(outputs), masks, strict=True):
         output.mask = mask
     return outputs
@@ -259,17 +261,6 @@ def travelling_mask(array: Any) -> Any:
     """The mask that travels with an array; an array without one counts as a whole."""
     mask = mask_of(array)
     return jnp.ones(array.shape[:-1], bool) if mask is None else mask
-
-
-def _at(shape: tuple, size: int) -> list[int]:
-    """A shape with `size` for None."""
-    return [size if d is None else d for d in shape]
-
-
-def _merge(a: jax.ShapeDtypeStruct, b: jax.ShapeDtypeStruct) -> KerasTensor:
-    if len(a.shape) != len(b.shape):
-        raise ValueError(f"The number of axes of the output depends on an unknown dimension ({a.shape} or {b.shape}).")
-    return KerasTensor([m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)], a.dtype.name)
 
 
 def record(operation: Any, args: tuple, kwargs: dict, outputs: Any, name: str) -> Any:
@@ -284,6 +275,15 @@ def record(operation: Any, args: tuple, kwargs: dict, outputs: Any, name: str) -
     return outputs
 
 
+def without_history(x: Any) -> Any:
+    """A symbolic tensor of the same shape, dtype and mask that nothing has produced yet; anything else as it is."""
+    if not isinstance(x, KerasTensor):
+        return x
+    tensor = KerasTensor(x.shape, x.dtype, name=x.name)
+    tensor.mask = x.mask
+    return tensor
+
+
 def call(function: Callable, args: tuple, kwargs: dict) -> Any:
     """Record the call of a plain function, and return its symbolic outputs."""
     name = getattr(function, "__name__", "function")
@@ -296,10 +296,10 @@ def call(function: Callable, args: tuple, kwargs: dict) -> Any:
 
 
 def list_shapes(values: Any) -> str:
-    """The shapes of all tensors among some values, for a message; the sizes that stand for None are written as such.
+    """The shapes of all tensors among some values, for a message; what stands for None is written as such.
 
-    >>> list_shapes([KerasTensor((None, 3)), {"other": KerasTensor((2 * PROBES[0],)), "axis": 1}])
-    '(None, 3), (None,)'
+    >>> list_shapes([KerasTensor((None, 3)), {"other": KerasTensor((2,)), "axis": 1}])
+    '(None, 3), (2,)'
     """
-    shapes = [leaf.shape for leaf in leaves(values) if isinstance(leaf, (KerasTensor, jax.Array, Variable))]
-    return ", ".join(str(tuple(None if d in PROBES else d for d in shape)) for shape in shapes)
+    tensors = [leaf for leaf in leaves(values) if isinstance(leaf, (KerasTensor, jax.Array, Variable))]
+    return ", ".join(str(dimensions.known(tensor.shape)) for tensor in tensors)

@@ -102,7 +102,7 @@ class Layer(Weighted, Stateless):
     def build(self, input_shape: Any) -> None:
         """Make the weights, for inputs of the given shape. By default: build the sublayers, by a call on shapes alone."""
         if any(not layer.built for layer in self._sublayers()):
-            self.build_abstractly(specs_of(input_shape, self.compute_dtype))
+            symbolic.infer(self, (specs_of(input_shape, self.compute_dtype),))
         self.built = True
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
@@ -202,7 +202,7 @@ class Layer(Weighted, Stateless):
         check_input(self, args[0] if args else next(iter(kwargs.values()), None))
         if not self.built:
             self._build_for(call_spec(type(self).call), args, kwargs)
-        outputs = symbolic.infer(self, args, kwargs)
+        outputs = self._infer(args, kwargs)
         symbolic.record(self, args, kwargs, outputs, self.name)
         tensor = next((x for x in symbolic.leaves(outputs) if isinstance(x, KerasTensor)), None)
         if tensor is not None and tensor.history is not None:
@@ -233,8 +233,7 @@ class Layer(Weighted, Stateless):
 
     def _build_for(self, spec: CallSpec, args: tuple, kwargs: dict) -> None:
         """Call `build` with the shapes of the arguments that are tensors."""
-        named = spec.named(args, kwargs)
-        shapes = {k: shapes_of(v) for k, v in named.items() if holds_tensors(v) and not k.endswith("mask")}
+        shapes = self._shapes_of_arguments(spec, args, kwargs)
         if not shapes and args:
             raise ValueError(
                 f"Layer {self.name!r} was called on {args[0]!r}, of type {type(args[0]).__name__}. Pass an array: "
@@ -247,6 +246,11 @@ class Layer(Weighted, Stateless):
         elif type(self).build is not Layer.build and shapes:
             self.build(next(iter(shapes.values())))
         # Otherwise there is nothing to declare: sublayers build themselves when `call` reaches them.
+
+    def _shapes_of_arguments(self, spec: CallSpec, args: tuple, kwargs: dict) -> dict[str, Any]:
+        """The shapes of the arguments that are tensors, masks left out."""
+        named = spec.named(args, kwargs)
+        return {k: shapes_of(v) for k, v in named.items() if holds_tensors(v) and not k.endswith("mask")}
 
     def _pass_masks(self, frame: Frame, spec: CallSpec, args: tuple, kwargs: dict) -> Any:
         """Fill in `mask` (or `query_mask`, ...) arguments from the masks that travel; returns the first input's."""
@@ -283,26 +287,67 @@ class Layer(Weighted, Stateless):
     # -- shapes and symbolic calls ------------------------------------------------------------------------------------
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        """The outputs' shapes and dtypes for symbolic inputs; builds nothing."""
-        layer = self if self.built else copy.deepcopy(self)
-        return symbolic.map_structure(
-            lambda t: KerasTensor(t.shape, t.dtype, name=t.name) if isinstance(t, KerasTensor) else t,
-            layer._call_symbolically(args, kwargs) if not self.built else symbolic.infer(layer, args, kwargs),
-        )
+        """The outputs' shapes and dtypes for symbolic inputs; builds nothing. A layer may say it for itself."""
+        return self._on_built(args, kwargs, lambda layer: layer._infer_without_spec(args, kwargs))
 
     def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
         """The same as `compute_output_spec`: no call is recorded."""
         return self.compute_output_spec(*args, **kwargs)
 
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
-        """The shape of the outputs for inputs of the given shape.
+        """The shape of the outputs for inputs of the given shape. A layer may say it for itself.
 
         >>> import jkeras
         >>> jkeras.layers.Dense(4).compute_output_shape((None, 3))
         (None, 4)
         """
-        specs = [specs_of(shape, self.compute_dtype, KerasTensor) for shape in (*args, *kwargs.values())]
-        return symbolic.map_structure(lambda t: t.shape, self.compute_output_spec(*specs))
+        specs = tuple(specs_of(shape, self.compute_dtype) for shape in (*args, *kwargs.values()))
+        if _is_overridden(self, "compute_output_spec"):
+            outputs = self.compute_output_spec(*specs)
+        else:
+            outputs = self._on_built(specs, {}, lambda layer: layer._infer_from_call(specs, {}))
+        return symbolic.map_structure(lambda t: t.shape, outputs)
+
+    def _on_built(self, args: tuple, kwargs: dict, infer: Callable) -> Any:
+        """`infer(layer)` of this layer, or of a copy that is built for the arguments."""
+        layer = self if self.built else copy.deepcopy(self)
+        if not layer.built:
+            check_input(layer, args[0] if args else next(iter(kwargs.values()), None))
+            layer._build_for(call_spec(type(layer).call), args, kwargs)
+        return infer(layer)
+
+    def _infer(self, args: tuple, kwargs: dict) -> Any:
+        """The outputs of a symbolic call, without a history: as a method of the class says, or else from `call`."""
+        if not _is_overridden(self, "compute_output_spec"):
+            return self._infer_without_spec(args, kwargs)
+        said = self.compute_output_spec(*args, **kwargs)
+        return symbolic.map_structure(symbolic.without_history, said)
+
+    def _infer_without_spec(self, args: tuple, kwargs: dict) -> Any:
+        if not _is_overridden(self, "compute_output_shape"):
+            return self._infer_from_call(args, kwargs)
+        named = self._shapes_of_arguments(call_spec(type(self).call), args, kwargs)
+        wanted = call_spec(type(self).compute_output_shape)
+        by_name = {f"{name}_shape": shape for name, shape in named.items()}
+        if len(by_name) > 1 and (wanted.variadic or len(wanted.names) > 1):
+            shapes = self.compute_output_shape(**{k: v for k, v in by_name.items() if wanted.variadic or k in wanted.names})
+        else:
+            shapes = self.compute_output_shape(next(iter(named.values()), None))
+        said = specs_of(shapes, self.compute_dtype)
+        try:  # the dtypes and masks are those of the call, where it can be run on symbols
+            found = symbolic.leaves(symbolic.infer(self, args, kwargs, numbers=False))
+        except Exception:
+            first = next(leaf for leaf in symbolic.leaves((args, kwargs)) if isinstance(leaf, KerasTensor))
+            mask = first.mask if self.supports_masking and not _is_overridden(self, "compute_mask") else None
+            found = [KerasTensor(t.shape, t.dtype) for t in symbolic.leaves(said)]
+            for tensor in found:
+                tensor.mask = mask
+        for tensor, other in zip(symbolic.leaves(said), found, strict=False):
+            tensor.dtype, tensor.mask = other.dtype, other.mask
+        return said
+
+    def _infer_from_call(self, args: tuple, kwargs: dict) -> Any:
+        return symbolic.infer(self, args, kwargs)
 
     @property
     def input(self) -> Any:

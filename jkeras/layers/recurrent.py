@@ -129,7 +129,8 @@ class RNN(Configured):
 
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
         if initial_state is None:
-            initial_state = self._stateful_start(len(sequences)) if self.stateful else self.get_initial_state(len(sequences))
+            batch = sequences.shape[0]
+            initial_state = self._stateful_start(batch) if self.stateful else self.get_initial_state(batch)
         states = initial_state if isinstance(initial_state, (list, tuple)) else [initial_state]
         dtype = getattr(self.cell, "compute_dtype", self.compute_dtype)
         states = jax.tree.map(lambda s: jnp.asarray(s, dtype), list(states))
@@ -188,7 +189,7 @@ class RNN(Configured):
         shape = jax.eval_shape(lambda: call_cell(cell, x[0], states)[0])
         before = jnp.zeros(shape.shape, shape.dtype)
         (states, _), outputs = lax.scan(
-            body, (states, before), (x, mask), reverse=backwards, unroll=len(x) if self.unroll else 1
+            body, (states, before), (x, mask), reverse=backwards, unroll=recurrent.unrolling(x, self.unroll)
         )
         return jnp.flip(outputs, 0) if backwards else outputs, states
 

@@ -156,7 +156,8 @@ class _Cropping(_Spatial):
     def call(self, inputs: Any) -> Any:
         pairs = [self.cropping] if self.rank == 1 else self.cropping
         axes = self.along_axes(pairs, (0, 0))
-        if any(before + after >= n for (before, after), n in zip(axes, inputs.shape, strict=True) if before + after):
+        cut = [(before + after, n) for (before, after), n in zip(axes, inputs.shape, strict=True) if before + after]
+        if any(isinstance(n, int) and margin >= n for margin, n in cut):
             raise ValueError(
                 f"Layer {self.name!r} ({type(self).__name__}) with cropping={self.cropping} leaves nothing of an input of "
                 f"shape {inputs.shape}."

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jkeras.core import frame as frames
 from jkeras.core.errors import keywords_of
 from jkeras.core.registry import deserialize, serialize
 from jkeras.layers.base import Layer
@@ -158,11 +159,23 @@ class TimeDistributed(Wrapper):
                 f"Layer {self.name!r} (TimeDistributed) got a mask of shape {mask.shape}, whose first two axes do not fit "
                 f"inputs of shape {inputs.shape}."
             )
-        steps = []  # written out, so that each step has random numbers and updates of its own
-        for t in range(inputs.shape[1]):
-            given = {} if mask is None or not self._takes_mask else {"mask": mask[:, t]}
-            steps.append(self.layer(inputs[:, t], **given))
-        return jnp.stack(steps, 1)
+        mask = mask if self._takes_mask else None
+        if not isinstance(inputs.shape[1], int):
+            return self._call_for_any_number(inputs, mask)
+        # Written out, so that each step has random numbers and updates of its own.
+        return jnp.stack([self._step(inputs[:, t], None if mask is None else mask[:, t]) for t in range(inputs.shape[1])], 1)
+
+    def _step(self, inputs: Any, mask: Any) -> Any:
+        return self.layer(inputs) if mask is None else self.layer(inputs, mask=mask)
+
+    def _call_for_any_number(self, inputs: Any, mask: Any) -> Any:
+        """The number of steps is a symbol: a shape is inferred, or a program exported that runs for any number."""
+        frame = frames.current()
+        if frame is not None and frame.abstract:
+            step = self._step(inputs[:, 0], None if mask is None else mask[:, 0])
+            return jnp.broadcast_to(step[:, None], (step.shape[0], inputs.shape[1], *step.shape[1:]))
+        mask = None if mask is None else jnp.swapaxes(mask, 0, 1)
+        return jnp.swapaxes(jax.lax.map(lambda step: self._step(*step), (jnp.swapaxes(inputs, 0, 1), mask)), 0, 1)
 
     @property
     def _takes_mask(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jkeras.core import symbolic
+from jkeras.core import dimensions, symbolic
 from jkeras.core.symbolic import KerasTensor
 
 
@@ -59,20 +59,18 @@ def holds_tensors(value: Any) -> bool:
 
 
 def shapes_of(value: Any) -> Any:
-    """The shapes of the leaves, in the same structure."""
-    return symbolic.map_structure(lambda x: None if x is None else tuple(x.shape), value)
+    """The shapes of the leaves, in the same structure; None is a dimension that is not known."""
+    return symbolic.map_structure(lambda x: None if x is None else dimensions.known(x.shape), value)
 
 
 def _is_shape(value: Any) -> bool:
     return isinstance(value, (tuple, list)) and all(d is None or isinstance(d, (int, np.integer)) for d in value)
 
 
-def specs_of(shape: Any, dtype: str, make: Callable = jax.ShapeDtypeStruct) -> Any:
-    """Specs for a shape, or for a list or dict of shapes; an unknown dimension needs `make=KerasTensor`."""
+def specs_of(shape: Any, dtype: str) -> Any:
+    """Symbolic tensors of a shape, or of a list or dict of shapes."""
     if _is_shape(shape):
-        if make is jax.ShapeDtypeStruct:
-            shape = tuple(symbolic.PROBES[0] if d is None else d for d in shape)
-        return make(tuple(shape), dtype)
+        return KerasTensor(tuple(shape), dtype)
     if isinstance(shape, dict):
-        return {k: specs_of(v, dtype, make) for k, v in shape.items()}
-    return type(shape)(specs_of(v, dtype, make) for v in shape)
+        return {k: specs_of(v, dtype) for k, v in shape.items()}
+    return type(shape)(specs_of(v, dtype) for v in shape)

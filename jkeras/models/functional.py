@@ -20,6 +20,7 @@ from jkeras.core.variable import Variable
 from jkeras.layers.base import Layer
 from jkeras.layers.input_layer import InputLayer
 from jkeras.models.graph_config import read_graph, write_graph
+from jkeras.models.inference import fit, infer_again, infer_call
 from jkeras.models.model import Model, makes_graphs, name_paths
 
 
@@ -56,6 +57,7 @@ class Functional(Model):
         twice = [tensor.name for i, tensor in enumerate(self.inputs) if any(tensor is x for x in self.inputs[:i])]
         if twice:
             raise ValueError(f"Input {twice[0]!r} stands twice among the model's inputs, which would be two arrays for one.")
+        self._inferred: dict[tuple, Any] = {}  # outputs by kind of symbolic inputs, see jkeras.models.inference
         self._graph, self._operations = order_graph(self.inputs, self.outputs)
         self._layers = [operation for operation in self._operations if isinstance(operation, Layer)]
         _check_names(self._layers)
@@ -130,6 +132,34 @@ class Functional(Model):
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The layers have carried the masks themselves."""
         return None
+
+    def _infer_from_call(self, args: tuple, kwargs: dict) -> Any:
+        given = self._fit_symbolic(args, kwargs) if type(self).call is Functional.call else None
+        if given is None:
+            return super()._infer_from_call(args, kwargs)
+
+        def compute(given: list[KerasTensor]) -> Any:
+            values = {id(own): tensor for own, tensor in zip(self.inputs, given, strict=True)}
+            return replay(self._graph, values, self._outputs_struct, infer_call)
+
+        return infer_again(self._inferred, self.inputs, self._outputs_struct, given, compute)
+
+    def _fit_symbolic(self, args: tuple, kwargs: dict) -> list[KerasTensor] | None:
+        """One symbolic tensor per input, in order; None for calls whose outputs depend on more, or fail."""
+        values = [*args, *(value for name, value in kwargs.items() if name != "training" and value is not None)]
+        if len(values) != 1 or (kwargs.get("inputs") is None and not args):
+            return None
+        given = values[0]
+        if isinstance(given, dict):
+            keys = self._inputs_struct if isinstance(self._inputs_struct, dict) else self.input_names
+            if any(key not in given for key in keys):
+                return None
+            given = {key: given[key] for key in keys} if keys is self._inputs_struct else [given[key] for key in keys]
+        leaves = symbolic.leaves(given)
+        if len(leaves) != len(self.inputs):
+            return None
+        fitted = [fit(tensor, own) for tensor, own in zip(leaves, self.inputs, strict=True)]
+        return None if any(tensor is None for tensor in fitted) else fitted
 
     def _match_inputs(self, inputs: Any) -> list[Any]:
         """One array per symbolic input, in order; by name where a dict is given."""

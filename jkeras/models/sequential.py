@@ -1,5 +1,6 @@
 """`Sequential`: layers one after another."""
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from jkeras.core.tree import Path
 from jkeras.core.variable import Variable
 from jkeras.layers.base import Layer
 from jkeras.layers.input_layer import InputLayer
+from jkeras.models.inference import fit, infer_again, infer_call
 from jkeras.models.model import Model, name_paths
 
 
@@ -44,6 +46,7 @@ class Sequential(Model):
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None):
         super().__init__(trainable=trainable, name=name)
         self._layers: list[Layer] = []
+        self._inferred: dict[tuple, Any] = {}  # outputs by kind of symbolic inputs, see jkeras.models.inference
         self._tensors: list[Any] = []  # the symbolic output of each layer that is connected so far
         for layer in layers or []:
             self.add(layer, rebuild=False)
@@ -91,6 +94,7 @@ class Sequential(Model):
         elif isinstance(layer, InputLayer):
             raise ValueError(f"An Input must come first; model {self.name!r} already has {len(self._layers)} layer(s).")
         self._layers.append(layer)
+        self._inferred = {}
         self._forget_programs()
         if rebuild:
             self._connect()
@@ -104,6 +108,7 @@ class Sequential(Model):
             self._tensors.pop()
             layer._nodes.pop()
         self.built = len(self._tensors) > 1
+        self._inferred = {}
         self._forget_programs()
         if rebuild:
             self._connect()
@@ -145,6 +150,17 @@ class Sequential(Model):
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The layers have carried the mask themselves."""
         return None
+
+    def _infer_from_call(self, args: tuple, kwargs: dict) -> Any:
+        given = [value for name, value in kwargs.items() if name != "training" and value is not None] or list(args)
+        fitted = fit(given[0], self.inputs[0]) if self.inputs and len(given) == 1 and len(args) < 2 else None
+        if fitted is None or type(self).call is not Sequential.call:
+            return super()._infer_from_call(args, kwargs)
+
+        def compute(given: list[KerasTensor]) -> Any:
+            return functools.reduce(lambda tensor, layer: infer_call(layer, tensor), self.layers, given[0])
+
+        return infer_again(self._inferred, self.inputs, self._tensors[-1], [fitted], compute)
 
     @property
     def inputs(self) -> list[KerasTensor] | None:

@@ -89,7 +89,8 @@ def conv(
     strides, dilation = sizes(strides, rank, "strides"), sizes(dilation_rate, rank, "dilation_rate")
     reach = [(k - 1) * d + 1 for k, d in zip(kernel.shape, dilation, strict=False)]
     pads = lax.padtype_to_pads(inputs.shape[1:-1], reach, strides, _pads(padding))
-    outputs = [max(0, (n + sum(p) - r) // s + 1) for n, p, r, s in zip(inputs.shape[1:], pads, reach, strides, strict=False)]
+    placed = zip(inputs.shape[1:-1], pads, reach, strides, strict=False)
+    outputs = [jax.core.max_dim(0, (n + sum(pad) - r) // s + 1) for n, pad, r, s in placed]
     lows = [low for low, _ in pads]
     axes = tuple(map(Axis, inputs.shape[1:-1], outputs, kernel.shape[:-2], strides, dilation, lows))
     form = Form(axes, channels // kernel.shape[-2])

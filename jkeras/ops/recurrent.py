@@ -38,7 +38,7 @@ from jkeras.ops.products import rows_times
 SEGMENT = 3 * 10**7  # multiplications in the loop of a segment
 SEGMENTS = 8  # at most; each takes its time to compile
 
-__all__ = ["Network", "Product", "gru", "lstm", "project", "recur", "simple_rnn", "step"]
+__all__ = ["Network", "Product", "gru", "lstm", "project", "recur", "simple_rnn", "step", "unrolling"]
 
 States = tuple[jax.Array, ...]
 Gates = tuple[jax.Array, ...]  # one array (batch, units) for each gate
@@ -173,9 +173,9 @@ def recur(
     >>> outputs.shape, bool((outputs[-1] == last).all())
     ((3, 1, 2), True)
     """
-    count = 1 if unroll else _segments(len(x), states, products)
-    bounds = [len(x) * i // count for i in range(count + 1)]
-    parts = [slice(lo, hi) for lo, hi in zip(bounds, bounds[1:])]
+    count = 1 if unroll else _segments(x.shape[0], states, products)
+    bounds = [x.shape[0] * i // count for i in range(count + 1)]
+    parts = [slice(lo, hi) for lo, hi in zip(bounds, bounds[1:])] if count > 1 else [slice(None)]
     outputs: list = []
     for part in reversed(parts) if go_backwards else parts:
         of_mask = None if mask is None else mask[part]
@@ -184,11 +184,17 @@ def recur(
     return (outputs[0] if count == 1 else jnp.concatenate(outputs) if sequences else None), states
 
 
+def unrolling(x: jax.Array, unroll: bool) -> int:
+    """How many steps of a `lax.scan` over `x` are written out: all if wanted, unless their number is not known yet."""
+    return x.shape[0] if unroll and isinstance(x.shape[0], int) else 1
+
+
 def _segments(steps: int, states: States, products: Sequence[Product]) -> int:
     """How many segments a recurrence is run in."""
-    if jax.default_backend() != "cpu":
-        return 1
-    multiplications = steps * len(states[0]) * sum(product.kernel.size for product in products)
+    batch = states[0].shape[0]
+    if jax.default_backend() != "cpu" or not isinstance(steps, int) or not isinstance(batch, int):
+        return 1  # a program for any number of steps or rows is one loop
+    multiplications = steps * batch * sum(product.kernel.size for product in products)
     return max(1, min(SEGMENTS, steps // 8, multiplications // SEGMENT))
 
 
@@ -208,7 +214,7 @@ def _recur(
     count = sum(network.gates)
 
     def scan(body: Callable, carry: States, inputs: tuple) -> tuple:
-        return lax.scan(body, carry, inputs, reverse=go_backwards, unroll=len(x) if unroll else 1)
+        return lax.scan(body, carry, inputs, reverse=go_backwards, unroll=unrolling(x, unroll))
 
     def forward(x: jax.Array, states: States, products: list[Product], mask: jax.Array | None, keep: Callable) -> tuple:
         def body(s: States, inputs: tuple) -> tuple:
