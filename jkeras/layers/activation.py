@@ -18,7 +18,7 @@ class _Elementwise(Configured):
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         self.supports_masking = True
-        self.built = True
+        self.built = self.needs_no_build
 
     def not_negative(self, **numbers: Any) -> None:
         """Keep arguments that must be numbers from 0 on."""

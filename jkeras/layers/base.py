@@ -105,6 +105,11 @@ class Layer(Weighted, Stateless):
             symbolic.infer(self, (specs_of(input_shape, self.compute_dtype),))
         self.built = True
 
+    @property
+    def needs_no_build(self) -> bool:
+        """Whether the class leaves `build` as it is here; a layer without weights or sublayers is built from the start then."""
+        return type(self).build is Layer.build
+
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the outputs."""
         raise TypeError(f"Layer {self.name!r} ({type(self).__name__}) must define call(self, inputs).")
@@ -255,8 +260,10 @@ class Layer(Weighted, Stateless):
     def _pass_masks(self, frame: Frame, spec: CallSpec, args: tuple, kwargs: dict) -> Any:
         """Fill in `mask` (or `query_mask`, ...) arguments from the masks that travel; returns the first input's."""
         tensors = [(k, v) for k, v in spec.named(args, kwargs).items() if holds_tensors(v) and not k.endswith("mask")]
-        for name, value in tensors:
-            argument = "mask" if len(tensors) == 1 else f"{name}_mask"
+        for i, (name, value) in enumerate(tensors):
+            argument = f"{name}_mask"
+            if len(tensors) == 1 or (i == 0 and argument not in spec.names):
+                argument = "mask"  # of the first input, whatever else is given (an RNN's initial_state)
             if argument in spec.names and kwargs.get(argument) is None and argument not in spec.positional[: len(args)]:
                 kwargs[argument] = symbolic.map_structure(frame.get_mask, value)
         if kwargs.get("mask") is not None:

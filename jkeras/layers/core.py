@@ -102,7 +102,7 @@ class Activation(Configured):
         super().__init__(**kwargs)
         self.keep(activation=activation)
         self.supports_masking = True
-        self.built = True
+        self.built = self.needs_no_build
 
     def call(self, inputs: Any) -> Any:
         return inputs if self.activation is None else self.activation(inputs)
@@ -119,7 +119,7 @@ class Identity(Configured):
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         self.supports_masking = True
-        self.built = True
+        self.built = self.needs_no_build
 
     def call(self, inputs: Any) -> Any:
         return inputs
@@ -143,7 +143,7 @@ class Masking(Configured):
         super().__init__(**kwargs)
         self.mask_value = mask_value
         self.supports_masking = True
-        self.built = True
+        self.built = self.needs_no_build
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)
@@ -180,7 +180,7 @@ class Lambda(Configured):
         self.function, self.output_shape, self.mask = function, output_shape, mask
         self.arguments = arguments or {}
         self.supports_masking = mask is not None
-        self.built = True
+        self.built = self.needs_no_build
 
     def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
         wanted = inspect.signature(self.function).parameters

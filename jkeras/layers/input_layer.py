@@ -55,7 +55,7 @@ class InputLayer(Layer):
         self.batch_shape = tuple(batch_shape)
         self.optional = optional
         self._input_dtype = dtypes.standardize(dtype)
-        self.built = True
+        self.built = self.needs_no_build
         tensor = input_tensor if input_tensor is not None else KerasTensor(self.batch_shape, self._input_dtype)
         symbolic.record(self, (), {}, tensor, self.name)
         self._nodes.append(tensor.history.node)

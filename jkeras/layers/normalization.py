@@ -236,7 +236,7 @@ class UnitNormalization(Configured):
             raise TypeError(f"UnitNormalization needs an integer axis or a list of them, got axis={axis!r}.")
         self.axis = axis if isinstance(axis, int) else list(axis)
         self.supports_masking = True
-        self.built = True
+        self.built = self.needs_no_build
 
     def call(self, inputs: Any) -> Any:
         axes = self.axis if isinstance(self.axis, int) else tuple(self.axis)

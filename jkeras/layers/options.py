@@ -11,7 +11,7 @@ from typing import Any
 
 from jkeras import activations, constraints, initializers, regularizers
 from jkeras.core.errors import keywords_of
-from jkeras.core.registry import deserialize, serialize
+from jkeras.core.registry import custom_object_scope, deserialize, serialize
 from jkeras.core.variable import Variable
 from jkeras.layers.base import Layer
 
@@ -26,6 +26,7 @@ _KINDS = {
 class Configured(Layer):
     """A layer whose config is its constructor's arguments."""
 
+    reads_nested_config = True  # by from_config
     unsaved: tuple[str, ...] = ()  # arguments that are no part of the config
     also_written: dict[str, Any] = {}  # what Keras's config of the layer has besides the arguments
 
@@ -58,7 +59,10 @@ class Configured(Layer):
     def from_config(cls, config: dict, custom_objects: Mapping | None = None) -> "Configured":
         """Make a layer from `get_config()`, ours or Keras's (which lists options of its own, if only as None)."""
         options = {name: value for name, value in config.items() if name != "quantization_config" or value is not None}
-        return cls(**deserialize(options, custom_objects))
+        # Initializers draw their seeds when they are made: in the constructor, in its own order.
+        made = {name: v if name.endswith("_initializer") else deserialize(v, custom_objects) for name, v in options.items()}
+        with custom_object_scope(custom_objects or {}):
+            return cls(**made)
 
 
 PER_AXIS = {"strides": 1, "dilation_rate": 1, "pool_size": 2, "size": 2, "padding": 1}  # argument: its default for an axis

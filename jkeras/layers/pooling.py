@@ -58,7 +58,7 @@ class _Pooling(Configured):
             raise ValueError(f"{type(self).__name__} needs padding='valid' or 'same', got padding={padding!r}.")
         self.data_format = standardize_data_format(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
-        self.built = True
+        self.built = self.needs_no_build
 
     def check(self, inputs: Any, outputs: Any) -> Any:
         """The outputs, if there are any."""
@@ -98,7 +98,7 @@ class _GlobalPooling(Configured):
         self.data_format = standardize_data_format(data_format)
         self.keepdims = keepdims
         self.input_spec = InputSpec(ndim=self.rank + 2)
-        self.built = True
+        self.built = self.needs_no_build
 
     @property
     def spatial(self) -> tuple[int, ...]:
@@ -135,7 +135,7 @@ class _AdaptivePooling(Configured):
         self.output_size = sizes(self, "output_size", output_size, self.rank)
         self.data_format = standardize_data_format(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
-        self.built = True
+        self.built = self.needs_no_build
 
 
 class _AdaptiveMaxPooling(_AdaptivePooling):

@@ -32,7 +32,7 @@ class _Noise(Configured):
         if amount > 0:
             self.seed_generator = random.SeedGenerator(seed)
         self.supports_masking = True
-        self.built = True
+        self.built = self.needs_no_build
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         return self.disturb(inputs) if training and getattr(self, self.strength) > 0 else inputs
@@ -215,7 +215,7 @@ class ActivityRegularization(Configured):
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)
         self.l1, self.l2 = l1, l2
         self.supports_masking = True
-        self.built = True
+        self.built = self.needs_no_build
 
     def call(self, inputs: Any) -> Any:
         return inputs

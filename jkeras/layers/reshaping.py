@@ -36,7 +36,7 @@ class Flatten(Configured):
         super().__init__(**kwargs)
         self.data_format = standardize_data_format(data_format)
         self.input_spec = InputSpec(min_ndim=1)
-        self.built = True
+        self.built = self.needs_no_build
 
     def call(self, inputs: Any) -> Any:
         if self.data_format == "channels_first" and inputs.ndim > 2:
@@ -62,7 +62,7 @@ class Reshape(Configured):
         self.target_shape = tuple(target_shape)
         if any(not isinstance(d, int) or d < -1 for d in self.target_shape) or self.target_shape.count(-1) > 1:
             raise ValueError(f"Reshape needs a shape with at most one -1, got target_shape={target_shape!r}.")
-        self.built = True
+        self.built = self.needs_no_build
 
     def call(self, inputs: Any) -> Any:
         size, known = math.prod(inputs.shape[1:]), math.prod(d for d in self.target_shape if d != -1)
@@ -90,7 +90,7 @@ class Permute(Configured):
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise ValueError(f"Permute needs each of the axes 1, ..., n once, got dims={dims!r}.")
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
-        self.built = True
+        self.built = self.needs_no_build
 
     def call(self, inputs: Any) -> Any:
         return ops.transpose(inputs, (0, *self.dims))
@@ -114,7 +114,7 @@ class RepeatVector(Configured):
             raise ValueError(f"RepeatVector needs n from 1 on, got n={n}.")
         self.n = n
         self.input_spec = InputSpec(ndim=2)
-        self.built = True
+        self.built = self.needs_no_build
 
     def call(self, inputs: Any) -> Any:
         return ops.repeat(inputs[:, None], self.n, axis=1)
@@ -129,7 +129,7 @@ class _Spatial(Configured):
         super().__init__(**kwargs)
         self.data_format = standardize_data_format(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
-        self.built = True
+        self.built = self.needs_no_build
 
     def along_axes(self, values: Any, other: Any) -> list:
         """One value per axis of the input: `values` for the spatial ones."""

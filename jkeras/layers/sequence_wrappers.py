@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jkeras import ops
 from jkeras.core import frame as frames
 from jkeras.core.errors import keywords_of
 from jkeras.core.registry import deserialize, serialize
@@ -159,23 +160,38 @@ class TimeDistributed(Wrapper):
                 f"Layer {self.name!r} (TimeDistributed) got a mask of shape {mask.shape}, whose first two axes do not fit "
                 f"inputs of shape {inputs.shape}."
             )
-        mask = mask if self._takes_mask else None
-        if not isinstance(inputs.shape[1], int):
-            return self._call_for_any_number(inputs, mask)
-        # Written out, so that each step has random numbers and updates of its own.
-        return jnp.stack([self._step(inputs[:, t], None if mask is None else mask[:, t]) for t in range(inputs.shape[1])], 1)
-
-    def _step(self, inputs: Any, mask: Any) -> Any:
-        return self.layer(inputs) if mask is None else self.layer(inputs, mask=mask)
-
-    def _call_for_any_number(self, inputs: Any, mask: Any) -> Any:
-        """The number of steps is a symbol: a shape is inferred, or a program exported that runs for any number."""
-        frame = frames.current()
-        if frame is not None and frame.abstract:
+        count, frame = inputs.shape[1], frames.current()
+        if isinstance(count, int):  # written out, so that each step has random numbers and updates of its own
+            steps = [self._step(inputs[:, t], None if mask is None else mask[:, t]) for t in range(count)]
+            outputs, masks = jax.tree.map(lambda *parts: jnp.stack(parts, 1), *steps)
+        elif frame is not None and frame.abstract:  # the number is a symbol: a shape is inferred
             step = self._step(inputs[:, 0], None if mask is None else mask[:, 0])
-            return jnp.broadcast_to(step[:, None], (step.shape[0], inputs.shape[1], *step.shape[1:]))
-        mask = None if mask is None else jnp.swapaxes(mask, 0, 1)
-        return jnp.swapaxes(jax.lax.map(lambda step: self._step(*step), (jnp.swapaxes(inputs, 0, 1), mask)), 0, 1)
+            outputs, masks = jax.tree.map(lambda x: jnp.broadcast_to(x[:, None], (x.shape[0], count, *x.shape[1:])), step)
+        else:  # a program is exported that runs for any number
+            turned = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), (inputs, mask))
+            outputs, masks = jax.tree.map(
+                lambda x: jnp.swapaxes(x, 0, 1), jax.lax.map(lambda step: self._step(*step), turned)
+            )
+        if masks is not None:
+            frames.current().set_mask(outputs, masks)  # type: ignore[union-attr]
+        return outputs
+
+    def _step(self, inputs: Any, mask: Any) -> tuple[Any, Any]:
+        """What the layer makes of a step, and its mask, if it says which of the step's own entries count."""
+        given = {}
+        if mask is not None and mask.ndim > 1:
+            frames.current().set_mask(inputs, mask)  # type: ignore[union-attr]
+        elif mask is not None and self._takes_mask:
+            given = {"mask": mask}
+        output = self.layer(inputs, **given)
+        mask = frames.mask_of(output)
+        return output, mask if mask is not None and mask.ndim > 1 else None
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The mask of the steps, for a layer that puts out no masks of its own: a step counts where something of it does."""
+        if previous_mask is None or len(previous_mask.shape) <= 2:
+            return previous_mask
+        return ops.any(previous_mask, axis=tuple(range(2, len(previous_mask.shape))))
 
     @property
     def _takes_mask(self) -> bool:

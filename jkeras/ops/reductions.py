@@ -4,6 +4,9 @@ Means and variances of integers are floating-point; those of 16-bit floats are a
 that start with `nan` pass over NaN.
 """
 
+import builtins
+import math
+
 import jax
 import jax.numpy as jnp
 
@@ -209,8 +212,12 @@ def bincount(x: Array, weights: Array | None = None, minlength=0, sparse=False):
     >>> bincount([0, 2, 2]).tolist()
     [1, 0, 2]
     """
-    length = int(jnp.maximum(jnp.max(x, initial=-1) + 1, minlength))
-    rows = x.reshape(-1, x.shape[-1])
+    largest = int(jnp.max(x)) if x.size else -1  # as a Python integer, which the dtype does not bound
+    length = builtins.max(largest + 1, minlength)
+    rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+    rows = (
+        rows if x.size and x.dtype.itemsize >= 4 else rows.astype("int32")
+    )  # so that `length` itself can be told from an entry
     if weights is None:
         counts = jax.vmap(lambda row: jnp.bincount(row, length=length))(rows)
     else:

@@ -7,7 +7,7 @@ import pytest
 
 import jkeras
 from jkeras.layers import Dense, Dropout, Layer
-from tests.oracle import keras
+from tests.oracle import assert_close, keras
 
 X = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
 
@@ -226,3 +226,55 @@ def test_configs_of_constructors_that_take_no_name():
     assert isinstance(jkeras.models.clone_model(Twice(2.0)), Twice)
     x = jkeras.Input((2,))
     assert jkeras.models.clone_model(jkeras.Model(x, Times(2.0)(x))).layers[1].factor == 2.0
+
+
+STATELESS = {
+    "activation": (lambda: jkeras.layers.Activation, ("tanh",)),
+    "relu": (lambda: jkeras.layers.ReLU, ()),
+    "dropout": (lambda: jkeras.layers.Dropout, (0.5,)),
+    "max pooling": (lambda: jkeras.layers.MaxPooling2D, ()),
+    "global pooling": (lambda: jkeras.layers.GlobalAveragePooling2D, ()),
+    "flatten": (lambda: jkeras.layers.Flatten, ()),
+    "upsampling": (lambda: jkeras.layers.UpSampling2D, ()),
+    "masking": (lambda: jkeras.layers.Masking, ()),
+}
+
+
+@pytest.mark.parametrize("name", STATELESS)
+def test_a_subclass_of_a_stateless_layer_may_build(name):
+    find, arguments = STATELESS[name]
+
+    class Scaled(find()):
+        def build(self, input_shape):
+            self.scale = self.add_weight(shape=(), initializer="ones")
+
+        def call(self, *args, **kwargs):
+            return super().call(*args, **kwargs) * self.scale
+
+    assert find()(*arguments).built
+    layer = Scaled(*arguments)
+    assert not layer.built
+    layer(np.ones((1, 4, 4, 2), "float32"))
+    assert layer.built and len(layer.weights) == 1
+
+
+SEEDED = {
+    "bidirectional": lambda k: k.layers.Bidirectional(k.layers.SimpleRNN(3, dropout=0.1)),
+    "config": lambda k: k.layers.SimpleRNN.from_config(k.layers.SimpleRNN(3).get_config()),
+    "serialized": lambda k: k.layers.deserialize(
+        k.layers.serialize(k.layers.RNN([k.layers.SimpleRNNCell(3), k.layers.GRUCell(2)]))
+    ),
+    "clone": lambda k: k.models.clone_model(k.Sequential([k.Input((4, 2)), k.layers.SimpleRNN(3)])),
+}
+
+
+@pytest.mark.parametrize("name", SEEDED)
+def test_a_layer_made_from_a_config_draws_its_weights_as_keras_does(name):
+    def weights(k):
+        k.utils.set_random_seed(1)
+        layer = SEEDED[name](k)
+        layer.build((None, 4, 2))
+        return layer.get_weights()
+
+    for ours, theirs in zip(weights(jkeras), weights(keras), strict=True):
+        assert_close(ours, theirs, rtol=1e-5)

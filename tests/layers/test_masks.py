@@ -198,3 +198,37 @@ def test_stateless_call_builds_what_is_not_built():
     assert dense.built
     outputs, state = dense.stateless_call(dense.trainable_variables, [], A)
     assert outputs.shape == (2, 5, 2) and state == []
+
+
+RECURRENT = {
+    "simple": (lambda: jkeras.layers.SimpleRNN(4, return_state=True), 1),
+    "lstm": (lambda: jkeras.layers.LSTM(4, return_state=True), 2),
+    "bidirectional": (lambda: jkeras.layers.Bidirectional(jkeras.layers.GRU(4, return_state=True)), 2),
+}
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_padding_does_not_change_states_that_start_from_a_tensor(name):
+    make, count = RECURRENT[name]
+    embedding, layer = jkeras.layers.Embedding(5, 3, mask_zero=True), make()
+    words = jkeras.Input((None,), dtype="int32")
+    starts = [jkeras.Input((4,)) for _ in range(count)]
+    model = jkeras.Model([words, *starts], layer(embedding(words), initial_state=starts))
+    state = [np.ones((1, 4), "float32")] * count
+    for short, padded in zip(model([np.array([[1, 2]]), *state]), model([np.array([[1, 2, 0, 0]]), *state]), strict=True):
+        assert_close(padded, short, rtol=1e-5)
+
+
+def test_time_distributed_keeps_the_masks_within_the_steps():
+    sentences = np.array([[[1, 2, 0], [3, 0, 0]], [[1, 0, 0], [0, 0, 0]]])
+    embedding, lstm = jkeras.layers.Embedding(5, 3, mask_zero=True), jkeras.layers.LSTM(2)
+    words = jkeras.layers.TimeDistributed(embedding)(sentences)
+    assert np.array_equal(jkeras.backend.get_keras_mask(words), sentences != 0)
+    dense = jkeras.layers.TimeDistributed(jkeras.layers.Dense(3))
+    assert np.array_equal(jkeras.backend.get_keras_mask(dense(words)), sentences != 0)
+    read = jkeras.layers.TimeDistributed(lstm)
+    outputs = read(words)
+    assert np.array_equal(jkeras.backend.get_keras_mask(outputs), np.any(sentences != 0, -1))
+    assert_close(outputs[1], lstm(embedding(sentences[1])), rtol=1e-5)
+    model = jkeras.Sequential([jkeras.Input((2, 3), dtype="int32"), jkeras.layers.TimeDistributed(embedding), read])
+    assert_close(model(sentences), outputs, rtol=1e-5)

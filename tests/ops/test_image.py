@@ -235,3 +235,10 @@ BAD = [
 def test_bad_input(message, call):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_affine_transform_obeys_its_last_two_numbers():
+    x = np.arange(8, dtype="float32").reshape(1, 1, 8, 1)
+    moved = ops.image.affine_transform(x, np.array([1, 0, 0, 0, 1, 0, 0.25, 0], "float32"), data_format="channels_last")
+    places = np.arange(8) / (0.25 * np.arange(8) + 1)  # and the values of x are its places
+    assert_close(moved[0, 0, :, 0], places, rtol=1e-5)

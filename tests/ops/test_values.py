@@ -74,3 +74,21 @@ def test_inferred_shapes_and_dtypes_are_the_real_ones(index):
 
 def test_where_without_values_gives_positions():
     assert_close(ops.where(T), keras.ops.where(T))
+
+
+BINS = {
+    "uint8": (np.array([1, 4, 0, 2], "uint8"), [1, 1, 1, 0, 1]),
+    "largest int8": (np.array([127, 3], "int8"), [0, 0, 0, 1, *[0] * 123, 1]),
+    "largest uint8": (np.array([255], "uint8"), [*[0] * 255, 1]),
+    "uint16": (np.array([[1], [2]], "uint16"), [[0, 1, 0], [0, 0, 1]]),
+    "uint32": (np.array([2, 2], "uint32"), [0, 0, 2]),
+    "bool": (np.array([True, False, True]), [1, 2]),
+    "empty": (np.array([], "int32"), [0, 0]),
+    "no rows": (np.zeros((0, 3), "int32"), np.zeros((0, 2))),
+}
+
+
+@pytest.mark.parametrize("name", BINS)
+def test_bincount_of_every_integer_dtype(name):
+    x, wanted = BINS[name]
+    assert np.array_equal(ops.bincount(x, minlength=2), wanted)

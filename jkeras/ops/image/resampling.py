@@ -5,7 +5,7 @@ the new pixel (x, y) is read at
 
     ((a0 x + a1 y + a2) / k, (b0 x + b1 y + b2) / k)        k = c0 x + c1 y + 1
 
-which is what `affine_transform` (with c0 = c1 = 0) and `perspective_transform` do.
+which is what `affine_transform` and `perspective_transform` do. An affine map has c0 = c1 = 0; others are obeyed too.
 """
 
 import jax
