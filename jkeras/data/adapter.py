@@ -1,6 +1,7 @@
 """The door: whatever a user passes to `fit`, `evaluate` or `predict` becomes `ArrayData` or `StreamData`, or an error."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from jkeras.data.arrays import ArrayData, Shuffle
@@ -16,6 +17,7 @@ def make_data(
     steps: int | None = None,
     shuffle: Shuffle = False,
     class_weight: dict | None = None,
+    class_axis: Callable[[tuple], bool | None] | None = None,
 ) -> "ArrayData | StreamData":
     """Turn the arguments of `fit` into data.
 
@@ -26,6 +28,7 @@ def make_data(
         steps: steps per epoch; for arrays without a batch size, what determines it.
         shuffle: True, False, or `"batch"`. A stream shuffles itself, except that the batches of a `PyDataset` are shuffled.
         class_weight: dict of class numbers to weights.
+        class_axis: says of the shape of the targets whether its last axis counts the classes, as far as that is known.
 
     Raises:
         ValueError: for anything that cannot be trained on, saying what would be.
@@ -51,5 +54,5 @@ def make_data(
                 f"batch_size={batch_size} has no effect: x is a {type(x).__name__}, which yields whole batches.",
                 stacklevel=outside(),
             )
-        return StreamData(x, class_weight=class_weight, shuffle=bool(shuffle))
-    return ArrayData(x, y, sample_weight, batch_size, steps, class_weight)
+        return StreamData(x, class_weight=class_weight, shuffle=bool(shuffle), class_axis=class_axis)
+    return ArrayData(x, y, sample_weight, batch_size, steps, class_weight, class_axis)

@@ -7,7 +7,7 @@ that fits on the device is put there once (`tree`), and each step gathers its ro
 
 import math
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -44,6 +44,7 @@ class ArrayData:
         batch_size: samples per step. By default what makes `steps` steps, or 32.
         steps: the number of steps, where that is what is known.
         class_weight: dict of class numbers to weights, instead of `sample_weight`.
+        class_axis: see `make_data`.
 
     Attributes:
         num_samples, batch_size, steps: `steps` batches per pass; the last one may be smaller.
@@ -67,9 +68,10 @@ class ArrayData:
         batch_size: int | None = None,
         steps: int | None = None,
         class_weight: dict | None = None,
+        class_axis: Callable[[tuple], bool | None] | None = None,
     ):
         x, y = tree_of_rows(x, "x"), tree_of_rows(y, "y")
-        weights = sample_weights(y, tree_of_rows(sample_weight, "sample_weight"), class_weight)
+        weights = sample_weights(y, tree_of_rows(sample_weight, "sample_weight"), class_weight, class_axis)
         self.num_samples = check_lengths(x, y, weights)
         warn_about_nan(x, y, weights)
         steps = check_count(steps, "steps")

@@ -9,7 +9,7 @@ import contextlib
 import itertools
 import random
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from typing import Any
 
 import jax
@@ -52,6 +52,7 @@ class StreamData:
         class_weight: dict of class numbers to weights, for batches without sample weights.
         shuffle: whether to ask a finite data set by number for its batches in random order, drawn as Keras draws it. The
             others yield in their own order.
+        class_axis: see `make_data`.
 
     Attributes:
         num_batches: how many batches a pass has; None as long as that is not known.
@@ -64,8 +65,14 @@ class StreamData:
 
     batch_size = None
 
-    def __init__(self, source: Any, class_weight: dict | None = None, shuffle: bool = False):
-        self.source, self.class_weight, self.shuffle = source, class_weight, shuffle
+    def __init__(
+        self,
+        source: Any,
+        class_weight: dict | None = None,
+        shuffle: bool = False,
+        class_axis: Callable[[tuple], bool | None] | None = None,
+    ):
+        self.source, self.class_weight, self.shuffle, self.class_axis = source, class_weight, shuffle, class_axis
         self.by_number = is_by_number(source)
         self.one_pass = not self.by_number and hasattr(source, "__next__")
         self.num_batches = self._length()
@@ -185,7 +192,7 @@ class StreamData:
         """Bring one batch into the form `(x, y, sample_weight)`, as NumPy arrays in the dtypes the model sees."""
         x, y, weights = unpack_x_y_sample_weight(batch)
         x, y, weights = tree_of_rows(x, "x"), tree_of_rows(y, "y"), tree_of_rows(weights, "sample_weight")
-        weights = sample_weights(y, weights, self.class_weight)
+        weights = sample_weights(y, weights, self.class_weight, self.class_axis)
         try:
             check_lengths(x, y, weights)
         except ValueError as error:

@@ -57,7 +57,7 @@ from jkeras.losses.structured import (
     poisson,
     tversky,
 )
-from jkeras.losses.wrapper import LossFunctionWrapper, with_logits
+from jkeras.losses.wrapper import LABELS, ONE_HOT, LossFunctionWrapper, with_logits
 
 # The short names, and the spellings of earlier Keras and of tutorials.
 mse = MSE = mean_squared_err = mean_squared_error

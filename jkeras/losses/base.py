@@ -50,6 +50,8 @@ class Loss:
 
     keeps_integers = False  # True where integer targets are class numbers, which a cast to a short float would blur
 
+    elementwise = False  # True where each number of the targets may have a weight of its own, see `one_by_one`
+
     def __init__(self, name: str | None = None, reduction: str | None = MEAN, dtype: Any = None):
         self.name = name or auto_name(type(self).__name__)
         self.reduction = check_reduction(reduction)
@@ -66,7 +68,8 @@ class Loss:
         Args:
             y_true: targets, an array or a structure of them.
             y_pred: outputs of a model. A mask that travels with them in the current call is honoured.
-            sample_weight: a weight per sample, of shape `(batch,)`, or per value.
+            sample_weight: a weight per sample, of shape `(batch,)`, or per value. Losses that are means over the last axis
+                (squared error, binary crossentropy, ...) take a weight for each number of the targets, in their shape.
 
         Returns:
             A scalar, or the weighted values if there is no reduction.
@@ -75,6 +78,8 @@ class Loss:
         with Frame() as call:  # of its own: what runs inside a loss is not part of the model's call, nor in training
             y_pred = _as_arrays(y_pred, self.dtype)
             y_true = _as_arrays(y_true, self.dtype, self.keeps_integers)
+            if self.elementwise and sample_weight is not None:
+                y_true, y_pred = one_by_one(y_true, y_pred, sample_weight)
             if mask is not None:
                 call.set_mask(y_pred, mask)
             values = self.call(y_true, y_pred)
@@ -199,6 +204,22 @@ def same_rank(a: Any, b: Any) -> tuple[Any, Any]:
     if a.ndim == b.ndim + 1 and a.shape[-1] == 1:
         return (a, b[:, None]) if b.ndim == 1 else (a[..., 0], b)
     return a, b
+
+
+def one_by_one(y_true: Any, y_pred: Any, sample_weight: Any) -> tuple[Any, Any]:
+    """Give targets and outputs a last axis of size 1, so that a mean over it is no mean, if the weights have their shape.
+
+    >>> weights = jnp.ones((4, 3))
+    >>> [x.shape for x in one_by_one(jnp.ones((4, 3)), jnp.ones((4, 3, 1)), weights)]
+    [(4, 3, 1), (4, 3, 1)]
+    >>> [x.shape for x in one_by_one(jnp.ones((4, 2)), jnp.ones((4, 2)), weights)]
+    [(4, 2), (4, 2)]
+    """
+    shape = jnp.shape(sample_weight) if not isinstance(sample_weight, dict) else ()
+    both = (y_true, y_pred)
+    if len(shape) < 2 or shape[-1] == 1 or any(getattr(x, "shape", None) not in (shape, (*shape, 1)) for x in both):
+        return both
+    return y_true.reshape((*shape, 1)), y_pred.reshape((*shape, 1))
 
 
 def as_array(x: Any) -> jax.Array:

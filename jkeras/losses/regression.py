@@ -83,7 +83,7 @@ def log_cosh(y_true: Any, y_pred: Any) -> jax.Array:
     return jnp.mean(error + jax.nn.softplus(-2 * error) - jnp.log(jnp.asarray(2, error.dtype)), axis=-1)
 
 
-@loss_function()
+@loss_function(elementwise=False)
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> jax.Array:
     """Minus the cosine of the angle between the vectors along `axis`: -1 if they point the same way. 0 for a zero vector.
 

@@ -14,7 +14,7 @@ from jkeras.losses.wrapper import LABELS, LossFunctionWrapper, loss_function
 # -- distributions and counts -----------------------------------------------------------------------------------------
 
 
-@loss_function()
+@loss_function(elementwise=False)
 def kl_divergence(y_true: Any, y_pred: Any) -> jax.Array:
     """Kullback-Leibler divergence, `sum(y * log(y / p))` over the last axis, of distributions clipped to `[eps, 1]`.
 
@@ -38,7 +38,7 @@ def poisson(y_true: Any, y_pred: Any) -> jax.Array:
 # -- overlap of regions -----------------------------------------------------------------------------------------------
 
 
-@loss_function()
+@loss_function(elementwise=False)
 def dice(y_true: Any, y_pred: Any, axis: Any = None) -> jax.Array:
     """`1 - 2 * sum(y * p) / (sum(y) + sum(p) + eps)` over `axis`; by default over everything, which gives a scalar.
 
@@ -51,7 +51,7 @@ def dice(y_true: Any, y_pred: Any, axis: Any = None) -> jax.Array:
     return 1 - 2 * overlap / (jnp.sum(y_true, axis) + jnp.sum(y_pred, axis) + epsilon())
 
 
-@loss_function()
+@loss_function(elementwise=False)
 def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Any = None) -> jax.Array:
     """`1 - o / (o + alpha * sum((1 - p) * y) + beta * sum(p * (1 - y)) + eps)` with the overlap `o = sum(y * p)`.
 

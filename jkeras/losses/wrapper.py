@@ -26,16 +26,18 @@ from jkeras.ops.op import op
 VALUES, ONE_HOT, LABELS = "values", "one-hot", "labels"
 
 
-def loss_function(targets: str = VALUES, link: str | None = None) -> Callable:
+def loss_function(targets: str = VALUES, link: str | None = None, elementwise: bool = True) -> Callable:
     """Decorator for a formula `(y_true, y_pred, ...) -> per-sample values`.
 
     Args:
         targets: what `y_true` holds: `"values"` or `"one-hot"` vectors of the shape of `y_pred` (they are cast to its dtype,
             and a last axis of size 1 that only one of the two has comes or goes), or `"labels"` (they stay as they are).
+        elementwise: for `"values"`, whether the values are means over the last axis of a formula of single numbers, so that
+            each number can have a weight of its own.
         link: the activation, `"sigmoid"` or `"softmax"`, whose inputs the function accepts with `from_logits=True`.
 
     >>> import jax.numpy as jnp
-    >>> @loss_function()
+    >>> @loss_function(elementwise=False)
     ... def worst_error(y_true, y_pred):
     ...     return jnp.max(jnp.abs(y_true - y_pred), axis=-1)
     >>> worst_error([[1, 2]], [[1.0, 5.0]]).tolist()
@@ -62,6 +64,7 @@ def loss_function(targets: str = VALUES, link: str | None = None) -> Callable:
             return formula(y_true, y_pred, *args, **kwargs)
 
         function.targets, function.link = targets, link
+        function.elementwise = elementwise and targets == VALUES
         return function
 
     return decorate
@@ -89,6 +92,7 @@ class LossFunctionWrapper(Loss):
         self.fn = fn
         self._fn_kwargs = kwargs
         self.keeps_integers = getattr(fn, "targets", None) == LABELS
+        self.elementwise = getattr(fn, "elementwise", False) and kwargs.get("axis", -1) == -1
 
     def __init_subclass__(cls, function: Callable | None = None, **arguments: Any) -> None:
         """`class Huber(LossFunctionWrapper, function=huber)` writes the constructor, with the arguments of the function.

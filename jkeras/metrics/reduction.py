@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from jkeras.core.errors import keywords_of
 from jkeras.core.frame import Frame
 from jkeras.core.registry import deserialize, published, serialize
+from jkeras.losses.base import one_by_one
 from jkeras.metrics.base import Metric
 from jkeras.metrics.shapes import as_array, batch_weight, match_weights
 
@@ -122,6 +123,8 @@ class MeanMetricWrapper(Mean):
         """
         weight = batch_weight(y_pred, sample_weight, self.dtype)
         y_true, y_pred = (x if isinstance(x, (dict, tuple)) else as_array(x) for x in (y_true, y_pred))
+        if weight is not None and getattr(self._fn, "elementwise", False) and self._fn_kwargs.get("axis", -1) == -1:
+            y_true, y_pred = one_by_one(y_true, y_pred, weight)
         with Frame():  # of its own: a function that ignores some values (`ignore_class`) leaves their mask there
             values = self._function(y_true, y_pred, **self._fn_kwargs)
             weight = batch_weight(values, weight, self.dtype)

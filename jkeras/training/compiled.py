@@ -101,6 +101,10 @@ class Compiled:
         self.fresh_metrics = _reset(metrics, self.slots)
         self.ready = True
 
+    def class_axis(self, shape: tuple) -> bool | None:
+        """Whether the last axis of targets of this shape counts the classes, as far as the loss and the outputs say so."""
+        return None if self.objective is None else self.objective.class_axis(shape)
+
     def read(self) -> TrainState:
         """The current values, to be looked at (not consumed)."""
         return jax.tree.map(lambda variable: variable.read_box(), self.variables, is_leaf=is_variable)

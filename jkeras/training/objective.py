@@ -66,6 +66,20 @@ class Objective:
                 shape = (target.shape[0], *prediction.shape[1:])  # as if all samples went through the model at once
                 losses.check_targets(loss, target, jax.ShapeDtypeStruct(shape, prediction.dtype))
 
+    def class_axis(self, shape: tuple) -> bool | None:
+        """Whether the last axis of targets of this shape counts the classes; None if that cannot be said.
+
+        Args:
+            shape: of the targets.
+        """
+        for loss, prediction in zip(self.losses, self._predictions, strict=True):
+            kind = getattr(getattr(loss, "fn", loss), "targets", None)
+            if kind in (losses.LABELS, losses.ONE_HOT):
+                return kind == losses.ONE_HOT
+            if kind is not None and len(shape) < len(prediction.shape):
+                return False
+        return None
+
     def __call__(self, y: Any, y_pred: Any, sample_weight: Any) -> list:
         """The weighted loss of each output that has one."""
         targets = self.outputs.targets(y, self.wanted)

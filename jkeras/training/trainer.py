@@ -106,7 +106,7 @@ class Trainer(Compilable):
         _check_counts(epochs=epochs, initial_epoch=initial_epoch)
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = train_validation_split((x, y, sample_weight), validation_split)
-        data = make_data(x, y, sample_weight, batch_size, steps_per_epoch, shuffle, class_weight)
+        data = make_data(x, y, sample_weight, batch_size, steps_per_epoch, shuffle, class_weight, compiled.class_axis)
         self._ready(compiled, data, shuffle)
         feed = Feed(data, compiled.stats)
         validation = self._validation_feed(validation_data, validation_batch_size or batch_size, validation_steps)
@@ -385,7 +385,7 @@ class Trainer(Compilable):
 
     def _one_batch(self, method: str, x: Any, y: Any, sample_weight: Any, class_weight: dict | None) -> tuple[Compiled, Any]:
         compiled = self._require_compiled(method)
-        data = make_data(x, y, sample_weight, steps=1, class_weight=class_weight)
+        data = make_data(x, y, sample_weight, steps=1, class_weight=class_weight, class_axis=compiled.class_axis)
         self._ready(compiled, data, False)
         return compiled, jax.tree.map(lambda a: jnp.asarray(a)[None], data.tree)
 
