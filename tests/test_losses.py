@@ -15,6 +15,7 @@ from jkeras.core.frame import Frame
 from jkeras.core.registry import register_serializable
 from jkeras.core.symbolic import KerasTensor
 from jkeras.core.variable import Variable
+from jkeras.metrics import MeanMetricWrapper
 from tests.oracle import assert_close, keras
 
 EPS = 1e-7
@@ -886,3 +887,23 @@ def test_inside_jit_label_values_are_not_looked_at():
         return labels
 
     assert run(LABEL_ARRAY).shape == (4,)
+
+
+@pytest.mark.parametrize("loss", ["mse", "mae", "binary_crossentropy", "poisson", "huber"])
+@pytest.mark.parametrize("target,output", [((5, 4), (5, 4)), ((5, 4), (5, 4, 1)), ((5, 4, 1), (5, 4)), ((4, 4), (4, 4))])
+def test_each_number_of_the_targets_may_have_a_weight(loss, target, output):
+    rng = np.random.default_rng(1)
+    y, p = rng.uniform(0.1, 0.9, target).astype("float32"), rng.uniform(0.1, 0.9, output).astype("float32")
+    w = rng.uniform(size=target[:2]).astype("float32")
+    function = losses.get(loss)
+    single = np.asarray(function(y.reshape(-1, 1), p.reshape(-1, 1)))  # each number on its own
+    expected = (single * w.reshape(-1)).mean()
+    np.testing.assert_allclose(losses.LossFunctionWrapper(function)(y, p, w), expected, rtol=1e-5)
+    metric = MeanMetricWrapper(function)
+    metric.update_state(y, p, w)
+    np.testing.assert_allclose(metric.result(), (single * w.reshape(-1)).sum() / w.sum(), rtol=1e-5)
+
+
+def test_a_loss_of_whole_vectors_has_one_weight_for_each():
+    with pytest.raises(ValueError, match=r"values of shape \(5,\)"):
+        losses.CosineSimilarity()(np.ones((5, 4)), np.ones((5, 4)), np.ones((5, 4)))

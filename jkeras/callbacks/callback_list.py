@@ -37,6 +37,8 @@ class CallbackList:
         for wanted, kind in ((add_history, History), (add_progbar, ProgbarLogger)):
             if wanted and not any(isinstance(c, kind) for c in self.callbacks):
                 self.callbacks.append(kind())
+        for callback in self.callbacks:
+            _check(callback)
         self.set_model(model)
         self.set_params(params)
 
@@ -96,3 +98,17 @@ def _flat(callbacks: Any) -> Iterator:
         yield from callbacks.callbacks
     elif callbacks is not None:
         yield callbacks
+
+
+def _check(callback: Any) -> None:
+    """Refuse what is not a callback object, and show one."""
+    if not isinstance(callback, type) and hasattr(callback, "set_params") and hasattr(callback, "set_model"):
+        return
+    if isinstance(callback, (str, type)):
+        name = callback if isinstance(callback, str) else callback.__name__
+        what = f"the {'name' if isinstance(callback, str) else 'class'} {name!r}"
+        hint = f"Make an object of it: callbacks=[jkeras.callbacks.{name}(...)]."
+    else:
+        what = f"{callback!r}, of type {type(callback).__name__}"
+        hint = "For functions: callbacks=[jkeras.callbacks.LambdaCallback(on_epoch_end=function)]."
+    raise TypeError(f"callbacks must be jkeras.callbacks.Callback objects, but one of them is {what}. {hint}")

@@ -2,16 +2,25 @@
 
 import difflib
 import inspect
+import sys
 from collections.abc import Callable, Iterable
 
 
 def suggest(name: object, options: Iterable[str]) -> str:
-    """Return `" Did you mean 'x'?"` for the option closest to `name`, or an empty string.
+    """Return `" Did you mean 'x'?"` for the option closest to `name`, or the first that begins with it; or an empty string.
 
     >>> suggest("etrics", ["loss", "metrics"])
     " Did you mean 'metrics'?"
+    >>> suggest("F1", ["accuracy", "f1_score"])
+    " Did you mean 'f1_score'?"
     """
-    close = difflib.get_close_matches(str(name), list(options), n=1, cutoff=0.6)
+    options = [str(option) for option in options]
+    close = difflib.get_close_matches(str(name), options, n=1, cutoff=0.6)
+    if not close:
+        wanted, spelt = str(name).lower(), {option.lower(): option for option in options}
+        close = difflib.get_close_matches(wanted, spelt, n=1, cutoff=0.6)
+        close = close or [option for option in spelt if len(wanted) > 1 and option.startswith(wanted)]
+        close = [spelt[option] for option in close]
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
@@ -50,3 +59,11 @@ def keywords_of(function: Callable) -> list[str]:
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     parameters = inspect.signature(function).parameters.values()
     return [p.name for p in parameters if p.kind not in variadic and p.name != "self"]
+
+
+def outside() -> int:
+    """How many frames up the caller of this library stands, so that a warning points to the user's line."""
+    frame, level = sys._getframe(1), 1
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("jkeras."):
+        frame, level = frame.f_back, level + 1
+    return level

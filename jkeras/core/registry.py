@@ -150,10 +150,7 @@ class Shortcuts:
                     return known.from_config(deserialize(identifier["config"], custom_objects))  # type: ignore[attr-defined]
             return deserialize(identifier, custom_objects)
         if isinstance(identifier, str):
-            found = get_registered_object(identifier, custom_objects) or self.names.get(identifier)
-            if found is None:
-                raise ValueError(f"Unknown {self.kind}: {identifier!r}.{suggest(identifier, self.names)}")
-            identifier = found
+            identifier = self.look_up(identifier, custom_objects)
         if inspect.isclass(identifier):
             return identifier()
         if callable(identifier):
@@ -162,6 +159,17 @@ class Shortcuts:
             f"Could not interpret {self.kind}: {identifier!r}. Pass one of its names as a string "
             f"(such as {next(iter(self.names))!r}), an instance, or a function."
         )
+
+    def look_up(self, name: str, custom_objects: Mapping | None = None) -> Any:
+        """The class or function that a name stands for.
+
+        Raises:
+            ValueError: the name is unknown; a similar one is suggested.
+        """
+        found = get_registered_object(name, custom_objects) or self.names.get(name)
+        if found is None:
+            raise ValueError(f"Unknown {self.kind}: {name!r}.{suggest(name, self.names)}")
+        return found
 
 
 def serialize(obj: Any) -> Any:

@@ -4,8 +4,9 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from jkeras.core.errors import outside
 from jkeras.data.arrays import ArrayData, Shuffle
-from jkeras.data.check import check_count, outside
+from jkeras.data.check import check_count
 from jkeras.data.streams import StreamData, is_stream
 
 
@@ -18,6 +19,8 @@ def make_data(
     shuffle: Shuffle = False,
     class_weight: dict | None = None,
     class_axis: Callable[[tuple], bool | None] | None = None,
+    arrange: Callable[[Any], Any] | None = None,
+    one_batch: bool = False,
 ) -> "ArrayData | StreamData":
     """Turn the arguments of `fit` into data.
 
@@ -28,6 +31,8 @@ def make_data(
         steps: steps per epoch; for arrays without a batch size, what determines it.
         shuffle: True, False, or `"batch"`. A stream shuffles itself, except that the batches of a `PyDataset` are shuffled.
         class_weight: dict of class numbers to weights.
+        arrange: brings the inputs of arrays, or of each batch, into the model's own structure.
+        one_batch: the arrays are one batch, in which each may have a length of its own.
         class_axis: says of the shape of the targets whether its last axis counts the classes, as far as that is known.
 
     Raises:
@@ -54,5 +59,7 @@ def make_data(
                 f"batch_size={batch_size} has no effect: x is a {type(x).__name__}, which yields whole batches.",
                 stacklevel=outside(),
             )
-        return StreamData(x, class_weight=class_weight, shuffle=bool(shuffle), class_axis=class_axis)
-    return ArrayData(x, y, sample_weight, batch_size, steps, class_weight, class_axis)
+        return StreamData(x, class_weight=class_weight, shuffle=bool(shuffle), class_axis=class_axis, arrange=arrange)
+    return ArrayData(
+        x if arrange is None else arrange(x), y, sample_weight, batch_size, steps, class_weight, class_axis, one_batch
+    )

@@ -13,7 +13,8 @@ from typing import Any, Literal, NamedTuple
 import jax
 import numpy as np
 
-from jkeras.data.check import check_count, check_lengths, outside, warn_about_nan
+from jkeras.core.errors import outside
+from jkeras.data.check import check_count, check_lengths, warn_about_nan
 from jkeras.data.rows import Rows, take
 from jkeras.data.sources import spec_of, tree_of_rows
 from jkeras.data.weights import sample_weights
@@ -44,7 +45,7 @@ class ArrayData:
         batch_size: samples per step. By default what makes `steps` steps, or 32.
         steps: the number of steps, where that is what is known.
         class_weight: dict of class numbers to weights, instead of `sample_weight`.
-        class_axis: see `make_data`.
+        class_axis, one_batch: see `make_data`.
 
     Attributes:
         num_samples, batch_size, steps: `steps` batches per pass; the last one may be smaller.
@@ -69,10 +70,12 @@ class ArrayData:
         steps: int | None = None,
         class_weight: dict | None = None,
         class_axis: Callable[[tuple], bool | None] | None = None,
+        one_batch: bool = False,
     ):
         x, y = tree_of_rows(x, "x"), tree_of_rows(y, "y")
         weights = sample_weights(y, tree_of_rows(sample_weight, "sample_weight"), class_weight, class_axis)
-        self.num_samples = check_lengths(x, y, weights)
+        self.num_samples = check_lengths(x, y, weights, equal=not one_batch)
+        self._one_batch = one_batch
         warn_about_nan(x, y, weights)
         steps = check_count(steps, "steps")
         self.batch_size = check_count(batch_size, "batch_size") or (math.ceil(self.num_samples / steps) if steps else 32)
@@ -115,6 +118,11 @@ class ArrayData:
             self._tree = jax.tree.map(lambda rows: arrays[id(rows)], self._rows)
         return self._tree
 
+    @property
+    def targets(self) -> Any:
+        """The targets as whole arrays, except for those that would have to be read from a file (then None)."""
+        return jax.tree.map(lambda rows: None if rows.on_disk else rows.whole(), self._rows[1])
+
     def _leaves(self) -> Iterable[Rows]:
         return {id(rows): rows for rows in jax.tree.leaves(self._rows)}.values()
 
@@ -122,6 +130,8 @@ class ArrayData:
         """Shapes and dtypes of a batch: the first one, one of `batch` samples, or the given one."""
         if batch is not None and not isinstance(batch, int):
             return spec_of(batch)
+        if self._one_batch:
+            return jax.tree.map(lambda rows: jax.ShapeDtypeStruct(rows.shape, rows.dtype), self._rows)
         size = min(self.batch_size, self.num_samples) if batch is None else batch
         return jax.tree.map(lambda rows: jax.ShapeDtypeStruct((size, *rows.shape[1:]), rows.dtype), self._rows)
 

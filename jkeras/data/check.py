@@ -1,21 +1,25 @@
 """What can be wrong with data, found before the first step."""
 
 import operator
-import sys
 import warnings
 from typing import Any
 
 import jax
 import numpy as np
 
+from jkeras.core.errors import outside
 from jkeras.data.rows import Rows
 
 # Looking for NaN reads everything once (measured: 9 ms for 188 MB in memory); a file larger than this is not read for it.
 NAN_CHECK_BYTES = 256 * 2**20
 
 
-def check_lengths(x: Any, y: Any = None, sample_weight: Any = None) -> int:
-    """The number of samples, which must be the same in all arrays and not 0.
+def check_lengths(x: Any, y: Any = None, sample_weight: Any = None, equal: bool = True) -> int:
+    """The number of samples, which must not be 0, and be the same in all arrays.
+
+    Args:
+        x, y, sample_weight: structures of `Rows`.
+        equal: False for a single batch, whose arrays may have lengths of their own (the nodes and the edges of a graph).
 
     Raises:
         ValueError: naming the arrays and their lengths.
@@ -24,7 +28,7 @@ def check_lengths(x: Any, y: Any = None, sample_weight: Any = None) -> int:
     if not jax.tree.leaves(x):
         raise ValueError("There is no data: x holds no array.")
     lengths = {leaf.name: leaf.shape[0] for leaf in leaves}
-    if len(set(lengths.values())) > 1:
+    if equal and len(set(lengths.values())) > 1:
         listed = ", ".join(f"{name} has {length}" for name, length in lengths.items())
         hint = ""
         if isinstance(x, list | tuple) and len(x) in [leaf.shape[0] for leaf in jax.tree.leaves(y)]:
@@ -82,11 +86,3 @@ def _where(rows: Rows) -> str:
     columns = [repr(rows.columns[i]) if rows.columns else str(i) for i in np.flatnonzero(bad)]
     listed = ", ".join(columns[:10]) + (f" and {len(columns) - 10} more" if len(columns) > 10 else "")
     return f"{rows.name}, column{'s' if len(columns) > 1 else ''} {listed}"
-
-
-def outside() -> int:
-    """How many frames up the caller of this library stands, so that a warning points to the user's line."""
-    frame, level = sys._getframe(1), 1
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("jkeras."):
-        frame, level = frame.f_back, level + 1
-    return level

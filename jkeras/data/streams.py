@@ -15,8 +15,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from jkeras.core.errors import outside
 from jkeras.data.arrays import RAN_OUT
-from jkeras.data.check import check_lengths, outside
+from jkeras.data.check import check_lengths
 from jkeras.data.dataset import PyDataset, by_index, length
 from jkeras.data.sources import holds_array, holds_samples, is_leaf, spec_of, tree_of_rows
 from jkeras.data.unpack import unpack_x_y_sample_weight
@@ -52,7 +53,7 @@ class StreamData:
         class_weight: dict of class numbers to weights, for batches without sample weights.
         shuffle: whether to ask a finite data set by number for its batches in random order, drawn as Keras draws it. The
             others yield in their own order.
-        class_axis: see `make_data`.
+        class_axis, arrange: see `make_data`.
 
     Attributes:
         num_batches: how many batches a pass has; None as long as that is not known.
@@ -71,8 +72,11 @@ class StreamData:
         class_weight: dict | None = None,
         shuffle: bool = False,
         class_axis: Callable[[tuple], bool | None] | None = None,
+        arrange: Callable[[Any], Any] | None = None,
     ):
         self.source, self.class_weight, self.shuffle, self.class_axis = source, class_weight, shuffle, class_axis
+        self.arrange = arrange
+        self.check: Callable[[Any], None] | None = None  # of a batch's targets, once the model knows what it expects
         self.by_number = is_by_number(source)
         self.one_pass = not self.by_number and hasattr(source, "__next__")
         self.num_batches = self._length()
@@ -191,13 +195,17 @@ class StreamData:
     def standardize(self, batch: Any) -> tuple:
         """Bring one batch into the form `(x, y, sample_weight)`, as NumPy arrays in the dtypes the model sees."""
         x, y, weights = unpack_x_y_sample_weight(batch)
+        x = x if self.arrange is None else self.arrange(x)
         x, y, weights = tree_of_rows(x, "x"), tree_of_rows(y, "y"), tree_of_rows(weights, "sample_weight")
         weights = sample_weights(y, weights, self.class_weight, self.class_axis)
         try:
-            check_lengths(x, y, weights)
+            check_lengths(x, y, weights, equal=False)
+            batch = jax.tree.map(lambda rows: np.asarray(rows.whole()), (x, y, weights))
+            if self.check is not None:
+                self.check(batch[1])
         except ValueError as error:
             raise ValueError(f"A batch of {type(self.source).__name__}: {error}") from None
-        return jax.tree.map(lambda rows: np.asarray(rows.whole()), (x, y, weights))
+        return batch
 
     def spec(self, batch: Any) -> Any:
         """Shapes and dtypes of a batch."""

@@ -70,7 +70,7 @@ def _check_label_map(labels: np.ndarray, table: dict[int, float]) -> None:
             f"class_weight needs class numbers or one-hot rows, but y, of shape {labels.shape}, holds "
             f"{labels[labels != np.round(labels)].flat[0]}. Weigh the samples with sample_weight instead."
         )
-    if labels.size and 0 <= labels.min() and labels.max() <= 1 and any(key not in (0, 1) for key in table):
+    if labels.size and labels.min() >= 0 and labels.max() <= 1 and any(key not in (0, 1) for key in table):
         raise ValueError(SEVERAL_LABELS.format(shape=labels.shape))
 
 

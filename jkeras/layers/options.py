@@ -42,6 +42,12 @@ class Configured(Layer):
             read = _KINDS.get(name.rsplit("_", 1)[-1])
             setattr(self, name, read(value) if read else value)
 
+    def __getattr__(self, name: str) -> Any:
+        options = self.__dict__
+        if name == "bias" and (options.get("use_bias") is False or options.get("bias_axes", "") is None):
+            return None
+        return super().__getattr__(name)
+
     def weight(self, name: str, shape: Any, options: str | None = None, **kwargs: Any) -> Variable:
         """Make the weight `name`, by the attributes `{options}_initializer`, ...; `options` is `name` by default."""
         settings = {kind: getattr(self, f"{options or name}_{kind}", None) for kind in list(_KINDS)[:3]}

@@ -11,7 +11,7 @@ from jkeras.core import registry
 from jkeras.core.namespace import namespace
 from jkeras.core.registry import Shortcuts
 from jkeras.losses.base import Loss, reduce_weighted_values
-from jkeras.losses.check import check_targets
+from jkeras.losses.check import check_targets, has_class_axis
 from jkeras.losses.crossentropy import (
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
@@ -57,7 +57,7 @@ from jkeras.losses.structured import (
     poisson,
     tversky,
 )
-from jkeras.losses.wrapper import LABELS, ONE_HOT, LossFunctionWrapper, with_logits
+from jkeras.losses.wrapper import LossFunctionWrapper, with_logits
 
 # The short names, and the spellings of earlier Keras and of tutorials.
 mse = MSE = mean_squared_err = mean_squared_error
@@ -86,7 +86,7 @@ __all__ = [  # where several names lead to one function, files are written with 
 ]
 # fmt: on
 _shortcuts = Shortcuts("loss", "keras.losses", {name: globals()[name] for name in __all__})
-__all__ += ["check_targets", "deserialize", "get", "reduce_weighted_values", "serialize", "with_logits"]
+__all__ += ["check_targets", "deserialize", "get", "has_class_axis", "reduce_weighted_values", "serialize", "with_logits"]
 
 
 def get(identifier: Any) -> Any:

@@ -232,7 +232,9 @@ def as_array(x: Any) -> jax.Array:
 def _as_arrays(structure: Any, dtype: str, keep_integers: bool = False) -> Any:
     """Cast a structure of array-likes, in which a list of numbers is one array."""
 
-    def cast(x: Any) -> jax.Array:
+    def cast(x: Any) -> jax.Array | None:
+        if x is None:  # no target, for a loss that needs none
+            return None
         x = as_array(x)
         if keep_integers and jnp.issubdtype(x.dtype, jnp.integer):
             return x

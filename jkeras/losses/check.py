@@ -41,6 +41,8 @@ def check_targets(loss: Any, y_true: Any, y_pred: Any) -> None:
     name, targets, outputs = function.__name__, tuple(targets), tuple(outputs)
     if kind != LABELS:
         problem = _same_shape_problem(name, kind, targets, outputs)
+        if problem is None and name in ("binary_crossentropy", "binary_focal_crossentropy"):
+            problem = _probability_problem(y_true)
     elif name == "ctc":
         problem = None if (len(targets), len(outputs)) == (2, 3) else "Give (batch, labels) and (batch, time, classes)."
     elif name == "circle":
@@ -54,6 +56,19 @@ def check_targets(loss: Any, y_true: Any, y_pred: Any) -> None:
         )
     if problem:
         raise ValueError(f"Loss {name!r}: the targets have shape {targets} and the outputs {outputs}. {problem}")
+
+
+def has_class_axis(loss: Any, targets: Shape, outputs: Shape | None = None) -> bool | None:
+    """Whether the last axis of targets counts the classes, as far as the loss and the outputs tell; None if they do not.
+
+    >>> from jkeras.losses import binary_crossentropy, sparse_categorical_crossentropy
+    >>> has_class_axis(sparse_categorical_crossentropy, (8, 5)), has_class_axis(binary_crossentropy, (8, 5), (8, 5, 1))
+    (False, False)
+    """
+    kind = getattr(getattr(loss, "fn", loss), "targets", None)
+    if kind in (LABELS, ONE_HOT):
+        return kind == ONE_HOT
+    return False if outputs is not None and len(targets) < len(outputs) else None
 
 
 def _same_shape_problem(name: str, kind: str, targets: Shape, outputs: Shape) -> str | None:
@@ -111,14 +126,36 @@ def _label_shape_problem(targets: Shape, outputs: Shape, axis: int) -> str | Non
     return f"Class numbers of shape {expected} are needed."
 
 
+def _probability_problem(y_true: Any) -> str | None:
+    """What is wrong with targets that must lie between 0 and 1; nothing is known of a spec or a traced array."""
+    if not _has_values(y_true):
+        return None
+    labels = np.asarray(y_true)
+    low, high = labels.min(), labels.max()
+    if not (low < 0 or high > 1):  # so that a NaN passes, of which the data was warned
+        return None
+    if low == -1 and high == 1:
+        return "They go from -1 to 1, but must be 0 or 1: pass (y + 1) / 2 as targets, or use loss='hinge'."
+    return (
+        f"They go from {low} to {high}, but each must be 0, 1 or a probability between. For more than two classes, end the "
+        "model with one unit per class and softmax, and use loss='sparse_categorical_crossentropy'; for other numbers, "
+        "loss='mse'."
+    )
+
+
+def _has_values(y_true: Any) -> bool:
+    known = isinstance(y_true, (np.ndarray, jax.Array)) and not isinstance(y_true, jax.core.Tracer)
+    return known and y_true.size > 0 and y_true.dtype != bool
+
+
 def _label_value_problem(y_true: Any, classes: int | None, ignore_class: int | None) -> str | None:
     """What is wrong with the class numbers themselves; nothing is known of a spec or a traced array."""
-    if isinstance(y_true, jax.core.Tracer) or not isinstance(y_true, (np.ndarray, jax.Array)) or classes is None:
+    if not _has_values(y_true) or classes is None:
         return None
     labels = np.asarray(y_true)
     if ignore_class is not None:
         labels = labels[labels != ignore_class]
-    if labels.size == 0 or labels.dtype == bool:
+    if labels.size == 0:
         return None
     low, high = labels.min(), labels.max()
     if labels.dtype.kind == "f" and not (labels == np.floor(labels)).all():

@@ -91,8 +91,7 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
 
 def _in_top_k(classes: jax.Array, scores: jax.Array, k: int) -> jax.Array:
     """Whether fewer than `k` scores are above the target's: a comparison and a sum where others sort."""
-    if k > scores.shape[-1]:
-        raise ValueError(f"k={k} is more than the {scores.shape[-1]} classes that y_pred has: its shape is {scores.shape}.")
+    k = min(k, scores.shape[-1])
     score = jnp.take_along_axis(scores, classes[..., None], axis=-1)
     return (jnp.sum(scores <= score, axis=-1) > scores.shape[-1] - k).astype(floatx())
 

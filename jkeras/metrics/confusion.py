@@ -67,7 +67,7 @@ class ConfusionMetric(Metric):
         y_true, y_pred = align(y_true, y_pred, self.name)
         y_true, y_pred = y_true.astype(dtype), self._scores(y_pred.astype(dtype))
         if self.top_k is not None:
-            y_pred = _only_top_k(y_pred, self.top_k, self.name)
+            y_pred = _only_top_k(y_pred, self.top_k)
         if self.class_id is not None:
             y_true, y_pred = (_one_class(x, self.class_id, self.name) for x in (y_true, y_pred))
         weights = jnp.ones((), dtype)
@@ -274,10 +274,8 @@ def _histogram(index: jax.Array, weights: jax.Array, size: int) -> jax.Array:
     return jnp.sum(jnp.where(index == jnp.arange(size)[:, None], weights, jnp.zeros_like(weights)), axis=1)
 
 
-def _only_top_k(scores: jax.Array, k: int, name: str) -> jax.Array:
-    if k > scores.shape[-1]:
-        raise ValueError(f"{name}: top_k={k}, but y_pred has only {scores.shape[-1]} classes: its shape is {scores.shape}.")
-    best = jax.lax.top_k(scores, k)[1]
+def _only_top_k(scores: jax.Array, k: int) -> jax.Array:
+    best = jax.lax.top_k(scores, min(k, scores.shape[-1]))[1]
     chosen = jnp.any(best[..., None] == jnp.arange(scores.shape[-1]), axis=-2)
     return jnp.where(chosen, scores, jnp.full_like(scores, NEVER))
 

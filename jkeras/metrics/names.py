@@ -142,6 +142,15 @@ def get(identifier: Any) -> Any:
     return _shortcuts.get(identifier)
 
 
+def look_up(name: str) -> Any:
+    """What a name stands for, a class or a function; nothing is made of it.
+
+    Raises:
+        ValueError: the name is unknown; a similar one is suggested.
+    """
+    return _shortcuts.look_up(name)
+
+
 def serialize(metric: Any) -> Any:
     """The metric's class and config, in Keras 3's form.
 

@@ -5,7 +5,7 @@ from typing import Any
 from jkeras.core.naming import object_name
 from jkeras.metrics.accuracy import BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy
 from jkeras.metrics.base import Metric
-from jkeras.metrics.names import get
+from jkeras.metrics.names import get, look_up
 from jkeras.metrics.probabilistic import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
 from jkeras.metrics.reduction import MeanMetricWrapper
 
@@ -34,6 +34,32 @@ def problem_kind(y_true_shape: tuple, y_pred_shape: tuple) -> str:
         return "binary"
     sparse = len(y_true_shape) < len(y_pred_shape) or y_true_shape[-1] == 1
     return "sparse_categorical" if sparse else "categorical"
+
+
+def check_identifier(identifier: Any, what: str = "metrics") -> None:
+    """Look an identifier up before any shape is known; makes no metric.
+
+    Args:
+        identifier: as for `resolve`.
+        what: the argument it stands in, for messages.
+
+    Raises:
+        ValueError: the name is unknown (a similar one is suggested), or the identifier is nothing that `resolve` takes.
+
+    >>> check_identifier("F1")
+    Traceback (most recent call last):
+    ...
+    ValueError: Unknown metric: 'F1'. Did you mean 'F1Score'?
+    """
+    if isinstance(identifier, str) and identifier.lower() in BY_SHAPE:
+        return
+    if isinstance(identifier, str):
+        look_up(identifier)
+    elif not callable(identifier) and not isinstance(identifier, dict):
+        raise ValueError(
+            f"{what}= holds {identifier!r}, of type {type(identifier).__name__}. Give names such as 'accuracy', "
+            "jkeras.metrics.Metric objects, or functions (y_true, y_pred) -> values."
+        )
 
 
 def resolve(identifier: Any, y_true: Any = None, y_pred: Any = None) -> Metric:

@@ -4,6 +4,7 @@
 they can be run. Calling the model runs them on arrays.
 """
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ import jax.numpy as jnp
 from jkeras.core import dtype as dtypes
 from jkeras.core import frame as frames
 from jkeras.core import symbolic
+from jkeras.core.errors import outside, suggest
 from jkeras.core.module import Module
 from jkeras.core.symbolic import KerasTensor, Node
 from jkeras.core.tree import Path
@@ -21,7 +23,7 @@ from jkeras.layers.base import Layer
 from jkeras.layers.input_layer import InputLayer
 from jkeras.models.graph_config import read_graph, write_graph
 from jkeras.models.inference import fit, infer_again, infer_call
-from jkeras.models.model import Model, makes_graphs, name_paths
+from jkeras.models.model import Model, check_optional, is_optional, makes_graphs, name_paths
 
 
 class Functional(Model):
@@ -58,6 +60,7 @@ class Functional(Model):
         if twice:
             raise ValueError(f"Input {twice[0]!r} stands twice among the model's inputs, which would be two arrays for one.")
         self._inferred: dict[tuple, Any] = {}  # outputs by kind of symbolic inputs, see jkeras.models.inference
+        self._returned = _without_list(outputs)
         self._graph, self._operations = order_graph(self.inputs, self.outputs)
         self._layers = [operation for operation in self._operations if isinstance(operation, Layer)]
         _check_names(self._layers)
@@ -127,7 +130,7 @@ class Functional(Model):
                 if array_mask is not None:
                     frames.current().set_mask(array, array_mask)
         values = {id(tensor): array for tensor, array in zip(self.inputs, arrays, strict=True)}
-        return replay(self._graph, values, self._outputs_struct)
+        return replay(self._graph, values, self._returned)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The layers have carried the masks themselves."""
@@ -140,9 +143,9 @@ class Functional(Model):
 
         def compute(given: list[KerasTensor]) -> Any:
             values = {id(own): tensor for own, tensor in zip(self.inputs, given, strict=True)}
-            return replay(self._graph, values, self._outputs_struct, infer_call)
+            return replay(self._graph, values, self._returned, infer_call)
 
-        return infer_again(self._inferred, self.inputs, self._outputs_struct, given, compute)
+        return infer_again(self._inferred, self.inputs, self._returned, given, compute)
 
     def _fit_symbolic(self, args: tuple, kwargs: dict) -> list[KerasTensor] | None:
         """One symbolic tensor per input, in order; None for calls whose outputs depend on more, or fail."""
@@ -163,27 +166,48 @@ class Functional(Model):
 
     def _match_inputs(self, inputs: Any) -> list[Any]:
         """One array per symbolic input, in order; by name where a dict is given."""
-        if isinstance(inputs, dict) and not isinstance(self._inputs_struct, dict):
-            missing = [name for name in self.input_names if name not in inputs]
-            if missing:
-                raise ValueError(f"Model {self.name!r} has inputs {self.input_names}, but x lacks {missing}.")
-            given = [inputs[name] for name in self.input_names]
-        elif isinstance(inputs, dict):
-            missing = [key for key in self._inputs_struct if key not in inputs]
-            if missing:
-                raise ValueError(f"Model {self.name!r} has inputs {list(self._inputs_struct)}, but x lacks {missing}.")
-            given = symbolic.leaves({key: inputs[key] for key in self._inputs_struct})
-        else:
-            given = symbolic.leaves(inputs)
+        given = symbolic.leaves(self._arrange_inputs(inputs))
         if len(given) != len(self.inputs):
             raise ValueError(
                 f"Model {self.name!r} has {len(self.inputs)} input(s) {self.input_names}, but got {len(given)}."
             )
         return [self._fit(array, tensor) for array, tensor in zip(given, self.inputs, strict=True)]
 
+    def _arrange_inputs(self, x: Any) -> Any:
+        """Inputs in the structure of the model's own: those of a dict by key, or by the names of the inputs.
+
+        Raises:
+            ValueError: an input that is not optional is missing.
+
+        Warns:
+            UserWarning: the dict has entries that no input takes.
+        """
+        if not isinstance(x, dict):
+            return x
+        by_key = isinstance(self._inputs_struct, dict) and any(key in x for key in self._inputs_struct)
+        names = list(self._inputs_struct) if by_key else self.input_names
+        tensors = dict(zip(names, self._inputs_struct.values() if by_key else self.inputs, strict=True))
+        missing = [name for name, tensor in tensors.items() if name not in x and not is_optional(tensor)]
+        if missing:
+            raise ValueError(
+                f"Model {self.name!r} has inputs {names}, but x lacks {missing}; its keys are {list(x)}."
+                f"{suggest(missing[0], [key for key in x if key not in names])}"
+            )
+        extra = [key for key in x if key not in tensors]
+        if extra:
+            warnings.warn(
+                f"Model {self.name!r} has inputs {names}; x has the entries {extra} besides, which are ignored.",
+                stacklevel=outside(),
+            )
+        if by_key:
+            return {name: x.get(name) for name in names}
+        given = iter([x.get(name) for name in names])
+        return symbolic.map_structure(lambda tensor: next(given), self._inputs_struct)
+
     def _fit(self, array: Any, tensor: KerasTensor) -> Any:
         """Give an array the dtype and, where a last axis of size 1 makes the difference, the shape of its input."""
         if array is None:
+            check_optional(self, tensor)
             return None
         array = jnp.asarray(array)
         mask = frames.mask_of(array)
@@ -317,6 +341,12 @@ def order_graph(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> tuple[
 def _called(node: Node) -> Layer | Node:
     """The layer that is called; a function's calls have nothing in common, so there each stands for itself."""
     return node.operation if isinstance(node.operation, Layer) else node
+
+
+def _without_list(outputs: Any) -> Any:
+    """What a model returns for the outputs it was made with: the one output in a list is returned bare."""
+    single = isinstance(outputs, (list, tuple)) and len(outputs) == 1 and isinstance(outputs[0], KerasTensor)
+    return outputs[0] if single else outputs
 
 
 def _one_or_all(shapes: list[tuple]) -> Any:

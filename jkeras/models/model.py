@@ -113,10 +113,13 @@ class Model(Saved, Trainer, Layer):
         expected = getattr(self, "inputs", None)
         if not expected or not isinstance(data, ArrayData):
             return
-        given = jax.tree.leaves(data.spec()[0])
+        given = symbolic.leaves(self._arrange_inputs(data.spec()[0]))
         if len(given) != len(expected):
             raise ValueError(f"Model {self.name!r} has {len(expected)} input(s), but x holds {len(given)} array(s).")
         for tensor, array in zip(expected, given, strict=True):
+            if array is None:
+                check_optional(self, tensor)
+                continue
             fits = len(tensor.shape) == len(array.shape) and all(
                 want is None or want == got for want, got in zip(tensor.shape[1:], array.shape[1:], strict=True)
             )
@@ -143,7 +146,8 @@ class Model(Saved, Trainer, Layer):
             return None
         batch = jax.tree.leaves(x)[0].shape[0]
         return symbolic.map_structure(
-            lambda t: jax.ShapeDtypeStruct((batch, *t.shape[1:]), dtypes.canonical(t.dtype)), self.output
+            lambda t: jax.ShapeDtypeStruct((batch, *t.shape[1:]), dtypes.canonical(t.dtype)),
+            getattr(self, "_returned", self.output),
         )
 
     def build_abstractly(self, *args: Any, **kwargs: Any) -> Any:
@@ -263,6 +267,20 @@ class Model(Saved, Trainer, Layer):
         (None, 2)
         """
         return json.dumps(serialize(self), **kwargs)
+
+
+def is_optional(tensor: Any) -> bool:
+    """Whether a symbolic input may be left out."""
+    return isinstance(tensor, symbolic.KerasTensor) and getattr(tensor.history.operation, "optional", False)
+
+
+def check_optional(model: Model, tensor: Any) -> None:
+    """Refuse None for an input that may not be left out."""
+    if not is_optional(tensor):
+        raise ValueError(
+            f"Model {model.name!r} got None for the input {tensor.name!r}. Give an array, or make the input so that it may be "
+            f"left out: Input({tensor.shape[1:]}, name={tensor.name!r}, optional=True)."
+        )
 
 
 _GRAPH_KEYS = {"name", "layers", "input_layers", "output_layers"}

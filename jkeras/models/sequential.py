@@ -141,6 +141,15 @@ class Sequential(Model):
         if self.built:
             auto_name("functional")  # the name of the graph that Keras makes here, so that names count on as there
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return super().__call__(*(self._arrange_inputs(x) if i == 0 else x for i, x in enumerate(args)), **kwargs)
+
+    def _arrange_inputs(self, x: Any) -> Any:
+        """The one input, also where it stands in a list or a dict."""
+        if isinstance(x, dict) and len(x) == 1:
+            return next(iter(x.values()))
+        return x[0] if isinstance(x, (list, tuple)) and len(x) == 1 and getattr(x[0], "shape", None) else x
+
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Run the layers in order."""
         for layer in self.layers:

@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.core import frame as frames
+from jkeras.core import symbolic
+from jkeras.core.errors import outside
 from jkeras.ops.family import Array, array_op
 
 __all__ = [
@@ -271,13 +273,24 @@ def softmax(x: Array, axis=-1):
     [0.5, 0.5]
     """
     if isinstance(axis, int) and -x.ndim <= axis < x.ndim and x.shape[axis] == 1:
-        warnings.warn(
-            f"softmax over axis {axis} of an array of shape {x.shape}: along an axis of size 1 it is always 1. For a single "
-            "output, use 'sigmoid'.",
-            stacklevel=4,
-        )
+        _warn_of_certainty(x, axis)
     probabilities = jax.nn.softmax(x, axis)
     return _from_logits("softmax", x, probabilities) if axis in (-1, x.ndim - 1) else probabilities
+
+
+def _warn_of_certainty(x: Array, axis: int) -> None:
+    """Once per model: when its shapes are inferred, and not again when its steps are traced."""
+    frame = frames.current()
+    if frame is not None and frame.pure and not frame.abstract:
+        return
+    if frame is not None and frame.abstract and symbolic.PROBES[1] in x.shape:  # the second look at an unknown size
+        return
+    shape = symbolic.list_shapes([x])
+    warnings.warn(
+        f"softmax over axis {axis} of an array of shape {shape}: along an axis of size 1 it is always 1. "
+        "For a single output, use 'sigmoid'.",
+        stacklevel=outside(),
+    )
 
 
 @array_op

@@ -10,14 +10,14 @@ from typing import Any
 import jax
 import numpy as np
 
+from jkeras import losses, optimizers
 from jkeras import metrics as metrics_module
-from jkeras import optimizers
 from jkeras.core import tree
 from jkeras.core.frame import Frame, Unbound
 from jkeras.training.custom import custom_test_step, custom_train_step, is_custom
 from jkeras.training.engine import Program, Stats
 from jkeras.training.lease import Lease, is_variable
-from jkeras.training.objective import Objective, Scores
+from jkeras.training.objective import CROSSENTROPY, Objective, Scores, check_names
 from jkeras.training.outputs import Outputs
 from jkeras.training.sharing import fingerprint, shared, skeleton
 from jkeras.training.step import Slots, TrainState, make_loss, make_results, make_train_step
@@ -47,6 +47,7 @@ class Compiled:
         steps_per_execution: int,
         auto_scale_loss: bool,
     ):
+        check_names(loss, metrics, weighted_metrics)
         self.optimizer = optimizers.get(optimizer)
         scaled = (optimizers.LossScaleOptimizer, type(None))
         if auto_scale_loss and model.dtype_policy.name == "mixed_float16" and not isinstance(self.optimizer, scaled):
@@ -103,7 +104,10 @@ class Compiled:
 
     def class_axis(self, shape: tuple) -> bool | None:
         """Whether the last axis of targets of this shape counts the classes, as far as the loss and the outputs say so."""
-        return None if self.objective is None else self.objective.class_axis(shape)
+        if self.objective is not None:
+            return self.objective.class_axis(shape)
+        named = isinstance(self.loss, str) and self.loss.lower() not in CROSSENTROPY
+        return losses.has_class_axis(losses.get(self.loss) if named else self.loss, shape)
 
     def read(self) -> TrainState:
         """The current values, to be looked at (not consumed)."""

@@ -15,6 +15,7 @@ from jkeras import metrics as metrics_module
 from jkeras.core import frame as frames
 from jkeras.core.naming import object_name
 from jkeras.core.variable import as_arrays
+from jkeras.metrics.resolve import check_identifier
 from jkeras.training.outputs import Outputs
 
 
@@ -35,7 +36,7 @@ class Objective:
 
     def __init__(self, loss: Any, loss_weights: Any, outputs: Outputs, y: Any, y_pred: Any):
         self.outputs = outputs
-        chosen = outputs.match(_unwrap(loss, outputs), "loss", _is_one)
+        chosen = [_only(c, name) for c, name in zip(outputs.match(_unwrap(loss, outputs), "loss", _is_one), outputs.names)]
         self.wanted = [c is not None for c in chosen]
         targets = outputs.targets(y, self.wanted) if y is not None else [None] * len(outputs)
         predictions = outputs.flatten(y_pred)
@@ -72,13 +73,8 @@ class Objective:
         Args:
             shape: of the targets.
         """
-        for loss, prediction in zip(self.losses, self._predictions, strict=True):
-            kind = getattr(getattr(loss, "fn", loss), "targets", None)
-            if kind in (losses.LABELS, losses.ONE_HOT):
-                return kind == losses.ONE_HOT
-            if kind is not None and len(shape) < len(prediction.shape):
-                return False
-        return None
+        pairs = [(loss, p.shape) for loss, p in zip(self.losses, self._predictions, strict=True) if loss is not None]
+        return losses.has_class_axis(pairs[0][0], shape, pairs[0][1]) if len(pairs) == 1 else None
 
     def __call__(self, y: Any, y_pred: Any, sample_weight: Any) -> list:
         """The weighted loss of each output that has one."""
@@ -89,8 +85,10 @@ class Objective:
         for i, prediction in enumerate(self.outputs.flatten(y_pred)):
             if self.losses[i] is None:
                 continue
-            if targets[i] is None:
-                raise ValueError(f"Output {self.outputs.names[i]!r} has a loss, but y holds no target for it.")
+            if targets[i] is None and getattr(getattr(self.losses[i], "fn", None), "targets", None) is not None:
+                raise ValueError(
+                    f"Output {self.outputs.names[i]!r} has the loss {self.losses[i].name!r}, but y holds no target for it."
+                )
             logits = (
                 frame.get_logits(prediction, self.safe[i].link) if frame is not None and self.safe[i] is not None else None
             )
@@ -179,7 +177,7 @@ class Scores(metrics_module.Metric):
 
 def as_loss(identifier: Any, y_true: Any, y_pred: Any, output: str = "") -> Any:
     """A `Loss` from what `compile(loss=...)` accepts; `"crossentropy"` picks the one that fits the shapes."""
-    if isinstance(identifier, str) and identifier.lower() in ("crossentropy", "ce") and y_true is not None:
+    if isinstance(identifier, str) and identifier.lower() in CROSSENTROPY and y_true is not None:
         kind = metrics_module.problem_kind(y_true.shape, y_pred.shape)
         found = getattr(losses, f"{kind}_crossentropy")
     else:
@@ -205,6 +203,44 @@ def _unwrap(given: Any, outputs: Outputs) -> Any:
         if next(iter(given)) in (*outputs.names, ""):
             return next(iter(given.values()))
     return given
+
+
+def _only(chosen: Any, output: str) -> Any:
+    """The loss of an output, also where it stands in a list of its own."""
+    while isinstance(chosen, (list, tuple)) and len(chosen) == 1:
+        chosen = chosen[0]
+    if not _is_one(chosen):
+        raise ValueError(
+            f"loss= has {len(chosen)} losses for the one output {output!r}: {chosen!r}. Add them up in a function "
+            "(y_true, y_pred) -> values, and give that."
+        )
+    return chosen
+
+
+def check_names(loss: Any, metrics: Any, weighted_metrics: Any) -> None:
+    """Look up the names in the arguments of `compile`, before any shape is known.
+
+    Raises:
+        ValueError: a name is unknown (a similar one is suggested), or something is neither a name, an object nor a function.
+    """
+    for leaf in _entries(loss):
+        if not (isinstance(leaf, str) and leaf.lower() in CROSSENTROPY) and not isinstance(leaf, type):
+            losses.get(leaf)
+    for what, given in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
+        for leaf in _entries(given):
+            check_identifier(leaf, what)
+
+
+CROSSENTROPY = ("crossentropy", "ce")  # which one it is depends on the shapes
+
+
+def _entries(given: Any) -> list:
+    """The single losses or metrics in nested lists and dicts; None is nothing, and a config is one."""
+    if given is None:
+        return []
+    if _is_one(given):
+        return [given]
+    return [leaf for entry in (given.values() if isinstance(given, dict) else given) for leaf in _entries(entry)]
 
 
 def _flat(given: Any) -> list:

@@ -216,4 +216,17 @@ class Gathered:
         parts = self._parts
         if self._whole is not None:
             parts = [jax.tree.map(lambda a: a[: self._filled], self._whole), *parts]
-        return parts[0] if len(parts) == 1 else jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
+        return parts[0] if len(parts) == 1 else jax.tree.map(_joined, *parts)
+
+
+def _joined(*arrays: np.ndarray) -> np.ndarray:
+    """One array of the outputs of all batches."""
+    shapes = dict.fromkeys(a.shape[1:] for a in arrays)
+    if len(shapes) > 1:
+        listed = " and ".join(str(("batch", *shape)).replace("'", "") for shape in list(shapes)[:3])
+        raise ValueError(
+            f"predict() joins the outputs of all batches to one array, but they have different shapes, {listed}. Predict the "
+            "batches one by one: [model.predict_on_batch(batch) for batch in batches]; or give all batches one shape, for "
+            "example by padding."
+        )
+    return np.concatenate(arrays)

@@ -106,7 +106,7 @@ class Steps:
         """
         compiled = self._require_compiled("make_train_step")
         if x is not None:
-            self._ready(compiled, make_data(x, y, sample_weight, steps=1), False)
+            self._ready(compiled, make_data(x, y, sample_weight, steps=1, arrange=self._arrangement()), False)
         self._require_ready("make_train_step")
         if x is not None:  # a trace finds what the step uses beside the model, so that the state has it
             batch = (x, y, sample_weight)

@@ -105,8 +105,19 @@ class Trainer(Compilable):
         compiled = self._require_compiled("fit")
         _check_counts(epochs=epochs, initial_epoch=initial_epoch)
         if validation_split and validation_data is None:
+            x = self._arrange_inputs(x) if self._arrangement() else x
             (x, y, sample_weight), validation_data = train_validation_split((x, y, sample_weight), validation_split)
-        data = make_data(x, y, sample_weight, batch_size, steps_per_epoch, shuffle, class_weight, compiled.class_axis)
+        data = make_data(
+            x,
+            y,
+            sample_weight,
+            batch_size,
+            steps_per_epoch,
+            shuffle,
+            class_weight,
+            compiled.class_axis,
+            self._arrange_inputs,
+        )
         self._ready(compiled, data, shuffle)
         feed = Feed(data, compiled.stats)
         validation = self._validation_feed(validation_data, validation_batch_size or batch_size, validation_steps)
@@ -146,8 +157,19 @@ class Trainer(Compilable):
             data.reset()
             self._check_inputs(data)
         compiled.prepare(self, None)
-        if compiled.objective is not None and isinstance(data, ArrayData) and data.resident(device_memory_budget()):
-            compiled.objective.check(data.tree[1])
+        self._check_targets(compiled, data)
+
+    def _check_targets(self, compiled: Compiled, data: Any, where: str = "") -> None:
+        """Compare targets with what the losses expect: all that are at hand, or each batch as it comes."""
+        if compiled.objective is None:
+            return
+        if not isinstance(data, ArrayData):
+            data.check = compiled.objective.check
+            return
+        try:
+            compiled.objective.check(data.tree[1] if data.resident(device_memory_budget()) else data.targets)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from None if where else error
 
     def _train_epoch(
         self, feed: Feed, shuffle: Any, steps: int | None, callbacks: CallbackList, progress: Progress | None
@@ -243,7 +265,7 @@ class Trainer(Compilable):
         if unknown:
             raise unexpected_keywords("evaluate()", unknown, keywords_of(Trainer.evaluate))
         compiled = self._require_compiled("evaluate")
-        data = make_data(x, y, sample_weight, batch_size, steps, False)
+        data = make_data(x, y, sample_weight, batch_size, steps, False, arrange=self._arrangement())
         self._ready(compiled, data, False)
         feed = Feed(data, compiled.stats, once=True)
         progress = _progress(verbose)
@@ -283,9 +305,16 @@ class Trainer(Compilable):
         else:
             x, y, sample_weight = validation_data, None, None
         data = make_data(
-            x, y, sample_weight, batch_size if isinstance(validation_data, (tuple, list)) else None, steps, False
+            x,
+            y,
+            sample_weight,
+            batch_size if isinstance(validation_data, (tuple, list)) else None,
+            steps,
+            False,
+            arrange=self._arrangement(),
         )
         self._check_inputs(data)
+        self._check_targets(self._compiled, data, "validation_data")
         return Feed(data, self._compiled.stats)
 
     # -- predict ------------------------------------------------------------------------------------------------------
@@ -313,7 +342,7 @@ class Trainer(Compilable):
         is_quiet = verbose == 0 and steps is None and not callbacks
         if is_quiet and self.built and self._predictor().repeats(x, batch_size):
             return self._predictor().repeat(x)
-        data = make_data(x, None, None, batch_size, steps, False)
+        data = make_data(x, None, None, batch_size, steps, False, arrange=self._arrangement())
         if not self.built:
             self.output_spec(data.peek(False)[0])
             data.reset()
@@ -381,11 +410,23 @@ class Trainer(Compilable):
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
-        return self.predict(x, batch_size=make_data(x, steps=1).batch_size, verbose=0)
+        lengths = {rows.shape[0] for rows in jax.tree.leaves(make_data(x, steps=1, one_batch=True).spec())}
+        if len(lengths) > 1:
+            return self.predict(iter([(x,)]), verbose=0)
+        return self.predict(x, batch_size=lengths.pop(), verbose=0)
 
     def _one_batch(self, method: str, x: Any, y: Any, sample_weight: Any, class_weight: dict | None) -> tuple[Compiled, Any]:
         compiled = self._require_compiled(method)
-        data = make_data(x, y, sample_weight, steps=1, class_weight=class_weight, class_axis=compiled.class_axis)
+        data = make_data(
+            x,
+            y,
+            sample_weight,
+            steps=1,
+            class_weight=class_weight,
+            class_axis=compiled.class_axis,
+            arrange=self._arrangement(),
+            one_batch=True,
+        )
         self._ready(compiled, data, False)
         return compiled, jax.tree.map(lambda a: jnp.asarray(a)[None], data.tree)
 
@@ -407,6 +448,16 @@ class Trainer(Compilable):
                 return self._call_on(x, training=False)
 
         return symbolic.eval_shape(call, x)
+
+    def _arrange_inputs(self, x: Any) -> Any:
+        """Inputs in the structure that the model takes; models that know their inputs do more."""
+        return x
+
+    def _arrangement(self) -> Any:
+        """What data is arranged with before it is moved; None where a step of the user's own looks at it as it was given."""
+        steps = ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
+        own = any(getattr(type(self), name) is not getattr(Trainer, name) for name in steps)
+        return None if own else self._arrange_inputs
 
     def _check_inputs(self, data: Any) -> None:
         """What can be said about data before the first step; models that know their inputs say more."""

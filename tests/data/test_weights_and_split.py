@@ -79,7 +79,7 @@ def test_class_weights_through_the_door(labels):
         ([0, 1, 0, 1], {"1": 1.0}, "got the entry '1'"),
         ([0, 1, 0, 1], {0.5: 1.0}, "got the entry 0.5"),
         ([0, 1, 0, 1], {0: "heavy"}, "got the entry 0: 'heavy'"),
-        (np.eye(4)[:, :3], {3: 1.0}, "names the class 3, but y has 3 columns, so the classes are 0 to 2"),
+        (np.eye(3)[[0, 1, 2, 0]], {3: 1.0}, "names the class 3, but y has 3 columns, so the classes are 0 to 2"),
         (None, {0: 1.0}, "there is no y"),
         ({"a": np.zeros(4), "b": np.zeros(4)}, {0: 1.0}, r"y has several \(y\['a'\], y\['b'\]\)"),
     ],
@@ -182,3 +182,33 @@ def test_bad_fractions(fraction):
 def test_a_stream_cannot_be_split():
     with pytest.raises(ValueError, match=r"validation_split needs arrays.*x is a generator.*validation_data="):
         train_validation_split(((i for i in range(3)), None, None), 0.5)
+
+
+LABELS = np.array([[0, 1, 2, 1], [2, 2, 0, 0]])
+TABLE = {0: 1.0, 1: 10.0, 2: 100.0}
+
+
+@pytest.mark.parametrize("y", [LABELS, LABELS.astype("float32"), LABELS[..., None], LABELS.reshape(2, 2, 2)])
+def test_each_label_of_a_map_has_the_weight_of_its_class(y):
+    weights = class_weight_to_sample_weights(y, TABLE)
+    assert weights.mean() == 40.375 and weights.shape == (y.shape[:-1] if y.shape[-1] == 1 else y.shape)
+
+
+def test_what_the_last_axis_counts_is_told_or_seen():
+    rows = np.eye(2)[[0, 1, 1]]
+    np.testing.assert_array_equal(class_weight_to_sample_weights(rows, {1: 3.0}), [1, 3, 3])
+    np.testing.assert_array_equal(class_weight_to_sample_weights(rows, {1: 3.0}, class_axis=False), [[3, 1], [1, 3], [1, 3]])
+    soft = np.array([[0.1, 0.9], [0.8, 0.2]], "float32")
+    np.testing.assert_array_equal(class_weight_to_sample_weights(soft, {1: 3.0}), [3, 1])
+    image = np.eye(3)[LABELS]  # one-hot rows, one for each pixel
+    np.testing.assert_array_equal(
+        class_weight_to_sample_weights(image, TABLE), class_weight_to_sample_weights(LABELS, TABLE)
+    )
+
+
+@pytest.mark.parametrize("class_axis,table", [(True, {0: 1.0, 1: 2.0}), (None, TABLE)])
+def test_rows_with_several_labels_are_refused(class_axis, table):
+    with pytest.raises(ValueError, match=r"y, of shape \(2, 3\), has rows with several labels"):
+        class_weight_to_sample_weights(np.array([[1, 0, 1], [0, 1, 0]]), table, class_axis)
+    with pytest.raises(ValueError, match=r"class numbers or one-hot rows, but y, of shape \(1, 2\), holds 0.25"):
+        class_weight_to_sample_weights(np.array([[0.25, 3.0]]), TABLE)

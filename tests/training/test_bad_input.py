@@ -125,3 +125,76 @@ def test_kinds_of_data_that_are_fine(convert):
     made.fit(convert(X), convert(Y) if convert is not pd.DataFrame else pd.DataFrame(Y), verbose=0)
     assert made.predict(convert(X), verbose=0).shape == (20, 2)
     assert np.isfinite(made.evaluate(convert(X), Y, verbose=0))
+
+
+@pytest.mark.parametrize("labels,message", [
+    (np.arange(20) % 3, r"go from 0 to 2, but each must be 0, 1.*sparse_categorical_crossentropy"),
+    (np.arange(20) % 2 * 2.0 - 1, r"go from -1 to 1.*\(y \+ 1\) / 2.*hinge"),
+])  # fmt: skip
+@pytest.mark.parametrize("way", ["fit", "evaluate", "train_on_batch", "validation", "generator"])
+def test_labels_of_two_classes_are_probabilities(labels, message, way):
+    made = model("binary_crossentropy", 1, "sigmoid")
+    with pytest.raises(ValueError, match=message):
+        if way == "validation":
+            made.fit(X, labels % 2 * 0, validation_data=(X, labels), verbose=0)
+        elif way == "generator":
+            made.fit(((X, y) for y in (np.zeros(20), labels)), verbose=0)
+        else:
+            getattr(made, way)(X, labels, **({} if way == "train_on_batch" else {"verbose": 0}))
+
+
+def test_labels_of_validation_data_are_in_range():
+    made = model("sparse_categorical_crossentropy")
+    with pytest.raises(ValueError, match="validation_data: .*class numbers go from 0 to 2, but 2 outputs"):
+        made.fit(X, Y.argmax(1), validation_data=(X, np.arange(20) % 3), verbose=0)
+
+
+@pytest.mark.parametrize("arguments,message", [
+    ({"loss": ["msee"]}, "Did you mean 'mse'"),
+    ({"loss": {"a": "msee"}}, "Did you mean 'mse'"),
+    ({"loss": 5}, "Could not interpret loss: 5"),
+    ({"metrics": ["F1"]}, "Did you mean 'F1Score'"),
+    ({"metrics": [["acc"], {"b": "precison"}]}, "Did you mean 'precision'"),
+    ({"metrics": [3]}, "metrics= holds 3, of type int"),
+    ({"weighted_metrics": ["aucc"]}, "Did you mean 'auc'"),
+])  # fmt: skip
+def test_names_are_checked_when_the_model_is_compiled(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Sequential([Dense(2)]).compile(**{"loss": "mse", **arguments})
+
+
+@pytest.mark.parametrize("callbacks,message", [
+    (["EarlyStopping"], r"the name 'EarlyStopping'.*callbacks=\[jkeras.callbacks.EarlyStopping\(\.\.\.\)\]"),
+    ([jkeras.callbacks.History], r"the class 'History'.*History\(\.\.\.\)"),
+    (print, r"function print.*LambdaCallback"),
+    ([3], r"3, of type int"),
+])  # fmt: skip
+def test_callbacks_are_objects(callbacks, message):
+    for use in (lambda: model().fit(X, Y, callbacks=callbacks, verbose=0), lambda: model().predict(X, callbacks=callbacks)):
+        with pytest.raises(TypeError, match=message):
+            use()
+
+
+def test_softmax_on_one_unit_is_warned_of_once():
+    with pytest.warns(UserWarning, match=r"softmax over axis -1 of an array of shape \(None, 1\)") as caught:
+        made = model("mse", 1, "softmax")
+        made.fit(X, Y[:, :1], verbose=0)
+        made.predict(X, verbose=0)
+    assert [w.filename for w in caught] == [__file__]
+
+
+def test_outputs_that_do_not_make_one_array():
+    batches = [np.ones((2, 3, 1), "float32"), np.ones((2, 4, 1), "float32")]
+    made = Sequential([jkeras.Input((None, 1)), Dense(1)])
+    with pytest.raises(ValueError, match=r"different shapes, \(batch, 3, 1\) and \(batch, 4, 1\).*predict_on_batch"):
+        made.predict(((x,) for x in batches), verbose=0)
+    assert [made.predict_on_batch(x).shape for x in batches] == [(2, 3, 1), (2, 4, 1)]
+
+
+def test_losses_that_need_no_target():
+    made = Sequential([jkeras.Input((2,)), Dense(1, kernel_initializer="ones")])
+    made.compile("sgd", lambda y, p: p**2)
+    assert made.evaluate(X, verbose=0) == pytest.approx(float((X.sum(1) ** 2).mean()), rel=1e-5)
+    made.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="has the loss 'mse', but y holds no target for it"):
+        made.fit(X, verbose=0)
