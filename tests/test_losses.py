@@ -905,5 +905,5 @@ def test_each_number_of_the_targets_may_have_a_weight(loss, target, output):
 
 
 def test_a_loss_of_whole_vectors_has_one_weight_for_each():
-    with pytest.raises(ValueError, match=r"values of shape \(5,\)"):
+    with pytest.raises(ValueError, match=r"values of shape \(5, 1\), which the weights .* of shape \(5, 4\) do not fit"):
         losses.CosineSimilarity()(np.ones((5, 4)), np.ones((5, 4)), np.ones((5, 4)))

@@ -64,6 +64,6 @@ def keywords_of(function: Callable) -> list[str]:
 def outside() -> int:
     """How many frames up the caller of this library stands, so that a warning points to the user's line."""
     frame, level = sys._getframe(1), 1
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("jkeras."):
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(("jkeras.", "jax.")):
         frame, level = frame.f_back, level + 1
     return level

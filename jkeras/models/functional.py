@@ -126,7 +126,7 @@ class Functional(Model):
         """Run the recorded calls on arrays."""
         arrays = self._match_inputs(inputs)
         if mask is not None:
-            for array, array_mask in zip(arrays, symbolic.leaves(mask), strict=True):
+            for array, array_mask in zip(arrays, symbolic.leaves(self._arrange_inputs(mask, warn=False)), strict=True):
                 if array_mask is not None:
                     frames.current().set_mask(array, array_mask)
         values = {id(tensor): array for tensor, array in zip(self.inputs, arrays, strict=True)}
@@ -173,7 +173,7 @@ class Functional(Model):
             )
         return [self._fit(array, tensor) for array, tensor in zip(given, self.inputs, strict=True)]
 
-    def _arrange_inputs(self, x: Any) -> Any:
+    def _arrange_inputs(self, x: Any, warn: bool = True) -> Any:
         """Inputs in the structure of the model's own: those of a dict by key, or by the names of the inputs.
 
         Raises:
@@ -194,7 +194,7 @@ class Functional(Model):
                 f"{suggest(missing[0], [key for key in x if key not in names])}"
             )
         extra = [key for key in x if key not in tensors]
-        if extra:
+        if extra and warn:
             warnings.warn(
                 f"Model {self.name!r} has inputs {names}; x has the entries {extra} besides, which are ignored.",
                 stacklevel=outside(),
