@@ -20,6 +20,8 @@ from jkeras.data.sources import spec_of, tree_of_rows
 from jkeras.data.weights import sample_weights
 
 Shuffle = bool | Literal["batch"]
+ALIGNMENT = 64  # bytes; what XLA asks of memory that it is to use on a CPU as it is
+PIECE_BYTES = 2**24  # arrays are converted so much at a time
 RAN_OUT = (
     "The data ran out after {seen} of {steps} steps, and the epoch ends here. Give data for steps_per_epoch * epochs "
     "batches, or leave steps_per_epoch out (an epoch is then one pass over the data)."
@@ -123,6 +125,31 @@ class ArrayData:
         """The targets as whole arrays, except for those that would have to be read from a file (then None)."""
         return jax.tree.map(lambda rows: None if rows.on_disk else rows.whole(), self._rows[1])
 
+    def in_place(self, alignment: int | None) -> int:
+        """How many bytes of it a device uses without a copy: JAX arrays, and NumPy arrays at such addresses (None for no)."""
+        found = [rows for rows in self._leaves() if rows.source.dtype == rows.dtype and rows.is_usable(alignment)]
+        return sum(rows.nbytes for rows in found)
+
+    def padded(self, size: int) -> tuple:
+        """A copy of `tree` with room for `size` rows, in memory that a CPU device can use as it is.
+
+        What stands behind the data is not set: on most systems it takes no memory as long as nobody looks at it.
+        """
+        arrays = jax.tree.map(lambda rows: empty((size, *rows.shape[1:]), rows.dtype), self._rows)
+        step = max(1, PIECE_BYTES * self.num_samples // max(1, self.nbytes))
+        for start in range(0, self.num_samples, step):
+            stop = min(start + step, self.num_samples)
+            jax.tree.map(
+                lambda array, rows, at=slice(start, stop): array.__setitem__(at, rows), arrays, self.rows(start, stop)
+            )
+        return arrays
+
+    def rows(self, start: int, stop: int) -> tuple:
+        """The rows from `start` to `stop` as NumPy arrays."""
+        if self._tree is not None:  # already converted
+            return jax.tree.map(lambda array: take(np.asarray(array), slice(start, stop)), self._tree)
+        return jax.tree.map(lambda rows: rows.read(slice(start, stop)), self._rows)
+
     def _leaves(self) -> Iterable[Rows]:
         return {id(rows): rows for rows in jax.tree.leaves(self._rows)}.values()
 
@@ -220,6 +247,20 @@ class ArrayData:
         if self._tree is not None:  # already converted
             return jax.tree.map(lambda array: take(np.asarray(array), index), self._tree)
         return jax.tree.map(lambda rows: rows.read(index), self._rows)
+
+
+def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """An array that is not set, at an address that JAX can use on a CPU without a copy.
+
+    >>> array = empty((3, 2), "float32")
+    >>> array.shape, array.ctypes.data % ALIGNMENT
+    ((3, 2), 0)
+    """
+    dtype = np.dtype(dtype)
+    nbytes = math.prod(shape) * dtype.itemsize
+    memory = np.empty(nbytes + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + nbytes].view(dtype).reshape(shape)
 
 
 def _as_slice(index: np.ndarray) -> slice | np.ndarray:

@@ -70,6 +70,11 @@ class Rows:
         """The same rows, handed out in another dtype."""
         return type(self)(self.source, self.name, dtype, self.columns)
 
+    def is_usable(self, alignment: int | None) -> bool:
+        """Whether a device uses the array where it is: `alignment` is what a CPU device asks of the address."""
+        where = getattr(self.source, "__array_interface__", None)
+        return bool(where and alignment and where["strides"] is None and where["data"][0] % alignment == 0)
+
     def has_nan(self) -> bool:
         """Whether a NaN is among the numbers, in one pass and without a copy."""
         return self._nan_in(self.source)
@@ -88,6 +93,9 @@ class DeviceRows(Rows):
     """A JAX array: read on the host, handed over whole without leaving its device."""
 
     on_device = True
+
+    def is_usable(self, alignment: int | None) -> bool:
+        return True
 
     def read(self, index: Index) -> np.ndarray:
         return cast(take(np.asarray(self.source), index), self.dtype, self.name)

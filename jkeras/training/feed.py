@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from jkeras.data import ArrayData, prefetch, stack
+from jkeras.training.buckets import place, place_order, power
 from jkeras.training.engine import Clock, Stats
 
 ONE = (np.int32(0), np.int32(1))  # the bounds of one step, in the dtype that all bounds have
@@ -69,13 +70,14 @@ class Feed:
         arrays, budget = isinstance(data, ArrayData), device_memory_budget()
         self.is_single = arrays and data.steps == 1 and data.nbytes <= min(SINGLE_BYTES, budget)
         self.is_resident = self.is_single or (arrays and data.resident(min(budget, ONCE_BYTES) if once else budget))
+        self._last = str(data.spec(data.num_samples % data.batch_size)) if self.is_resident else ""
         # A thread that reads ahead hides the time of a file or a generator. Of an array in memory one pass takes as long without
         # it (8 s of 3 GB), and half of the memory, which the allocator keeps for each thread.
         self._reads_ahead = not (once and arrays and not data.on_disk)
         with Clock(stats, "data_seconds"):
-            self.device_data = jax.device_put(data.tree) if self.is_resident and not self.is_single else None
+            self.device_data, self._size = place(data) if self.is_resident and not self.is_single else (None, 0)
         if self.device_data is not None:
-            stats.device_bytes = sum(a.nbytes for a in jax.tree.leaves(self.device_data))
+            stats.device_bytes = data.nbytes
 
     def steps(self, wanted: int | None) -> int | None:
         """The number of steps per pass, if it is known."""
@@ -96,7 +98,7 @@ class Feed:
         epoch = self.data.epoch(shuffle, steps)
         if self.is_single:
             batch = jax.tree.map(lambda a: a[epoch.order][None] if shuffle else a[None], self.data.tree)
-            yield Segment(1, lambda program, fixed, carry, lo, hi: program.over_stack(fixed, carry, batch, lo, hi))
+            yield _stacked(1, batch)
         elif self.is_resident:
             yield from self._rows(program, epoch, example)
         else:
@@ -105,14 +107,12 @@ class Feed:
     def _rows(self, program: Any, epoch: Any, example: Callable | None) -> Iterator[Segment]:
         size, rows = self.data.batch_size, self.data.num_samples
         full = min(epoch.stop, rows // size)
-        with Clock(self.stats, "data_seconds"):
-            order = jax.device_put(epoch.order)
-        rest = jax.device_put(epoch.order[full * size :]) if epoch.stop > full else None
-        partial = ("rows", rows - full * size)
         if full > epoch.start:
-            if rest is not None and example is not None and not program.knows(partial):
-                arguments = (*example(), self.device_data, rest, *ONE)
-                program.warm_up(partial, program.over_rows, *arguments, batch_size=partial[1])
+            with Clock(self.stats, "data_seconds"):
+                order = place_order(epoch.order, self._size)
+            if epoch.stop > full and example is not None and not program.knows(self._last):
+                stack = jax.tree.map(lambda a: jax.ShapeDtypeStruct((1, *a.shape), a.dtype), self.data.spec(rows % size))
+                program.warm_up(self._last, program.over_stack, *example(), stack, *ONE)
 
             def run(program: Any, fixed: Any, carry: Any, lo: int, hi: int) -> Any:
                 return program.over_rows(
@@ -126,21 +126,18 @@ class Feed:
                 )
 
             yield Segment(full - epoch.start, run)
-        if rest is not None:
-            program.wait(partial)
-
-            def run_last(program: Any, fixed: Any, carry: Any, lo: int, hi: int) -> Any:
-                return program.over_rows(fixed, carry, self.device_data, rest, *ONE, batch_size=partial[1])
-
-            yield Segment(1, run_last)
+        if epoch.stop > full:
+            program.wait(self._last)
+            for _, batch in self.data.stacks(1, epoch.order, full, epoch.stop):
+                yield _stacked(1, batch)
 
     def _stacks(self, stacks: Iterator) -> Iterator[Segment]:
-        capacity: dict[Any, int] = {}  # batch shapes -> the length their first stack had; shorter ones are padded to it
+        capacity: dict[Any, int] = {}  # batch shapes -> how long their stacks are: shorter ones are padded
 
         def move(item: tuple) -> tuple:
             count, batches = item
             shapes = tuple((a.shape[1:], a.dtype.str) for a in jax.tree.leaves(batches))
-            length = capacity.setdefault(shapes, count)
+            length = capacity[shapes] = max(capacity.get(shapes, 1), power(count))
             if count < length:
                 batches = jax.tree.map(lambda a: np.resize(a, (length, *a.shape[1:])), batches)
             return count, jax.device_put(batches)
@@ -152,14 +149,20 @@ class Feed:
                     item = next(ahead, None)
                 if item is None:
                     return
-                count, batches = item
-                yield Segment(
-                    count, lambda program, fixed, carry, lo, hi, b=batches: program.over_stack(fixed, carry, b, lo, hi)
-                )
+                yield _stacked(*item)
 
     def _stack_size(self) -> int:
         """How many batches a stack holds."""
         if isinstance(self.data, ArrayData):
             nbytes = sum(math.prod(s.shape) * s.dtype.itemsize for s in jax.tree.leaves(self.data.spec()))
-            return max(1, min(STACK_BATCHES, STACK_BYTES // max(1, nbytes), self.data.steps))
+            return max(1, min(STACK_BATCHES, STACK_BYTES // max(1, nbytes)))
         return 8
+
+
+def _stacked(count: int, batches: Any) -> Segment:
+    """The first `count` batches of a stack."""
+
+    def run(program: Any, fixed: Any, carry: Any, lo: int, hi: int) -> Any:
+        return program.over_stack(fixed, carry, batches, np.int32(lo), np.int32(hi))
+
+    return Segment(count, run)

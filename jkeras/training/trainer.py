@@ -23,7 +23,7 @@ from jkeras.data import ArrayData, make_data, train_validation_split, unpack_x_y
 from jkeras.training.compilable import Compilable
 from jkeras.training.compiled import Compiled
 from jkeras.training.engine import Clock, Program, Stats
-from jkeras.training.feed import Feed, device_memory_budget
+from jkeras.training.feed import ONE, Feed, device_memory_budget
 from jkeras.training.lease import Uninterrupted
 from jkeras.training.prediction import Prediction
 
@@ -394,7 +394,7 @@ class Trainer(Compilable):
         start = lambda: compiled.lease.borrow()._replace(metrics=compiled.fresh_metrics)  # noqa: E731
         with kept:
             with Uninterrupted():
-                carry, results = compiled.run(self, lambda: compiled.train.over_stack((), start(), batch, 0, 1))
+                carry, results = compiled.run(self, lambda: compiled.train.over_stack((), start(), batch, *ONE))
                 compiled.lease.hold(carry)
             logs = compiled.train.fetch(results, 1).logs
         return self._result(logs, return_dict)
@@ -403,7 +403,7 @@ class Trainer(Compilable):
         """The results on one batch, without training."""
         compiled, batch = self._one_batch("test_on_batch", x, y, sample_weight, None)
         with kept:
-            carry, results = compiled.run(self, lambda: compiled.test.over_stack(*compiled.test_state(), batch, 0, 1))
+            carry, results = compiled.run(self, lambda: compiled.test.over_stack(*compiled.test_state(), batch, *ONE))
             logs = compiled.test.fetch(results, 1).logs
         compiled.write(*carry)
         return self._result(logs, return_dict)

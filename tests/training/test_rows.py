@@ -1,0 +1,140 @@
+"""Numbers of rows are not shapes: what was compiled for one serves for others, and gives the same bits as arrays as they are."""
+
+import jax
+import numpy as np
+import pytest
+
+import jkeras
+from jkeras.data import ArrayData
+from jkeras.data.arrays import ALIGNMENT, empty
+from jkeras.layers import BatchNormalization, Dense, Dropout
+from jkeras.training import buckets, executables, feed, sharing
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(4000, 3)).astype("float32")
+Y = RNG.normal(size=(4000, 1)).astype("float32")
+COUNTS = (1920, 1888, 1504, 1510, 1511, 1512, 800, 32, 31, 5, 1601, 1700, 1701, 999, 640, 333, 96, 2000, 4000, 3999)
+REMAINDERS = len({n % 32 for n in COUNTS} - {0})
+
+
+def model():
+    jkeras.utils.set_random_seed(3)
+    made = jkeras.Sequential([jkeras.Input((3,)), Dense(4), BatchNormalization(), Dropout(0.3), Dense(1)])
+    made.compile("adam", "mse", metrics=["mae"])
+    return made
+
+
+def small():
+    made = jkeras.Sequential([jkeras.Input((3,)), Dense(1)])
+    made.compile("sgd", "mse")
+    return made
+
+
+@pytest.fixture(autouse=True)
+def no_shared_programs():
+    sharing._programs.clear()
+    executables._executables.clear()
+
+
+def test_fit_compiles_once_for_all_whole_batches_and_once_for_each_new_remainder():
+    made = small()
+    made.fit(X[:1600], Y[:1600], verbose=0)
+    before = made.stats()["compilations"]
+    for n in COUNTS:
+        made.fit(X[:n], Y[:n], verbose=0)
+    assert made.stats()["compilations"] - before <= REMAINDERS + 1  # and one for a single batch
+
+
+def test_evaluate_likewise():
+    made = small()
+    for n in COUNTS:
+        made.evaluate(X[:n], Y[:n], verbose=0)
+    assert made.stats()["compilations"] <= REMAINDERS + 2
+
+
+def test_streamed_arrays_and_generators_of_any_length_use_few_programs(monkeypatch):
+    monkeypatch.setitem(feed._settings, "budget", 0)
+    made = small()
+    for n in range(64, 32 * 24, 96):
+        made.fit(X[:n], Y[:n], verbose=0)
+    assert made.stats()["compilations"] <= 5  # stacks of 2, 4, ..., 32 batches
+    before = made.stats()["compilations"]
+    for n in range(2, 9):
+        made.fit(((X[:10], Y[:10]) for _ in range(n)), verbose=0)
+    assert made.stats()["compilations"] - before <= 3
+
+
+def exact(data):
+    """The arrays as they are."""
+    return jax.device_put(data.tree), data.num_samples
+
+
+@pytest.mark.parametrize("kind", ["doubles", "weights", "steps"])
+def test_no_bit_changes(monkeypatch, kind):
+    x, y, extra = X[:107], Y[:107], {}
+    if kind == "doubles":
+        x, y = x.astype("float64"), y.astype("float64")
+    if kind == "weights":
+        extra = {"sample_weight": np.linspace(0, 1, 107)}
+    if kind == "steps":
+        extra = {"steps_per_epoch": 3, "shuffle": "batch"}
+
+    def run():
+        made = model()
+        history = made.fit(x, y, batch_size=10, epochs=3, verbose=0, validation_data=(X[:55], Y[:55]), **extra)
+        return [w.tobytes() for w in made.get_weights()], history.history, made.evaluate(X[:77], Y[:77], verbose=0)
+
+    bucketed = run()
+    monkeypatch.setattr(feed, "place", exact)
+    assert run() == bucketed
+
+
+def test_large_arrays_that_a_program_can_use_are_not_copied(monkeypatch):
+    monkeypatch.setattr(buckets, "LARGE_BYTES", 1000)
+    x = empty((1000, 3), "float32")
+    x[:] = 1
+    (placed, _, _), size = buckets.place(ArrayData(x))
+    assert size == 1000
+    assert placed.unsafe_buffer_pointer() == x.ctypes.data
+    off = np.zeros(12_200, np.uint8)
+    start = (-off.ctypes.data) % ALIGNMENT + 16  # a place where JAX makes a copy
+    unaligned = off[start : start + 12_000].view(np.float32).reshape(1000, 3)
+    (placed, _, _), size = buckets.place(ArrayData(unaligned))
+    assert size == len(placed) == 65536
+
+
+def test_a_bucket_takes_the_memory_of_its_data():
+    """Rows behind the data are memory that nobody has touched."""
+
+    def resident():
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * 4096
+
+    data = ArrayData(np.ones((2000, 2000), "float32"))  # 16 MB
+    before = resident()
+    placed, size = buckets.place(data)
+    assert size * 2000 * 4 >= 60e6
+    assert resident() - before < 30e6
+    del placed
+
+
+def test_data_for_another_device_is_moved_in_pieces(monkeypatch):
+    monkeypatch.setattr(buckets, "_on_cpu", lambda: False)
+    for n in (1, 5, 8, 100):
+        data = ArrayData({"a": X[:n], "b": X[:n, 0]}, Y[:n].astype("float64"))
+        placed, size = buckets.place(data)
+        assert size == 65536
+        for array, expected in zip((placed[0]["a"], placed[0]["b"], placed[1]), (X[:n], X[:n, 0], Y[:n]), strict=True):
+            np.testing.assert_array_equal(array[:n], expected)
+    monkeypatch.setattr(buckets, "PIECE_BYTES", 100)
+    (placed, _, _), _ = buckets.place(ArrayData(X[:99]))
+    np.testing.assert_array_equal(placed[:99], X[:99])
+
+
+@pytest.mark.parametrize("row_bytes", [1, 12, 3000, 600_000, 10**9])
+def test_there_are_few_buckets_and_they_are_large_enough(row_bytes):
+    sizes = [buckets.bucket(n, row_bytes) for n in range(1, 5000)]
+    assert all(size >= n for n, size in enumerate(sizes, 1))
+    assert sizes == sorted(sizes)
+    assert len(set(sizes)) <= 100
+    assert all(size <= max(n * 1.13 + 1, 2**28 / row_bytes) for n, size in enumerate(sizes, 1) if n > 16)
