@@ -7,6 +7,7 @@ import jax
 from jkeras.core.data_format import image_data_format, set_image_data_format
 from jkeras.core.dtype import dtype_policy, epsilon, floatx, set_dtype_policy, set_epsilon, set_floatx
 from jkeras.core.namespace import namespace
+from jkeras.core.targets import set_strict_targets, strict_targets
 from jkeras.training.feed import device_memory_budget, set_device_memory_budget
 
 
@@ -56,6 +57,8 @@ __all__ = [
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
+    "set_strict_targets",
+    "strict_targets",
 ]
 
 __getattr__, __dir__ = namespace(__name__, __all__)

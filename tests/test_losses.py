@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import jkeras
 from jkeras import losses
 from jkeras.core.frame import Frame
 from jkeras.core.registry import register_serializable
@@ -751,15 +752,30 @@ def test_hard_cases_have_finite_gradients(name, hard_gradients):
 
 # -- shapes -----------------------------------------------------------------------------------------------------------
 
+
+@pytest.fixture
+def strict():
+    jkeras.config.set_strict_targets(True)
+    yield
+    jkeras.config.set_strict_targets(False)
+
+
 SAME_SHAPE = [n for n in FUNCTIONS if getattr(losses, n).targets != "labels"]
 
 
 @pytest.mark.parametrize("name", SAME_SHAPE)
-def test_targets_that_would_only_broadcast_are_refused(name):
+def test_targets_that_would_only_broadcast_are_refused(name, strict):
     loss = getattr(losses, name)
     for targets in ((4,), (4, 1), (3,), (1, 3), (4, 2), (4, 3, 1, 1)):
         with pytest.raises(ValueError, match=rf"{name}: y_true has shape .* y_pred has shape \(4, 3\)"):
             loss(jnp.ones(targets), jnp.ones((4, 3)))
+
+
+def test_targets_may_broadcast_unless_told_otherwise():
+    y, p = np.array([[1.0], [0.0], [2.0]], "float32"), np.arange(12.0, dtype="float32").reshape(3, 4)
+    for name in ("mean_squared_error", "mean_absolute_error", "huber", "log_cosh", "poisson", "hinge", "cosine_similarity"):
+        assert_close(getattr(losses, name)(y, p), getattr(keras.losses, name)(y, p), rtol=1e-5)
+        assert_close(getattr(losses, name)(y[:, 0], p), getattr(losses, name)(y, p))
 
 
 @pytest.mark.parametrize("name", [n for n in SAME_SHAPE if n not in ("dice", "tversky") and not n.startswith("categorical")])
@@ -841,7 +857,7 @@ BAD = [  # loss, targets, outputs, what the message says
 
 
 @pytest.mark.parametrize(("name", "y_true", "y_pred", "message"), BAD, ids=[f"{n}-{i}" for i, (n, *_) in enumerate(BAD)])
-def test_wrong_targets_are_found_before_training(name, y_true, y_pred, message):
+def test_wrong_targets_are_found_before_training(name, y_true, y_pred, message, strict):
     function = getattr(losses, name)
     for loss in (function, losses.LossFunctionWrapper(function)):
         with pytest.raises(ValueError, match=rf"Loss '{name}': the targets have shape .*{message}"):

@@ -1,9 +1,12 @@
 """Messages that say what would have been right."""
 
 import difflib
+import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterable
+from types import FrameType
+from typing import Any
 
 
 def suggest(name: object, options: Iterable[str]) -> str:
@@ -36,6 +39,32 @@ def unexpected_keywords(owner: str, given: Iterable[str], allowed: Iterable[str]
     return TypeError(f"{owner} got {plural} {listed}.{suggest(names[0], allowed)}")
 
 
+def known_keywords(function: Callable) -> Callable:
+    """Let a method refuse keywords that it does not have with a suggestion, which Python's own message lacks.
+
+    Its signature stays as it is written, for programs that look at it.
+
+    >>> class Model:
+    ...     @known_keywords
+    ...     def compile(self, metrics=None): ...
+    >>> Model().compile(etrics=["mse"])
+    Traceback (most recent call last):
+    ...
+    TypeError: compile() got an unexpected keyword argument 'etrics'. Did you mean 'metrics'?
+    """
+    allowed = keywords_of(function)
+    known = frozenset(allowed)
+
+    @functools.wraps(function)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        if not known.issuperset(kwargs):
+            unknown = [name for name in kwargs if name not in known]
+            raise unexpected_keywords(f"{function.__name__}()", unknown, allowed)
+        return function(*args, **kwargs)
+
+    return checked
+
+
 def locate(error: Exception, where: str) -> None:
     """Note on an error where it came up; the innermost place has the word.
 
@@ -63,7 +92,8 @@ def keywords_of(function: Callable) -> list[str]:
 
 def outside() -> int:
     """How many frames up the caller of this library stands, so that a warning points to the user's line."""
-    frame, level = sys._getframe(1), 1
+    frame: FrameType | None = sys._getframe(1)
+    level = 1
     while frame is not None and frame.f_globals.get("__name__", "").startswith(("jkeras.", "jax.")):
         frame, level = frame.f_back, level + 1
     return level

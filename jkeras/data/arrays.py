@@ -214,6 +214,10 @@ class ArrayData:
         """Start anew: the next epoch begins a pass."""
         self._order = None
 
+    def is_used_up(self) -> bool:
+        """Arrays can be read as often as one likes."""
+        return False
+
     def end_epoch(self) -> None:
         """Arrays have nothing to do between epochs."""
 

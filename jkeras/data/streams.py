@@ -23,6 +23,11 @@ from jkeras.data.sources import holds_array, holds_samples, is_leaf, spec_of, tr
 from jkeras.data.unpack import unpack_x_y_sample_weight
 from jkeras.data.weights import sample_weights
 
+USED_UP = (
+    "Training ends here: the iterator has no batch left for another epoch. Give something that can be read again (arrays, a "
+    "loader, a PyDataset), or steps_per_epoch and an iterator with enough batches for all epochs."
+)
+
 
 def is_by_number(value: Any) -> bool:
     """Whether this is a data set that makes batches by number: a `PyDataset`, Keras's own, or an object in their form."""
@@ -182,6 +187,16 @@ class StreamData:
         for batch in batches:
             return spec_of(batch)
         raise ValueError(f"The data is empty: {type(self.source).__name__} yields no batch.")
+
+    def is_used_up(self) -> bool:
+        """Whether this is an iterator that has no batch left, which is warned of; looks at the next one, which is not lost."""
+        if not self.one_pass:
+            return False
+        first = list(itertools.islice(self._iterator, 1))
+        self._iterator = itertools.chain(first, self._iterator)
+        if not first:
+            warnings.warn(USED_UP, stacklevel=outside())
+        return not first
 
     def reset(self) -> None:
         """Start anew, as Keras does before the first epoch: the next epoch begins a pass, and hooks hear that one ended."""

@@ -4,26 +4,32 @@ Inside of a compiled step shapes are all there is, and a message about them come
 looks at the targets on the host, and says which loss or which last layer would be right.
 """
 
+import warnings
 from typing import Any
 
 import jax
 import numpy as np
 
-from jkeras.losses.wrapper import LABELS, ONE_HOT, LossFunctionWrapper
+from jkeras.core.errors import outside
+from jkeras.losses.wrapper import LABELS, ONE_HOT, LossFunctionWrapper, may_broadcast
 
 Shape = tuple[int | None, ...]
 
 
-def check_targets(loss: Any, y_true: Any, y_pred: Any) -> None:
+def check_targets(loss: Any, y_true: Any, y_pred: Any, warn: bool = True) -> None:
     """Compare targets with the outputs that a loss of this package will see; other losses may take anything.
 
     Args:
         loss: a `Loss`, or a loss function.
         y_true: the targets, of which the values are looked at too; or only a spec of them (`.shape` and `.dtype`).
         y_pred: a spec of the outputs. Dimensions that are None fit everything.
+        warn: whether to warn of targets that only broadcast; False where that was done.
 
     Raises:
         ValueError: naming the loss, both shapes, and what would be right.
+
+    Warns:
+        UserWarning: the targets only broadcast against the outputs, and `jkeras.config.strict_targets()` is False.
 
     >>> from jkeras.losses import CategoricalCrossentropy
     >>> check_targets(CategoricalCrossentropy(), np.array([0, 2, 1]), jax.ShapeDtypeStruct((3, 3), "float32"))
@@ -43,6 +49,16 @@ def check_targets(loss: Any, y_true: Any, y_pred: Any) -> None:
         problem = _same_shape_problem(name, kind, targets, outputs)
         if problem is None and name in ("binary_crossentropy", "binary_focal_crossentropy"):
             problem = _probability_problem(y_true)
+        if problem and may_broadcast(name, kind, targets, outputs):
+            if not warn:
+                return
+            warnings.warn(
+                f"Loss {name!r}: the targets have shape {targets} and the outputs {outputs}, so each target is compared with "
+                f"several outputs, or the other way round. If that is meant, give them one shape: numpy.broadcast_to(y, {outputs}). "
+                f"If not: {problem} jkeras.config.set_strict_targets(True) makes this an error.",
+                stacklevel=outside(),
+            )
+            return
     elif name == "ctc":
         problem = None if (len(targets), len(outputs)) == (2, 3) else "Give (batch, labels) and (batch, time, classes)."
     elif name == "circle":

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 from jkeras.core import dtype as dtypes
 from jkeras.core.errors import keywords_of, unexpected_keywords
 from jkeras.core.registry import deserialize, serialize
+from jkeras.core.targets import broadcast, strict_targets
 from jkeras.losses.base import MEAN, Loss, as_array, same_rank
 from jkeras.ops.op import op
 
@@ -42,9 +43,9 @@ def loss_function(targets: str = VALUES, link: str | None = None, elementwise: b
     ...     return jnp.max(jnp.abs(y_true - y_pred), axis=-1)
     >>> worst_error([[1, 2]], [[1.0, 5.0]]).tolist()
     [3.0]
-    >>> worst_error([1, 2], [[1.0, 5.0], [1.0, 2.0]])
+    >>> worst_error([[1, 2, 3]], [[1.0, 5.0]])
     Traceback (most recent call last):
-    ValueError: worst_error: y_true has shape (2,), but y_pred has shape (2, 2); ...
+    ValueError: worst_error: y_true has shape (1, 3), but y_pred has shape (1, 2). ...
     """
 
     def decorate(formula: Callable) -> Callable:
@@ -56,10 +57,12 @@ def loss_function(targets: str = VALUES, link: str | None = None, elementwise: b
                 y_pred = y_pred.astype(dtypes.canonical(dtypes.floatx()))
             if targets != LABELS:
                 y_true, y_pred = same_rank(y_true.astype(y_pred.dtype), y_pred)
-                if y_true.shape != y_pred.shape:
+                if y_true.shape != y_pred.shape and may_broadcast(formula.__name__, targets, y_true.shape, y_pred.shape):
+                    y_true = y_true[:, None] if y_true.ndim < y_pred.ndim else y_true
+                elif y_true.shape != y_pred.shape:
                     raise ValueError(
-                        f"{formula.__name__}: y_true has shape {y_true.shape}, but y_pred has shape {y_pred.shape}; they "
-                        "would only broadcast. Give targets of the shape of the outputs."
+                        f"{formula.__name__}: y_true has shape {y_true.shape}, but y_pred has shape {y_pred.shape}. "
+                        "Give targets of the shape of the outputs; at most they broadcast."
                     )
             return formula(y_true, y_pred, *args, **kwargs)
 
@@ -68,6 +71,11 @@ def loss_function(targets: str = VALUES, link: str | None = None, elementwise: b
         return function
 
     return decorate
+
+
+def may_broadcast(name: str, kind: str | None, targets: tuple, outputs: tuple) -> bool:
+    """Whether a loss takes targets that only broadcast: not one of classes, and not if `jkeras.config` is strict about it."""
+    return kind == VALUES and "crossentropy" not in name and not strict_targets() and broadcast(targets, outputs)
 
 
 class LossFunctionWrapper(Loss):

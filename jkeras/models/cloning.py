@@ -6,7 +6,7 @@ from typing import Any
 import jax
 
 from jkeras.core import symbolic
-from jkeras.core.errors import unexpected_keywords
+from jkeras.core.errors import known_keywords
 from jkeras.core.registry import deserialize, serialize
 from jkeras.core.symbolic import KerasTensor
 from jkeras.layers.base import Layer
@@ -16,13 +16,13 @@ from jkeras.models.model import Model, makes_graphs
 from jkeras.models.sequential import Sequential
 
 
+@known_keywords
 def clone_model(
     model: Model,
     input_tensors: Any = None,
     clone_function: Callable[[Layer], Layer] | None = None,
     call_function: Callable | None = None,
     recursive: bool = False,
-    **unknown: Any,
 ) -> Model:
     """A model of the same structure, with new layers and freshly initialized weights; compiled, if the model is.
 
@@ -45,10 +45,6 @@ def clone_model(
     >>> double.output_shape
     (None, 4)
     """
-    if unknown:
-        raise unexpected_keywords(
-            "clone_model()", unknown, ("input_tensors", "clone_function", "call_function", "recursive")
-        )
     if not isinstance(model, Model):
         raise ValueError(f"clone_model() clones models, got {model!r} of type {type(model).__name__}.")
     if isinstance(model, Sequential):

@@ -53,7 +53,7 @@ class Model(Saved, Trainer, Layer):
 
     def __init__(self, *args: Any, **kwargs: Any):
         if not args and "inputs" not in kwargs:
-            super().__init__(**kwargs)
+            Layer.__init__(self, **kwargs)  # not super(): another base calls its constructor itself, with its own arguments
             return
         self.__class__ = _functional_form(type(self))  # a subclass that was given symbolic tensors is a graph, too
         _functional_class().__init__(self, *args, **kwargs)
@@ -154,16 +154,6 @@ class Model(Saved, Trainer, Layer):
         result = super().build_abstractly(*args, **kwargs)
         self.built = True
         return result
-
-    @property
-    def jit_compile(self) -> bool:
-        """Whether steps are compiled; decided by `compile`."""
-        return self._compiled is None or self._compiled.jit
-
-    @property
-    def steps_per_execution(self) -> int:
-        """How many batches go by between two calls of a batch-level callback; decided by `compile`."""
-        return 1 if self._compiled is None else self._compiled.steps_per_execution
 
     # -- state --------------------------------------------------------------------------------------------------------
 

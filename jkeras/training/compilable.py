@@ -1,14 +1,17 @@
 """`compile`, and what it decides: the optimizer, the losses, the metrics, and how they make up a step."""
 
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jkeras.core import dtype as dtypes
-from jkeras.core.errors import keywords_of, unexpected_keywords
+from jkeras.core.errors import known_keywords
 from jkeras.core.variable import as_arrays
 from jkeras.training.compiled import Compiled
+from jkeras.training.custom import built_in
 from jkeras.training.objective import total
 from jkeras.training.steps import Steps, takes_training
 
@@ -17,8 +20,10 @@ class Compilable(Steps):
     """The part of a trainer that says what a step computes; `Trainer` adds the loops over data."""
 
     _compiled: Compiled | None = None
+    _assigned: Mapping[str, Any] = MappingProxyType({})  # what was assigned before `compile`
     stop_training = False
 
+    @known_keywords
     def compile(
         self,
         optimizer: Any = "rmsprop",
@@ -30,7 +35,6 @@ class Compilable(Steps):
         steps_per_execution: int = 1,
         jit_compile: bool | str = "auto",
         auto_scale_loss: bool = True,
-        **unknown: Any,
     ) -> None:
         """Decide how the model is trained.
 
@@ -49,8 +53,6 @@ class Compilable(Steps):
             TypeError: an unknown keyword.
             ValueError: an unknown name of an optimizer, loss or metric.
         """
-        if unknown:
-            raise unexpected_keywords("compile()", unknown, keywords_of(Compilable.compile))
         if not isinstance(steps_per_execution, int) or steps_per_execution < 1:
             raise ValueError(f"steps_per_execution must be a positive integer, got {steps_per_execution!r}.")
         self._compiled = Compiled(
@@ -66,6 +68,8 @@ class Compilable(Steps):
             auto_scale_loss,
         )
         self.stop_training = False
+        self._assigned = {}
+        vars(self).pop("loss", None)
 
     @property
     def compiled(self) -> bool:
@@ -74,18 +78,58 @@ class Compilable(Steps):
 
     @property
     def optimizer(self) -> Any:
-        """The optimizer given to `compile`; None before."""
-        return None if self._compiled is None else self._compiled.optimizer
+        """The optimizer given to `compile`, or assigned since; None before."""
+        return self._assigned.get("optimizer") if self._compiled is None else self._compiled.optimizer
+
+    @optimizer.setter
+    def optimizer(self, optimizer: Any) -> None:
+        self._recompile(optimizer=optimizer)
 
     @property
     def loss(self) -> Any:
-        """The loss as given to `compile`."""
-        return None if self._compiled is None else self._compiled.loss
+        """The loss as given to `compile`, or assigned; a subclass may keep something of its own under this name."""
+        own = vars(self).get("loss")
+        return own if own is not None or self._compiled is None else self._compiled.loss
+
+    @loss.setter
+    def loss(self, loss: Any) -> None:
+        vars(self)["loss"] = loss  # Keras reads it in `compile` alone, too
 
     @property
     def run_eagerly(self) -> bool:
-        """Whether steps run op by op."""
-        return self._compiled is not None and self._compiled.run_eagerly
+        """Whether steps run op by op, so that a debugger can look inside; may be assigned."""
+        return self._assigned.get("run_eagerly", False) if self._compiled is None else self._compiled.run_eagerly
+
+    @run_eagerly.setter
+    def run_eagerly(self, value: bool) -> None:
+        self._recompile(run_eagerly=bool(value), jit_compile="auto")
+
+    @property
+    def jit_compile(self) -> bool:
+        """Whether steps are compiled; may be assigned."""
+        if self._compiled is None:
+            return not self.run_eagerly and self._assigned.get("jit_compile", True) is not False
+        return self._compiled.jit
+
+    @jit_compile.setter
+    def jit_compile(self, value: bool | str) -> None:
+        self._recompile(jit_compile=value)
+
+    @property
+    def steps_per_execution(self) -> int:
+        """How many batches go by between two calls of a batch-level callback; may be assigned."""
+        return self._assigned.get("steps_per_execution", 1) if self._compiled is None else self._compiled.steps_per_execution
+
+    @steps_per_execution.setter
+    def steps_per_execution(self, value: int) -> None:
+        self._recompile(steps_per_execution=value)
+
+    def _recompile(self, **changes: Any) -> None:
+        """Change some of the arguments of `compile`; what is assigned before `compile` waits for it."""
+        if self._compiled is None:
+            self._assigned = {**self._assigned, **changes}
+        else:
+            self._compiled.change(**changes)
 
     @property
     def _loss_tracker(self) -> Any:
@@ -106,8 +150,17 @@ class Compilable(Steps):
 
     @property
     def metrics_names(self) -> list[str]:
-        """The names of `metrics`."""
-        return [metric.name for metric in self.metrics]
+        """The names of the results, in the order of the list that `evaluate` returns."""
+        compiled = self._compiled
+        if compiled is None or not compiled.ready:
+            return [metric.name for metric in self.metrics]
+        return self._in_order(compiled.result_names(self))
+
+    def _in_order(self, names: Iterable[str]) -> list[str]:
+        """In the order of the metrics' names; then what has other names (`"out_mae"`), by name."""
+        names = list(names)
+        first = [member.name for metric in self.metrics for member in getattr(metric, "members", [metric])]
+        return [name for name in dict.fromkeys([*first, *sorted(names)]) if name in names]
 
     def reset_metrics(self) -> None:
         """Set all metrics back to their start."""
@@ -132,12 +185,13 @@ class Compilable(Steps):
             sample_weight: weights of the samples.
             training: whether this is a training step.
         """
-        objective = self._compiled.objective
+        objective = self._compiled.objective_for(self, y, y_pred)
         values = objective(y, y_pred, sample_weight) if objective is not None else []
         return total(values + [jnp.sum(extra) for extra in self.losses])
 
+    @built_in
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict:
-        """Let the metrics given to `compile` see a batch; returns all results."""
+        """Let the metrics given to `compile` see a batch; returns all results. What an override returns is logged."""
         if self._compiled.scores is not None and y is not None:
             self._compiled.scores.update_state(y, y_pred, sample_weight)
         return self.get_metrics_result()

@@ -14,13 +14,14 @@ from jkeras import losses, optimizers
 from jkeras import metrics as metrics_module
 from jkeras.core import tree
 from jkeras.core.frame import Frame, Unbound
+from jkeras.core.variable import as_arrays
 from jkeras.training.custom import custom_test_step, custom_train_step, is_custom
 from jkeras.training.engine import Program, Stats
 from jkeras.training.lease import Lease, is_variable
 from jkeras.training.objective import CROSSENTROPY, Objective, Scores, check_names
 from jkeras.training.outputs import Outputs
 from jkeras.training.sharing import fingerprint, shared, skeleton
-from jkeras.training.step import Slots, TrainState, make_loss, make_results, make_train_step
+from jkeras.training.step import Slots, TrainState, make_logged_loss, make_results, make_train_step
 
 
 class Compiled:
@@ -81,17 +82,17 @@ class Compiled:
 
     def _resolve(self, model: Any, spec: Any) -> None:
         x, y, _ = spec
-        y_pred = model.output_spec(x)
-        watched = (self.loss, self.given_metrics, self.given_weighted_metrics)
-        if y_pred is None and any(given is not None for given in watched):
+        y_pred = self._outputs_for(model, x)
+        scored = self.given_metrics is not None or self.given_weighted_metrics is not None
+        if y_pred is None and scored:
             raise ValueError(
-                f"compile() was given a loss or metrics, but model {model.name!r} defines no call(self, inputs), so they have no "
-                "outputs to look at. Define call, or compute loss and metrics in train_step."
+                f"compile() was given metrics, but model {model.name!r} defines no call(self, inputs) that takes the data, so they "
+                "have no outputs to look at. Define call, or compute metrics in train_step."
             )
         outputs = None if y_pred is None else Outputs(y_pred, getattr(model, "output_names", None))
-        if self.loss is not None:
+        if self.loss is not None and outputs is not None:
             self.objective = Objective(self.loss, self.loss_weights, outputs, y, y_pred)
-        if self.given_metrics is not None or self.given_weighted_metrics is not None:
+        if scored:
             self.scores = Scores(self.given_metrics, self.given_weighted_metrics, outputs, y, y_pred)
         metrics = list({id(m): m for m in (self.loss_tracker, *model.metrics)}.values())
         self.slots = Slots.of(model, metrics, lambda v: self._trainable.get(id(v), v.trainable))
@@ -108,6 +109,49 @@ class Compiled:
             return self.objective.class_axis(shape)
         named = isinstance(self.loss, str) and self.loss.lower() not in CROSSENTROPY
         return losses.has_class_axis(losses.get(self.loss) if named else self.loss, shape)
+
+    def _outputs_for(self, model: Any, x: Any) -> Any:
+        """Specs of the outputs; None if there are none, or if the model cannot be called on `x` and its own step need not do so."""
+        if not is_custom(model, "train_step"):
+            return model.output_spec(x)
+        try:
+            return model.output_spec(x)
+        except Exception:
+            return None  # its own step will say what is wrong, if it calls the model
+
+    def objective_for(self, model: Any, y: Any, y_pred: Any) -> Objective | None:
+        """The objective; made for these targets and outputs if the model's own were never seen, without records per output."""
+        if self.objective is not None or self.loss is None:
+            return self.objective
+        outputs = Outputs(y_pred, getattr(model, "output_names", None))
+        objective = Objective(self.loss, self.loss_weights, outputs, y, y_pred)
+        objective.trackers = [None] * len(outputs)
+        return objective
+
+    def change(self, **changes: Any) -> None:
+        """Take other values for some arguments of `compile`; programs are made anew.
+
+        Args:
+            **changes: `optimizer`, `run_eagerly`, `jit_compile` or `steps_per_execution`.
+        """
+        if "optimizer" in changes:
+            self.optimizer, self.ready = optimizers.get(changes["optimizer"]), False
+        if "run_eagerly" in changes:
+            self.run_eagerly = changes["run_eagerly"]
+        if "jit_compile" in changes:
+            self.jit = not self.run_eagerly and changes["jit_compile"] is not False
+        if "steps_per_execution" in changes:
+            self.steps_per_execution = changes["steps_per_execution"]
+        elif hasattr(self, "lease"):
+            self.lease.settle()
+            del self.lease, self.train, self.test
+
+    def result_names(self, model: Any) -> list[str]:
+        """The names of what `evaluate` returns."""
+        known = getattr(self, "test", None)
+        if known is not None and known.names:
+            return list(known.names)
+        return list(jax.eval_shape(make_results(model, self.slots), self.read()))
 
     def read(self) -> TrainState:
         """The current values, to be looked at (not consumed)."""
@@ -171,24 +215,53 @@ class Compiled:
         self.is_shared = key is not None
 
     def _programs(self, model: Any) -> tuple[Program, Program]:
-        results = make_results(model, self.slots)
+        totals = make_results(model, self.slots)
+        logged = is_custom(model, "compute_metrics")  # its results come from the step, not from the sums
         if is_custom(model, "train_step"):
             train = Program(custom_train_step(model, self), None, self.jit, undo=_undo)
         else:
-            step = make_train_step(model, self.optimizer, self.slots)
-            train = Program(lambda fixed, ts, batch: step(ts, batch), lambda fixed, ts: results(ts), self.jit, undo=_undo)
+            step = make_train_step(model, self.optimizer, self.slots, logged)
+            train = Program(
+                lambda fixed, ts, batch: step(ts, batch),
+                None if logged else lambda fixed, ts: totals(ts),
+                self.jit,
+                undo=_undo,
+            )
         if is_custom(model, "test_step"):
             return train, Program(custom_test_step(model, self), None, self.jit, donate=False)
-        loss_of = make_loss(model, self.slots)
-
-        def whole(fixed: TrainState, carry: tuple) -> TrainState:
-            return fixed._replace(state=carry[0], metrics=carry[1], extra=carry[2])
+        loss_of = make_logged_loss(model, self.slots)
 
         def test_step(fixed: TrainState, carry: tuple, batch: Any) -> tuple:
-            loss, ts = loss_of(whole(fixed, carry), batch, training=False)
-            return (ts.state, ts.metrics, ts.extra), loss
+            loss, ts, logs = loss_of(whole(fixed, carry), batch, training=False)
+            return (ts.state, ts.metrics, ts.extra), logs if logged else loss
 
-        return train, Program(test_step, lambda fixed, carry: results(whole(fixed, carry)), self.jit, donate=False)
+        results = None if logged else lambda fixed, carry: totals(whole(fixed, carry))
+        return train, Program(test_step, results, self.jit, donate=False)
+
+    def at_end(self, model: Any, method: str, logs: dict, ts: TrainState) -> dict:
+        """The logs of a pass that is over.
+
+        Where the model brings its own step, what that returned last under the name of a metric makes way for the metric's
+        result, unless the metric never saw anything.
+
+        Args:
+            model: the trainer.
+            method: the step's name.
+            logs: of the last step.
+            ts: the state at the end.
+        """
+        if not is_custom(model, method) or not logs:
+            return logs
+        sums, fresh = tree.flatten(ts.metrics), tree.flatten(self.fresh_metrics)
+        with Frame(self.slots.bind(ts)):
+            results = as_arrays(dict(model.get_metrics_result()))
+            for i, metric in enumerate(self.metrics):
+                if all(np.array_equal(value, fresh[path]) for path, value in sums.items() if path[0] == str(i)):
+                    continue
+                own = metric.result()
+                names = own if isinstance(own, dict) else (metric.name,)
+                logs = {**logs, **{name: _on_host(results[name]) for name in names if name in logs and name in results}}
+        return logs
 
 
 def _undo(before: TrainState, after: TrainState) -> TrainState:
@@ -202,3 +275,12 @@ def _reset(metrics: list, slots: Slots) -> dict:
         for metric in metrics:
             metric.reset_state()
         return jax.tree.map(np.asarray, tree.nest({p: frame.values[id(v)] for p, v in slots.metrics.items()}))
+
+
+def _on_host(value: Any) -> Any:
+    return float(value) if np.ndim(value) == 0 else np.asarray(value)
+
+
+def whole(fixed: TrainState, carry: tuple) -> TrainState:
+    """The state during an evaluation: what stands still, and what is carried from batch to batch."""
+    return fixed._replace(state=carry[0], metrics=carry[1], extra=carry[2])

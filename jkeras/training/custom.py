@@ -14,8 +14,9 @@ Keras's, for its JAX backend, takes lists of variables' values:
         trainable_variables, non_trainable_variables, optimizer_variables, metrics_variables = state
         ...
 
-The name of the second parameter, `batch` or `data`, says which it is. `test_step` has the same two forms (Keras's without
-the optimizer's variables), and `predict_step` too: `(state, batch) -> outputs`, or Keras's `(state, data) -> (outputs,
+Which of the two a step is shows when it is called: it is given lists first, and a `TrainState` if it asks them for what a
+`TrainState` has (`state.params`), or cannot use them. `test_step` has the same two forms (Keras's without the optimizer's
+variables), and `predict_step` too: `(state, batch) -> outputs`, or Keras's `(state, data) -> (outputs,
 non_trainable_variables)`.
 
 A step runs in a frame that binds every variable to its value in the state. So reading a weight or calling a layer sees the
@@ -30,11 +31,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jkeras.core.frame import Frame
+from jkeras.core.frame import Frame, Unbound
 from jkeras.core.variable import Variable, as_arrays
 from jkeras.data import pack_x_y_sample_weight
 from jkeras.training.lease import is_variable
-from jkeras.training.step import Slots, TrainState, changes, overlay
+from jkeras.training.step import Slots, TrainState, changes, overlay, strong
 
 
 def built_in(step: Callable) -> Callable:
@@ -48,9 +49,58 @@ def is_custom(model: Any, method: str) -> bool:
     return not getattr(getattr(model, method), "built_in", False)
 
 
-def is_pure(step: Callable) -> bool:
-    """Whether a step takes jkeras's `(state, batch)`."""
-    return list(inspect.signature(step).parameters)[1:2] == ["batch"]
+def in_either_form(call: Callable, known: list) -> Any:
+    """`call(form)` for the form of a user's step, `"lists"` or `"tree"`: the first that it can be called in.
+
+    Args:
+        call: calls the step in a form.
+        known: empty at first; holds the form from the first call that succeeds on.
+    """
+    errors: list[Exception] = []
+    for form in known or ("lists", "tree"):
+        try:
+            result = call(form)
+        except Unbound:
+            raise  # a variable that will be bound next time
+        except Exception as error:
+            errors.append(error)
+        else:
+            known[:] = [form]
+            return result
+    first = errors[0]
+    wants_tree = isinstance(first, AttributeError) and isinstance(first.obj, tuple) and hasattr(TrainState, first.name or "")
+    raise errors[-1] if wants_tree else first
+
+
+def check_form(model: Any, method: str) -> None:
+    """Refuse a step that cannot be called with a state and a batch.
+
+    Raises:
+        TypeError: it takes other arguments; the message shows the two forms.
+    """
+    parameters = inspect.signature(getattr(model, method))
+    try:
+        parameters.bind(None, None)
+    except TypeError:
+        name, logs = type(model).__name__, "outputs" if method == "predict_step" else "logs"
+        rest = {"train_step": "optimizer_variables, metrics_variables", "test_step": "metrics_variables"}.get(method, "")
+        lists = f"trainable_variables, non_trainable_variables{', ' if rest else ''}{rest}"
+        returned = "outputs, non_trainable_variables" if method == "predict_step" else "logs, new_state"
+        tree = "outputs" if method == "predict_step" else "state._replace(...), logs"
+        raise TypeError(
+            f"{name}.{method}{parameters} is not a step that can be compiled: a step of the form {method}(self, data), as Keras "
+            f"has it for TensorFlow and PyTorch, changes variables on the side. Here a step is a function of the state. Write\n"
+            f"    def {method}(self, state, data):      # as in Keras for JAX\n"
+            f"        {lists} = state\n"
+            f"        ...\n"
+            f"        return {returned}\n"
+            f"or\n"
+            f"    def {method}(self, state, batch):     # jkeras's own: state.params, state.variables, ...\n"
+            f"        x, y, sample_weight = batch\n"
+            f"        ...\n"
+            f"        return {tree}\n"
+            f"To change only the loss or the {logs}, override compute_loss or compute_metrics instead."
+        ) from None
 
 
 class Places:
@@ -142,29 +192,36 @@ def custom_test_step(model: Any, compiled: Any) -> Callable:
 
 def custom_predict_step(model: Any, slots: Slots) -> Callable:
     """`(ts, changed, x) -> (outputs, changed)` from the model's own `predict_step`; see `step.overlay`."""
-    places = Places(slots.variables())
+    check_form(model, "predict_step")
+    places, known = Places(slots.variables()), []
 
     def step(ts: TrainState, changed: dict, x: Any) -> tuple[Any, dict]:
         old = overlay(slots, ts, changed)
-        new: dict[int, Any] = {}
-        with Frame(dict(old), training=False, closed=True) as frame:
-            if is_pure(model.predict_step):
-                outputs = as_arrays(model.predict_step(places.state(old), (x, None, None)))
-            else:
-                groups = [model.trainable_variables, model.non_trainable_variables]
-                given = places.lists(old, groups)
-                outputs, state = as_arrays(
-                    _pair(model, "predict_step", model.predict_step(given, pack_x_y_sample_weight(x)))
-                )
-                new = {id(v): a for v, a in zip(groups[1], state, strict=False) if a is not old[id(v)]}
-        return outputs, changes(slots, old, {**frame.values, **new}, changed)
+
+        def call(form: str) -> tuple[Any, dict]:
+            new: dict[int, Any] = {}
+            with Frame(dict(old), training=False, closed=True) as frame:
+                if form == "tree":
+                    outputs = as_arrays(model.predict_step(places.state(old), (x, None, None)))
+                else:
+                    groups = [model.trainable_variables, model.non_trainable_variables]
+                    given = places.lists(old, groups)
+                    returned = model.predict_step(given, pack_x_y_sample_weight(x))
+                    outputs, state = as_arrays(_pair(model, "predict_step", returned))
+                    if not isinstance(state, (list, tuple)) or len(state) != len(groups[1]):
+                        raise _not_a_pair(model, "predict_step", returned)
+                    new = {id(v): a for v, a in zip(groups[1], state, strict=True) if a is not old[id(v)]}
+            return outputs, changes(slots, old, {**frame.values, **new}, changed)
+
+        return in_either_form(call, known)
 
     return step
 
 
 def _runner(model: Any, method: str, variables: TrainState, groups: list[list[Variable]]) -> Callable:
     """`(ts, batch) -> (ts, logs)` for either form of a step."""
-    places, user = Places(variables), getattr(model, method)
+    check_form(model, method)
+    places, user, known = Places(variables), getattr(model, method), []
 
     def pure(ts: TrainState, batch: Any, old: dict) -> tuple[dict, dict]:
         new, logs = _pair(model, method, user(ts, batch))
@@ -172,6 +229,8 @@ def _runner(model: Any, method: str, variables: TrainState, groups: list[list[Va
 
     def keras(ts: TrainState, batch: Any, old: dict) -> tuple[dict, dict]:
         logs, lists = _pair(model, method, user(places.lists(old, groups), pack_x_y_sample_weight(*batch)))
+        if not isinstance(lists, (list, tuple)) or not all(isinstance(values, (list, tuple)) for values in lists):
+            raise _not_a_pair(model, method, (logs, lists))
         if [len(values) for values in lists] != [len(group) for group in groups]:
             raise ValueError(
                 f"{type(model).__name__}.{method} must return (logs, state) with state as it was given, lists of lengths "
@@ -182,27 +241,31 @@ def _runner(model: Any, method: str, variables: TrainState, groups: list[list[Va
         }
         return {**old, **new}, logs
 
-    form = pure if is_pure(user) else keras
-
     def run(ts: TrainState, batch: Any) -> tuple[TrainState, dict]:
         old = places.bind(ts)
-        with Frame(dict(old), closed=True) as frame:
-            new, logs = as_arrays(form(ts, batch, old))
-        if not isinstance(logs, dict):
-            raise TypeError(f"The logs of {type(model).__name__}.{method} must be a dict {{name: value}}, got {logs!r}.")
-        return places.merge(old, new, frame), {name: _strong(value) for name, value in logs.items()}
+
+        def call(form: str) -> tuple[TrainState, dict]:
+            with Frame(dict(old), closed=True) as frame:
+                new, logs = as_arrays((pure if form == "tree" else keras)(ts, batch, old))
+            if not isinstance(logs, dict):
+                raise TypeError(f"The logs of {type(model).__name__}.{method} must be a dict {{name: value}}, got {logs!r}.")
+            return places.merge(old, new, frame), {name: strong(value) for name, value in logs.items()}
+
+        return in_either_form(call, known)
 
     return run
 
 
 def _pair(model: Any, method: str, returned: Any) -> tuple[Any, Any]:
     if not isinstance(returned, tuple) or len(returned) != 2 or isinstance(returned, TrainState):
-        form = "(state, logs)" if is_pure(getattr(model, method)) else "(logs, state)"
-        raise TypeError(f"{type(model).__name__}.{method} must return a pair {form}, got a {type(returned).__name__}.")
+        raise _not_a_pair(model, method, returned)
     return returned
 
 
-def _strong(value: Any) -> jax.Array:
-    """An array that keeps its dtype in a loop; a Python number has none of its own."""
-    array = jnp.asarray(value)
-    return jax.lax.convert_element_type(array, array.dtype)
+def _not_a_pair(model: Any, method: str, returned: Any) -> TypeError:
+    forms = "(outputs, non_trainable_variables)" if method == "predict_step" else "(logs, state), or (state, logs)"
+    kind = type(returned).__name__
+    parts = f" of {', '.join(type(part).__name__ for part in returned)}" if isinstance(returned, tuple) else ""
+    return TypeError(
+        f"{type(model).__name__}.{method} must return a pair: {forms} if the state is a TrainState. It returned a {kind}{parts}."
+    )

@@ -52,6 +52,7 @@ class Objective:
             for name, c in zip(outputs.names, self.losses, strict=True)
         ]
         self._predictions = predictions
+        self._warned = False
         if y is not None:
             self.check(y)
 
@@ -65,7 +66,8 @@ class Objective:
         for loss, target, prediction in zip(self.losses, targets, self._predictions, strict=True):
             if loss is not None and target is not None and target.ndim and prediction.ndim:
                 shape = (target.shape[0], *prediction.shape[1:])  # as if all samples went through the model at once
-                losses.check_targets(loss, target, jax.ShapeDtypeStruct(shape, prediction.dtype))
+                losses.check_targets(loss, target, jax.ShapeDtypeStruct(shape, prediction.dtype), not self._warned)
+        self._warned = True
 
     def class_axis(self, shape: tuple) -> bool | None:
         """Whether the last axis of targets of this shape counts the classes; None if that cannot be said.
@@ -130,7 +132,7 @@ class Scores(metrics_module.Metric):
                     metric = metrics_module.resolve(identifier, targets[i], predictions[i])
                     name = f"{outputs.names[i]}_{metric.name}" if len(outputs) > 1 else metric.name
                     if taken[name] and weighted:
-                        name = f"weighted_{name}"
+                        name = f"{outputs.names[i]}_weighted_{metric.name}" if len(outputs) > 1 else f"weighted_{name}"
                     number, taken[name] = taken[name], taken[name] + 1
                     self.entries.append((i, metric, weighted, f"{name}_{number}" if number else name))
                     self.members.append(metric)
@@ -172,7 +174,15 @@ class Scores(metrics_module.Metric):
 
     def result(self) -> dict[str, Any]:
         """The metrics' values by name."""
-        return {name: as_arrays(metric.result()) for _, metric, _, name in self.entries}
+        results: dict[str, Any] = {}
+        for i, metric, _, name in self.entries:
+            value = as_arrays(metric.result())
+            if not isinstance(value, dict):
+                value = {name: value}
+            elif len(self._outputs) > 1:
+                value = {f"{self._outputs.names[i]}_{key}": v for key, v in value.items()}
+            results.update(value)
+        return results
 
 
 def as_loss(identifier: Any, y_true: Any, y_pred: Any, output: str = "") -> Any:

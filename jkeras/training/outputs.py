@@ -17,7 +17,8 @@ class Outputs:
 
     Args:
         structure: what the model returns, with arrays or specs as leaves.
-        names: the outputs' names, if the model gives them; otherwise dict keys or positions are used.
+        names: the names of the layers that make the outputs, if the model gives them. Where the structure has dicts, their keys
+            name the outputs, and these names are understood besides; in lists these names are used, or positions.
 
     >>> outputs = Outputs({"a": 1, "b": 2})
     >>> outputs.names, outputs.match({"b": "mse"}, "loss")
@@ -27,10 +28,11 @@ class Outputs:
     def __init__(self, structure: Any, names: list[str] | None = None):
         self.paths = [path for path, _ in _walk(structure, ())]
         self.nested = bool(self.paths and self.paths[0])
-        if names is not None and len(names) == len(self.paths):
-            self.names = list(names)
-        else:
-            self.names = ["/".join(map(str, path)) for path in self.paths]
+        self.names = ["/".join(map(str, path)) for path in self.paths]
+        known = list(names) if names is not None and len(names) == len(self.paths) else self.names
+        if not any(isinstance(key, str) for path in self.paths for key in path):
+            self.names = known
+        self._layers = {name: own for name, own in zip(known, self.names, strict=True) if name not in self.names}
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -56,16 +58,15 @@ class Outputs:
             return [given] * len(self)
         if isinstance(given, dict):
             keys = {str(path[0]) for path in self.paths if path}
+            given = {name if name in keys else self._layers.get(name, name): entry for name, entry in given.items()}
             for key in given:
                 if key not in self.names and key not in keys:
                     raise ValueError(
                         f"{what}={{{key!r}: ...}} names no output of the model; its outputs are {self.names}."
                         f"{suggest(key, self.names)}"
                     )
-            by_name = [given.get(name) for name in self.names]
-            if any(entry is not None for entry in by_name):
-                return by_name
-            return [_follow(given, path) for path in self.paths]
+            pairs = zip(self.names, self.paths, strict=True)
+            return [given[name] if name in given else _follow(given, path) for name, path in pairs]
         if len(given) == len(self) and all(is_leaf(g) or g is None for g in given):
             return list(given)
         try:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from jkeras.core import tree
 from jkeras.core.frame import Frame
@@ -104,14 +105,24 @@ def collect(slots: Mapping[Path, Variable], frame: Frame) -> dict:
     return tree.nest({path: frame.values[id(variable)] for path, variable in slots.items()})
 
 
+def make_logged_loss(model: Any, slots: Slots) -> Callable[..., tuple[jax.Array, TrainState, dict]]:
+    """As `make_loss`, with what `compute_metrics` returned besides."""
+
+    def loss_of(ts: TrainState, batch: Any, training: bool) -> tuple[jax.Array, TrainState, dict]:
+        with Frame(slots.bind(ts), training=training, closed=True) as frame:
+            loss, logs = _forward(model, frame, batch, training)
+        return loss, slots.collect(ts, frame), logs
+
+    return loss_of
+
+
 def make_loss(model: Any, slots: Slots) -> Callable[..., tuple[jax.Array, TrainState]]:
     """`(ts, batch, training) -> (loss, ts)`: the forward pass; the state's sums and moving averages have seen the batch."""
 
     def loss_of(ts: TrainState, batch: Any, training: bool) -> tuple[jax.Array, TrainState]:
-        with Frame(slots.bind(ts), training=training, closed=True) as frame:
-            loss = _forward(model, frame, batch, training)
-        return loss, slots.collect(ts, frame)
+        return logged(ts, batch, training)[:2]
 
+    logged = make_logged_loss(model, slots)
     return loss_of
 
 
@@ -137,24 +148,31 @@ def make_update(optimizer: Any, slots: Slots) -> Callable[[TrainState, dict], Tr
     return update
 
 
-def make_train_step(model: Any, optimizer: Any, slots: Slots) -> Callable[[TrainState, Any], tuple[TrainState, jax.Array]]:
-    """`(ts, batch) -> (ts, loss)`: the step of a model (a trainer with `compute_loss`) that was compiled with `optimizer`."""
-    loss_of, update = make_loss(model, slots), make_update(optimizer, slots)
+def make_train_step(
+    model: Any, optimizer: Any, slots: Slots, logged: bool = False
+) -> Callable[[TrainState, Any], tuple[TrainState, Any]]:
+    """The step of a model (a trainer with `compute_loss`) that was compiled with `optimizer`.
+
+    Returns:
+        `(ts, batch) -> (ts, loss)`; or, if `logged`, `-> (ts, logs)` with what `compute_metrics` returned.
+    """
+    loss_of, update = make_logged_loss(model, slots), make_update(optimizer, slots)
 
     def objective(params: dict, ts: TrainState, batch: Any) -> tuple[jax.Array, tuple]:
-        loss, new = loss_of(ts._replace(params=params), batch, training=True)
+        loss, new, logs = loss_of(ts._replace(params=params), batch, training=True)
         if loss.ndim:
             raise ValueError(
                 f"{type(model).__name__}.compute_loss() must return a scalar for training, got shape {loss.shape}. Reduce it: "
                 "jnp.mean(loss)."
             )
         changed = new.opt_state if new.opt_state is not ts.opt_state else None
-        return optimizer.scaled_loss(loss, ts.opt_state), (loss, new.state, new.metrics, new.extra, changed)
+        seen = logs if logged else loss
+        return optimizer.scaled_loss(loss, ts.opt_state), (seen, new.state, new.metrics, new.extra, changed)
 
-    def step(ts: TrainState, batch: Any) -> tuple[TrainState, jax.Array]:
-        grads, (loss, state, metrics, extra, changed) = jax.grad(objective, has_aux=True)(ts.params, ts, batch)
+    def step(ts: TrainState, batch: Any) -> tuple[TrainState, Any]:
+        grads, (seen, state, metrics, extra, changed) = jax.grad(objective, has_aux=True)(ts.params, ts, batch)
         opt_state = ts.opt_state if changed is None else changed
-        return update(ts._replace(state=state, metrics=metrics, extra=extra, opt_state=opt_state), grads), loss
+        return update(ts._replace(state=state, metrics=metrics, extra=extra, opt_state=opt_state), grads), seen
 
     return step
 
@@ -201,16 +219,25 @@ def make_results(model: Any, slots: Slots) -> Callable[[TrainState], dict[str, j
     return results
 
 
-def _forward(model: Any, frame: Frame, batch: Any, training: bool) -> jax.Array:
-    """Call the model, compute the loss, and let the metrics see both; returns the loss."""
+def _forward(model: Any, frame: Frame, batch: Any, training: bool) -> tuple[jax.Array, dict]:
+    """Call the model, compute the loss, and let the metrics see both; returns the loss and what `compute_metrics` returned."""
     x, y, sample_weight = batch
     y_pred = model._call_on(x, training=training)
     loss = model._compute_loss(x, y, y_pred, sample_weight, training)
     seen = jax.tree.map(lambda array: _without_gradient(frame, array), y_pred)
     rows = next(leaf for leaf in jax.tree.leaves(x) if leaf is not None).shape[0]
     model._loss_tracker.update_state(jax.lax.stop_gradient(loss), sample_weight=float(rows))
-    model.compute_metrics(x, y, seen, sample_weight)
-    return loss
+    logs = model.compute_metrics(x, y, seen, sample_weight)
+    if logs is not None and not isinstance(logs, dict):
+        raise TypeError(f"{type(model).__name__}.compute_metrics must return a dict {{name: value}}, got {logs!r}.")
+    logs = model.get_metrics_result() if logs is None else logs
+    return loss, {name: strong(as_arrays(value)) for name, value in logs.items()}
+
+
+def strong(value: Any) -> jax.Array:
+    """An array that keeps its dtype in a loop; a Python number has none of its own."""
+    array = jnp.asarray(value)
+    return jax.lax.convert_element_type(array, array.dtype)
 
 
 def _without_gradient(frame: Frame, array: jax.Array) -> jax.Array:

@@ -17,11 +17,11 @@ from jkeras.callbacks.progress import ProgbarLogger, Progress
 from jkeras.core import frame as frames
 from jkeras.core import symbolic
 from jkeras.core.activity import told
-from jkeras.core.errors import keywords_of, unexpected_keywords
+from jkeras.core.errors import known_keywords
 from jkeras.core.heap import kept
 from jkeras.data import ArrayData, make_data, train_validation_split, unpack_x_y_sample_weight
 from jkeras.training.compilable import Compilable
-from jkeras.training.compiled import Compiled
+from jkeras.training.compiled import Compiled, whole
 from jkeras.training.engine import Clock, Program, Stats
 from jkeras.training.feed import ONE, Feed, device_memory_budget
 from jkeras.training.lease import Uninterrupted
@@ -53,6 +53,7 @@ class Trainer(Compilable):
 
     # -- fit ----------------------------------------------------------------------------------------------------------
 
+    @known_keywords
     def fit(
         self,
         x: Any = None,
@@ -71,7 +72,6 @@ class Trainer(Compilable):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: Any = 1,
-        **unknown: Any,
     ) -> History:
         """Train the model.
 
@@ -100,8 +100,6 @@ class Trainer(Compilable):
         Raises:
             ValueError: data that does not fit the model or itself, before the first step.
         """
-        if unknown:
-            raise unexpected_keywords("fit()", unknown, keywords_of(Trainer.fit))
         compiled = self._require_compiled("fit")
         _check_counts(epochs=epochs, initial_epoch=initial_epoch)
         if validation_split and validation_data is None:
@@ -128,6 +126,8 @@ class Trainer(Compilable):
         try:
             callbacks.on_train_begin({})
             for epoch in range(initial_epoch, epochs):
+                if epoch > initial_epoch and data.is_used_up():
+                    break
                 callbacks.on_epoch_begin(epoch, {})
                 logs = self._train_epoch(feed, shuffle, steps_per_epoch, callbacks, progress)
                 data.end_epoch()
@@ -188,7 +188,8 @@ class Trainer(Compilable):
             return feed.segments(program, shuffle, steps, lambda: ((), compiled.lease.borrow()))
 
         with told(progress and progress.say):
-            return self._run("train", segments, advance, callbacks, progress)
+            logs = self._run("train", segments, advance, callbacks, progress)
+        return compiled.at_end(self, "train_step", logs, compiled.lease.borrow())
 
     def _run(self, mode: str, make: Any, advance: Any, callbacks: CallbackList, progress: Progress | None) -> dict:
         """Go through the segments that `make` makes in chunks; after each, tell callbacks and progress bar. Returns the results."""
@@ -240,6 +241,7 @@ class Trainer(Compilable):
 
     # -- evaluate -----------------------------------------------------------------------------------------------------
 
+    @known_keywords
     def evaluate(
         self,
         x: Any = None,
@@ -250,7 +252,6 @@ class Trainer(Compilable):
         steps: int | None = None,
         callbacks: Any = None,
         return_dict: bool = False,
-        **unknown: Any,
     ) -> Any:
         """The loss and the metrics on some data, without training.
 
@@ -262,8 +263,6 @@ class Trainer(Compilable):
         Returns:
             The loss if there are no metrics, else a list `[loss, metric, ...]`, or a dict.
         """
-        if unknown:
-            raise unexpected_keywords("evaluate()", unknown, keywords_of(Trainer.evaluate))
         compiled = self._require_compiled("evaluate")
         data = make_data(x, y, sample_weight, batch_size, steps, False, arrange=self._arrangement())
         self._ready(compiled, data, False)
@@ -292,6 +291,7 @@ class Trainer(Compilable):
 
         with told(progress and progress.say):
             logs = self._run("test", segments, advance, callbacks, progress)
+        logs = compiled.at_end(self, "test_step", logs, whole(fixed, carry))
         feed.data.end_epoch()
         compiled.write(*carry)
         callbacks.on_test_end(_sorted(logs))
@@ -319,6 +319,7 @@ class Trainer(Compilable):
 
     # -- predict ------------------------------------------------------------------------------------------------------
 
+    @known_keywords
     def predict(
         self,
         x: Any,
@@ -326,7 +327,6 @@ class Trainer(Compilable):
         verbose: int | str = "auto",
         steps: int | None = None,
         callbacks: Any = None,
-        **unknown: Any,
     ) -> Any:
         """The model's outputs for some inputs, as NumPy arrays.
 
@@ -337,8 +337,6 @@ class Trainer(Compilable):
         Returns:
             An array, or the structure of arrays that the model returns, with one row per sample.
         """
-        if unknown:
-            raise unexpected_keywords("predict()", unknown, keywords_of(Trainer.predict))
         is_quiet = verbose == 0 and steps is None and not callbacks
         if is_quiet and self.built and self._predictor().repeats(x, batch_size):
             return self._predictor().repeat(x)
@@ -431,11 +429,10 @@ class Trainer(Compilable):
         return compiled, jax.tree.map(lambda a: jnp.asarray(a)[None], data.tree)
 
     def _result(self, logs: dict, return_dict: bool) -> Any:
-        """Results by name; or their list in the order of the metrics' names, then what has other names (`"out_mae"`)."""
+        """Results by name; or their list in the order of `metrics_names`."""
         if return_dict:
             return _sorted(logs)
-        names = [member.name for metric in self.metrics for member in getattr(metric, "members", [metric])]
-        values = [logs[name] for name in dict.fromkeys([*names, *sorted(logs)]) if name in logs]
+        values = [logs[name] for name in self._in_order(logs)]
         return values[0] if len(values) == 1 else values
 
     # -- checks -------------------------------------------------------------------------------------------------------
