@@ -278,3 +278,25 @@ def test_a_layer_made_from_a_config_draws_its_weights_as_keras_does(name):
 
     for ours, theirs in zip(weights(jkeras), weights(keras), strict=True):
         assert_close(ours, theirs, rtol=1e-5)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_autocast_concerns_inputs_and_not_weights(nested):
+    class Pair(jkeras.layers.Layer):
+        def build(self, input_shape):
+            self.w = self.add_weight(shape=(2,), name="w")
+            self.kept = self.add_weight(shape=(2,), autocast=False, name="kept")
+
+        def call(self, x):
+            return x, self.w.value, self.kept.value
+
+    class Outer(jkeras.layers.Layer):
+        def __init__(self, **options):
+            super().__init__(**options)
+            self.inner = Pair(dtype="mixed_float16", autocast=False)
+
+        def call(self, x):
+            return self.inner(x)
+
+    layer = Outer(dtype="mixed_float16", autocast=False) if nested else Pair(dtype="mixed_float16", autocast=False)
+    assert [a.dtype.name for a in layer(np.ones((1, 2), "float32"))] == ["float32", "float16", "float32"]
