@@ -48,6 +48,7 @@ class SeedGenerator(OwnVariables):
     ([7, 0], [7, 1])
     """
 
+    labels = ("name",)
     is_generator = True  # its state stands before other submodules' variables, as in Keras
 
     def __init__(self, seed: int | None = None, name: str | None = None):

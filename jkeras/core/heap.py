@@ -24,6 +24,7 @@ import ctypes
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -2, -3, -4, -8  # malloc.h
 BLOCK = 2**24  # bytes of temporary memory to ask for at once
@@ -32,20 +33,24 @@ LIMIT = 2**30  # bytes of temporary memory
 MANY = 65536  # glibc's default for M_MMAP_MAX, the number of blocks from the operating system
 
 
+def _find_glibc() -> Any:
+    """The C library, if it is glibc; None otherwise."""
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    return libc if hasattr(libc, "gnu_get_libc_version") else None
+
+
 def _find_mallopt() -> Callable | None:
     """The function that changes glibc's settings; None if there is none, or if they are not to be changed."""
     own = [name for name in os.environ if name.startswith("MALLOC_") or name == "GLIBC_TUNABLES"]
-    if sys.platform != "linux" or own or os.environ.get("JKERAS_KEEP_MEMORY") == "0":
-        return None
-    libc = ctypes.CDLL(None)
-    return libc.mallopt if hasattr(libc, "gnu_get_libc_version") else None
+    libc = _find_glibc()
+    return None if own or libc is None or os.environ.get("JKERAS_KEEP_MEMORY") == "0" else libc.mallopt
 
 
 class Heap:
     """glibc's heap, as a context for calls of compiled programs: `with kept:`."""
 
     def __init__(self) -> None:
-        self._mallopt = _find_mallopt()
+        self._libc, self._mallopt = _find_glibc(), _find_mallopt()
         # A heap that is empty is dissolved unless fewer bytes than M_TOP_PAD would be left to those that are not.
         for option, value in ((M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 2**26), (M_MMAP_THRESHOLD, 2**25)):
             self._set(option, value)
@@ -67,6 +72,11 @@ class Heap:
         if nbytes > LIMIT:
             self._set(M_MMAP_MAX, MANY)
             self._mallopt = None
+
+    def trim(self) -> None:
+        """Give what is free back to the operating system, where the C library is glibc."""
+        if self._libc is not None:
+            self._libc.malloc_trim(0)
 
     def __enter__(self) -> None:
         self._set(M_MMAP_MAX, 0)  # with its counterpart 0.5 us

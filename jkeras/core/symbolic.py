@@ -43,6 +43,7 @@ class KerasTensor:
     """
 
     __array_priority__ = 100  # NumPy arrays and numbers give way to our operators
+    labels = ("name",)  # attributes that matter to a program only where data comes by name; see `training.identity`
 
     def __init__(
         self, shape: Any, dtype: Any = "float32", sparse: bool = False, record_history: bool = True, name: str | None = None

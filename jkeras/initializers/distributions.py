@@ -23,6 +23,7 @@ class RandomInitializer(Initializer):
         seed: an int, a `SeedGenerator` (a new draw at every call), or None: an int drawn from Python's `random` now.
     """
 
+    untraced = ("seed", "_key", "_number")  # no step depends on initial values; `_init_seed` is the seed that was given
     _key: Any = None  # draws from this key, when it is not None, and otherwise from (seed, draw number)
 
     def __init__(self, seed: Any = None):

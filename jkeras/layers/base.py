@@ -56,6 +56,8 @@ class Layer(Weighted, Stateless):
     [[1.0, 2.0]]
     """
 
+    untraced = ("_nodes", "_arguments", "_losses", "_loss_layers")  # attributes that `call` does not read
+
     def __new__(cls, *args: Any, **kwargs: Any) -> "Layer":
         layer = super().__new__(cls)
         layer._weights = []  # variables in the order add_weight made them: the order of get_weights()

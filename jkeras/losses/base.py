@@ -51,6 +51,7 @@ class Loss:
     keeps_integers = False  # True where integer targets are class numbers, which a cast to a short float would blur
 
     elementwise = False  # True where each number of the targets may have a weight of its own, see `one_by_one`
+    labels = ("name",)  # see `training.identity`
 
     def __init__(self, name: str | None = None, reduction: str | None = MEAN, dtype: Any = None):
         self.name = name or auto_name(type(self).__name__)

@@ -42,6 +42,8 @@ class Parameters:
     {'dense': {'kernel': 'for kernel', 'bias': 'for bias'}}
     """
 
+    untraced = ("position",)  # of ids, which no program depends on
+
     def __init__(self, tree: Any):
         found = dict(_walk(tree, ()))
         self.tree = tree

@@ -32,6 +32,7 @@ class Stateful(Module):
 
     separate = True
     unnamed_slots: tuple[str, ...] = ()  # slots that have the parameter's name in Keras, or a counted one
+    untraced = ("name", "_compiled")  # attributes that `update` does not read
     slot_groups: tuple[tuple[str, ...], ...] = ()  # slots that alternate in Keras's list of variables, group after group
 
     name: str

@@ -22,6 +22,10 @@ class Compilable(Steps):
     _compiled: Compiled | None = None
     _assigned: Mapping[str, Any] = MappingProxyType({})  # what was assigned before `compile`
     stop_training = False
+    untraced: tuple[str, ...] = ("_compiled", "stop_training")  # see `training.identity`
+
+    def _forget_programs(self) -> None:
+        """Something that was traced has changed: what was compiled is not this model any more."""
 
     @known_keywords
     def compile(
@@ -70,6 +74,7 @@ class Compilable(Steps):
         self.stop_training = False
         self._assigned = {}
         vars(self).pop("loss", None)
+        self._forget_programs()
 
     @property
     def compiled(self) -> bool:

@@ -17,10 +17,10 @@ from jkeras.core.frame import Frame, Unbound
 from jkeras.core.variable import as_arrays
 from jkeras.training.custom import custom_test_step, custom_train_step, is_custom
 from jkeras.training.engine import Program, Stats
+from jkeras.training.identity import identity
 from jkeras.training.lease import Lease, is_variable
 from jkeras.training.objective import CROSSENTROPY, Objective, Scores, check_names
 from jkeras.training.outputs import Outputs
-from jkeras.training.sharing import fingerprint, shared, skeleton
 from jkeras.training.step import Slots, TrainState, make_logged_loss, make_results, make_train_step
 
 
@@ -75,7 +75,7 @@ class Compiled:
             self._resolve(model, spec)
         if not hasattr(self, "train"):
             self.lease = Lease(self.variables)
-            self._make_programs(model)
+            self.train, self.test = self._programs(model)
 
     def __getstate__(self) -> dict:
         return {k: v for k, v in vars(self).items() if k not in ("train", "test", "lease")}  # a copy makes its own
@@ -167,14 +167,12 @@ class Compiled:
                 self._adopt(model, found)
 
     def _adopt(self, model: Any, found: Unbound) -> None:
-        if not self.is_shared:  # a shared program was traced on copies: the next trace will find the variables themselves
-            known = {id(v) for v in jax.tree.leaves(self.variables, is_leaf=is_variable)}
-            new = [v for v in found.variables if id(v) not in known]
-            if not new:
-                raise found
-            self.slots = self.slots.with_extra(new)
-            self.variables = self.slots.variables()
-        self.is_shared = False
+        known = {id(v) for v in jax.tree.leaves(self.variables, is_leaf=is_variable)}
+        new = [v for v in found.variables if id(v) not in known]
+        if not new:
+            raise found
+        self.slots = self.slots.with_extra(new)
+        self.variables = self.slots.variables()
         old = self.train, self.test
         self.lease.settle()
         self.lease = Lease(self.variables)
@@ -196,25 +194,14 @@ class Compiled:
             for path, variable in slots.items():
                 variable.assign(flat[path])
 
-    def _make_programs(self, model: Any) -> None:
-        """The compiled loops; models that are equal share them (see `sharing`)."""
-        losses, weights = (self.objective.losses, self.objective.weights) if self.objective is not None else ((), ())
-        entries = self.scores.entries if self.scores is not None else []
-        single = [m for m in self.metrics if m is not self.scores] + [metric for _, metric, _, _ in entries]
-        places = [(output, weighted, name) for output, _, weighted, name in entries]
-        key = fingerprint(model, losses, single, self.optimizer, weights, places) if self.jit else None
-
-        def make() -> tuple[Program, Program]:
-            if key is None:
-                return self._programs(model)
-            everything = [v for module in (model, *self.metrics, self.optimizer) for v in module.slots().values()]
-            twin, twins_model = skeleton((self, model), everything)
-            return twin._programs(twins_model)
-
-        self.train, self.test = shared(key, make)
-        self.is_shared = key is not None
-
     def _programs(self, model: Any) -> tuple[Program, Program]:
+        """The compiled loops of training and evaluation; models of equal identity share their executables."""
+        variables = jax.tree.leaves(self.variables, is_leaf=is_variable)
+
+        def identify(by_name: bool) -> bytes | None:
+            parts = (model, self.objective, self.scores, self.loss_tracker, self.metrics, self.optimizer, self.slots)
+            return identity((*parts, f"logs: {model.metrics_names}"), variables, by_name)
+
         totals = make_results(model, self.slots)
         logged = is_custom(model, "compute_metrics")  # its results come from the step, not from the sums
         if is_custom(model, "train_step"):
@@ -226,6 +213,7 @@ class Compiled:
                 None if logged else lambda fixed, ts: totals(ts),
                 self.jit,
                 undo=_undo,
+                identity=identify,
             )
         if is_custom(model, "test_step"):
             return train, Program(custom_test_step(model, self), None, self.jit, donate=False)
@@ -236,7 +224,7 @@ class Compiled:
             return (ts.state, ts.metrics, ts.extra), logs if logged else loss
 
         results = None if logged else lambda fixed, carry: totals(whole(fixed, carry))
-        return train, Program(test_step, results, self.jit, donate=False)
+        return train, Program(test_step, results, self.jit, donate=False, identity=identify)
 
     def at_end(self, model: Any, method: str, logs: dict, ts: TrainState) -> dict:
         """The logs of a pass that is over.

@@ -23,8 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras.core.activity import doing
-from jkeras.core.frame import Unbound
-from jkeras.training.executables import Shared
+from jkeras.training.executables import Shared, spec_of, switches
 from jkeras.training.step import carried
 
 TARGET_SECONDS = 0.075  # one call of the compiled loop should last about this long
@@ -51,16 +50,18 @@ class Loops:
     Subclasses define `_over_rows` and `_over_stack`; their second argument is donated or static, as `options` say.
     """
 
+    sets: tuple[str, ...] = ()  # the attributes that a trace sets
+
     def __init__(self, step: Callable, jit: bool, **options: Any):
         self.step = step
         self.traced = 0
         self._warm: dict[Any, threading.Thread] = {}
+        eager = [functools.partial(function, jit=False) for function in (self._over_rows, self._over_stack)]
         if jit:
-            self.over_rows = Shared(self._over_rows, steady=2, **options)
-            self.over_stack = Shared(self._over_stack, steady=2, **options)
+            self.over_rows = Shared(self._over_rows, eager=eager[0], steady=2, sets=self.sets, **options)
+            self.over_stack = Shared(self._over_stack, eager=eager[1], steady=2, sets=self.sets, **options)
         else:
-            self.over_rows = functools.partial(self._over_rows, jit=False)
-            self.over_stack = functools.partial(self._over_stack, jit=False)
+            self.over_rows, self.over_stack = eager
 
     @property
     def traces(self) -> int:
@@ -79,11 +80,13 @@ class Loops:
     def warm_up(self, key: Any, function: Any, *args: Any, **static: Any) -> None:
         """Compile `function` for these arguments on a background thread, while the main one trains."""
         if isinstance(function, Shared):
-            specs = jax.tree.map(lambda a: jax.ShapeDtypeStruct(np.shape(a), jnp.result_type(a)), args)
+            specs, wanted = jax.tree.map(spec_of, args), switches()
 
             def prepare() -> None:
-                with contextlib.suppress(Unbound):  # whoever runs the program will deal with it
-                    function.prepare(*specs, **static)
+                # Switches that hold in the caller's thread alone, such as jax.default_device, do not hold here.
+                if switches() == wanted:
+                    with contextlib.suppress(Exception):  # it comes again where the program is run
+                        function.prepare(*specs, **static)
 
             thread = threading.Thread(target=prepare, daemon=True)
             self._warm[key] = thread
@@ -123,7 +126,10 @@ class Program(Loops):
         undo: `(before, after) -> carry`: what is kept of a step whose loss is not finite; None if such steps count.
         record: whether to record the results of every step.
         guard: whether to stop at a loss that is not finite.
+        identity: what identifies step, results and undo, as `Shared` takes it.
     """
+
+    sets = ("names", "_capacity")
 
     def __init__(
         self,
@@ -134,8 +140,10 @@ class Program(Loops):
         undo: Callable | None = None,
         record: bool = False,
         guard: bool = False,
+        identity: Callable[[bool], Any] | None = None,
     ):
-        super().__init__(step, jit, donate=(1,) if donate else ())
+        super().__init__(step, jit, donate=(1,) if donate else (), identity=identity, variant=(record, guard))
+        self.identity = identity
         self.results, self.jit, self.donate, self.undo = results, jit, donate, undo
         self.record, self.guard = record, guard and undo is not None
         self.names: tuple[str, ...] = ()
@@ -156,7 +164,8 @@ class Program(Loops):
         if (record, guard) == (self.record, self.guard):
             return self
         if (record, guard) not in self._watching:
-            self._watching[record, guard] = Program(self.step, self.results, self.jit, self.donate, self.undo, record, guard)
+            parts = self.step, self.results, self.jit, self.donate, self.undo
+            self._watching[record, guard] = Program(*parts, record, guard, self.identity)
         return self._watching[record, guard]
 
     def _over_rows(
@@ -271,10 +280,11 @@ class Predictor(Loops):
     Args:
         step: `(fixed, changed, x) -> (outputs, changed)`, pure, with a `TrainState` as `fixed`.
         jit: False runs op by op.
+        identity: what identifies the step, as `Shared` takes it.
     """
 
-    def __init__(self, step: Callable, jit: bool = True):
-        super().__init__(step, jit, static=(1,))
+    def __init__(self, step: Callable, jit: bool = True, identity: Callable[[bool], Any] | None = None):
+        super().__init__(step, jit, static=(1,), identity=identity)
 
     def _over_rows(
         self,

@@ -1,17 +1,22 @@
-"""Executables shared between programs that turn out to be equal when they are traced.
+"""Executables shared between programs that are equal.
 
-Nobody can read off a user's own code whether two models run the same program. But once a program is lowered, all of it
-stands there as text: every operation, every constant. So `Shared` is `jax.jit`, except that it compiles a text only once per
-process. A second model of the same class is traced again and not compiled again. (Three dense layers in a class of a
-user's own: the first epoch of the first model takes 0.33 s, that of the next 0.05 s.)
+A program is known in two ways. The text to which it is lowered says all of it: every operation, every constant. So `Shared`
+is `jax.jit`, except that it compiles a text only once per process: a second model of the same class is traced again and not
+compiled again. (Three dense layers in a class of a user's own: the first epoch of the first model takes 0.33 s, that of the
+next 0.05 s.) And where the objects that are traced have an `identity`, those of an equal one are found without a trace.
+
+Where a program runs, and JAX's switches (`jax.enable_x64`, `jax.default_matmul_precision`, ...), belong to it, too. Under
+`jax.disable_jit` nothing is compiled. Under `jax.debug_nans` a program that gives a NaN runs once more, step by
+step, so that the error comes from the operation, and names the layer.
+
+How many executables are kept is bounded by memory (see `store`). A model holds its own ones, whether they are kept or not.
 """
 
 import hashlib
 import math
 import re
-from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -19,11 +24,31 @@ import numpy as np
 from jkeras.core.activity import doing
 from jkeras.core.heap import kept
 from jkeras.ops.convolution_cpu import COMPILER_OPTIONS, all_cores
+from jkeras.training.store import BYTES_PER_CHARACTER, PROGRAM_BYTES, store
 
-LIMIT = 64  # executables kept
+try:
+    from jax._src.config import debug_infs, debug_nans, trace_context  # what jax.jit asks at each call
+
+    def switches() -> tuple:
+        """JAX's switches in this thread, as far as programs depend on them. (0.7 us)"""
+        return trace_context(), debug_nans.value, debug_infs.value
+
+except ImportError:  # another release of JAX
+
+    def switches() -> tuple:
+        return tuple(str(getattr(jax.config, name, None)) for name in sorted(jax.config.values))
+
+
 # XLA's default is half the width of the registers of AVX-512: steps take 0.95 (LSTM, residual CNN, Transformer) to 1.0 as long.
 CPU_OPTIONS = COMPILER_OPTIONS | {"xla_cpu_prefer_vector_width": 512}
-_executables: OrderedDict[Any, Any] = OrderedDict()
+
+
+class Prepared(NamedTuple):
+    """What runs for some arguments, and where the arguments that are not looked at lay when it was made."""
+
+    run: Callable
+    places: tuple
+    eager: bool = False
 
 
 class Shared:
@@ -34,6 +59,11 @@ class Shared:
         static: the positions of the arguments that are constants of the program; keyword arguments all are.
         donate: the positions of the arguments whose buffers are reused.
         steady: how many of the first arguments have the same shapes in every call, so that they are not looked at.
+        identity: `(by_name) -> text`, equal for functions that trace to the same program, or None if that is not known;
+            `by_name` is whether there are dicts among the arguments.
+        variant: what the program depends on besides.
+        eager: what runs under `jax.disable_jit`; by default the function.
+        sets: the attributes of the function's object that a trace sets. Where a trace is spared, they are set as it did.
 
     >>> import jax.numpy as jnp
     >>> functions = [Shared(lambda x: x + 1), Shared(lambda y: y + 1), Shared(lambda y: y + 2)]
@@ -44,45 +74,122 @@ class Shared:
     (True, False)
     """
 
-    def __init__(self, function: Callable, static: tuple[int, ...] = (), donate: tuple[int, ...] = (), steady: int = 0):
+    def __init__(
+        self,
+        function: Callable,
+        static: tuple[int, ...] = (),
+        donate: tuple[int, ...] = (),
+        steady: int = 0,
+        identity: Callable[[bool], Any] | None = None,
+        variant: Any = None,
+        eager: Callable | None = None,
+        sets: tuple[str, ...] = (),
+    ):
         self._function, self._static, self._donate, self._steady = function, static, donate, steady
-        self._known: dict[Any, Any] = {}
+        self._identity, self._variant, self._eager, self._sets = identity, variant, eager or function, sets
+        self._known: dict[Any, Prepared] = {}
         self.compilations = 0
 
     def __call__(self, *args: Any, **constants: Any) -> Any:
-        return self.prepare(*args, **constants)(*(a for i, a in enumerate(args) if i not in self._static))
+        key = self._key(args, constants)
+        prepared = self._prepare(key, args, constants)
+        dynamic = [a for i, a in enumerate(args) if i not in self._static]
+        try:
+            return prepared.run(*dynamic)
+        except FloatingPointError:  # jax.debug_nans
+            self._run_eagerly(args, constants)  # nothing was donated; this raises where the number came up
+            raise
+        except ValueError:
+            if prepared.eager or prepared.places == _places(args[: self._steady]):
+                raise
+            self._known.pop(key, None)  # the state has moved to other devices
+        return self._prepare(key, args, constants).run(*dynamic)
 
-    def prepare(self, *args: Any, **constants: Any) -> Any:
+    def prepare(self, *args: Any, **constants: Any) -> Callable:
         """The executable for such arguments; specs will do."""
-        leaves, structure = jax.tree.flatten(args[self._steady :])
-        shapes = [(np.shape(a), getattr(a, "dtype", type(a))) for a in leaves]
-        key = (structure, *shapes, *(args[i] for i in self._static), *constants.values())
-        if key not in self._known:
-            with doing("compiling"):
-                self._known[key] = self._compile(args, constants)
-        return self._known[key]
+        return self._prepare(self._key(args, constants), args, constants).run
 
-    def _compile(self, args: tuple, constants: dict) -> Any:
+    def _key(self, args: tuple, constants: dict) -> tuple:
+        leaves, structure = jax.tree.flatten(args[self._steady :])
+        looks = [(np.shape(a), getattr(a, "dtype", type(a)), _place(a)) for a in leaves]
+        return (switches(), structure, *looks, *(args[i] for i in self._static), *constants.values())
+
+    def _prepare(self, key: tuple, args: tuple, constants: dict) -> Prepared:
+        found = self._known.get(key)
+        if found is None:
+            with doing("compiling"):
+                found = self._known[key] = self._make(key, args, constants)
+        return found
+
+    def _identify(self, key: tuple) -> Any:
+        return None if self._identity is None else self._identity("{" in str(key[1]))  # so the structure shows a dict
+
+    def _run_eagerly(self, args: tuple, constants: dict) -> Any:
+        return self._eager(*args, **constants)
+
+    def _make(self, key: tuple, args: tuple, constants: dict) -> Prepared:
+        if jax.config.jax_disable_jit:
+            static = {i: args[i] for i in self._static}
+            return Prepared(lambda *dynamic: self._run_eagerly(tuple(_insert(dynamic, static)), constants), (), eager=True)
+        places = _places(args[: self._steady])
+        identity = self._identify(key)
+        alias = (identity, self._function.__qualname__, self._variant, self._donate, key, places)
+        found = store.find_alias(alias) if identity is not None else None
+        if found is not None:
+            executable, note = found
+            for name, value in note.items():
+                setattr(self._function.__self__, name, value)  # type: ignore[attr-defined]
+            return Prepared(executable, places)
+        text_key, executable = self._compile(args, constants, (key[0], places, key[2:]))
+        if identity is not None and self._identify(key) == identity:  # no callback has changed a thing meanwhile
+            store.alias(alias, text_key, {name: getattr(self._function.__self__, name) for name in self._sets})  # type: ignore[attr-defined]
+        return Prepared(executable, places)
+
+    def _compile(self, args: tuple, constants: dict, where: tuple) -> tuple[Any, Any]:
         # An argument that is not used still counts: the text does not say which one was left out.
-        options = {"static_argnums": self._static, "donate_argnums": self._donate, "keep_unused": True}
+        debugged = jax.config.jax_debug_nans or jax.config.jax_debug_infs
+        donated = () if debugged else self._donate
+        options = {"static_argnums": self._static, "donate_argnums": donated, "keep_unused": True}
         with all_cores():
             lowered = jax.jit(self._function, static_argnames=tuple(constants), **options).lower(*args, **constants)
         text = lowered.as_text()
-        key = hashlib.sha256(text.encode()).digest(), lowered.in_tree, lowered.out_tree, _devices((args, constants))
-        if key not in _executables:
-            _executables[key] = executable = _compile_with(lowered, self._compiler_options(text, args, lowered.out_info))
+        key = hashlib.sha256(text.encode()).digest(), lowered.in_tree, lowered.out_tree, where
+        executable = store.find(key)
+        if executable is None:
+            executable = _compile_with(lowered, self._compiler_options(text, args, lowered.out_info))
             self.compilations += 1
             kept.expect(_temporary_bytes(executable))
-            if len(_executables) > LIMIT:
-                _executables.popitem(last=False)
-        _executables.move_to_end(key)
-        return _executables[key]
+            store.keep(key, executable, PROGRAM_BYTES + BYTES_PER_CHARACTER * len(text))
+        return key, executable
 
     def _compiler_options(self, text: str, args: tuple, results: Any) -> dict[str, Any]:
         if jax.default_backend() != "cpu":
             return {}
         passed = _shapes((args[self._steady :], results)) - _shapes(args[: self._steady])  # a gradient is like its weight
         return CPU_OPTIONS | kept.compiler_options(_largest(text, passed))
+
+
+def spec_of(array: Any) -> jax.ShapeDtypeStruct:
+    """What `Shared.prepare` needs to know of an array."""
+    return jax.ShapeDtypeStruct(np.shape(array), jax.numpy.result_type(array), sharding=_place(array))
+
+
+def _place(leaf: Any) -> Any:
+    """Where an array, or the spec of one, has to stay; None if it may be moved."""
+    if isinstance(leaf, jax.Array):
+        return leaf.sharding if leaf.committed else None
+    return getattr(leaf, "sharding", None)
+
+
+def _places(tree: Any) -> tuple:
+    return tuple(map(_place, jax.tree.leaves(tree)))
+
+
+def _insert(values: tuple, static: dict[int, Any]) -> list:
+    filled = list(values)
+    for position in sorted(static):
+        filled.insert(position, static[position])
+    return filled
 
 
 def _compile_with(lowered: Any, options: dict[str, Any]) -> Any:
@@ -110,11 +217,6 @@ def _largest(text: str, passed: set[tuple[int, ...]]) -> int:
         shape = tuple(map(int, dimensions.split("x")[:-1]))
         sizes.append(0 if shape in passed else math.prod(shape) * int(bits) // 8)
     return max(sizes)
-
-
-def _devices(args: Any) -> frozenset:
-    found = [leaf.devices() for leaf in jax.tree.leaves(args) if isinstance(leaf, jax.Array)]
-    return frozenset().union(*found) or frozenset({jax.config.jax_default_device or jax.devices()[0]})
 
 
 def _temporary_bytes(executable: Any) -> int:

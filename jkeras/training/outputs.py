@@ -25,6 +25,8 @@ class Outputs:
     (['a', 'b'], [None, 'mse'])
     """
 
+    labels = ("names",)  # see `training.identity`
+
     def __init__(self, structure: Any, names: list[str] | None = None):
         self.paths = [path for path, _ in _walk(structure, ())]
         self.nested = bool(self.paths and self.paths[0])

@@ -14,8 +14,8 @@ from jkeras.core.heap import kept
 from jkeras.training.custom import custom_predict_step, is_custom
 from jkeras.training.engine import Predictor, Stats, chunks
 from jkeras.training.feed import ONE
+from jkeras.training.identity import identity
 from jkeras.training.lease import is_variable
-from jkeras.training.sharing import fingerprint, shared, skeleton
 from jkeras.training.step import Slots, carried, make_predict_step
 
 COUNTS = (1, 8, 64, 512)  # batches per call of the compiled loop: few sizes, so that few programs are compiled
@@ -38,20 +38,12 @@ class Prediction:
         self._list_variables()
         self._output_bytes: dict[str, int] = {}  # of one batch, by the batch's shapes
         self._checked: set[tuple] = set()  # what `repeats` looks at, of single arrays that were predicted as they are
-        key = fingerprint(model) if jit else None
-
-        def make() -> Predictor:
-            if key is None:
-                return self._make()
-            twin, slots = skeleton((model, self.slots), model.variables)
-            return Predictor(make_predict_step(twin, slots), jit)
-
-        self.program = shared(None if key is None else f"predict {key}", make)
-        self._is_shared = key is not None
+        self.program = self._make()
 
     def _make(self) -> Predictor:
         make_step = custom_predict_step if is_custom(self.model, "predict_step") else make_predict_step
-        return Predictor(make_step(self.model, self.slots), self.jit)
+        parts, variables = (self.model, self.slots), self._leaves
+        return Predictor(make_step(*parts), self.jit, lambda by_name: identity(parts, variables, by_name))
 
     def _list_variables(self) -> None:
         variables = self.slots.variables()
@@ -60,15 +52,13 @@ class Prediction:
 
     def _adopt(self, found: Unbound) -> None:
         """Make variables that a trace found (closed over, or an optimizer's) part of the state, and the program anew."""
-        if not self._is_shared:  # a shared program was traced on copies: the next trace will find the variables themselves
-            known = set(map(id, self._leaves))
-            new = [v for v in found.variables if id(v) not in known]
-            if not new:
-                raise found
-            self.slots = self.slots.with_extra(new)
-            self._list_variables()
-        self._is_shared, earlier = False, self.program
-        self.program = self._make()
+        known = set(map(id, self._leaves))
+        new = [v for v in found.variables if id(v) not in known]
+        if not new:
+            raise found
+        self.slots = self.slots.with_extra(new)
+        self._list_variables()
+        earlier, self.program = self.program, self._make()
         self.program.take_over(earlier)
 
     def _attempt(self, call: Callable[[], Any]) -> Any:

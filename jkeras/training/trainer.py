@@ -35,8 +35,9 @@ class Trainer(Compilable):
     _last_history: History | None = None
     has_fixed_structure = False  # whether the variables can only change in ways that call `_forget_programs`
 
+    untraced = ("_prediction", "_last_history")
+
     def _forget_programs(self) -> None:
-        """The structure has changed: what was compiled is not this model any more."""
         self._prediction = None
 
     def __getstate__(self) -> dict:

@@ -17,8 +17,9 @@ import jkeras
 from jkeras.callbacks import Callback
 from jkeras.layers import LSTM, BatchNormalization, Conv2D, Dense, Dropout, Reshape
 from jkeras.models import Sequential
-from jkeras.training import executables, sharing
+from jkeras.training import executables
 from jkeras.training.lease import Uninterrupted
+from jkeras.training.store import store
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(100, 3)).astype("float32")
@@ -34,8 +35,7 @@ def model(optimizer="adam", **compiled):
 
 @pytest.fixture(autouse=True)
 def no_shared_programs():
-    sharing._programs.clear()
-    executables._executables.clear()
+    store.clear()
 
 
 def weights(made):
