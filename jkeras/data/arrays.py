@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from jkeras.core.errors import outside
-from jkeras.data.check import check_count, check_lengths, warn_about_nan
+from jkeras.data.check import check_count, check_lengths, warn_about_infinity, warn_about_nan, warn_about_negative
 from jkeras.data.rows import Rows, take
 from jkeras.data.sources import spec_of, tree_of_rows
 from jkeras.data.weights import sample_weights
@@ -79,6 +79,8 @@ class ArrayData:
         self.num_samples = check_lengths(x, y, weights, equal=not one_batch)
         self._one_batch = one_batch
         warn_about_nan(x, y, weights)
+        if sample_weight is not None:
+            warn_about_negative(weights)
         steps = check_count(steps, "steps")
         self.batch_size = check_count(batch_size, "batch_size") or (math.ceil(self.num_samples / steps) if steps else 32)
         self.steps = math.ceil(self.num_samples / self.batch_size)
@@ -217,6 +219,10 @@ class ArrayData:
     def is_used_up(self) -> bool:
         """Arrays can be read as often as one likes."""
         return False
+
+    def warn_about_infinity(self) -> None:
+        """Warn where the arrays hold infinite numbers."""
+        warn_about_infinity(self._rows)
 
     def end_epoch(self) -> None:
         """Arrays have nothing to do between epochs."""

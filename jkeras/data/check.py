@@ -2,6 +2,7 @@
 
 import operator
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -76,13 +77,39 @@ def warn_about_nan(*trees: Any) -> None:
         )
 
 
-def _where(rows: Rows) -> str:
-    """The array and, for a matrix, the columns that hold a NaN, a block of rows at a time."""
+def warn_about_infinity(*trees: Any) -> None:
+    """Warn of infinite numbers, naming every array with one and its columns. Reads everything, so ask when a loss is not finite."""
+    found = [
+        _where(rows, np.isinf)
+        for rows in {id(rows): rows for rows in jax.tree.leaves(trees)}.values()
+        if rows.dtype.kind == "f" and not (rows.on_disk and rows.nbytes > NAN_CHECK_BYTES) and np.isinf(rows.whole()).any()
+    ]
+    if found:
+        warnings.warn(
+            f"Infinite numbers in the data: {'; '.join(found)}. They are why the loss is not finite: replace or drop them.",
+            stacklevel=outside(),
+        )
+
+
+def warn_about_negative(weights: Any) -> None:
+    """Warn of negative sample weights: a smaller loss is then a worse prediction."""
+    for rows in jax.tree.leaves(weights):
+        if not rows.on_disk and np.asarray(rows.source).min(initial=0) < 0:
+            warnings.warn(
+                f"{rows.name} holds negative weights, which training follows by making the loss of those samples larger. If that "
+                "is not what you want, pass weights of 0 or more.",
+                stacklevel=outside(),
+            )
+            return
+
+
+def _where(rows: Rows, is_bad: Callable = np.isnan) -> str:
+    """The array and, for a matrix, the columns that are bad, a block of rows at a time."""
     if len(rows.shape) != 2:
         return rows.name
     bad = np.zeros(rows.shape[1], bool)
     for start in range(0, len(rows), 4096):
-        bad |= np.isnan(rows.read(slice(start, min(start + 4096, len(rows))))).any(axis=0)
+        bad |= is_bad(rows.read(slice(start, min(start + 4096, len(rows))))).any(axis=0)
     columns = [repr(rows.columns[i]) if rows.columns else str(i) for i in np.flatnonzero(bad)]
     listed = ", ".join(columns[:10]) + (f" and {len(columns) - 10} more" if len(columns) > 10 else "")
     return f"{rows.name}, column{'s' if len(columns) > 1 else ''} {listed}"

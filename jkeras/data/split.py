@@ -26,8 +26,8 @@ def train_validation_split(arrays: tuple, validation_split: float) -> tuple[tupl
     >>> len(train[0]), validation[0].whole()
     (3, array([[4.]], dtype=float32))
     """
-    if not 0 < validation_split < 1:
-        raise ValueError(f"validation_split must lie between 0 and 1, got {validation_split!r}.")
+    if not isinstance(validation_split, (int, float)) or not 0 < validation_split < 1:
+        raise ValueError(f"validation_split must be a number between 0 and 1, got {validation_split!r}.")
     for name, tree in zip(("x", "y", "sample_weight"), arrays, strict=True):
         for leaf in jax.tree.leaves(tree, is_leaf=is_leaf):
             if not holds_array(leaf):

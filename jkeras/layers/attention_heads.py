@@ -52,7 +52,12 @@ class _Heads(Configured):
 
     # -- weights ------------------------------------------------------------------------------------------------------
 
-    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
+    def build(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> None:
+        if value_shape is None:
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}) needs a query and a value: layer(query, value), or layer(x, x) for "
+                "self-attention."
+            )
         key_shape = value_shape if key_shape is None else key_shape
         rank = len(query_shape)
         self._check(query_shape, value_shape, key_shape)

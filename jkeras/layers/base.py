@@ -147,6 +147,8 @@ class Layer(Weighted, Stateless):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self._check_initialized()
+        if args and type(args[0]) is list and _is_numbers(args[0]):
+            args = (np.asarray(args[0], dtypes.floatx() if np.asarray(args[0]).dtype.kind == "f" else None), *args[1:])
         if symbolic.is_symbolic(args, kwargs):
             return self._call_symbolically(args, kwargs)
         frame = frames.current()
@@ -177,6 +179,12 @@ class Layer(Weighted, Stateless):
         training = kwargs.get("training")
         if training is None and spec.training is not None and len(args) > spec.training:
             training = args[int(spec.training)]
+        if getattr(training, "ndim", 0):
+            raise TypeError(
+                f"Layer {self.name!r} ({type(self).__name__}) got an array of shape {symbolic.list_shapes([training])} for "
+                f"training=, which is True or False. It takes {' and '.join(spec.names[: int(min(spec.training, 9))])} as input; "
+                "several arrays for one argument are a list: layer([a, b])."
+            )
         if training is None:
             training = frame.training if frame.training is not None else spec.training_default
         if spec.training is not None and len(args) <= spec.training:
@@ -453,6 +461,13 @@ def _mark_built(build: Callable) -> Callable:
 
     wrapped.marks_built = True  # type: ignore[attr-defined]
     return wrapped
+
+
+def _is_numbers(value: list) -> bool:
+    """Whether lists of lists hold numbers, so that they stand for one array."""
+    while isinstance(value, list) and value:
+        value = value[0]
+    return isinstance(value, (bool, int, float))
 
 
 def _is_overridden(layer: Layer, method: str) -> bool:

@@ -3,6 +3,9 @@
 import warnings
 from typing import Any
 
+import jax
+import numpy as np
+
 from jkeras import ops
 from jkeras.layers.options import Configured
 
@@ -71,10 +74,22 @@ class Embedding(Configured):
             self.embeddings = self.weight("embeddings", (self.input_dim, self.output_dim), autocast=False)
 
     def call(self, inputs: Any) -> Any:
+        if not isinstance(inputs, jax.core.Tracer) and all(d.platform == "cpu" for d in inputs.devices()):
+            self.check_indices(inputs)
         indices = inputs if inputs.dtype in ("int32", "int64") else inputs.astype("int32")
         # The gradient is a scatter-add, which XLA:CPU does in place, in a loop as well: 32 x 80 rows of a table of
         # 20000 x 128 took 1.4 ms per step inside a fori_loop (0.2 ms of it the update of the whole table), 4.8 ms alone.
         return ops.take(self.embeddings, indices, axis=0).astype(self.compute_dtype)
+
+    def check_indices(self, indices: Any) -> None:
+        """Refuse integers that the table has no row for; only numbers can be looked at, so not those inside of `jax.jit`."""
+        indices = np.asarray(indices)
+        low, high = (int(indices.min()), int(indices.max())) if indices.size else (0, 0)
+        if low < 0 or high >= self.input_dim:
+            raise ValueError(
+                f"Embedding {self.name!r} has rows for the integers 0 to {self.input_dim - 1}, but its input goes from {low} to "
+                f"{high}: it needs input_dim={high + 1} at least, and no negative integers."
+            )
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         return ops.not_equal(inputs, 0) if self.mask_zero else None

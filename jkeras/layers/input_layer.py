@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from jkeras.core import dtype as dtypes
 from jkeras.core import symbolic
 from jkeras.core.symbolic import KerasTensor
@@ -52,7 +54,7 @@ class InputLayer(Layer):
             batch_shape = (batch_size, *_as_shape(shape))
         elif shape is not None:
             raise ValueError("Give Input() either shape= (one sample) or batch_shape= (with the batch axis), not both.")
-        self.batch_shape = tuple(batch_shape)
+        self.batch_shape = _as_shape(batch_shape)
         self.optional = optional
         self._input_dtype = dtypes.standardize(dtype)
         self.built = self.needs_no_build
@@ -113,6 +115,13 @@ def Input(
 
 
 def _as_shape(shape: Any) -> tuple:
-    if isinstance(shape, int):
+    if isinstance(shape, (int, np.integer)):
         raise ValueError(f"A shape is a tuple: write Input(shape=({shape},)).")
-    return tuple(shape)
+    sizes = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    for size in sizes:
+        if size is not None and not (isinstance(size, (int, np.integer)) and not isinstance(size, bool) and size >= 0):
+            raise ValueError(
+                f"A shape is a tuple of integers from 0 on, with None for what varies, but Input() got {shape!r}. For example: "
+                "Input(shape=(28, 28, 1))."
+            )
+    return tuple(None if size is None else int(size) for size in sizes)

@@ -99,6 +99,10 @@ def check_input(layer: Any, inputs: Any) -> None:
             continue
         problem = spec.mismatch(tuple(shape))
         if problem:
+            hint = ""
+            if spec.ndim == len(shape) + 1 and getattr(layer, "data_format", None) == "channels_last":
+                hint = f" For a single channel, give it an axis: x[..., None], and Input({(*shape[1:], 1)})."
             raise ValueError(
                 f"Layer {layer.name!r} ({type(layer).__name__}) expects an input with {problem}, but got shape {tuple(shape)}."
+                f"{hint}"
             )

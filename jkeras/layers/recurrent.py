@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jkeras.core import symbolic
 from jkeras.core.errors import keywords_of
 from jkeras.core.naming import snake_case
 from jkeras.core.variable import Variable
@@ -127,11 +128,29 @@ class RNN(Configured):
         mask = jax.tree.leaves(previous_mask)[0] if self.return_sequences and previous_mask is not None else None
         return [mask] + [None] * len(self.state_size) if self.return_state else mask
 
+    def _check_states(self, states: Any, batch: Any) -> None:
+        sizes = self.state_size
+        if not all(isinstance(size, int) for size in sizes):
+            return  # a state for each of several cells, or one with several axes
+        shapes = [tuple(getattr(state, "shape", ())) for state in states]
+        fits = len(shapes) == len(sizes) and all(
+            shape
+            and shape[-1] == size
+            and (shape[0] == batch or not isinstance(shape[0], int) or not isinstance(batch, int))
+            for shape, size in zip(shapes, sizes, strict=True)
+        )
+        if not fits:
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}) needs initial_state= with {len(sizes)} array(s), of shapes "
+                f"{[('batch', size) for size in sizes]}, got {[symbolic.list_shapes([s]) for s in states]}."
+            )
+
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
         if initial_state is None:
             batch = sequences.shape[0]
             initial_state = self._stateful_start(batch) if self.stateful else self.get_initial_state(batch)
         states = initial_state if isinstance(initial_state, (list, tuple)) else [initial_state]
+        self._check_states(states, sequences.shape[0])
         dtype = getattr(self.cell, "compute_dtype", self.compute_dtype)
         states = jax.tree.map(lambda s: jnp.asarray(s, dtype), list(states))
         mask = jax.tree.leaves(mask)[0].astype(bool).T if mask is not None else None  # (steps, batch)

@@ -53,6 +53,12 @@ class Bidirectional(Configured):
         for name, value in (("layer", layer), ("backward_layer", backward_layer)):
             if not isinstance(value, Layer) and (name == "layer" or value is not None):
                 raise ValueError(f"Bidirectional needs a recurrent layer as {name}, got {value!r}.")
+            missing = [n for n in ("go_backwards", *_SHARED) if value is not None and not hasattr(value, n)]
+            if missing:
+                raise ValueError(
+                    f"Bidirectional needs a recurrent layer as {name}, such as LSTM or GRU, got {value!r}, which has no "
+                    f"{missing[0]!r}."
+                )
         if merge_mode not in _MERGE:
             raise ValueError(f"Bidirectional needs merge_mode= one of {list(_MERGE)}, got merge_mode={merge_mode!r}.")
         super().__init__(**kwargs)

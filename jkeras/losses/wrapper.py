@@ -55,6 +55,9 @@ def loss_function(targets: str = VALUES, link: str | None = None, elementwise: b
             y_pred, y_true = as_array(y_pred), as_array(y_true)
             if not jnp.issubdtype(y_pred.dtype, jnp.floating):
                 y_pred = y_pred.astype(dtypes.canonical(dtypes.floatx()))
+            axis = kwargs.get("axis", -1)
+            if isinstance(axis, int) and not -y_pred.ndim <= axis < y_pred.ndim:
+                raise ValueError(f"{formula.__name__}: outputs of shape {y_pred.shape} have no axis {axis}.")
             if targets != LABELS:
                 y_true, y_pred = same_rank(y_true.astype(y_pred.dtype), y_pred)
                 if y_true.shape != y_pred.shape and may_broadcast(formula.__name__, targets, y_true.shape, y_pred.shape):

@@ -129,6 +129,17 @@ class Model(Saved, Trainer, Layer):
                     f"Model {self.name!r} expects inputs of shape {tensor.shape}, but x has shape "
                     f"{(None, *array.shape[1:])} (None stands for the batch)."
                 )
+        self._check_indices(data)
+
+    def _check_indices(self, data: ArrayData) -> None:
+        """Let embeddings that stand right behind an input look at its numbers."""
+        looking = [layer for layer in self.layers if hasattr(layer, "check_indices")]
+        if not looking or data.on_disk:
+            return
+        for tensor, array in zip(self.inputs, symbolic.leaves(self._arrange_inputs(data.tree[0])), strict=True):
+            for layer in looking:
+                if array is not None and any(node.inputs and node.inputs[0] is tensor for node in layer._nodes):
+                    layer.check_indices(array)
 
     def output_spec(self, x: Any) -> Any:
         if type(self).call is Layer.call and is_custom(self, "train_step"):

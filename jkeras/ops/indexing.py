@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jkeras.core.errors import suggest
 from jkeras.ops.family import Array, Arrays, array_op
@@ -19,7 +20,17 @@ def get_item(x: Array, key):
 
     >>> get_item([[1, 2], [3, 4]], (0, -1)).tolist()
     2
+
+    Raises:
+        IndexError: a position is beyond the end of its axis.
     """
+    keys = key if isinstance(key, tuple) else (key,)
+    if not any(k is None or k is Ellipsis or isinstance(k, (list, np.ndarray, jax.Array)) for k in keys):
+        for axis, (k, size) in enumerate(zip(keys, x.shape, strict=False)):
+            if isinstance(k, int) and isinstance(size, int) and not -size <= k < size:
+                raise IndexError(
+                    f"Position {k} is beyond the end of axis {axis}, which has size {size}: x has shape {x.shape}."
+                )
     return x[key]
 
 

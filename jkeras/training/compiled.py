@@ -4,6 +4,7 @@
 the first batch, builds the model, picks losses and metrics, makes the optimizer's state and the compiled programs.
 """
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from jkeras import losses, optimizers
 from jkeras import metrics as metrics_module
 from jkeras.core import tree
+from jkeras.core.errors import outside
 from jkeras.core.frame import Frame, Unbound
 from jkeras.core.variable import as_arrays
 from jkeras.training.custom import custom_test_step, custom_train_step, is_custom
@@ -102,6 +104,17 @@ class Compiled:
         self.metrics = metrics
         self.fresh_metrics = _reset(metrics, self.slots)
         self.ready = True
+
+    def warn_of_switched_weights(self) -> None:
+        """Warn where `trainable` was set after `compile`, which has no effect before the next `compile`."""
+        switched = [v for v in self.slots.params.values() if not v.trainable]
+        switched += [v for v in self.slots.frozen.values() if v.trainable]
+        if switched:
+            warnings.warn(
+                f"`trainable` was set after compile() (weight {switched[0].path!r}), which has no effect yet: what was trainable "
+                "then is trained. Call model.compile(...) again.",
+                stacklevel=outside(),
+            )
 
     def class_axis(self, shape: tuple) -> bool | None:
         """Whether the last axis of targets of this shape counts the classes, as far as the loss and the outputs say so."""

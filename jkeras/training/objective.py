@@ -46,6 +46,12 @@ class Objective:
         ]
         self.safe = [None if c is None else losses.with_logits(c) for c in self.losses]
         self.weights = outputs.match(_unwrap(loss_weights, outputs), "loss_weights")
+        for weight, name in zip(self.weights, outputs.names, strict=True):
+            if isinstance(weight, (list, tuple, dict, str)):
+                raise ValueError(
+                    f"loss_weights must hold one number for each of the {len(outputs)} output(s) {outputs.names}, but for "
+                    f"{name!r} it has {weight!r}."
+                )
         many = sum(self.wanted) > 1
         self.trackers = [
             metrics_module.Mean(name=f"{name or object_name(c)}_loss") if many and c is not None else None

@@ -103,6 +103,9 @@ class Trainer(Compilable):
         """
         compiled = self._require_compiled("fit")
         _check_counts(epochs=epochs, initial_epoch=initial_epoch)
+        _check_frequency(validation_freq)
+        if compiled.ready:
+            compiled.warn_of_switched_weights()
         if validation_split and validation_data is None:
             x = self._arrange_inputs(x) if self._arrangement() else x
             (x, y, sample_weight), validation_data = train_validation_split((x, y, sample_weight), validation_split)
@@ -132,6 +135,8 @@ class Trainer(Compilable):
                 callbacks.on_epoch_begin(epoch, {})
                 logs = self._train_epoch(feed, shuffle, steps_per_epoch, callbacks, progress)
                 data.end_epoch()
+                if epoch == initial_epoch and isinstance(data, ArrayData) and not np.isfinite(logs.get("loss", 0.0)):
+                    data.warn_about_infinity()
                 if validation is not None and _is_due(validation_freq, epoch):
                     results = self._test_pass(validation, validation_steps, callbacks, None)
                     logs |= {f"val_{name}": value for name, value in results.items()}
@@ -170,7 +175,9 @@ class Trainer(Compilable):
         try:
             compiled.objective.check(data.tree[1] if data.resident(device_memory_budget()) else data.targets)
         except ValueError as error:
-            raise ValueError(f"{where}: {error}") from None if where else error
+            if not where:
+                raise
+            raise ValueError(f"{where}: {error}") from None
 
     def _train_epoch(
         self, feed: Feed, shuffle: Any, steps: int | None, callbacks: CallbackList, progress: Progress | None
@@ -474,6 +481,15 @@ def _sorted(logs: dict) -> dict:
 
 def _is_due(frequency: Any, epoch: int) -> bool:
     return (epoch + 1) in frequency if isinstance(frequency, (list, tuple, set)) else (epoch + 1) % frequency == 0
+
+
+def _check_frequency(frequency: Any) -> None:
+    numbers = frequency if isinstance(frequency, (list, tuple, set)) else [frequency]
+    if not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= 1 for n in numbers):
+        raise ValueError(
+            f"validation_freq must be a positive integer (2: after every second epoch), or a list of the epochs (counted from 1) "
+            f"after which to validate, got validation_freq={frequency!r}."
+        )
 
 
 def _check_counts(**counts: Any) -> None:

@@ -198,3 +198,67 @@ def test_losses_that_need_no_target():
     made.compile("sgd", "mse")
     with pytest.raises(ValueError, match="has the loss 'mse', but y holds no target for it"):
         made.fit(X, verbose=0)
+
+
+@pytest.mark.parametrize("arguments,message", [
+    ({"validation_freq": 0}, "validation_freq=0"), ({"validation_freq": "1"}, "validation_freq='1'"),
+    ({"validation_freq": [1, 0]}, r"validation_freq=\[1, 0\]"), ({"validation_split": "0.2"}, "number between 0 and 1, got '0.2'"),
+])  # fmt: skip
+def test_arguments_of_fit(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        model().fit(X, Y, verbose=0, **arguments)
+
+
+@pytest.mark.parametrize("weights", [[1, 2], "1", {"a": 1}], ids=str)
+def test_weights_of_one_loss(weights):
+    made = Sequential([jkeras.Input((2,)), Dense(2)])
+    with pytest.raises(ValueError, match="loss_weights"):
+        made.compile("sgd", "mse", loss_weights=weights)
+        made.fit(X, Y, verbose=0)
+
+
+def test_negative_weights_are_warned_of():
+    with pytest.warns(UserWarning, match="sample_weight holds negative weights"):
+        model().fit(X, Y, sample_weight=np.linspace(-1, 1, 20), verbose=0)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_infinity_is_named_once_the_loss_is_not_finite(value):
+    x = X.copy()
+    x[3, 1] = value
+    with pytest.warns(UserWarning, match=r"Infinite numbers in the data: x, column 1\.") as caught:
+        model("mse", activation=None).fit(x, Y, epochs=3, verbose=0)
+    assert len(caught) == 1 and caught[0].filename == __file__
+
+
+def test_weights_switched_after_compile():
+    made = model()
+    made.fit(X, Y, verbose=0)
+    made.layers[0].trainable = False
+    with pytest.warns(UserWarning, match=r"`trainable` was set after compile\(\) \(weight '.*kernel'\)"):
+        made.fit(X, Y, verbose=0)
+    made.compile("sgd", "categorical_crossentropy")
+    made.fit(X, Y, verbose=0)  # no warning
+
+
+@pytest.mark.parametrize("build", [
+    lambda e: Sequential([jkeras.Input((2,), dtype="int32"), e, jkeras.layers.Flatten()]),
+    lambda e: jkeras.Model(x := jkeras.Input((2,), name="ids"), jkeras.layers.Flatten()(e(x))),
+], ids=["sequential", "functional"])  # fmt: skip
+def test_integers_without_a_row_in_the_table(build):
+    table = jkeras.layers.Embedding(3, 1)
+    made = build(table)
+    made.compile("sgd", "mse")
+    good, bad = np.array([[0, 2], [1, 1]]), np.array([[0, 2], [7, 1]])
+    made.fit(good, np.zeros((2, 2)), verbose=0)
+    for use in (lambda: made.fit(bad, np.zeros((2, 2)), verbose=0), lambda: made.evaluate(bad, np.zeros((2, 2)), verbose=0),
+                lambda: made.predict(bad, verbose=0), lambda: table(bad)):  # fmt: skip
+        with pytest.raises(ValueError, match=r"rows for the integers 0 to 2, but its input goes from 0 to 7.*input_dim=8"):
+            use()
+
+
+def test_an_axis_that_outputs_do_not_have():
+    with pytest.raises(ValueError, match=r"outputs of shape \(20, 2\) have no axis 5"):
+        jkeras.losses.CategoricalCrossentropy(axis=5)(Y, Y)
+    with pytest.raises(ValueError, match=r"have no axis 5"):
+        model(jkeras.losses.CategoricalCrossentropy(axis=5)).fit(X, Y, verbose=0)
