@@ -13,8 +13,6 @@ def _table(*rows: tuple[str, str, str]) -> dict[str, str]:
 # Names that the present Keras has. The place is a namespace, or a class for its methods and attributes.
 LEFT_OUT = _table(
     ("Pretrained networks are not covered.", "", "applications"),
-    ("Nothing is downloaded.", "", "datasets"),
-    ("Nothing is downloaded.", "utils", "get_file"),
     ("It trains one model on another; docs/custom_training.md shows how.", "", "distillation"),
     ("Training over several devices is not covered yet.", "", "distribution"),
     ("Export to other runtimes is not covered; jax.export takes model.apply.", "", "export"),

@@ -14,6 +14,7 @@ from jkeras.saving import (
     register_keras_serializable,
     serialize_keras_object,
 )
+from jkeras.utils.download import get_file
 from jkeras.utils.graph import get_source_inputs, is_keras_tensor
 from jkeras.utils.numerical import normalize, to_categorical
 from jkeras.utils.objects import Config
@@ -33,6 +34,7 @@ __all__ = [
     "custom_object_scope",
     "deserialize_keras_object",
     "get_custom_objects",
+    "get_file",
     "get_registered_name",
     "get_registered_object",
     "get_source_inputs",

@@ -19,6 +19,7 @@ NAMESPACES = {
             "callbacks",
             "config",
             "constraints",
+            "datasets",
             "dtype_policies",
             "initializers",
             "layers",
