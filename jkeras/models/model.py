@@ -19,6 +19,7 @@ from jkeras.core.tree import Path
 from jkeras.core.variable import Variable
 from jkeras.data import ArrayData
 from jkeras.layers.base import Layer
+from jkeras.models.by_rows import works_by_rows
 from jkeras.models.saving import Saved
 from jkeras.models.state_tree import read_state, write_state
 from jkeras.models.summary import show, summarize
@@ -107,6 +108,9 @@ class Model(Saved, Trainer, Layer):
         """
         table, lines = summarize(self, expand_nested, show_trainable, layer_range)
         show(f'Model: "{self.name}"', table, lines, line_length, positions, print_fn)
+
+    def works_by_rows(self) -> bool:
+        return works_by_rows(self)
 
     def _check_inputs(self, data: Any) -> None:
         """Compare a batch's shapes with the inputs that the model was built for."""

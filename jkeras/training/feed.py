@@ -54,6 +54,7 @@ class Segment(NamedTuple):
 
     steps: int
     run: Callable
+    rows: int | None = None  # how many rows count, where others were added to a single batch
 
 
 class Feed:
@@ -63,12 +64,13 @@ class Feed:
         data: an `ArrayData` or a `StreamData`.
         stats: counts the bytes and the seconds.
         once: whether there will be one pass only, for which a copy of large data on the device would be a waste.
+        pad: whether rows may be added to a batch that is smaller than the others, up to a power of two.
     """
 
-    def __init__(self, data: Any, stats: Stats, once: bool = False):
-        self.data, self.stats = data, stats
+    def __init__(self, data: Any, stats: Stats, once: bool = False, pad: bool = False):
+        self.data, self.stats, self.pad = data, stats, pad
         arrays, budget = isinstance(data, ArrayData), device_memory_budget()
-        self.is_single = arrays and data.steps == 1 and data.nbytes <= min(SINGLE_BYTES, budget)
+        self.is_single = arrays and data.steps == 1 and (pad or data.nbytes <= min(SINGLE_BYTES, budget))
         self.is_resident = self.is_single or (arrays and data.resident(min(budget, ONCE_BYTES) if once else budget))
         self._last = str(data.spec(data.num_samples % data.batch_size)) if self.is_resident else ""
         # A thread that reads ahead hides the time of a file or a generator. Of an array in memory one pass takes as long without
@@ -97,8 +99,7 @@ class Feed:
             return
         epoch = self.data.epoch(shuffle, steps)
         if self.is_single:
-            batch = jax.tree.map(lambda a: a[epoch.order][None] if shuffle else a[None], self.data.tree)
-            yield _stacked(1, batch)
+            yield self._single(jax.tree.map(lambda a: a[epoch.order][None] if shuffle else a[None], self.data.tree))
         elif self.is_resident:
             yield from self._rows(program, epoch, example)
         else:
@@ -107,7 +108,9 @@ class Feed:
     def _rows(self, program: Any, epoch: Any, example: Callable | None) -> Iterator[Segment]:
         size, rows = self.data.batch_size, self.data.num_samples
         full = min(epoch.stop, rows // size)
-        if full > epoch.start:
+        if self.pad and full == epoch.start + 1:  # a program for single batches will be there anyway
+            yield self._single(self._stack(epoch, epoch.start))
+        elif full > epoch.start:
             with Clock(self.stats, "data_seconds"):
                 order = place_order(epoch.order, self._size)
             if epoch.stop > full and example is not None and not program.knows(self._last):
@@ -128,8 +131,15 @@ class Feed:
             yield Segment(full - epoch.start, run)
         if epoch.stop > full:
             program.wait(self._last)
-            for _, batch in self.data.stacks(1, epoch.order, full, epoch.stop):
-                yield _stacked(1, batch)
+            yield self._single(self._stack(epoch, full))
+
+    def _stack(self, epoch: Any, step: int) -> Any:
+        """A stack of one batch."""
+        return next(batches for _, batches in self.data.stacks(1, epoch.order, step, step + 1))
+
+    def _single(self, stack: Any) -> Segment:
+        """A single batch."""
+        return _stacked(1, *(pad_rows(stack) if self.pad else (stack, None)))
 
     def _stacks(self, stacks: Iterator) -> Iterator[Segment]:
         capacity: dict[Any, int] = {}  # batch shapes -> how long their stacks are: shorter ones are padded
@@ -159,10 +169,20 @@ class Feed:
         return 8
 
 
-def _stacked(count: int, batches: Any) -> Segment:
+def pad_rows(stack: Any) -> tuple[Any, int | None]:
+    """A stack of one batch with rows added up to a power of two, copies of the last one; and how many rows there were."""
+    rows = {a.shape[1] for a in jax.tree.leaves(stack)}
+    if len(rows) > 1:
+        return stack, None
+    count = rows.pop()
+    index = np.minimum(np.arange(power(count)), count - 1)
+    return (stack if len(index) == count else jax.tree.map(lambda a: np.take(a, index, axis=1), stack)), count
+
+
+def _stacked(count: int, batches: Any, rows: int | None = None) -> Segment:
     """The first `count` batches of a stack."""
 
     def run(program: Any, fixed: Any, carry: Any, lo: int, hi: int) -> Any:
         return program.over_stack(fixed, carry, batches, np.int32(lo), np.int32(hi))
 
-    return Segment(count, run)
+    return Segment(count, run, rows)

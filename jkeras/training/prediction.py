@@ -13,12 +13,12 @@ from jkeras.core.frame import Unbound
 from jkeras.core.heap import kept
 from jkeras.training.custom import custom_predict_step, is_custom
 from jkeras.training.engine import Predictor, Stats, chunks
-from jkeras.training.feed import ONE
+from jkeras.training.feed import ONE, pad_rows
 from jkeras.training.identity import identity
 from jkeras.training.lease import is_variable
 from jkeras.training.step import Slots, carried, make_predict_step
 
-COUNTS = (1, 8, 64, 512)  # batches per call of the compiled loop: few sizes, so that few programs are compiled
+COUNTS = (1, 16, 256)  # batches per call of the compiled loop: few sizes, so that few programs are compiled
 CALL_BYTES = 2**26  # the outputs of one call take at most about this much
 
 
@@ -37,7 +37,7 @@ class Prediction:
         self._own = set(map(id, model.variables))
         self._list_variables()
         self._output_bytes: dict[str, int] = {}  # of one batch, by the batch's shapes
-        self._checked: set[tuple] = set()  # what `repeats` looks at, of single arrays that were predicted as they are
+        self._checked: dict[tuple, bool] = {}  # what `repeats` looks at, of single arrays; whether rows may be added to them
         self.program = self._make()
 
     def _make(self) -> Predictor:
@@ -77,7 +77,7 @@ class Prediction:
     def remember(self, x: Any, batch_size: int | None, feed: Any) -> None:
         """Note that `x` went through `run`, if it was a single batch in need of no conversion."""
         if type(x) is np.ndarray and feed.is_single and feed.data.tree[0].dtype == x.dtype:
-            self._checked.add((x.shape, x.dtype, batch_size, floatx()))
+            self._checked[x.shape, x.dtype, batch_size, floatx()] = feed.pad
 
     def repeats(self, x: Any, batch_size: int | None) -> bool:
         """Whether an array like `x` was remembered, and `x` can be predicted without another look at its shape."""
@@ -86,12 +86,14 @@ class Prediction:
         with np.errstate(all="ignore"):
             return x.dtype.kind in "biu" or not np.isnan(x.min())  # the minimum of anything with a NaN is NaN
 
-    def repeat(self, x: np.ndarray) -> Any:
+    def repeat(self, x: np.ndarray, batch_size: int | None) -> Any:
         """Predict an array of which `repeats` is true: 70 us where `run`, and what leads to it, take 170."""
+        may_pad = self._checked[x.shape, x.dtype, batch_size, floatx()]
+        stack, rows = pad_rows(x[None]) if may_pad else (x[None], len(x))
         with kept:
-            outputs, changed = self.program.over_stack(self._state(), 1, (x[None], None, None), *ONE)
+            outputs, changed = self.program.over_stack(self._state(), 1, (stack, None, None), *ONE)
             self._keep(changed)
-            return jax.tree.map(lambda a: np.array(a)[0], outputs)
+            return jax.tree.map(lambda a: np.array(np.asarray(a)[0][:rows]), outputs)
 
     def _state(self, changed: Mapping[int, Any] = MappingProxyType({})) -> Any:
         """The variables' values; of what a prediction has changed, the new ones."""
@@ -140,14 +142,17 @@ class Prediction:
             for lo, hi in chunks(segment.steps, 0, lambda remaining, most=limit: min(most, remaining)):
                 if watched:
                     callbacks.on_predict_batch_begin(done, {})
-                count = next(c for c in COUNTS if c >= hi - lo)
+                # One program serves one batch or several of them, except where the outputs of several are too many.
+                count = 1 if limit == 1 else next(c for c in COUNTS[1:] if c >= hi - lo)
                 # (batches, batch size, ...) -> (samples, ...), without the places that this call left empty
                 with kept:
                     outputs, news = self._attempt(lambda n=count, a=lo, b=hi, run=segment.run: call(run, n, a, b))
                     if news:
                         changed |= news
                         state = self._state(changed)
-                    part = jax.tree.map(lambda a, n=hi - lo: np.asarray(a)[:n].reshape(-1, *a.shape[2:]), outputs)
+                    part = jax.tree.map(
+                        lambda a, n=hi - lo, rows=segment.rows: np.asarray(a)[:n].reshape(-1, *a.shape[2:])[:rows], outputs
+                    )
                 gathered.add(part)
                 done += hi - lo
                 if watched:

@@ -327,6 +327,10 @@ class Trainer(Compilable):
 
     # -- predict ------------------------------------------------------------------------------------------------------
 
+    def works_by_rows(self) -> bool:
+        """Whether predictions for a row are known to depend on that row alone; said of graphs of the library's own layers."""
+        return False
+
     @known_keywords
     def predict(
         self,
@@ -347,14 +351,14 @@ class Trainer(Compilable):
         """
         is_quiet = verbose == 0 and steps is None and not callbacks
         if is_quiet and self.built and self._predictor().repeats(x, batch_size):
-            return self._predictor().repeat(x)
+            return self._predictor().repeat(x, batch_size)
         data = make_data(x, None, None, batch_size, steps, False, arrange=self._arrangement())
         if not self.built:
             self.output_spec(data.peek(False)[0])
             data.reset()
         self._check_inputs(data)
         prediction = self._predictor()
-        feed = Feed(data, prediction.stats, once=True)
+        feed = Feed(data, prediction.stats, once=True, pad=prediction.jit and self.works_by_rows())
         progress = _progress(verbose)
         watchers = self._watchers(callbacks, progress, verbose, 1, feed.steps(steps))
         with told(progress and progress.say):

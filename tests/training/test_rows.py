@@ -8,7 +8,8 @@ import jkeras
 from jkeras.data import ArrayData
 from jkeras.data.arrays import ALIGNMENT, empty
 from jkeras.layers import BatchNormalization, Dense, Dropout
-from jkeras.training import buckets, executables, feed, sharing
+from jkeras.training import buckets, feed
+from jkeras.training.store import store
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(4000, 3)).astype("float32")
@@ -32,8 +33,7 @@ def small():
 
 @pytest.fixture(autouse=True)
 def no_shared_programs():
-    sharing._programs.clear()
-    executables._executables.clear()
+    store.clear()
 
 
 def test_fit_compiles_once_for_all_whole_batches_and_once_for_each_new_remainder():
@@ -138,3 +138,119 @@ def test_there_are_few_buckets_and_they_are_large_enough(row_bytes):
     assert sizes == sorted(sizes)
     assert len(set(sizes)) <= 100
     assert all(size <= max(n * 1.13 + 1, 2**28 / row_bytes) for n, size in enumerate(sizes, 1) if n > 16)
+
+
+# -- predict ------------------------------------------------------------------------------------------------------------
+
+
+PREDICTED = (320, 640, 960, 500, 37, 1, 2, 3, *range(5, 4000, 95))
+
+
+def test_predict_of_any_number_of_rows_uses_few_programs():
+    made = small()
+    weights, bias = made.get_weights()
+    for n in PREDICTED:
+        outputs = made.predict(X[:n], verbose=0)
+        np.testing.assert_allclose(outputs, X[:n] @ weights + bias, rtol=1e-5, atol=1e-6)
+    assert len(PREDICTED) >= 50
+    assert made.stats()["compilations"] <= 8
+
+
+def test_predict_on_batch_and_batches_of_all_rows_too():
+    made = small()
+    for n in (1, 33, 60, 500, 1000, 1024):
+        assert made.predict_on_batch(X[:n]).shape == (n, 1)
+        assert made.predict(X[:n], batch_size=n, verbose=0).shape == (n, 1)
+    assert made.stats()["compilations"] <= 4  # 1, 64, 512, 1024
+
+
+def test_a_prediction_that_is_repeated_drops_the_added_rows_too():
+    made = model()
+    for n in (5, 5, 6, 5):
+        outputs = made.predict(X[10 : 10 + n], verbose=0)
+        np.testing.assert_allclose(outputs, made(X[10 : 10 + n]), rtol=1e-5)
+
+
+def test_several_inputs_and_outputs_are_padded_together():
+    a, b = jkeras.Input((3,), name="a"), jkeras.Input((3,), name="b")
+    both = jkeras.layers.Concatenate()([a, b])
+    made = jkeras.Model({"a": a, "b": b}, [Dense(2)(both), jkeras.layers.Add()([a, b])])
+    assert made.works_by_rows()
+    outputs = made.predict({"a": X[:37], "b": X[1:38]}, verbose=0)
+    assert [o.shape for o in outputs] == [(37, 2), (37, 3)]
+    np.testing.assert_allclose(outputs[1], X[:37] + X[1:38])
+
+
+class Own(jkeras.layers.Layer):
+    def call(self, x):
+        return x - jkeras.ops.mean(x, axis=0)
+
+
+def graph(function, *, shape=(3,), batch_size=None):
+    x = jkeras.Input(shape, batch_size=batch_size)
+    return jkeras.Model(x, function(x))
+
+
+L = jkeras.layers
+BY_ROWS = {
+    "operators": lambda: graph(lambda x: 2 * Dense(3)(x) + x),
+    "layers": lambda: graph(lambda x: L.Flatten()(L.MaxPooling2D()(L.Conv2D(2, 3)(x))), shape=(6, 6, 1)),
+    "recurrent": lambda: graph(lambda x: L.Bidirectional(L.LSTM(3))(L.LayerNormalization()(x)), shape=(4, 3)),
+    "attention": lambda: graph(lambda x: L.MultiHeadAttention(2, 2)(x, x), shape=(4, 3)),
+    "steps": lambda: graph(L.TimeDistributed(Dense(2)), shape=(4, 3)),
+    "nested": lambda: graph(jkeras.Sequential([Dense(2), L.Dropout(0.5)])),
+    "mask": lambda: graph(lambda x: L.GRU(2)(L.Masking()(x)), shape=(4, 3)),
+}
+EXACT = {
+    "user's layer": lambda: graph(Own()),
+    "lambda": lambda: graph(L.Lambda(lambda x: x - x[:1])),
+    "function": lambda: graph(L.Activation(lambda x: x / x.shape[0])),
+    "operation": lambda: graph(lambda x: x - jkeras.ops.mean(x, axis=0)),
+    "constant": lambda: graph(lambda x: x + np.ones((5, 3), "float32")),
+    "training": lambda: graph(lambda x: BatchNormalization()(x, training=True)),
+    "dropout": lambda: graph(lambda x: L.Dropout(0.5)(x, training=True)),
+    "axis": lambda: graph(L.Softmax(axis=0)),
+    "merged": lambda: graph(lambda x: L.Concatenate(axis=0)([x, x])),
+    "stateful": lambda: graph(L.SimpleRNN(2, stateful=True), shape=(4, 3), batch_size=5),
+    "fixed": lambda: graph(Dense(2), batch_size=5),
+    "single numbers": lambda: graph(L.Softmax(), shape=()),
+    "nested": lambda: graph(jkeras.Sequential([Dense(3), Own()])),
+}
+
+
+@pytest.mark.parametrize("name", BY_ROWS)
+def test_graphs_of_built_in_layers_are_known_to_work_by_rows(name):
+    jkeras.utils.set_random_seed(0)
+    made = BY_ROWS[name]()
+    x = RNG.normal(size=(37, *made.input_shape[1:])).astype("float32")
+    assert made.works_by_rows()
+    np.testing.assert_allclose(made.predict(x, verbose=0), made(x), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", [name for name in EXACT if name not in ("merged", "constant")])
+def test_anything_else_gets_its_batches_as_they_are(name):
+    jkeras.utils.set_random_seed(0)
+    made = EXACT[name]()
+    x = RNG.normal(size=(5, *made.input_shape[1:])).astype("float32")
+    assert not made.works_by_rows()
+    outputs = made.predict(x, verbose=0)
+    if name not in ("dropout", "stateful"):
+        np.testing.assert_allclose(outputs, made(x), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["merged", "constant"])
+def test_graphs_that_mix_rows_are_not_taken_for_such(name):
+    assert not EXACT[name]().works_by_rows()
+
+
+def test_models_of_a_users_own_class_get_their_batches_as_they_are():
+    class Mean(jkeras.Model):
+        def call(self, x):
+            return x - jkeras.ops.mean(x, axis=0)
+
+    class Step(jkeras.Sequential):
+        def predict_step(self, state, batch):
+            return batch[0] - batch[0].mean(0)
+
+    for made in (Mean(), Step([jkeras.Input((3,)), Dense(3)])):
+        np.testing.assert_allclose(made.predict(X[:5], verbose=0), X[:5] - X[:5].mean(0), atol=1e-6)
