@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jax import export
 
 PAIRS = ((72, 144), (1440, 2880))  # the first for loops, which are short then; the second for what is cut off
@@ -77,6 +78,11 @@ def known(shape: Shape) -> tuple:
 
 
 _NOTHING = Sizes(-1)
+
+
+def as_float(size: Any) -> Any:
+    """A size as a number to compute with: a float, or a scalar array where the size is a symbol of an exported program."""
+    return float(size) if isinstance(size, int) else jnp.asarray(size, "float32")
 
 
 @contextmanager
@@ -262,4 +268,4 @@ def _anonymize(error: Exception, tries: Sequence[Sizes]) -> None:
         error.__notes__ = [pattern.sub("None", note) for note in error.__notes__]
 
 
-__all__ = ["Sizes", "Spec", "known", "settle"]
+__all__ = ["Sizes", "Spec", "as_float", "known", "settle"]

@@ -26,6 +26,7 @@ from jkeras.core.namespace import explain
 from jkeras.core.naming import auto_name, reset_names, scope, snake_case
 from jkeras.core.registry import describe_constructor, serialize
 from jkeras.core.symbolic import KerasTensor
+from jkeras.core.undo import all_or_nothing
 from jkeras.core.variable import Variable, as_arrays
 from jkeras.layers.input_spec import InputSpec, check_input
 from jkeras.layers.signatures import CallSpec, call_spec, holds_tensors, shapes_of, specs_of
@@ -215,9 +216,12 @@ class Layer(Weighted, Stateless):
 
     def _call_symbolically(self, args: tuple, kwargs: dict) -> Any:
         check_input(self, args[0] if args else next(iter(kwargs.values()), None))
-        if not self.built:
-            self._build_for(call_spec(type(self).call), args, kwargs)
-        outputs = self._infer(args, kwargs)
+        if self.built:
+            outputs = self._infer(args, kwargs)
+        else:
+            with all_or_nothing(self):
+                self._build_for(call_spec(type(self).call), args, kwargs)
+                outputs = self._infer(args, kwargs)
         symbolic.record(self, args, kwargs, outputs, self.name)
         tensor = next((x for x in symbolic.leaves(outputs) if isinstance(x, KerasTensor)), None)
         if tensor is not None and tensor.history is not None:
@@ -454,10 +458,11 @@ def _mark_built(build: Callable) -> Callable:
 
     @functools.wraps(build)
     def wrapped(self: Layer, *args: Any, **kwargs: Any) -> None:
-        with scope(self):
-            build(self, *args, **kwargs)
-        self.built = True
-        self._build_shapes = dict(zip(call_spec(build).names, args, strict=False)) | kwargs
+        with all_or_nothing(self):
+            with scope(self):
+                build(self, *args, **kwargs)
+            self.built = True
+            self._build_shapes = dict(zip(call_spec(build).names, args, strict=False)) | kwargs
 
     wrapped.marks_built = True  # type: ignore[attr-defined]
     return wrapped

@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jkeras.core.dimensions import as_float
 from jkeras.core.errors import keywords_of
 from jkeras.core.frame import Frame
 from jkeras.core.registry import deserialize, published, serialize
@@ -70,7 +71,7 @@ class Mean(Metric):
         """Add values of shape `(batch, ...)`, with weights of shape `(batch,)` or one that broadcasts to the values'."""
         values = as_array(values).astype(self.dtype)
         if sample_weight is None:
-            count: Any = float(values.shape[0]) if values.ndim else 1.0
+            count: Any = as_float(values.shape[0]) if values.ndim else 1.0
         else:
             sample_weight = as_array(sample_weight).astype(self.dtype)
             values, sample_weight = match_weights(values, sample_weight, self.name)

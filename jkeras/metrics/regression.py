@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras import losses
+from jkeras.core.dimensions import as_float
 from jkeras.core.dtype import epsilon
 from jkeras.metrics.base import Metric
 from jkeras.metrics.reduction import Mean, MeanMetricWrapper
@@ -184,7 +185,7 @@ class R2Score(Metric):
         self.squared_sum.assign_add(jnp.sum(y_true * weighted, axis=0))
         self.total_mse.assign_add(jnp.sum(jnp.square(y_true - y_pred) * weight, axis=0))
         self.count.assign_add(jnp.sum(weight, axis=0))
-        self.num_samples.assign_add(float(y_true.size))
+        self.num_samples.assign_add(as_float(y_true.size))
 
     def result(self) -> jax.Array:
         total = self.squared_sum - self.sum * (self.sum / self.count)

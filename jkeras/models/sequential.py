@@ -11,6 +11,7 @@ from jkeras.core.naming import auto_name, scope
 from jkeras.core.registry import deserialize, serialize
 from jkeras.core.symbolic import KerasTensor
 from jkeras.core.tree import Path
+from jkeras.core.undo import all_or_nothing
 from jkeras.core.variable import Variable
 from jkeras.layers.base import Layer
 from jkeras.layers.input_layer import InputLayer
@@ -84,6 +85,10 @@ class Sequential(Model):
                 f"A layer named {layer.name!r} is already in model {self.name!r}: give each a name of its own "
                 f"({type(layer).__name__}(..., name='...')), or make a second layer."
             )
+        with all_or_nothing(self):
+            self._put(layer, rebuild)
+
+    def _put(self, layer: Layer, rebuild: bool) -> None:
         if not self._layers:
             shape = layer._input_shape_argument
             first_inputs = getattr(layer, "inputs", None)

@@ -108,6 +108,8 @@ def _method(role: str, operands: Sequence[Array], axes: Axes) -> str:
     entries = math.prod(axis.kernel for axis in axes)
     if entries == 1:
         return "patches"  # a plain matrix product: 0.3 to 1
+    if not all(isinstance(n, int) for n in (*first.shape, *second.shape)):
+        return "xla"  # a program for any number of rows, which cannot be taken a few at a time
     if len(axes) == 3:
         return "patches"  # 0.02 to 0.8
     if _has_all_cores():
@@ -175,7 +177,7 @@ def _rows(a: Array) -> Array:
 def _by_examples(f: Callable, batched: Sequence[Array], size: int, total: bool) -> Array:
     """`f` of `size` examples at a time: the sum of its results if `total`, otherwise all of them in a row."""
     n = batched[0].shape[0]
-    if size >= n:
+    if not isinstance(n, int) or size >= n:
         return f(*batched)
 
     def include(start: Array | int, size: int, result: Array) -> Array:
@@ -190,8 +192,8 @@ def _by_examples(f: Callable, batched: Sequence[Array], size: int, total: bool) 
 
 def _examples(x_channels: int, axes: Axes, itemsize: int, nbytes: int = CHUNK) -> int:
     """How many examples' patches take `nbytes`."""
-    if all(axis.kernel == 1 for axis in axes):
-        return sys.maxsize  # the patches are the input itself
+    if all(axis.kernel == 1 for axis in axes) or not all(isinstance(axis.outputs, int) for axis in axes):
+        return sys.maxsize  # the patches are the input itself; or there are as many as there will be places
     return math.ceil(nbytes / (x_channels * itemsize * math.prod(axis.kernel * axis.outputs for axis in axes)))
 
 

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jkeras import losses
 from jkeras import metrics as metrics_module
 from jkeras.core import frame as frames
+from jkeras.core.dimensions import as_float
 from jkeras.core.naming import object_name
 from jkeras.core.variable import as_arrays
 from jkeras.metrics.resolve import check_identifier
@@ -106,7 +107,7 @@ class Objective:
             else:
                 value = self.losses[i](targets[i], prediction, weights[i])
             if self.trackers[i] is not None:
-                self.trackers[i].update_state(value, sample_weight=float(prediction.shape[0]))
+                self.trackers[i].update_state(value, sample_weight=as_float(prediction.shape[0]))
             if self.weights[i] is not None:
                 value = value * self.weights[i]
             values.append(value)

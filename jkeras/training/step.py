@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.core import tree
+from jkeras.core.dimensions import as_float
 from jkeras.core.frame import Frame
 from jkeras.core.module import Module
 from jkeras.core.tree import Path
@@ -226,7 +227,7 @@ def _forward(model: Any, frame: Frame, batch: Any, training: bool) -> tuple[jax.
     loss = model._compute_loss(x, y, y_pred, sample_weight, training)
     seen = jax.tree.map(lambda array: _without_gradient(frame, array), y_pred)
     rows = next(leaf for leaf in jax.tree.leaves(x) if leaf is not None).shape[0]
-    model._loss_tracker.update_state(jax.lax.stop_gradient(loss), sample_weight=float(rows))
+    model._loss_tracker.update_state(jax.lax.stop_gradient(loss), sample_weight=as_float(rows))
     logs = model.compute_metrics(x, y, seen, sample_weight)
     if logs is not None and not isinstance(logs, dict):
         raise TypeError(f"{type(model).__name__}.compute_metrics must return a dict {{name: value}}, got {logs!r}.")

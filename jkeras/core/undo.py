@@ -1,0 +1,46 @@
+"""Building is all or nothing: what fails half-way, or is interrupted, leaves a module as it was, and can be tried again."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from jkeras.core.module import Module
+
+
+@contextmanager
+def all_or_nothing(module: Module) -> Iterator[None]:
+    """Whatever ends the block with an error or an interrupt, the module and its parts get back the attributes they had.
+
+    Lists and dicts that are attributes get back their entries; values of variables stay what they have become.
+
+    >>> module = Module()
+    >>> module.parts = []
+    >>> try:
+    ...     with all_or_nothing(module):
+    ...         module.parts.append(1)
+    ...         module.built = 1 / 0
+    ... except ZeroDivisionError:
+    ...     print(vars(module))
+    {'parts': []}
+    """
+    before = [(part, dict(vars(part)), _contents(part)) for part in module.modules()]
+    try:
+        yield
+    except BaseException:
+        for part, attributes, contents in before:
+            part.__dict__.clear()
+            part.__dict__.update(attributes)
+            for container, entries in contents:
+                if isinstance(container, list):
+                    container[:] = entries
+                else:
+                    container.clear()
+                    container.update(entries)
+        raise
+
+
+def _contents(module: Module) -> list[tuple[Any, Any]]:
+    return [(value, value.copy()) for value in vars(module).values() if isinstance(value, (list, dict))]
+
+
+__all__ = ["all_or_nothing"]
