@@ -96,11 +96,11 @@ class Shared:
         dynamic = [a for i, a in enumerate(args) if i not in self._static]
         try:
             return prepared.run(*dynamic)
-        except FloatingPointError:  # jax.debug_nans
-            self._run_eagerly(args, constants)  # nothing was donated; this raises where the number came up
-            raise
-        except ValueError:
-            if prepared.eager or prepared.places == _places(args[: self._steady]):
+        except Exception as error:
+            if type(error).__name__ == "InternalFloatingPointError":  # of jax.debug_nans, from a compiled program
+                self._run_eagerly(args, constants)  # nothing was donated; this raises where the number came up
+                raise FloatingPointError(f"A number that is not finite came up in {error}.") from error
+            if not isinstance(error, ValueError) or prepared.eager or prepared.places == _places(args[: self._steady]):
                 raise
             self._known.pop(key, None)  # the state has moved to other devices
         return self._prepare(key, args, constants).run(*dynamic)
