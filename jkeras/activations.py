@@ -118,6 +118,17 @@ def exponential(x: Array) -> jax.Array:
 
 swish, hard_swish = silu, hard_silu
 
+
+@array_op
+def keras2_hard_sigmoid(x: Array):
+    """`min(max(0.2 x + 0.5, 0), 1)`, what Keras 1 and 2 called `hard_sigmoid`; models from their files have it.
+
+    >>> keras2_hard_sigmoid([-3.0, 0.0, 1.0]).tolist()
+    [0.0, 0.5, 0.699999988079071]
+    """
+    return jnp.clip(0.2 * x + 0.5, 0.0, 1.0)
+
+
 _functions: dict[str, Callable] = {
     function.__name__: function
     for function in (
@@ -127,6 +138,9 @@ _functions: dict[str, Callable] = {
     )
 }
 _shortcuts = Shortcuts("activation", "keras.activations", {**_functions, "swish": silu, "hard_swish": hard_silu})
+_functions["keras2_hard_sigmoid"] = keras2_hard_sigmoid  # for configs; no name for users
+registry.publish("keras.activations", {"keras2_hard_sigmoid": keras2_hard_sigmoid})
+_shortcuts.names["keras2_hard_sigmoid"] = keras2_hard_sigmoid
 
 
 def get(identifier: Any) -> Callable:

@@ -18,7 +18,7 @@ import numpy as np
 
 from jkeras.core.dtype import DTypePolicy
 from jkeras.core.errors import keywords_of, suggest
-from jkeras.core.shared_objects import made_before, note_made, note_written, sharing, without_single_ids
+from jkeras.core.shared_objects import made_before, note_made, note_written, reading, without_single_ids, writing
 
 _published: dict[str, dict[str, Any]] = {"keras": {"DTypePolicy": DTypePolicy}}  # module -> {name: object}
 _address: dict[Any, tuple[str, str]] = {DTypePolicy: ("keras", "DTypePolicy")}  # object -> (module, its first name)
@@ -180,7 +180,7 @@ def serialize(obj: Any) -> Any:
     Raises:
         TypeError: the object has no config, or is a lambda (which cannot be named).
     """
-    with sharing() as outermost:
+    with writing() as outermost:
         config = _serialize(obj)
     return without_single_ids(config) if outermost else config
 
@@ -255,7 +255,7 @@ def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
     Raises:
         ValueError: the config names something that is in no table, or holds a lambda's bytecode.
     """
-    with sharing():
+    with reading():
         return _deserialize(config, custom_objects)
 
 

@@ -1,7 +1,8 @@
 """An object that a config describes twice is one object again when it is read.
 
-While `sharing()` is open, every description gets a `"shared_object_id"`; those that stand alone lose it at the end
-(`without_single_ids`). Of descriptions with the same id, only the first makes an object. A block inside another one belongs to it.
+While `writing()` is open, every description gets a `"shared_object_id"`; those that stand alone lose it at the end
+(`without_single_ids`). While `reading()` is open, only the first of the descriptions with the same id makes an object. A block inside
+another one of its kind belongs to it.
 """
 
 import threading
@@ -22,8 +23,8 @@ _thread = _Thread()
 
 
 @contextmanager
-def sharing() -> Iterator[bool]:
-    """Within the block, objects are recognized. Yields whether it is the outermost one.
+def writing() -> Iterator[bool]:
+    """Within the block, objects are recognized when they are written. Yields whether it is the outermost one.
 
     >>> from jkeras.core.registry import deserialize, serialize
     >>> import jkeras
@@ -32,14 +33,27 @@ def sharing() -> Iterator[bool]:
     >>> one is two
     True
     """
-    if _thread.written is not None:
-        yield False
-        return
-    _thread.written, _thread.read = {}, {}
+    outermost = _thread.written is None
+    if outermost:
+        _thread.written = {}
     try:
-        yield True
+        yield outermost
     finally:
-        _thread.written = _thread.read = None
+        if outermost:
+            _thread.written = None
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Within the block, objects are recognized when they are read."""
+    outermost = _thread.read is None
+    if outermost:
+        _thread.read = {}
+    try:
+        yield
+    finally:
+        if outermost:
+            _thread.read = None
 
 
 def note_written(item: Any, config: dict) -> None:

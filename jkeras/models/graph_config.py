@@ -13,7 +13,7 @@ from typing import Any
 
 from jkeras.core import symbolic
 from jkeras.core.registry import deserialize, serialize
-from jkeras.core.shared_objects import KEY, sharing, without_single_ids
+from jkeras.core.shared_objects import KEY, reading, without_single_ids, writing
 from jkeras.core.symbolic import KerasTensor, Node
 from jkeras.layers.base import Layer
 from jkeras.layers.input_layer import InputLayer
@@ -38,7 +38,7 @@ def write_graph(inputs: Any, outputs: Any, operations: Sequence[Layer | Node], n
     Raises:
         TypeError: a layer or an argument cannot be written as plain data.
     """
-    with sharing() as outermost:  # a layer of the graph may also be a part of another one
+    with writing() as outermost:  # a layer of the graph may also be a part of another one
         config = _write(inputs, outputs, operations, {id(node) for node in nodes})
     return without_single_ids(config) if outermost else config
 
@@ -159,7 +159,7 @@ def read_graph(config: Mapping, custom_objects: Mapping | None = None) -> tuple[
     Raises:
         ValueError: the config names what is not known, is not of this form, or describes a graph that is not connected.
     """
-    with sharing():
+    with reading():
         return _read(config, custom_objects)
 
 

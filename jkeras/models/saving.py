@@ -13,19 +13,30 @@ from jkeras.layers.signatures import call_spec, holds_tensors, shapes_of, specs_
 class Saved:
     """What `Model` inherits: `save`, `save_weights`, `load_weights`."""
 
-    def save(self, filepath: Any, overwrite: bool = True, zipped: bool | None = None) -> None:
-        """Write the model to a `.keras` file: layers, weights, what `compile` was given, and the optimizer's state.
+    def save(
+        self,
+        filepath: Any,
+        overwrite: bool = True,
+        zipped: bool | None = None,
+        include_optimizer: bool = True,
+        save_format: str | None = None,
+    ) -> None:
+        """Write the model to a file: layers, weights, what `compile` was given, and the optimizer's state.
 
         `jkeras.models.load_model` reads it, and so does Keras.
 
         Args:
-            filepath: a name that ends in `.keras`; that of a folder, with `zipped=False`.
-            overwrite: whether a file of this name is replaced, which happens once the new one is complete.
+            filepath: a name that ends in `.keras`; in `.h5` for the older form, which Keras 2 reads, too; that of a folder,
+                with `zipped=False`. Folders that are missing are made.
+            overwrite: whether a file of this name is replaced, which happens once the new one is complete. With False, a
+                question is asked if there is a terminal.
             zipped: False writes the three members of the archive into a folder.
+            include_optimizer: False leaves out what `compile` was given, and the optimizer's state.
+            save_format: Keras 2's name of the format, which the ending of the file's name says, too; it is warned of.
 
         Raises:
             ValueError: the name has another ending.
-            FileExistsError: there is such a file, and `overwrite` is False.
+            FileExistsError: there is such a file, `overwrite` is False, and there is no terminal to ask at.
             TypeError: something in the model has no config, such as a lambda.
 
         >>> import jkeras, os, tempfile, numpy as np
@@ -36,33 +47,36 @@ class Saved:
         >>> bool((again.get_weights()[0] == model.get_weights()[0]).all())
         True
         """
-        saving.save_model(self, filepath, overwrite, zipped)
+        saving.save_model(self, filepath, overwrite, zipped, include_optimizer, save_format)
 
     def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
-        """Write the weights, and the optimizer's state, to a `.weights.h5` file, which Keras reads, too.
+        """Write the weights, and the optimizer's state, to an HDF5 file, which Keras reads, too.
 
         Args:
-            filepath: a name that ends in `.weights.h5`.
-            overwrite: whether a file of this name is replaced, which happens once the new one is complete.
+            filepath: a name that ends in `.weights.h5`; one that ends in `.h5` gets the older form, without the optimizer,
+                which Keras 2 reads, too.
+            overwrite: whether a file of this name is replaced, which happens once the new one is complete. With False, a
+                question is asked if there is a terminal.
 
         Raises:
             ValueError: the name ends otherwise, or the model is not built.
-            FileExistsError: there is such a file, and `overwrite` is False.
+            FileExistsError: there is such a file, `overwrite` is False, and there is no terminal to ask at.
         """
         saving.save_weights(self, filepath, overwrite)
 
-    def load_weights(self, filepath: Any, skip_mismatch: bool = False) -> None:
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False, by_name: bool = False) -> None:
         """Take the weights, and the optimizer's state if there is one, from a file that was written here or by Keras.
 
         Args:
-            filepath: a `.weights.h5` or `.keras` file.
+            filepath: a `.weights.h5`, `.keras` or `.h5` file; the last may be of Keras 1, 2 or 3, and of weights alone.
             skip_mismatch: leave layers as they are whose weights do not fit, with a warning, instead of raising an error.
+            by_name: take what the file has for layers of the same name. Only the older form, `.h5`, has names.
 
         Raises:
             ValueError: the number of a layer's weights or the shape of one differs, the file cannot be read, or the model is
                 not built. The model is as it was, then.
         """
-        saving.load_weights(self, filepath, skip_mismatch)
+        saving.load_weights(self, filepath, skip_mismatch, by_name)
 
     def get_build_config(self) -> dict | None:
         """What the model was first called on: shapes, and the dtypes if they are not the usual ones."""

@@ -20,45 +20,68 @@ from typing import Any
 
 from jkeras.core.module import Module
 from jkeras.core.registry import custom_object_scope, serialize
-from jkeras.saving.files import replacing
+from jkeras.saving.files import may_write, path_of, replacing
+from jkeras.saving.hdf5 import ENDINGS, VERSION, read_arrays, read_config, write_model
 from jkeras.saving.members import Members
 from jkeras.saving.objects import deserialize_keras_object
-from jkeras.saving.weights import MEMBER, read_weights, write_weights
+from jkeras.saving.weights import MEMBER, opened, read_weights, write_weights
 
 METADATA, CONFIG = "metadata.json", "config.json"
-FORMAT = "3.15.1"  # the Keras whose format this is
 LARGEST_CONFIG = 2**28  # bytes; a thousand layers take about one million
 LARGEST_METRIC = {"num_thresholds": 10**5, "num_classes": 10**4}  # what metrics take memory for when they are made
 
 
-def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool | None = None) -> None:
+def save_model(
+    model: Any,
+    filepath: Any,
+    overwrite: bool = True,
+    zipped: bool | None = None,
+    include_optimizer: bool = True,
+    save_format: str | None = None,
+) -> None:
     """Write a model, with its weights, what `compile` was given and the optimizer's state, to a file that Keras reads, too.
 
     Args:
         model: the model.
-        filepath: a name that ends in `.keras`; that of a folder, with `zipped=False`.
-        overwrite: whether a file of this name is replaced, which happens once the new one is complete.
+        filepath: a name that ends in `.keras`; in `.h5` for the older form, which Keras 2 reads, too; that of a folder, with
+            `zipped=False`. Folders that are missing are made.
+        overwrite: whether a file of this name is replaced, which happens once the new one is complete. With False, a question
+            is asked if there is a terminal.
         zipped: False writes the three members of the archive into a folder.
+        include_optimizer: False leaves out what `compile` was given, and the optimizer's state.
+        save_format: Keras 2's name of the format, which the ending of the file's name says, too; it is warned of.
 
     Raises:
         ValueError: the name has another ending.
-        FileExistsError: there is such a file, and `overwrite` is False.
+        FileExistsError: there is such a file, `overwrite` is False, and there is no terminal to ask at.
         TypeError: something in the model has no config, such as a lambda.
 
     Warns:
-        UserWarning: the model is not built.
+        UserWarning: the model is not built; or `save_format` is given.
     """
-    path, zipped = os.fspath(filepath), zipped is not False
-    if path.endswith(".keras") != zipped:
-        wanted = "a name that ends in '.keras'" if zipped else "the name of a folder, without '.keras'"
-        raise ValueError(f"save(zipped={zipped}) needs {wanted}, got {path!r}.")
+    path, zipped = path_of(filepath), zipped is not False
+    _check_format(save_format, path)
+    if not path.endswith((".keras", *ENDINGS) if zipped else "") or (not zipped and path.endswith((".keras", *ENDINGS))):
+        wanted = (
+            "a name that ends in '.keras' or '.h5'" if zipped else "the name of a folder, which should not end in '.keras'"
+        )
+        raise ValueError(f"Invalid filepath extension for saving: save(zipped={zipped}) needs {wanted}, got {path!r}.")
     if not model.built:
         warnings.warn(f"Model {model.name!r} is saved before it is built, so the file has no weights.", stacklevel=3)
-    texts = {METADATA: json.dumps(_metadata()), CONFIG: json.dumps(serialize(model))}
+    if not may_write(path, overwrite):
+        return
+    if path.endswith(ENDINGS):
+        with replacing(path, True) as temporary:
+            write_model(model, temporary, include_optimizer)
+        return
+    config = serialize(model)
+    if not include_optimizer:
+        config.pop("compile_config", None)
+    texts = {METADATA: json.dumps(_metadata()), CONFIG: json.dumps(config)}
     if zipped:
-        with replacing(path, overwrite) as temporary, tempfile.TemporaryDirectory(dir=os.path.dirname(temporary)) as folder:
+        with replacing(path, True) as temporary, tempfile.TemporaryDirectory(dir=os.path.dirname(temporary)) as folder:
             weights = os.path.join(folder, MEMBER)
-            write_weights(model, weights)
+            write_weights(model, weights, include_optimizer)
             with zipfile.ZipFile(temporary, "x") as archive:
                 for name, text in texts.items():
                     archive.writestr(name, text)
@@ -66,18 +89,28 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
         return
     os.makedirs(path, exist_ok=True)
     with ExitStack() as stack:
-        temporary = {n: stack.enter_context(replacing(os.path.join(path, n), overwrite)) for n in (*texts, MEMBER)}
-        write_weights(model, temporary[MEMBER])
+        temporary = {n: stack.enter_context(replacing(os.path.join(path, n), True)) for n in (*texts, MEMBER)}
+        write_weights(model, temporary[MEMBER], include_optimizer)
         for name, text in texts.items():
             with open(temporary[name], "x", encoding="utf-8") as file:
                 file.write(text)
+
+
+def _check_format(save_format: str | None, path: str) -> None:
+    if save_format:
+        advice = (
+            "The `save_format` argument is deprecated in Keras 3: the ending of the file's name, '.keras' or '.h5', says it."
+        )
+        if not path.endswith((".keras", *ENDINGS)):
+            raise ValueError(f"{advice} Got save_format={save_format!r} for {path!r}.")
+        warnings.warn(advice, stacklevel=4)
 
 
 def load_model(filepath: Any, custom_objects: Mapping | None = None, compile: bool = True, safe_mode: bool = True) -> Any:
     """Make the model that `save_model` wrote, here or in Keras.
 
     Args:
-        filepath: a `.keras` file, or a folder that was written with `zipped=False`.
+        filepath: a `.keras` file, a folder that was written with `zipped=False`, or a `.h5` file of Keras 1, 2 or 3.
         custom_objects: `{name: class or function}` that the file may name besides the library's and the registered ones.
         compile: whether to compile the model as it was; then training goes on where it stopped.
         safe_mode: only True is possible: code found in a file is never run.
@@ -86,11 +119,11 @@ def load_model(filepath: Any, custom_objects: Mapping | None = None, compile: bo
         FileNotFoundError: there is no such file.
         ValueError: the file is damaged, names what is unknown here, or holds weights that do not fit what it describes.
     """
-    path = os.fspath(filepath)
+    path = path_of(filepath)
+    if path.endswith(ENDINGS) and not os.path.isdir(path):
+        return _load_hdf5(path, custom_objects, compile, safe_mode)
     if not os.path.isdir(path) and not path.endswith(".keras"):
-        raise ValueError(
-            f"A model is loaded from a file whose name ends in '.keras', got {path!r}; formats of Keras 2 are not read."
-        )
+        raise ValueError(f"File format not supported: a model is loaded from a '.keras' or '.h5' file, got {path!r}.")
     with Members(path) as members:
         config = _parse(members.read(CONFIG, LARGEST_CONFIG), path)
         if not compile:
@@ -101,8 +134,26 @@ def load_model(filepath: Any, custom_objects: Mapping | None = None, compile: bo
     return model
 
 
+def _load_hdf5(path: str, custom_objects: Mapping | None, compile: bool, safe_mode: bool) -> Any:
+    with opened(path, path) as file:
+        config = read_config(file, path, LARGEST_CONFIG)
+        if config is None:
+            raise ValueError(
+                f"No model config found in {path!r}: it holds weights alone. Make the model in your program, and call "
+                f"model.load_weights({path!r})."
+            )
+        compiled = config.pop("compile_config", None)
+        _check_metrics({**config, "compile_config": compiled}, path)
+        model = _make(config, custom_objects, safe_mode, path)
+        if compile and compiled is not None:
+            with custom_object_scope(custom_objects or {}):
+                model.compile_from_config(compiled)
+        read_arrays(model, file, path)
+    return model
+
+
 def _metadata() -> dict:
-    return {"keras_version": FORMAT, "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")}
+    return {"keras_version": VERSION, "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")}
 
 
 def _parse(text: bytes, path: str) -> dict:

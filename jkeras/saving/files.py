@@ -5,9 +5,44 @@ disk or a kill never destroys the file that was there.
 """
 
 import os
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
+
+
+def path_of(filepath: Any) -> str:
+    """A file's name as a text.
+
+    Raises:
+        TypeError: it is no name.
+        ValueError: it is of a place that is not in the file system.
+    """
+    if not isinstance(filepath, (str, os.PathLike)):
+        raise TypeError(
+            f"The name of a file should be a text or a path, got {filepath!r} of type {type(filepath).__name__}."
+        )
+    path = os.fspath(filepath)
+    if isinstance(path, bytes):
+        path = os.fsdecode(path)
+    if "://" in path:
+        raise ValueError(f"{path!r} is not in the file system. Copy the file yourself, and give the name of the copy.")
+    return path
+
+
+def may_write(path: str, overwrite: bool) -> bool:
+    """Whether a file may be written at `path`; folders on the way there are made.
+
+    Raises:
+        FileExistsError: there is a file, `overwrite` is False, and there is no terminal to ask at.
+    """
+    if os.path.exists(path) and not overwrite:
+        if not (sys.stdin is not None and sys.stdin.isatty()):
+            raise FileExistsError(f"{path!r} exists already. Save under another name, or with overwrite=True.")
+        return input(f"{path!r} exists already. Replace it? [y/n] ").strip().lower() in ("y", "yes")
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    return True
 
 
 @contextmanager

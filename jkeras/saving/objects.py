@@ -6,13 +6,21 @@ from typing import Any
 from jkeras.core.registry import deserialize
 
 
-def deserialize_keras_object(config: Any, custom_objects: Mapping | None = None, safe_mode: bool = True) -> Any:
+def deserialize_keras_object(
+    config: Any,
+    custom_objects: Mapping | None = None,
+    safe_mode: bool = True,
+    module_objects: Mapping | None = None,
+    printable_module_name: str = "object",
+) -> Any:
     """Make the object that `serialize_keras_object` described.
 
     Args:
         config: plain data.
         custom_objects: `{name: object}` that the config may name besides the published and registered ones.
         safe_mode: only True is possible: code found in a config is never run.
+        module_objects: Keras 2's `{name: object}` for configs that are names or have no module; it adds to `custom_objects`.
+        printable_module_name: Keras 2's word for what is expected, for messages.
 
     Raises:
         ValueError: the config names something unknown, or `safe_mode` is False.
@@ -27,4 +35,9 @@ def deserialize_keras_object(config: Any, custom_objects: Mapping | None = None,
             "jkeras never runs code found in a config, so safe_mode=False is not possible. Define the function in your "
             "program and pass custom_objects={'its_name': function}."
         )
-    return deserialize(config, custom_objects)
+    known = {**(module_objects or {}), **(custom_objects or {})}
+    if isinstance(config, str) and module_objects is not None:
+        if config not in known:
+            raise ValueError(f"Unknown {printable_module_name}: {config!r}.")
+        return known[config]
+    return deserialize(config, known)

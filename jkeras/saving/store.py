@@ -44,7 +44,7 @@ class WrittenStore(MutableMapping):
             dataset.attrs["dtype"] = "bfloat16"
 
     def __getitem__(self, key: str) -> np.ndarray:
-        return _read(self._group[key])
+        return read_dataset(self._group[key])
 
     def __delitem__(self, key: str) -> None:
         del self._group[key]
@@ -71,10 +71,10 @@ class ReadStore(Mapping):
         self._where = f"{path}/vars" if path else "vars"
         self._group: Any = file
         for part in self._where.split("/"):
-            self._group = None if self._group is None else _plain(self._group, part, "Group", self._where)
+            self._group = None if self._group is None else plain_member(self._group, part, "Group", self._where)
 
     def __getitem__(self, key: str) -> np.ndarray:
-        return _read(self._dataset(key))
+        return read_dataset(self._dataset(key))
 
     def shape(self, key: str) -> tuple[int, ...]:
         """The shape of an array, which is not read."""
@@ -89,7 +89,7 @@ class ReadStore(Mapping):
     def _dataset(self, key: str) -> Any:
         found = None
         if self._group is not None and "/" not in key:
-            found = _plain(self._group, key, "Dataset", f"{self._where}/{key}")
+            found = plain_member(self._group, key, "Dataset", f"{self._where}/{key}")
         if found is None:
             raise KeyError(key)
         return found
@@ -110,7 +110,7 @@ def stored_paths(file: Any) -> Iterator[str]:
                     groups.append((f"{path}/{name}" if path else name, group[name]))
 
 
-def _plain(group: Any, name: str, kind: str, where: str) -> Any:
+def plain_member(group: Any, name: str, kind: str, where: str) -> Any:
     """A member of a group, which must lie there itself; None if there is none."""
     import h5py  # 60 ms, which `import jkeras` need not take
 
@@ -144,6 +144,7 @@ def _is_bfloat16(dataset: Any) -> bool:
     return dataset.dtype.itemsize == 2 and dataset.dtype.kind == "V" and str(dataset.attrs.get("dtype")) == "bfloat16"
 
 
-def _read(dataset: Any) -> np.ndarray:
+def read_dataset(dataset: Any) -> np.ndarray:
+    """The array that a dataset holds."""
     values = np.asarray(dataset[()])
     return values.view(ml_dtypes.bfloat16) if _is_bfloat16(dataset) else values

@@ -7,71 +7,100 @@ which goes on from a file draws the dropout masks that it would have drawn.
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from jkeras.core.module import Module
 from jkeras.core.own_variables import OwnVariables, check_store, own_variables
-from jkeras.core.variable import Promise, Variable
-from jkeras.saving.files import replacing
+from jkeras.core.variable import Variable
+from jkeras.saving.files import may_write, path_of, replacing
 from jkeras.saving.groups import stored_modules
 from jkeras.saving.members import Members
+from jkeras.saving.hdf5 import VERSION
+from jkeras.saving.hdf5 import ENDINGS as OLD_ENDINGS
+from jkeras.saving.layered import layered_group, read_layers, write_layers
 from jkeras.saving.store import ReadStore, WrittenStore, stored_paths
+from jkeras.saving.undo import unless_it_fails
 
 EXTENSION = ".weights.h5"
 MEMBER = "model.weights.h5"  # of an archive
 
 
 def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
-    """Write a model's weights, and its optimizer's state, to an HDF5 file that Keras reads, too.
+    """Write a model's (or a layer's) weights, and its optimizer's state, to an HDF5 file that Keras reads, too.
 
     Args:
-        model: a model that is built.
-        filepath: a name that ends in `.weights.h5`.
-        overwrite: whether a file of this name is replaced, which happens once the new one is complete.
+        model: a model or layer that is built.
+        filepath: a name that ends in `.weights.h5`; one that ends in `.h5` gets the older form, without the optimizer, which
+            Keras 2 reads, too.
+        overwrite: whether a file of this name is replaced, which happens once the new one is complete. With False, a question
+            is asked if there is a terminal.
 
     Raises:
         ValueError: the name ends otherwise, or the model is not built.
-        FileExistsError: there is such a file, and `overwrite` is False.
+        FileExistsError: there is such a file, `overwrite` is False, and there is no terminal to ask at.
     """
-    path = os.fspath(filepath)
-    if not path.endswith(EXTENSION):
-        raise ValueError(f"Weights are saved to a file whose name ends in {EXTENSION!r}, got {path!r}.")
+    path = path_of(filepath)
+    if not path.endswith(OLD_ENDINGS):
+        raise ValueError(f"The filename must end in `.weights.h5` (or `.h5`, for the form of Keras 2), got {path!r}.")
     _check_built(model, "save_weights")
-    with replacing(path, overwrite) as temporary:
-        write_weights(model, temporary)
+    if not may_write(path, overwrite):
+        return
+    with replacing(path, True) as temporary:
+        if path.endswith(EXTENSION):
+            write_weights(model, temporary)
+        else:
+            with opened(temporary, path, "x") as file:
+                write_layers(model, file, VERSION)
 
 
-def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False) -> None:
+def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, by_name: bool = False) -> None:
     """Take a model's weights, and its optimizer's state, from a file that was written here or by Keras.
 
     Args:
         model: a model that is built.
-        filepath: a `.weights.h5` or `.keras` file.
+        filepath: a `.weights.h5`, `.keras` or `.h5` file; the last may be of Keras 1, 2 or 3, and of weights alone.
         skip_mismatch: leave layers as they are whose weights do not fit, with a warning, instead of raising an error.
+        by_name: take what the file has for layers of the same name. Only the older form, `.h5`, has names.
 
     Raises:
         ValueError: a layer's number of weights or the shape of one differs, the file cannot be read, or the model is not built.
             The model is as it was, then.
     """
-    path = os.fspath(filepath)
-    if not path.endswith((EXTENSION, ".keras")):
-        raise ValueError(f"Weights are loaded from a {EXTENSION!r} or '.keras' file, got {path!r}.")
+    path = path_of(filepath)
+    if not path.endswith((".keras", *OLD_ENDINGS)):
+        raise ValueError(
+            f"File format not supported: weights are loaded from a {EXTENSION!r}, '.keras' or '.h5' file, got {path!r}."
+        )
     _check_built(model, "load_weights")
     if path.endswith(".keras"):
+        _check_unnamed(by_name, path)
         with Members(path) as members, members.open(MEMBER) as file:
             read_weights(model, file, path, skip_mismatch)
-    else:
-        read_weights(model, path, path, skip_mismatch)
+        return
+    with opened(path, path) as file:
+        group = layered_group(file)
+        if group is not None:
+            read_layers(model, group, path, by_name, skip_mismatch)
+            return
+    _check_unnamed(by_name, path)
+    read_weights(model, path, path, skip_mismatch)
 
 
-def write_weights(model: Module, path: str) -> None:
+def _check_unnamed(by_name: bool, path: str) -> None:
+    if by_name:
+        raise ValueError(
+            f"Invalid keyword arguments: by_name=True is for '.h5' files in the older form; {path!r} has no names."
+        )
+
+
+def write_weights(model: Module, path: str, include_optimizer: bool = True) -> None:
     """Write the stores of a model's modules to a new HDF5 file."""
-    import h5py  # 60 ms, which `import jkeras` need not take
-
-    with h5py.File(path, "x") as file:
+    with opened(path, path, "x") as file:
         for group, module in stored_modules(model).items():
+            if group == "optimizer" and not include_optimizer:
+                continue
             module.save_own_variables(WrittenStore(file, group, getattr(module, "name", None)))  # type: ignore[attr-defined]
 
 
@@ -85,7 +114,7 @@ def read_weights(model: Module, source: Any, name: str, skip_mismatch: bool = Fa
         skip_mismatch: warn instead of raising.
         whole: whether the file is of this very model, so that it should have nothing that finds no place.
     """
-    with _opened(source, name) as file:
+    with opened(source, name) as file:
         modules = stored_modules(model)
         optimizers = {path: module for path, module in modules.items() if not isinstance(module, OwnVariables)}
         layers = {path: module for path, module in modules.items() if path not in optimizers}
@@ -101,7 +130,8 @@ def read_weights(model: Module, source: Any, name: str, skip_mismatch: bool = Fa
             raise ValueError(_listed(name, problems))
         if whole:
             _report_unused(file, modules, name)
-        with _unless_it_fails(modules.values()):
+        owned = (child for module in modules.values() for _, child in module.children() if isinstance(child, Variable))
+        with unless_it_fails(owned):
             for path, store in stores.items():
                 try:
                     modules[path].load_own_variables(store)
@@ -166,30 +196,16 @@ def _listed(name: str, problems: dict[str, str]) -> str:
 
 
 @contextmanager
-def _opened(source: Any, name: str) -> Iterator[Any]:
-    """The HDF5 file; what the HDF5 library finds wrong in it is a ValueError."""
+def opened(source: Any, name: str, mode: str = "r") -> Iterator[Any]:
+    """An HDF5 file, by its name or as an open file; what the HDF5 library finds wrong in one that is read is a ValueError."""
     import h5py  # 60 ms, which `import jkeras` need not take
 
-    if isinstance(source, str) and not os.path.isfile(source):
+    if mode == "r" and isinstance(source, str) and not os.path.isfile(source):
         raise FileNotFoundError(f"There is no file {name!r}.")
     try:
-        with h5py.File(source, "r") as file:
+        with h5py.File(source, mode) as file:
             yield file
     except (OSError, RuntimeError, KeyError) as error:
+        if mode != "r":
+            raise
         raise ValueError(f"{name!r} cannot be read as an HDF5 file: {error}") from error
-
-
-@contextmanager
-def _unless_it_fails(modules: Iterable[Any]) -> Iterator[None]:
-    """If the block raises an error, the modules' variables get back what they had."""
-    variables = {id(child): child for module in modules for _, child in module.children() if isinstance(child, Variable)}
-    before = [(variable, variable.box()) for variable in variables.values()]
-    try:
-        yield
-    except BaseException:
-        for variable, box in before:
-            if isinstance(box, Promise):
-                variable.lend(box)
-            else:
-                variable.assign(box)
-        raise

@@ -14,6 +14,7 @@ from jkeras.saving import (
     register_keras_serializable,
     serialize_keras_object,
 )
+from jkeras.utils import legacy
 from jkeras.utils.download import get_file
 from jkeras.utils.graph import get_source_inputs, is_keras_tensor
 from jkeras.utils.numerical import normalize, to_categorical
@@ -39,6 +40,7 @@ __all__ = [
     "get_registered_object",
     "get_source_inputs",
     "is_keras_tensor",
+    "legacy",
     "normalize",
     "pack_x_y_sample_weight",
     "pad_sequences",
