@@ -96,7 +96,7 @@ def _read_table() -> dict[str, tuple[str, dict[str, str]]]:
         left, right = line.split(" = ")
         name, *pairs = left.split()
         arguments = dict(pair.split(":") for pair in pairs)
-        found |= {function: (name, arguments) for function in right.split()}
+        found |= dict.fromkeys(right.split(), (name, arguments))
     return found
 
 

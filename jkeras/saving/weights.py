@@ -16,10 +16,10 @@ from jkeras.core.own_variables import OwnVariables, check_store, own_variables
 from jkeras.core.variable import Variable
 from jkeras.saving.files import may_write, path_of, replacing
 from jkeras.saving.groups import stored_modules
-from jkeras.saving.members import Members
-from jkeras.saving.hdf5 import VERSION
 from jkeras.saving.hdf5 import ENDINGS as OLD_ENDINGS
+from jkeras.saving.hdf5 import VERSION
 from jkeras.saving.layered import layered_group, read_layers, write_layers
+from jkeras.saving.members import Members
 from jkeras.saving.store import ReadStore, WrittenStore, stored_paths
 from jkeras.saving.undo import unless_it_fails
 

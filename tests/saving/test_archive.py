@@ -207,11 +207,14 @@ def test_a_folder_instead_of_an_archive(tmp_path):
 
 def test_names_of_files(tmp_path):
     model = small()
-    for name, options in (("a.h5", {}), ("a", {}), ("a.keras", {"zipped": False})):
+    for name, options in (("a.png", {}), ("a", {}), ("a.keras", {"zipped": False})):
         with pytest.raises(ValueError, match="needs"):
             model.save(tmp_path / name, **options)
-    with pytest.raises(ValueError, match="Keras 2"):
-        jkeras.models.load_model(tmp_path / "a.h5")
+    with pytest.raises(ValueError, match="File format not supported"):
+        jkeras.models.load_model(tmp_path / "a.pkl")
+    for name in ("s3://bucket/a.keras", "hf://user/a"):
+        with pytest.raises(ValueError, match="not in the file system"):
+            model.save(name)
     with pytest.raises(FileNotFoundError):
         jkeras.models.load_model(tmp_path / "a.keras")
     model.save(tmp_path / "a.keras")

@@ -336,10 +336,8 @@ def test_what_is_written_keras_reads(nested, tmp_path):
     theirs, ours = keras.models.load_model(path), jkeras.models.load_model(path)
     for again in (theirs, ours):
         assert_close(again([X, Z])[0], model([X, Z])[0], rtol=1e-5)
-        same(again.optimizer.variables, model.optimizer.variables)
-    histories = [list(fit(m).values()) for m in (ours, model, theirs)]
-    assert histories[0] == histories[1]
-    assert_close(histories[0], histories[2], rtol=1e-4)
+    same(ours.optimizer.variables, model.optimizer.variables)  # which Keras forgets, also of its own files
+    assert list(fit(ours).values()) == list(fit(model).values())
     model.save_weights(tmp_path / "b.h5")
     other = graph(keras, nested)
     other.load_weights(tmp_path / "b.h5")
