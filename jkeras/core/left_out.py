@@ -17,9 +17,8 @@ LEFT_OUT = _table(
     ("Training over several devices is not covered yet.", "", "distribution"),
     ("Export to other runtimes is not covered; jax.export takes model.apply.", "", "export"),
     ("Export to other runtimes is not covered; jax.export takes model.apply.", "Model", "export"),
-    ("The formats of Keras 2 are not read.", "", "legacy"),
-    ("The formats of Keras 2 are not read.", "optimizers", "legacy"),
-    ("The formats of Keras 2 are not read.", "utils", "legacy"),
+    ("What Keras keeps for its first version; use utils.legacy.", "", "legacy"),
+    ("Keras 2 had optimizers there; those of today take their arguments.", "optimizers", "legacy"),
     ("Preprocessing of images, text, audio and tables is not covered yet.", "", "preprocessing"),
     (
         "Preprocessing of images, text, audio and tables is not covered yet.",

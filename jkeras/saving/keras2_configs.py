@@ -21,9 +21,12 @@ RENAMED = {
 }
 RECURRENT = ("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
 # Options that say nothing about what a layer computes, or only how a backend did it.
-DROPPED = frozenset(
-    ["input_length", "implementation", "fused", "virtual_batch_size", "adjustment", "query_shape", "key_shape", "value_shape", "is_legacy_optimizer", "softmax_robust_masking", "jit_compile", "experimental_run_tf_function", "sample_weight_mode", "batch_input_shape"]
-)
+_DROPPED = """
+    input_length implementation fused virtual_batch_size adjustment query_shape key_shape value_shape
+    is_legacy_optimizer softmax_robust_masking jit_compile experimental_run_tf_function sample_weight_mode
+    batch_input_shape
+"""
+DROPPED = frozenset(_DROPPED.split())
 KINDS = ("keras.layers", "keras.initializers", "keras.regularizers", "keras.constraints", "keras.optimizers", "keras.losses")
 KINDS = (*KINDS, "keras.metrics", "keras.optimizers.schedules", "keras")
 DEEPEST = 100  # configs in configs

@@ -9,9 +9,13 @@ from typing import Any
 
 from jkeras.core.registry import get_registered_object, published
 
-UNKNOWN = frozenset(  # options that Keras 2 does not have; without them the layer is the same, as far as they are not used
-    ["quantization_config", "optional", "seed", "renorm", "renorm_clipping", "renorm_momentum", "synchronized", "use_gate", "zero_output_for_mask", "keepdims", "rms_scaling", "lora_rank", "lora_alpha", "sparse_lookup", "input_axes", "output_axes", "num_key_value_heads", "build_input_shape", "loss_scale_factor", "gradient_accumulation_steps"]
-)
+# Options that Keras 2 does not have; without them the layer is the same, as far as they are not used
+_UNKNOWN = """
+    quantization_config optional seed renorm renorm_clipping renorm_momentum synchronized use_gate zero_output_for_mask
+    keepdims rms_scaling lora_rank lora_alpha sparse_lookup input_axes output_axes num_key_value_heads
+    build_input_shape loss_scale_factor gradient_accumulation_steps
+"""
+UNKNOWN = frozenset(_UNKNOWN.split())
 
 
 class NotInKeras2(Exception):

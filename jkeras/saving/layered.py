@@ -268,7 +268,7 @@ def read_text(attributes: Any, name: str, largest: int) -> str | None:
 def _names(group: Any, attribute: str) -> list[str]:
     """A list of names, which may be split over several attributes."""
     parts = [attribute] if attribute in group.attrs else []
-    while not parts[:1] == [attribute] and f"{attribute}{len(parts)}" in group.attrs:
+    while parts[:1] != [attribute] and f"{attribute}{len(parts)}" in group.attrs:
         parts.append(f"{attribute}{len(parts)}")
     found: list[str] = []
     for part in parts:
