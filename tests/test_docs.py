@@ -19,7 +19,9 @@ def blocks(path):
 
 
 KERAS_CODE = DOCS / "keras_steps.md"  # which says that Keras runs it, too
-PAGES = [path for path in sorted(DOCS.glob("*.md")) if blocks(path) and path != KERAS_CODE]
+PAGES = [
+    path for path in (DOCS.parent / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))) if blocks(path) and path != KERAS_CODE
+]
 
 
 def run(path, **replaced):
