@@ -1,6 +1,6 @@
 """Building is all or nothing: what fails half-way, or is interrupted, leaves a module as it was, and can be tried again."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -8,8 +8,12 @@ from jkeras.core.module import Module
 
 
 @contextmanager
-def all_or_nothing(module: Module) -> Iterator[None]:
+def all_or_nothing(module: Module, parts: Iterable[Module] | None = None) -> Iterator[None]:
     """Whatever ends the block with an error or an interrupt, the module and its parts get back the attributes they had.
+
+    Args:
+        module: what changes.
+        parts: what else changes; by default all modules in it.
 
     Lists and dicts that are attributes get back their entries; values of variables stay what they have become.
 
@@ -23,7 +27,9 @@ def all_or_nothing(module: Module) -> Iterator[None]:
     ...     print(vars(module))
     {'parts': []}
     """
-    before = [(part, dict(vars(part)), _contents(part)) for part in module.modules()]
+    before = [
+        (part, dict(vars(part)), _contents(part)) for part in (module.modules() if parts is None else (module, *parts))
+    ]
     try:
         yield
     except BaseException:

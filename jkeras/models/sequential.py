@@ -85,7 +85,7 @@ class Sequential(Model):
                 f"A layer named {layer.name!r} is already in model {self.name!r}: give each a name of its own "
                 f"({type(layer).__name__}(..., name='...')), or make a second layer."
             )
-        with all_or_nothing(self):
+        with all_or_nothing(self, ()):
             self._put(layer, rebuild)
 
     def _put(self, layer: Layer, rebuild: bool) -> None:
