@@ -13,11 +13,12 @@ import numpy as np
 from jkeras import ops, regularizers
 from jkeras.core.registry import serialize
 from jkeras.initializers import Initializer
+from jkeras.layers.activation import Softmax
 from jkeras.layers.attention_axes import Order
 from jkeras.layers.einsum_dense import EinsumDense
-from jkeras.layers.options import Configured
+from jkeras.layers.options import Configured, alias
 from jkeras.layers.regularization import Dropout
-from jkeras.ops.attention import attention_weights, weighted_sum
+from jkeras.ops.attention import attention_logits, attention_weights, weighted_sum
 
 __all__ = ["GroupQueryAttention", "MultiHeadAttention"]
 
@@ -68,11 +69,13 @@ class _Heads(Configured):
                 f"Layer {self.name!r} ({type(self).__name__}) cannot attend along attention_axes={tuple(axes)} of a query "
                 f"of shape {tuple(query_shape)}: they must be different axes before the last."
             )
+        self._rank = rank
         self.query_dense = self._dense("query", "ihd", query_shape, (self.heads, self.depth))
         self.key_dense = self._dense("key", "ihd", key_shape, (self.key_heads, self.depth))
         if self.use_gate:
             self._gate_dense = self._dense("gate", "ihd", query_shape, (self.heads, self.value_depth), "sigmoid")
         self.value_dense = self._dense("value", "ihd", value_shape, (self.key_heads, self.value_depth))
+        self._softmax = Softmax(dtype=self.dtype_policy, name="softmax")
         self._dropout_layer = Dropout(self.dropout, seed=self.seed, dtype=self.dtype_policy)
         features = self.features or (query_shape[-1],)
         attended = (*query_shape[:-1], self.heads, self.value_depth)
@@ -113,6 +116,11 @@ class _Heads(Configured):
         layer.build(tuple(input_shape))
         return layer
 
+    @property
+    def _inverse_sqrt_key_dim(self) -> float:
+        """What the products of queries and keys are multiplied by."""
+        return self.depth**-0.5
+
     # -- the call -----------------------------------------------------------------------------------------------------
 
     def call(
@@ -136,37 +144,94 @@ class _Heads(Configured):
                 "scores that return_attention_scores=True asks for. Leave one of them out."
             )
         order = Order(query.shape, value.shape, self.attention_axes)
-        masks = self._masks(order, query_mask, [m for m in (value_mask, key_mask) if m is not None], attention_mask)
+        given = {"query_mask": query_mask, "value_mask": value_mask, "key_mask": key_mask, "attention_mask": attention_mask}
+        # Causality alone is left to the fused computation; a subclass that computes its own way is given it as a mask.
+        fused = type(self)._compute_attention is _Heads._compute_attention and not self._keeps_scores(
+            return_attention_scores
+        )
+        limited = self.sliding_window is not None or any(mask is not None for mask in given.values())
+        causal = {"use_causal_mask": True} if use_causal_mask and fused and not limited else {}
+        mask = self._compute_attention_mask(query, value, **given, use_causal_mask=use_causal_mask and not causal)
         queries = order.sequence(self.query_dense(query))
         keys = order.sequence(self.key_dense(key))
         gate = self._gate_dense(query) if self.use_gate else None
         values = order.sequence(self.value_dense(value))
-        scale = self.depth**-0.5
-        # Keras computes scores that it drops out or returns, and all of inputs with several axes, by a formula of its own:
-        # there a target that may attend to nothing gets zeros, and elsewhere the mean of all values.
-        zeros = self.dropout > 0 or return_attention_scores or query.ndim != 3
-        if zeros or (masks and use_causal_mask):
-            masks += [jnp.tri(order.targets, order.sources, dtype=bool)[None, None]] * use_causal_mask
-            use_causal_mask = False
-        mask = functools.reduce(jnp.logical_and, masks) if masks else None
-        if zeros:
-            scores = attention_weights(queries, keys, mask=mask, scale=scale)
-            scores = scores if mask is None else jnp.where(mask, scores, 0)
-            dropped = self._dropout_layer(scores, training=training) if self.dropout > 0 else scores
-            attended = weighted_sum(dropped, values)
-        else:
-            attended = ops.dot_product_attention(
-                queries,
-                keys,
-                values,
-                mask=mask,
-                scale=scale,
-                is_causal=use_causal_mask,
-                flash_attention=self.flash_attention,
-            )
+        attended, scores = self._compute_attention(queries, keys, values, mask, training, return_attention_scores, **causal)
         attended = order.restored(attended)
         outputs = self.output_dense(attended if gate is None else attended * gate)
         return (outputs, order.unflattened(scores)) if return_attention_scores else outputs
+
+    # What follows is called where Keras calls it, so that subclasses may override it.
+
+    def _keeps_scores(self, returned: bool) -> bool:
+        """Whether scores are computed by themselves: Keras does so where it drops some out or returns them, and for inputs with
+        several axes. There a target that may attend to nothing gets zeros, and elsewhere the mean of all values."""
+        return self.dropout > 0 or returned or self._rank != 3
+
+    def _compute_attention(
+        self,
+        query: Any,
+        key: Any,
+        value: Any,
+        attention_mask: Any = None,
+        training: bool | None = None,
+        return_attention_scores: bool = False,
+        use_causal_mask: bool = False,
+    ) -> tuple[Any, Any]:
+        """What the heads put out, and the scores if they are computed by themselves.
+
+        Args:
+            query, key, value: projected, `(batch, time, heads, dim)`; several attention axes are one here.
+            attention_mask: `(batch, targets, sources)` or `(batch, heads, targets, sources)`, or None.
+            training: whether scores are dropped out.
+            return_attention_scores: whether the scores are needed.
+            use_causal_mask: whether a target attends only to sources up to its own position.
+        """
+        mask = attention_mask[:, None] if attention_mask is not None and attention_mask.ndim == 3 else attention_mask
+        if not self._keeps_scores(return_attention_scores):
+            options = {"scale": self._inverse_sqrt_key_dim, "is_causal": use_causal_mask}
+            return ops.dot_product_attention(
+                query, key, value, mask=mask, **options, flash_attention=self.flash_attention
+            ), None
+        if type(self)._masked_softmax is _Heads._masked_softmax:
+            scores = attention_weights(query, key, mask=mask, scale=self._inverse_sqrt_key_dim)
+            scores = scores if mask is None else jnp.where(mask, scores, 0)
+        else:
+            products = attention_logits(query, key, scale=self._inverse_sqrt_key_dim).astype(key.dtype)
+            scores = self._masked_softmax(products, attention_mask)
+        dropped = self._dropout_layer(scores, training=training) if self.dropout > 0 else scores
+        return weighted_sum(dropped, value), scores
+
+    def _masked_softmax(self, attention_scores: Any, attention_mask: Any = None) -> Any:
+        """The softmax of the scores `(batch, heads, targets, sources)` over the sources that the mask keeps."""
+        if attention_mask is not None and attention_mask.ndim < attention_scores.ndim:
+            attention_mask = attention_mask[:, None]
+        return self._softmax(attention_scores, mask=attention_mask)
+
+    def _compute_causal_mask(self, query: Any, value: Any = None) -> Any:
+        """`(1, targets, sources)`: True for the sources up to the target's own position."""
+        order = Order(query.shape, (query if value is None else value).shape, self.attention_axes)
+        return jnp.tri(order.targets, order.sources, dtype=bool)[None]
+
+    def _compute_attention_mask(
+        self,
+        query: Any,
+        value: Any,
+        query_mask: Any = None,
+        value_mask: Any = None,
+        key_mask: Any = None,
+        attention_mask: Any = None,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        """All that limits the attention, as one mask `(batch, targets, sources)`, or with heads; None if nothing does."""
+        order = Order(query.shape, value.shape, self.attention_axes)
+        masks = self._masks(order, query_mask, [m for m in (value_mask, key_mask) if m is not None], attention_mask)
+        if use_causal_mask:
+            masks.append(self._compute_causal_mask(query, value)[:, None])
+        if not masks:
+            return None
+        mask = functools.reduce(jnp.logical_and, masks)
+        return mask[:, 0] if mask.shape[1] == 1 else mask
 
     def _masks(self, order: Order, targets: Any, sources: list, attention_mask: Any) -> list:
         """What limits the attention, but causality: masks that broadcast to (batch, heads, targets, sources)."""
@@ -197,6 +262,14 @@ class _Heads(Configured):
             mask = jnp.broadcast_to(mask, (*order.batch, heads, *full[len(order.batch) + 1 :]))
             mask = mask.reshape(-1, heads, order.targets, order.sources)
         return mask
+
+
+for _name in (
+    *("query_dense", "key_dense", "value_dense", "output_dense", "attention_axes", "sliding_window", "flash_attention"),
+    *("dropout", "use_bias", "use_gate", "seed", "kernel_initializer", "bias_initializer", "kernel_regularizer"),
+    *("bias_regularizer", "kernel_constraint", "bias_constraint"),
+):
+    setattr(_Heads, f"_{_name}", alias(_name))
 
 
 class MultiHeadAttention(_Heads):
@@ -245,6 +318,9 @@ class MultiHeadAttention(_Heads):
     >>> outputs.shape, scores.shape
     ((2, 5, 8), (2, 2, 5, 5))
     """
+
+    _num_heads, _key_dim, _value_dim = alias("num_heads"), alias("key_dim"), alias("value_dim")
+    _output_shape, _activity_regularizer = alias("output_shape"), alias("sublayer_regularizer")
 
     def __init__(
         self,

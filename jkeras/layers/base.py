@@ -103,8 +103,11 @@ class Layer(Weighted, Stateless):
     # -- what subclasses write ----------------------------------------------------------------------------------------
 
     def build(self, input_shape: Any) -> None:
-        """Make the weights, for inputs of the given shape. By default: build the sublayers, by a call on shapes alone."""
-        if any(not layer.built for layer in self._sublayers()):
+        """Make the weights, for inputs of the given shape. By default: build the sublayers, by a call on shapes alone.
+
+        Called by a class that overrides it, it makes nothing: the class's own `build` does, or the first call.
+        """
+        if self.needs_no_build and any(not layer.built for layer in self._sublayers()):
             symbolic.infer(self, (specs_of(input_shape, self.compute_dtype),))
         self.built = True
 

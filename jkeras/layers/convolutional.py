@@ -12,7 +12,7 @@ from typing import Any
 from jkeras import ops
 from jkeras.core.data_format import standardize_data_format
 from jkeras.layers.input_spec import InputSpec
-from jkeras.layers.options import Configured, sizes
+from jkeras.layers.options import Configured, alias, sizes
 
 __all__ = [
     *("Conv1D", "Conv2D", "Conv3D"),
@@ -131,6 +131,8 @@ def positive(layer: Any, **numbers: Any) -> None:
 
 class _Conv(Convolution):
     """Each filter sums over a window and the input channels (of its group)."""
+
+    _kernel = alias("kernel")
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jkeras import ops
 from jkeras.layers.input_spec import InputSpec
-from jkeras.layers.options import Configured
+from jkeras.layers.options import Configured, alias
 from jkeras.ops.products import rows_times
 
 __all__ = ["Activation", "Dense", "Identity", "Lambda", "Masking"]
@@ -39,6 +39,8 @@ class Dense(Configured):
 
     unsaved = ("activity_regularizer",)  # unless there is one
     also_written = {"quantization_config": None}
+
+    _kernel = alias("kernel")
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from jkeras import initializers, ops
 from jkeras.layers.input_spec import InputSpec
-from jkeras.layers.options import Configured
+from jkeras.layers.options import Configured, alias
 
 __all__ = ["EinsumDense"]
 
@@ -33,6 +33,8 @@ class EinsumDense(Configured):
     """
 
     also_written = {"activity_regularizer": None, "quantization_config": None}
+
+    _kernel = alias("kernel")
 
     def __init__(
         self,

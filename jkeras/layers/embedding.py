@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from jkeras import ops
-from jkeras.layers.options import Configured
+from jkeras.layers.options import Configured, alias
 
 __all__ = ["Embedding"]
 
@@ -37,6 +37,8 @@ class Embedding(Configured):
 
     unsaved = ("weights",)
     also_written = {"activity_regularizer": None, "quantization_config": None}
+
+    _embeddings = alias("embeddings")
 
     def __init__(
         self,

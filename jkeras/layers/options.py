@@ -25,6 +25,11 @@ _KINDS = {
 }
 
 
+def alias(name: str) -> Any:
+    """The attribute `name` under another name, by which subclasses written for Keras read or set it."""
+    return property(lambda self: getattr(self, name), lambda self, value: setattr(self, name, value), doc=f"`{name}`.")
+
+
 class Configured(Layer):
     """A layer whose config is its constructor's arguments."""
 

@@ -4,7 +4,8 @@
 once; another cell is called step by step inside a `lax.scan`. `SimpleRNN`, `LSTM` and `GRU` are `RNN`s that make their
 cell themselves.
 
-Everything random is drawn, and every variable written, outside the loop: JAX allows no side effects within.
+JAX allows no side effects within a loop. Cells of the library draw what is random before it; what another cell draws, writes or
+adds to the losses is carried through the loop.
 """
 
 from typing import Any
@@ -13,10 +14,12 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jkeras.core import frame as frames
 from jkeras.core import symbolic
 from jkeras.core.errors import keywords_of
+from jkeras.core.frame import Frame
 from jkeras.core.naming import snake_case
-from jkeras.core.variable import Variable
+from jkeras.core.variable import STATE, Variable
 from jkeras.layers.base import Layer
 from jkeras.layers.input_spec import InputSpec
 from jkeras.layers.options import Configured
@@ -49,6 +52,7 @@ class RNN(Configured):
             size must be the same then.
         unroll: whether the loop is written out: for short sequences only, since compiling takes long.
         zero_output_for_mask: whether outputs of masked steps are zeros, or that of the step before again.
+        time_major: a keyword of older programs: whether sequences, masks and outputs of all steps are (steps, batch, ...).
 
     Call arguments:
         sequences: (batch, steps, features).
@@ -81,6 +85,7 @@ class RNN(Configured):
     ):
         cell = StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else cell
         check_cell(cell)
+        self.time_major = bool(kwargs.pop("time_major", False))
         super().__init__(**kwargs)
         self.cell = cell
         self.return_sequences, self.return_state, self.go_backwards = return_sequences, return_state, go_backwards
@@ -100,13 +105,14 @@ class RNN(Configured):
             self.cell.build((sequences_shape[0], *sequences_shape[2:]))
             self.cell.built = True
         if self.stateful and self.states is None:
-            if sequences_shape[0] is None:
+            batch = sequences_shape[1 if self.time_major else 0]
+            if batch is None:
                 raise ValueError(
                     f"Layer {self.name!r} has stateful=True, so it needs a fixed batch size, but got inputs of shape "
                     f"{tuple(sequences_shape)}. Give the model Input(batch_shape=(batch, steps, features))."
                 )
             with jax.ensure_compile_time_eval():  # numbers, even if shapes alone are being inferred
-                states = self.get_initial_state(sequences_shape[0])
+                states = self.get_initial_state(batch)
             self.states = jax.tree.map(self._state_variable, states)
 
     def _state_variable(self, value: Any) -> Variable:
@@ -117,11 +123,18 @@ class RNN(Configured):
         return initial_state(self.cell, batch_size)
 
     def reset_state(self) -> None:
-        """Let a stateful layer start anew, from zeros."""
-        for variable in _variables(self.states):
-            variable.assign(jnp.zeros(variable.shape, variable.dtype))
+        """Let a stateful layer start anew, from the cell's initial states."""
+        variables = _variables(self.states)
+        if variables:
+            states = jax.tree.leaves(self.get_initial_state(variables[0].shape[0]))
+            for variable, state in zip(variables, states, strict=True):
+                variable.assign(state)
 
     reset_states = reset_state
+
+    def get_config(self) -> dict:
+        """The constructor's arguments, and `time_major` if it is set; Keras 3's configs have no such key."""
+        return super().get_config() | ({"time_major": True} if self.time_major else {})
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The mask goes on with the outputs of all steps; states have none."""
@@ -146,22 +159,28 @@ class RNN(Configured):
             )
 
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
+        if not self.time_major:
+            sequences = jnp.swapaxes(sequences, 0, 1)
+            mask = None if mask is None else jax.tree.leaves(mask)[0].T
         if initial_state is None:
-            batch = sequences.shape[0]
+            batch = sequences.shape[1]
             initial_state = self._stateful_start(batch) if self.stateful else self.get_initial_state(batch)
         states = initial_state if isinstance(initial_state, (list, tuple)) else [initial_state]
-        self._check_states(states, sequences.shape[0])
+        self._check_states(states, sequences.shape[1])
         dtype = getattr(self.cell, "compute_dtype", self.compute_dtype)
         states = jax.tree.map(lambda s: jnp.asarray(s, dtype), list(states))
-        mask = jax.tree.leaves(mask)[0].astype(bool).T if mask is not None else None  # (steps, batch)
-        outputs, states = self._run(self.cell, jnp.swapaxes(sequences, 0, 1), states, mask, training)
+        mask = jax.tree.leaves(mask)[0].astype(bool) if mask is not None else None  # (steps, batch)
+        outputs, states = self._run(self.cell, sequences, states, mask, training)
         if self.stateful:
             for variable, state in zip(_variables(self.states), jax.tree.leaves(states), strict=True):
                 variable.assign(state)
         if mask is not None and self.zero_output_for_mask:
             steps = jnp.flip(mask, 0) if self.go_backwards else mask
             outputs = jnp.where(steps.reshape(steps.shape + (1,) * (outputs.ndim - 2)), outputs, 0)
-        outputs = jnp.swapaxes(outputs, 0, 1) if self.return_sequences else outputs[-1]
+        if not self.return_sequences:
+            outputs = outputs[-1]
+        elif not self.time_major:
+            outputs = jnp.swapaxes(outputs, 0, 1)
         outputs, states = jax.tree.map(lambda x: x.astype(self.compute_dtype), (outputs, states))
         return (outputs, *states) if self.return_state else outputs
 
@@ -183,7 +202,7 @@ class RNN(Configured):
                 mask = jnp.flip(mask, 0) if mask is not None and backwards else mask
                 backwards = False
             return x, last
-        if isinstance(cell, Cell) and type(cell).call is Cell.call:
+        if isinstance(cell, Cell) and type(cell).call is Cell.call and cell.activity_regularizer is None:
             masks = cell.draw_masks(x[0], states[0])
             masks = masks if training else DropoutMasks()
             network, products = cell.parts(masks)
@@ -197,19 +216,44 @@ class RNN(Configured):
         def hold(keep: Any, new: Any, old: Any) -> Any:
             return new if keep is None else jnp.where(keep.reshape(keep.shape + (1,) * (new.ndim - 1)), new, old)
 
+        outer = frames.current()
+        key = None if outer.key is None else outer.next_key()  # type: ignore[union-attr]
+        held = [v for v in cell.variables if v.collection == STATE] if isinstance(cell, Layer) else []
+        written: set[int] = set()  # places in `held`
+        adding: list[Layer] = []  # the layers in the cell that add losses, one entry for each
+
+        def step(x_t: Any, states: Any, values: list, t: Any) -> tuple:
+            """A call of the cell in a frame of its own: what it writes and adds is carried out of the loop."""
+            bound = {id(variable): value for variable, value in zip(held, values, strict=True)}
+            with Frame(bound, key=None if key is None else jax.random.fold_in(key, t), training=outer.training) as frame:
+                frame.autocast = outer.autocast  # type: ignore[union-attr]
+                output, new = call_cell(cell, x_t, states)
+            after = [frame.values[id(variable)] for variable in held]
+            written.update(i for i, (old, value) in enumerate(zip(values, after, strict=True)) if value is not old)
+            adding[:] = [layer for layer, _ in frame.losses]
+            return output, new, after, [value for _, value in frame.losses]
+
         def body(carry: tuple, inputs: tuple) -> tuple[tuple, Any]:
-            (states, before), (x_t, keep) = carry, inputs
-            output, new = call_cell(cell, x_t, states)
+            (states, before, values), (x_t, keep, t) = carry, inputs
+            output, new, values, losses = step(x_t, states, values, t)
             new = jax.tree.map(lambda n, o: hold(keep, n, o), new, states)
             output = hold(keep, output, before)
-            return (new, output if keep is not None else before), output
+            return (new, output if keep is not None else before, values), (output, losses)
 
         # A masked step repeats the output before it: at the start zeros, later what was put out.
-        shape = jax.eval_shape(lambda: call_cell(cell, x[0], states)[0])
+        autocast, outer.autocast = outer.autocast, None  # type: ignore[union-attr]
+        values = [variable.value for variable in held]  # in the dtype in which they are kept
+        outer.autocast = autocast  # type: ignore[union-attr]
+        shape = jax.eval_shape(lambda: step(x[0], states, values, 0)[0])
         before = jnp.zeros(shape.shape, shape.dtype)
-        (states, _), outputs = lax.scan(
-            body, (states, before), (x, mask), reverse=backwards, unroll=recurrent.unrolling(x, self.unroll)
+        numbers = None if key is None else jnp.arange(x.shape[0])
+        (states, _, values), (outputs, losses) = lax.scan(
+            body, (states, before, values), (x, mask, numbers), reverse=backwards, unroll=recurrent.unrolling(x, self.unroll)
         )
+        for i in written:
+            held[i].assign(values[i])
+        # The losses of a call are sums over its steps.
+        outer.losses += [(layer, jnp.sum(value, 0)) for layer, value in zip(adding, losses, strict=True)]
         return jnp.flip(outputs, 0) if backwards else outputs, states
 
 

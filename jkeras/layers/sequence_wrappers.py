@@ -99,7 +99,7 @@ class Bidirectional(Configured):
             (forth, *first), (back, *second) = forth, back
             states = (*first, *second)
         if self.return_sequences:
-            back = jnp.flip(back, 1)
+            back = jnp.flip(back, 0 if getattr(self.backward_layer, "time_major", False) else 1)
         outputs = _MERGE[self.merge_mode](forth, back)
         if not states:
             return outputs

@@ -64,7 +64,7 @@ def dot_product_attention(
         causal = jnp.tri(query.shape[1], key.shape[1], dtype=bool)[None, None]
         mask = causal if mask is None else mask & causal
     # The softmax's division comes after the product with the values, where it has `depth / sources` as many numbers to divide.
-    logits = _logits(query, key, bias, mask, scale, attn_logits_soft_cap)
+    logits = attention_logits(query, key, bias, mask, scale, attn_logits_soft_cap)
     exponentials = jnp.exp(logits - jax.lax.stop_gradient(logits.max(-1, keepdims=True)))
     totals = exponentials.sum(-1).swapaxes(1, 2)[..., None]
     return (weighted_sum(exponentials.astype(dtype), value).astype(totals.dtype) / totals).astype(dtype)
@@ -79,10 +79,10 @@ def attention_weights(query, key, mask=None, scale=None):
     Returns:
         array of shape (batch, heads, targets, sources), in the dtype of `key`.
     """
-    return jax.nn.softmax(_logits(query, key, mask=mask, scale=scale)).astype(key.dtype)
+    return jax.nn.softmax(attention_logits(query, key, mask=mask, scale=scale)).astype(key.dtype)
 
 
-def _logits(query, key, bias=None, mask=None, scale=None, cap=None):
+def attention_logits(query, key, bias=None, mask=None, scale=None, cap=None):
     """What the softmax is taken of, of at least 32 bits.
 
     Args:

@@ -230,3 +230,37 @@ def test_bad_arguments_are_refused_by_name(case):
     make, message = REFUSED[case]
     with pytest.raises((ValueError, TypeError), match=message):
         make()
+
+
+def doubled(k, method):
+    """A `MultiHeadAttention` with sharper scores, by either method that published subclasses override."""
+
+    class Sharp(k.layers.MultiHeadAttention):
+        def _masked_softmax(self, scores, mask=None):
+            if mask is not None:
+                scores = scores + (1 - k.ops.cast(mask, "float32"))[:, None] * -1e9
+            return k.ops.softmax(scores * 2)
+
+    class Own(Sharp):
+        def _compute_attention(self, query, key, value, attention_mask=None, training=None, return_attention_scores=False):
+            scores = k.ops.einsum("btnh,bsnh->bnts", k.ops.multiply(query, self._inverse_sqrt_key_dim), key)
+            scores = self._dropout_layer(self._masked_softmax(scores, attention_mask), training=training)
+            return k.ops.einsum("bnts,bsnh->btnh", scores, value), scores
+
+    return (Own if method == "_compute_attention" else Sharp)(2, 4)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"use_causal_mask": True}, {"return_attention_scores": True, "use_causal_mask": True}]
+)
+@pytest.mark.parametrize("method", ["_compute_attention", "_masked_softmax"])
+def test_subclasses_that_override_a_part_are_obeyed_where_keras_calls_it(method, options):
+    x = np.random.default_rng(0).normal(size=(2, 5, 8)).astype("float32")
+    ours, theirs = doubled(jkeras, method), doubled(keras, method)
+    for layer in (ours, theirs):
+        layer.build((2, 5, 8), (2, 5, 8))
+    ours.set_weights(theirs.get_weights())
+    for a, b in zip(jax.tree.leaves(ours(x, x, **options)), jax.tree.leaves(theirs(x, x, **options)), strict=True):
+        assert_close(a, b, rtol=1e-4)
+    assert ours._query_dense is ours.query_dense and ours._num_heads == 2
+    assert ours._masked_softmax(np.zeros((1, 2, 1, 4), "float32")).shape == (1, 2, 1, 4)

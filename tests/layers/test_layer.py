@@ -300,3 +300,46 @@ def test_autocast_concerns_inputs_and_not_weights(nested):
 
     layer = Outer(dtype="mixed_float16", autocast=False) if nested else Pair(dtype="mixed_float16", autocast=False)
     assert [a.dtype.name for a in layer(np.ones((1, 2), "float32"))] == ["float32", "float16", "float32"]
+
+
+@pytest.mark.parametrize("place", ["first", "last", "alone"])
+def test_a_layer_that_holds_layers_may_call_the_base_build(place):
+    class Block(Layer):
+        def __init__(self):
+            super().__init__()
+            self.inner, self.outer = Dense(4), Dense(2)
+
+        def build(self, input_shape):
+            if place == "first":
+                super().build(input_shape)
+            if place != "alone":
+                self.inner.build(input_shape)
+                self.outer.build((*input_shape[:-1], 4))
+                self.scale = self.add_weight(shape=(), initializer="ones")
+            if place != "first":
+                super().build(input_shape)
+
+        def call(self, x):
+            return self.outer(self.inner(x)) * getattr(self, "scale", 1)
+
+    count = 4 if place == "alone" else 5
+    eager = Block()
+    assert eager(X).shape == (4, 2) and len(eager.weights) == count
+    inputs = jkeras.Input((3,))
+    assert jkeras.Model(inputs, Block()(inputs))(X).shape == (4, 2)
+    built = Block()
+    built.build((None, 3))
+    assert built.built
+
+
+def test_weights_under_the_names_that_subclasses_read():
+    class Doubled(Dense):
+        def call(self, x):
+            return x @ (self._kernel * 2)
+
+    layer = Doubled(2, kernel_initializer="ones")
+    assert np.allclose(layer(X), 2 * X.sum(-1, keepdims=True))
+    assert layer._kernel is layer.kernel
+    embedding, conv = jkeras.layers.Embedding(3, 2), jkeras.layers.Conv1D(2, 1)
+    embedding(np.array([1])), conv(X[None])
+    assert embedding._embeddings is embedding.embeddings and conv._kernel is conv.kernel

@@ -251,3 +251,75 @@ def test_bidirectional_errors():
         jkeras.layers.Bidirectional(jkeras.layers.LSTM(3), backward_layer=jkeras.layers.LSTM(3))
     with pytest.raises(ValueError, match="merge_mode= one of"):
         jkeras.layers.Bidirectional(jkeras.layers.LSTM(3), merge_mode="max")
+
+
+class Leaky(jkeras.layers.Layer):
+    """A cell with everything that has an effect besides its output: losses, regularizers, draws and a counter."""
+
+    state_size = 3
+
+    def __init__(self, rate=0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.dense = jkeras.layers.Dense(3, activity_regularizer="l2")
+        self.drop = jkeras.layers.Dropout(rate, seed=1)
+        self.calls = self.add_weight(shape=(), dtype="int32", trainable=False)
+
+    def build(self, input_shape):
+        self.dense.build(input_shape)
+
+    def get_initial_state(self, batch_size=None):
+        return [jnp.ones((batch_size, 3))]
+
+    def call(self, inputs, states, training=False):
+        output = self.drop(self.dense(inputs)) + states[0]
+        self.calls.assign(self.calls + 1)
+        self.add_loss(jnp.mean(output))
+        return output, [output]
+
+
+@pytest.mark.parametrize("unroll", [False, True])
+def test_what_a_cell_adds_and_writes_leaves_the_loop(unroll):
+    cell = Leaky()
+    layer = jkeras.layers.RNN(cell, return_sequences=True, unroll=unroll)
+    x = np.random.default_rng(0).normal(size=(2, 5, 4)).astype("float32")
+    outputs = layer(x)
+    inner = np.diff(np.concatenate([np.ones((2, 1, 3)), outputs], 1), axis=1)  # what the dense layer put out
+    added, regular = sorted(layer.losses, key=lambda loss: abs(float(loss) - float(np.mean(outputs)) * 5))
+    assert_close(added, np.mean(outputs) * 5, rtol=1e-4)
+    assert_close(regular, 0.01 * np.sum(inner**2) / 2, rtol=1e-4)
+    assert int(cell.calls.value) == 5
+    model = jkeras.Sequential([jkeras.Input((5, 4)), jkeras.layers.RNN(Leaky(0.5)), jkeras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(x, np.zeros((2, 1)), epochs=2, verbose=0)
+    assert int(model.layers[0].cell.calls.value) == 10
+
+
+def test_dropout_in_a_cell_draws_anew_at_each_step():
+    layer = jkeras.layers.RNN(Leaky(0.5), return_sequences=True)
+    outputs = layer(np.ones((1, 20, 4), "float32"), training=True)
+    zeros = np.diff(outputs, axis=1) == 0
+    assert 0 < zeros.mean() < 1 and len({tuple(row) for row in zeros[0]}) > 1
+    keyed, _ = layer.apply(layer.snapshot(), np.ones((1, 20, 4), "float32"), training=True, key=jax.random.key(0))
+    assert len({tuple(row) for row in (np.diff(keyed, axis=1) == 0)[0]}) > 1
+
+
+def test_reset_state_gives_the_cells_own_initial_state():
+    layer = jkeras.layers.RNN(Leaky(), stateful=True)
+    x = np.ones((2, 3, 4), "float32")
+    first, second = layer(x), layer(x)
+    layer.reset_state()
+    assert not np.allclose(first, second)
+    assert_close(layer(x), first)
+
+
+@pytest.mark.parametrize("make", [lambda **o: jkeras.layers.GRU(3, **o), lambda **o: jkeras.layers.LSTM(3, **o)])
+def test_time_major(make):
+    x, mask = np.random.default_rng(0).normal(size=(2, 5, 4)).astype("float32"), np.array([[1, 1, 1, 0, 0], [1] * 5], bool)
+    for wrap in (lambda layer: layer, jkeras.layers.Bidirectional):
+        usual = wrap(make(return_sequences=True, time_major=False))
+        wanted = usual(x, mask=mask)
+        turned = wrap(make(return_sequences=True, time_major=True))
+        turned.build((5, 2, 4))
+        turned.set_weights(usual.get_weights())
+        assert_close(np.swapaxes(turned(np.swapaxes(x, 0, 1), mask=mask.T), 0, 1), wanted, rtol=1e-5)
+    assert make(time_major=True).get_config()["time_major"] and "time_major" not in make().get_config()
