@@ -37,4 +37,4 @@ POOLS = {
 @pytest.mark.parametrize("name", POOLS)
 def test_programs_do_not_grow_with_the_window(name):
     text = str(jax.make_jaxpr(jax.grad(lambda x: POOLS[name](x).sum()))(np.zeros((1, 16000, 1), "float32")))
-    assert text.count("\n") < 400
+    assert text.count("\n") < 1000  # one line for each entry of a window would be more than 1,600
