@@ -30,6 +30,7 @@ from jkeras.layers.recurrent_cells import (
     LSTMCell,
     SimpleRNNCell,
     StackedRNNCells,
+    build_cell,
     call_cell,
     check_cell,
     initial_state,
@@ -101,9 +102,7 @@ class RNN(Configured):
         return list(size) if isinstance(size, (list, tuple)) else [size]
 
     def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
-        if isinstance(self.cell, Layer) and not self.cell.built:
-            self.cell.build((sequences_shape[0], *sequences_shape[2:]))
-            self.cell.built = True
+        build_cell(self.cell, (sequences_shape[0], *sequences_shape[2:]))
         if self.stateful and self.states is None:
             batch = sequences_shape[1 if self.time_major else 0]
             if batch is None:
@@ -143,7 +142,7 @@ class RNN(Configured):
 
     def _check_states(self, states: Any, batch: Any) -> None:
         sizes = self.state_size
-        if not all(isinstance(size, int) for size in sizes):
+        if type(self.cell) is StackedRNNCells or not all(isinstance(size, int) for size in sizes):
             return  # a state for each of several cells, or one with several axes
         shapes = [tuple(getattr(state, "shape", ())) for state in states]
         fits = len(shapes) == len(sizes) and all(

@@ -8,6 +8,7 @@ the layers run over whole sequences. Masks for dropout are drawn once per sequen
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 
 from jkeras import activations, random
@@ -305,9 +306,7 @@ class StackedRNNCells(Configured):
 
     def build(self, input_shape: Any) -> None:
         for cell in self.cells:
-            if isinstance(cell, Layer) and not cell.built:
-                cell.build(input_shape)
-                cell.built = True
+            build_cell(cell, input_shape)
             input_shape = (input_shape[0], output_size(cell))
 
     def call(self, inputs: Any, states: Any) -> Any:
@@ -339,6 +338,18 @@ def initial_state(cell: Any, batch_size: int) -> list:
         return list(states) if isinstance(states, (list, tuple)) else [states]
     sizes = cell.state_size if isinstance(cell.state_size, (list, tuple)) else [cell.state_size]
     return [jnp.zeros((batch_size, size), getattr(cell, "compute_dtype", "float32")) for size in sizes]
+
+
+def build_cell(cell: Any, input_shape: Any) -> None:
+    """Build a cell for the inputs of a step; one that leaves `build` to the layers that it holds, by a call on shapes."""
+    if not isinstance(cell, Layer) or cell.built:
+        return
+    if cell.needs_no_build:
+        inputs = jax.ShapeDtypeStruct((1, *input_shape[1:]), cell.compute_dtype)
+        cell.build_abstractly(inputs, initial_state(cell, 1))
+    else:
+        cell.build(input_shape)
+    cell.built = True
 
 
 def call_cell(cell: Any, inputs: Any, states: Any) -> tuple[Any, list]:

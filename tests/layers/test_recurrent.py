@@ -323,3 +323,24 @@ def test_time_major(make):
         turned.set_weights(usual.get_weights())
         assert_close(np.swapaxes(turned(np.swapaxes(x, 0, 1), mask=mask.T), 0, 1), wanted, rtol=1e-5)
     assert make(time_major=True).get_config()["time_major"] and "time_major" not in make().get_config()
+
+
+@pytest.mark.parametrize("stacked", [False, True])
+def test_a_cell_may_leave_its_weights_to_the_layers_it_holds(stacked):
+    class Summing(jkeras.layers.Layer):
+        state_size = 3
+
+        def __init__(self):
+            super().__init__()
+            self.dense = jkeras.layers.Dense(3)
+
+        def call(self, inputs, states):
+            total = self.dense(inputs) + states[0]
+            return total, [total]
+
+    layer = jkeras.layers.RNN([Summing(), jkeras.layers.GRUCell(2)] if stacked else Summing())
+    inputs = jkeras.Input((4, 3))
+    model = jkeras.Model(inputs, layer(inputs))
+    assert model.predict(X, verbose=0).shape == (2, 2 if stacked else 3)
+    assert_close(jax.jit(lambda x: layer(x))(X), layer(X), rtol=1e-5)
+    assert len(layer.weights) == (5 if stacked else 2)
