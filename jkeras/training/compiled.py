@@ -218,7 +218,7 @@ class Compiled:
         totals = make_results(model, self.slots)
         logged = is_custom(model, "compute_metrics")  # its results come from the step, not from the sums
         if is_custom(model, "train_step"):
-            train = Program(custom_train_step(model, self), None, self.jit, undo=_undo)
+            train = Program(_with_loss(custom_train_step(model, self)), None, self.jit, undo=_undo)
         else:
             step = make_train_step(model, self.optimizer, self.slots, logged)
             train = Program(
@@ -229,12 +229,12 @@ class Compiled:
                 identity=identify,
             )
         if is_custom(model, "test_step"):
-            return train, Program(custom_test_step(model, self), None, self.jit, donate=False)
+            return train, Program(_with_loss(custom_test_step(model, self)), None, self.jit, donate=False)
         loss_of = make_logged_loss(model, self.slots)
 
         def test_step(fixed: TrainState, carry: tuple, batch: Any) -> tuple:
             loss, ts, logs = loss_of(whole(fixed, carry), batch, training=False)
-            return (ts.state, ts.metrics, ts.extra), logs if logged else loss
+            return (ts.state, ts.metrics, ts.extra), (loss, logs) if logged else loss
 
         results = None if logged else lambda fixed, carry: totals(whole(fixed, carry))
         return train, Program(test_step, results, self.jit, donate=False, identity=identify)
@@ -263,6 +263,16 @@ class Compiled:
                 names = own if isinstance(own, dict) else (metric.name,)
                 logs = {**logs, **{name: _on_host(results[name]) for name in names if name in logs and name in results}}
         return logs
+
+
+def _with_loss(step: Callable) -> Callable:
+    """A step of a user's own for a `Program`: its loss is what it logs under that name."""
+
+    def with_loss(fixed: Any, carry: Any, batch: Any) -> tuple[Any, tuple]:
+        carry, logs = step(fixed, carry, batch)
+        return carry, (logs.get("loss", 0.0), logs)
+
+    return with_loss
 
 
 def _undo(before: TrainState, after: TrainState) -> TrainState:

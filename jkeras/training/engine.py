@@ -119,7 +119,7 @@ class Program(Loops):
     """The compiled loops of one step function.
 
     Args:
-        step: `(fixed, carry, batch) -> (carry, loss)`, pure; without `results`, `-> (carry, logs)`.
+        step: `(fixed, carry, batch) -> (carry, loss)`, pure; without `results`, `-> (carry, (loss, logs))`.
         results: `(fixed, carry) -> {name: array}`, what the host wants to see after each call.
         jit: False runs the same code without compiling, op by op (for debugging).
         donate: whether `carry`'s buffers are reused for the result.
@@ -203,7 +203,14 @@ class Program(Loops):
             carry = loop(lo, hi, lambda i, carry: body(i, carry)[0], carry)
             logs = self.results(fixed, carry)
         else:  # the step returns logs of its own; those of the last step count
-            carry, logs = loop(lo, hi, lambda i, both: body(i, both[0]), (carry, _empty_logs(body, carry)))
+            spec = jax.eval_shape(body, lo, carry)[1][1]
+            logs = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), spec)
+
+            def logged(i: Any, both: tuple) -> tuple:
+                carry, (_, logs) = body(i, both[0])
+                return carry, logs
+
+            carry, logs = loop(lo, hi, logged, (carry, logs))
         self.names = tuple(logs)
         return carry, tuple(logs.values())  # a dict would come back from JAX in alphabetical order
 
@@ -212,32 +219,53 @@ class Program(Loops):
 
         def look(i: Any, before: Any) -> tuple[Any, dict, jax.Array]:
             after, seen = body(i, before)
-            logs = self.results(fixed, after) if self.results is not None else seen
-            loss = seen if self.results is not None else seen.get("loss", 0.0)
+            if self.results is None:
+                loss, logs = seen
+            else:
+                loss, logs = seen, self.results(fixed, after) if self.record else {}
             return after, logs, jnp.mean(jnp.asarray(loss, "float32"))
 
         def advance(state: tuple) -> tuple:
             i, before, _, _, _, records = state
             after, logs, loss = look(i, before)
-            is_finite = jnp.isfinite(loss)
-            if self.guard:
-                kept = self.undo(before, after)
-                after = jax.lax.cond(is_finite, lambda: after, lambda: kept)
             if self.record:
                 records = [_put(all, new, i - lo) for all, new in zip(records, (*logs.values(), loss), strict=True)]
-            return i + 1, after, tuple(logs.values()), loss, is_finite, records
+            return i + 1, after, tuple(logs.values()), loss, jnp.isfinite(loss), records
 
-        spec = jax.eval_shape(look, lo, carry)
-        self.names = tuple(spec[1])
-        logs = tuple(jnp.zeros(a.shape, a.dtype) for a in spec[1].values())
-        row = [*spec[1].values(), spec[2]]
+        _, spec, loss = jax.eval_shape(look, lo, carry)
+        logs = tuple(jnp.zeros(a.shape, a.dtype) for a in spec.values())
+        row = [*spec.values(), loss]
         self._capacity = max(1, min(RECORDS, RECORD_BYTES // sum(a.size * a.dtype.itemsize for a in row)))
         records = [jnp.zeros((self._capacity, *a.shape), a.dtype) for a in row] if self.record else []
         start = (jnp.asarray(lo, "int32"), carry, logs, jnp.float32(0), jnp.bool_(True), records)
         loop = jax.lax.while_loop if jit else _python_while
         goes_on = lambda state: (state[0] < hi) & (state[4] | (not self.guard))  # noqa: E731
         i, carry, logs, loss, is_finite, records = loop(goes_on, advance, start)
+        if self.results is not None and not self.record:
+            spec = self.results(fixed, carry)
+            logs = tuple(spec.values())
+        self.names = tuple(spec)
         return carry, (logs, loss, i - lo, is_finite, records)
+
+    def advance(self, run: Callable, carry: Any, lo: int, hi: int) -> tuple[Any, tuple]:
+        """Run steps, and if the last one's loss was not finite, undo that step.
+
+        The loop cannot keep the carry before every step without copying it every time. So it is copied once, and the steps up to
+        the bad one are run again, which gives the same bits.
+
+        Args:
+            run: `(program, carry, lo, hi) -> (carry, results)`.
+            carry, lo, hi: for `run`.
+        """
+        if not self.guard:
+            return run(self, carry, lo, hi)
+        start = jax.device_put(carry, may_alias=False)
+        after, results = run(self, carry, lo, hi)
+        _, _, steps, is_finite, _ = results
+        if is_finite:
+            return after, results
+        before = run(self, start, lo, lo + int(steps) - 1)[0] if steps > 1 else start
+        return self.undo(before, after), results
 
     def fetch(self, results: tuple, steps: int) -> Chunk:
         """The results of a call of so many steps on the host: Python floats where they are scalars, arrays otherwise."""
@@ -338,10 +366,6 @@ def index_batch(stack: Any, i: Any) -> Any:
 def take_rows(array: jax.Array, rows: jax.Array) -> jax.Array:
     """`array[rows]` for indices known to be in bounds."""
     return array.at[rows].get(mode="promise_in_bounds")
-
-
-def _empty_logs(body: Callable, carry: Any) -> dict:
-    return jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), jax.eval_shape(body, 0, carry)[1])
 
 
 def _put(rows: jax.Array, row: Any, i: Any) -> jax.Array:

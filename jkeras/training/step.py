@@ -155,7 +155,7 @@ def make_train_step(
     """The step of a model (a trainer with `compute_loss`) that was compiled with `optimizer`.
 
     Returns:
-        `(ts, batch) -> (ts, loss)`; or, if `logged`, `-> (ts, logs)` with what `compute_metrics` returned.
+        `(ts, batch) -> (ts, loss)`; or, if `logged`, `-> (ts, (loss, logs))` with what `compute_metrics` returned.
     """
     loss_of, update = make_logged_loss(model, slots), make_update(optimizer, slots)
 
@@ -167,7 +167,7 @@ def make_train_step(
                 "jnp.mean(loss)."
             )
         changed = new.opt_state if new.opt_state is not ts.opt_state else None
-        seen = logs if logged else loss
+        seen = (loss, logs) if logged else loss
         return optimizer.scaled_loss(loss, ts.opt_state), (seen, new.state, new.metrics, new.extra, changed)
 
     def step(ts: TrainState, batch: Any) -> tuple[TrainState, Any]:

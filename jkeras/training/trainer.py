@@ -188,7 +188,8 @@ class Trainer(Compilable):
 
         def advance(run: Any, program: Any, lo: int, hi: int) -> Any:
             with Uninterrupted():
-                carry, results = run(program, (), compiled.lease.borrow(), lo, hi)
+                steps = lambda program, carry, lo, hi: run(program, (), carry, lo, hi)  # noqa: E731
+                carry, results = program.advance(steps, compiled.lease.borrow(), lo, hi)
                 compiled.lease.hold(carry)
             return results
 

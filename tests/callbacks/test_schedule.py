@@ -157,6 +157,19 @@ def test_logs_come_later_from_evaluation_too_and_from_steps_of_ones_own():
     assert all(logs["batch_loss"] * 2 == logs["twice"] for _, logs in recorded.heard)
 
 
+def test_the_batchs_own_loss_beside_logs_of_ones_own():
+    class Own(jkeras.Sequential):
+        def compute_metrics(self, x, y, y_pred, sample_weight=None):
+            return super().compute_metrics(x, y, y_pred, sample_weight) | {"rows": jkeras.ops.sum(jkeras.ops.ones_like(y))}
+
+    made, listener = Own([jkeras.Input((3,)), Dense(1)]), Listener("later")
+    made.compile("sgd", "mse")
+    fit(listener, made=made, epochs=1)
+    running, own = np.array([(logs["loss"], logs["batch_loss"]) for _, logs in listener.heard]).T
+    np.testing.assert_allclose(running, np.cumsum(own) / np.arange(1, 11), rtol=1e-5)
+    assert all(logs["rows"] == 10 for _, logs in listener.heard)
+
+
 @pytest.mark.parametrize("eagerly", [False, True])
 def test_a_step_with_a_loss_that_is_not_finite_is_left_out(eagerly):
     listener = Listener("nonfinite")
