@@ -69,6 +69,11 @@ def check_store(module: Any, variables: list[Variable], store: Mapping) -> None:
         shape = _shape(store, str(i))
         if shape != variable.shape:
             raise ValueError(f"{who}: variable {variable.name!r} has shape {variable.shape}, but the file has {shape}.")
+        dtype = store.dtype(str(i)) if hasattr(store, "dtype") else np.asarray(store[str(i)]).dtype
+        if dtype.kind == "c" and np.dtype(variable.dtype).kind != "c":
+            raise ValueError(
+                f"{who}: variable {variable.name!r} has dtype {variable.dtype}, but the file has complex numbers."
+            )
 
 
 def _shape(store: Mapping, name: str) -> tuple:

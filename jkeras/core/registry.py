@@ -24,6 +24,8 @@ _published: dict[str, dict[str, Any]] = {"keras": {"DTypePolicy": DTypePolicy}} 
 _address: dict[Any, tuple[str, str]] = {DTypePolicy: ("keras", "DTypePolicy")}  # object -> (module, its first name)
 _registered: dict[str, Any] = {}  # "package>name" -> object
 _scope = threading.local()
+OPERATIONS = ("keras.ops", "keras.random")  # what computes; a config names no function there
+DEEPEST = 100  # configs in configs
 
 
 def publish(module: str, names: Mapping[str, Any]) -> None:
@@ -84,7 +86,14 @@ def get_registered_object(name: str, custom_objects: Mapping | None = None, modu
     for table in (custom_objects or {}, *reversed(_scopes()), _registered, module_objects or {}):
         if name in table:
             return table[name]
+    if any(name in table for table in _tables()):
+        return None  # a registered name without its package does not take the place of one of the library's
     return next((item for key, item in _registered.items() if key.split(">")[-1] == name), None)
+
+
+def _tables() -> Iterator[Mapping[str, Any]]:
+    """The library's names. Operations are left out: ops.gelu is not the activation, nor ops.binary_crossentropy the loss."""
+    return (table for place, table in _published.items() if not place.startswith(OPERATIONS))
 
 
 @contextlib.contextmanager
@@ -143,11 +152,14 @@ class Shortcuts:
             return None
         if isinstance(identifier, dict):
             if set(identifier) >= {"class_name", "config"}:
-                if identifier["class_name"] == "function" and identifier["config"] in self.names:
-                    return self.get(identifier["config"], custom_objects)  # the config of a function is its name
-                known = self.names.get(identifier["class_name"])
+                _check_form(identifier)
+                name, config = identifier["class_name"], identifier["config"]
+                ours = identifier.get("registered_name") in (None, "function", config if isinstance(config, str) else None)
+                if name == "function" and ours and config in self.names:
+                    return self.get(config, custom_objects)  # the config of a function is its name
+                known = self.names.get(name)
                 if known is not None and inspect.isclass(known) and not identifier.get("registered_name"):
-                    return known.from_config(deserialize(identifier["config"], custom_objects))  # type: ignore[attr-defined]
+                    return _instance(known, name, lambda: deserialize(config, custom_objects))
             return deserialize(identifier, custom_objects)
         if isinstance(identifier, str):
             identifier = self.look_up(identifier, custom_objects)
@@ -235,12 +247,20 @@ def _serialize_function(function: types.FunctionType) -> dict:
     return {"module": "builtins", "class_name": "function", "config": function.__name__, "registered_name": name}
 
 
+def _numeric(dtype: Any) -> Any:
+    """A dtype of numbers; one of texts takes as much memory as it likes."""
+    found = jax.numpy.dtype(dtype)
+    if found.kind not in "biufcV" or found.itemsize > 16:
+        raise ValueError(f"An array in a config should hold numbers, got dtype {dtype!r:.100}.")
+    return found
+
+
 _VALUES: dict[str, Callable[[dict], Any]] = {
     "__bytes__": lambda c: c["value"].encode("utf-8"),
     "__slice__": lambda c: slice(c["start"], c["stop"], c["step"]),
     "__ellipsis__": lambda c: Ellipsis,
-    "__numpy__": lambda c: np.array(c["value"], dtype=c["dtype"]),
-    "__tensor__": lambda c: jax.numpy.array(c["value"], dtype=c["dtype"]),
+    "__numpy__": lambda c: np.array(c["value"], dtype=_numeric(c["dtype"])),
+    "__tensor__": lambda c: jax.numpy.array(c["value"], dtype=_numeric(c["dtype"])),
     "__tuple__": lambda c: tuple(_deserialize(x) for x in (c["value"] if isinstance(c, dict) else c)),
 }
 
@@ -260,19 +280,60 @@ def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
 
 
 def _deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
+    _scope.depth = getattr(_scope, "depth", 0) + 1
+    try:
+        if _scope.depth > DEEPEST:
+            raise ValueError(f"The config has more than {DEEPEST} configs, lists and dicts in each other.")
+        return _deserialize_here(config, custom_objects)
+    finally:
+        _scope.depth -= 1
+
+
+def _check_form(config: dict) -> None:
+    """Raise unless what names the class of an object are texts."""
+    for key in ("class_name", "module", "registered_name"):
+        if not isinstance(config.get(key), (str, type(None) if key != "class_name" else str)):
+            raise ValueError(f"{key!r} of a config should be a text, got {config[key]!r:.200} in {config!r:.200}.")
+
+
+def _instance(cls: Any, name: str, read: Callable[[], Any]) -> Any:
+    """An object from its config; whatever a class makes of a malformed one is a ValueError that says where."""
+    config = read()
+    if not isinstance(config, dict):
+        raise ValueError(f"The 'config' of {name!r} should be a dict, got {config!r:.200}.")
+    try:
+        return cls.from_config(config)
+    except (LookupError, AttributeError, ArithmeticError, RecursionError, AssertionError) as error:
+        raise ValueError(
+            f"The 'config' of {name!r} cannot be read: {type(error).__name__}: {error!s:.200}. It is {config!r:.200}."
+        ) from error
+
+
+def _deserialize_here(config: Any, custom_objects: Mapping | None) -> Any:
     if isinstance(config, (list, tuple)):
         return type(config)(_deserialize(x, custom_objects) for x in config)
     if not isinstance(config, dict):
         return config
     if "class_name" not in config or "config" not in config:
         return {key: _deserialize(value, custom_objects) for key, value in config.items()}
+    _check_form(config)
     name, inner = config["class_name"], config["config"]
     if name in _VALUES:
-        return _VALUES[name](inner)
+        try:
+            return _VALUES[name](inner)
+        except (TypeError, LookupError, AttributeError) as error:
+            raise ValueError(f"The 'config' of {name!r} has another form: {inner!r:.200}.") from error
     if name == "__lambda__":
         raise ValueError("The config holds the bytecode of a lambda, which is never run. Register a named function.")
     if name == "function":
-        return _find(config.get("module"), inner, config.get("registered_name"), custom_objects)
+        if not isinstance(inner, str):
+            raise ValueError(f"The 'config' of a function should be its name, got {inner!r:.200}.")
+        return _find(
+            None if str(config.get("module")).startswith(OPERATIONS) else config.get("module"),
+            inner,
+            config.get("registered_name"),
+            custom_objects,
+        )
     known = made_before(config)
     if known is not None:
         return known
@@ -282,7 +343,7 @@ def _deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
             f"The config names {name!r} of {config.get('module')!r}, which is no class with a from_config() method."
         )
     with custom_object_scope(custom_objects or {}):
-        instance = cls.from_config(_keep_nested(cls, inner, custom_objects))
+        instance = _instance(cls, name, lambda: _keep_nested(cls, inner, custom_objects))
     if config.get("build_config") and hasattr(instance, "build_from_config"):
         instance.build_from_config(config["build_config"])
     if config.get("compile_config") and hasattr(instance, "compile_from_config"):
@@ -305,9 +366,8 @@ def _find(module: str | None, name: str, registered_name: str | None, custom_obj
     if name in table:
         return table[name]
     if module in ("builtins", None) or not (module or "").startswith("keras"):
-        for place, table in _published.items():
-            # Operations are left out: ops.gelu is not the activation of that name, nor ops.binary_crossentropy the loss.
-            if name in table and not place.startswith(("keras.ops", "keras.random")):
+        for table in _tables():
+            if name in table:
                 return table[name]
     everything = [n for t in _published.values() for n in t] + list(_registered)
     raise ValueError(

@@ -199,6 +199,11 @@ def _check_entry(entry: Any, made: Mapping) -> tuple[str, list]:
         raise ValueError(
             f"The calls of {entry['name']!r} must be given as {{'args': [...], 'kwargs': {{...}}}}, got {nodes!r}."
         )
+    for node in nodes:
+        if not _addresses(node):
+            raise ValueError(
+                f"The config calls {entry['name']!r} without a tensor of the graph; loading a model computes nothing."
+            )
     if entry["name"] in made:
         raise ValueError(f"Two layers of the config are named {entry['name']!r}.")
     return entry["name"], nodes

@@ -301,7 +301,16 @@ def model_from_json(json_string: str, custom_objects: Mapping | None = None) -> 
     Raises:
         ValueError: it names what is not known.
     """
-    return deserialize(json.loads(json_string), custom_objects)
+    try:
+        config = json.loads(json_string)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(
+            f"model_from_json() needs the JSON that model.to_json() returned, got {json_string!r:.200}: {error}"
+        ) from error
+    model = deserialize(config, custom_objects)
+    if not isinstance(model, Model):
+        raise ValueError(f"The JSON describes no model, but {model!r:.200}.")
+    return model
 
 
 def makes_graphs(cls: type) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 
 from jkeras import saving
+from jkeras.core import symbolic
 from jkeras.layers.base import Layer
 from jkeras.layers.signatures import call_spec, holds_tensors, shapes_of, specs_of
 
@@ -64,19 +65,22 @@ class Saved:
         """
         saving.save_weights(self, filepath, overwrite)
 
-    def load_weights(self, filepath: Any, skip_mismatch: bool = False, by_name: bool = False) -> None:
+    def load_weights(
+        self, filepath: Any, skip_mismatch: bool = False, by_name: bool = False, max_bytes: int | None = None
+    ) -> None:
         """Take the weights, and the optimizer's state if there is one, from a file that was written here or by Keras.
 
         Args:
             filepath: a `.weights.h5`, `.keras` or `.h5` file; the last may be of Keras 1, 2 or 3, and of weights alone.
             skip_mismatch: leave layers as they are whose weights do not fit, with a warning, instead of raising an error.
             by_name: take what the file has for layers of the same name. Only the older form, `.h5`, has names.
+            max_bytes: how many bytes all arrays of the file may claim; by default 64 MiB, or 100 times the size of the file.
 
         Raises:
             ValueError: the number of a layer's weights or the shape of one differs, the file cannot be read, or the model is
                 not built. The model is as it was, then.
         """
-        saving.load_weights(self, filepath, skip_mismatch, by_name)
+        saving.load_weights(self, filepath, skip_mismatch, by_name, max_bytes)
 
     def get_build_config(self) -> dict | None:
         """What the model was first called on: shapes, and the dtypes if they are not the usual ones."""
@@ -99,15 +103,15 @@ class Saved:
         if self.has_fixed_structure or cls.call is Layer.call or not any(shapes.values()):  # type: ignore[attr-defined]
             return
         specs = {k.removesuffix("_shape"): specs_of(v, self.compute_dtype) for k, v in shapes.items()}  # type: ignore[attr-defined]
-        leaves, structure = jax.tree.flatten(specs)
-        if len(dtypes) == len(leaves):
-            leaves = [jax.ShapeDtypeStruct(leaf.shape, dtype) for leaf, dtype in zip(leaves, dtypes, strict=True)]
-        specs = jax.tree.unflatten(structure, leaves)
+        leaves = symbolic.leaves(specs)
+        for leaf, dtype in zip(leaves, dtypes if len(dtypes) == len(leaves) else (), strict=False):
+            leaf.dtype = dtype
         try:
             if set(specs) <= set(call_spec(cls.call).names):  # type: ignore[attr-defined]
-                self.build_abstractly(**specs)  # type: ignore[attr-defined]
+                symbolic.infer(self, (), specs)  # type: ignore[arg-type]
             else:
-                self.build_abstractly(*specs.values())  # type: ignore[attr-defined]
+                symbolic.infer(self, tuple(specs.values()))  # type: ignore[arg-type]
+            self.built = True
         except Exception as error:
             missing = [layer.name for layer in self._flatten_layers() if not layer.built]  # type: ignore[attr-defined]
             if missing:

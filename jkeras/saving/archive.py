@@ -19,7 +19,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from jkeras.core.module import Module
-from jkeras.core.registry import custom_object_scope, serialize
+from jkeras.core.registry import custom_object_scope, published, serialize
 from jkeras.saving.files import may_write, path_of, replacing
 from jkeras.saving.hdf5 import ENDINGS, VERSION, read_arrays, read_config, write_model
 from jkeras.saving.members import Members
@@ -28,6 +28,7 @@ from jkeras.saving.weights import MEMBER, opened, read_weights, write_weights
 
 METADATA, CONFIG = "metadata.json", "config.json"
 LARGEST_CONFIG = 2**28  # bytes; a thousand layers take about one million
+MOST_COUNTERS = 2 * 10**8  # numbers that all metrics of a file may have
 LARGEST_METRIC = {"num_thresholds": 10**5, "num_classes": 10**4}  # what metrics take memory for when they are made
 
 
@@ -106,7 +107,13 @@ def _check_format(save_format: str | None, path: str) -> None:
         warnings.warn(advice, stacklevel=4)
 
 
-def load_model(filepath: Any, custom_objects: Mapping | None = None, compile: bool = True, safe_mode: bool = True) -> Any:
+def load_model(
+    filepath: Any,
+    custom_objects: Mapping | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+    max_bytes: int | None = None,
+) -> Any:
     """Make the model that `save_model` wrote, here or in Keras.
 
     Args:
@@ -114,6 +121,7 @@ def load_model(filepath: Any, custom_objects: Mapping | None = None, compile: bo
         custom_objects: `{name: class or function}` that the file may name besides the library's and the registered ones.
         compile: whether to compile the model as it was; then training goes on where it stopped.
         safe_mode: only True is possible: code found in a file is never run.
+        max_bytes: how many bytes all arrays of the file may claim; by default 64 MiB, or 100 times the size of the file.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -121,21 +129,21 @@ def load_model(filepath: Any, custom_objects: Mapping | None = None, compile: bo
     """
     path = path_of(filepath)
     if path.endswith(ENDINGS) and not os.path.isdir(path):
-        return _load_hdf5(path, custom_objects, compile, safe_mode)
+        return _load_hdf5(path, custom_objects, compile, safe_mode, max_bytes)
     if not os.path.isdir(path) and not path.endswith(".keras"):
         raise ValueError(f"File format not supported: a model is loaded from a '.keras' or '.h5' file, got {path!r}.")
-    with Members(path) as members:
+    with Members(path, max_bytes) as members:
         config = _parse(members.read(CONFIG, LARGEST_CONFIG), path)
         if not compile:
             config.pop("compile_config", None)
         model = _make(config, custom_objects, safe_mode, path)
         with members.open(MEMBER) as weights:
-            read_weights(model, weights, path, whole=True)
+            read_weights(model, weights, path, whole=True, max_bytes=max_bytes)
     return model
 
 
-def _load_hdf5(path: str, custom_objects: Mapping | None, compile: bool, safe_mode: bool) -> Any:
-    with opened(path, path) as file:
+def _load_hdf5(path: str, custom_objects: Mapping | None, compile: bool, safe_mode: bool, max_bytes: int | None) -> Any:
+    with opened(path, path, max_bytes=max_bytes) as file:
         config = read_config(file, path, LARGEST_CONFIG)
         if config is None:
             raise ValueError(
@@ -168,19 +176,27 @@ def _parse(text: bytes, path: str) -> dict:
 
 
 def _check_metrics(config: Any, path: str) -> None:
-    """Raise if what `compile` was given asks for more memory than any metric needs; weights are compared with the file later."""
-    stack = [(config, False)]
+    """Raise if metrics ask for more memory than any need; the weights of layers are compared with the file later."""
+    stack, total = [config], 0
     while stack:
-        item, compiled = stack.pop()
+        item = stack.pop()
         if isinstance(item, list):
-            stack += [(value, compiled) for value in item]
+            stack += item
         elif isinstance(item, dict):
-            stack += [(value, compiled or key == "compile_config") for key, value in item.items()]
-            for name, largest in LARGEST_METRIC.items():
-                if compiled and isinstance(item.get(name), (int, float)) and item[name] > largest:
-                    raise ValueError(
-                        f"A metric in {path!r} has {name}={item[name]}; at most {largest} are read from a file."
-                    )
+            stack += item.values()
+            is_metric = (
+                "config" in item
+                and isinstance(item["config"], dict)
+                and item.get("class_name") in published("keras.metrics")
+            )
+            for name, largest in LARGEST_METRIC.items() if is_metric else ():
+                size = item["config"].get(name)
+                if isinstance(size, (int, float)) and size > largest:
+                    raise ValueError(f"A metric in {path!r} has {name}={size}; at most {largest} are read from a file.")
+                if isinstance(size, (int, float)):
+                    total += 4 * size if name == "num_thresholds" else size**2
+    if total > MOST_COUNTERS:
+        raise ValueError(f"The metrics in {path!r} have {total:,} numbers; at most {MOST_COUNTERS:,} are read from a file.")
 
 
 def _make(config: dict, custom_objects: Mapping | None, safe_mode: bool, path: str) -> Any:
@@ -188,8 +204,8 @@ def _make(config: dict, custom_objects: Mapping | None, safe_mode: bool, path: s
     try:
         with custom_object_scope(custom_objects or {}):
             model = deserialize_keras_object(config, safe_mode=safe_mode)
-    except (TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, MemoryError) as error:
-        what = f"{type(error).__name__}: {error}"
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, MemoryError) as error:
+        what = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
         raise ValueError(f"{path!r} describes a model that cannot be made here. {what}") from error
     if not (isinstance(model, Module) and hasattr(model, "compile_from_config")):
         raise ValueError(f"{path!r} describes no model, but {type(model).__name__}.")

@@ -4,8 +4,10 @@ An archive may come from anybody, so nothing is unpacked under a name that stand
 there before memory or disk is taken.
 """
 
+import lzma
 import os
 import shutil
+import stat
 import tempfile
 import zipfile
 import zlib
@@ -22,14 +24,15 @@ class Members:
 
     Args:
         path: of a zip file or a folder.
+        max_bytes: how large a member may be; by default 64 MiB, or 100 times what it has in the archive.
 
     Raises:
         FileNotFoundError: there is neither.
         ValueError: it is no zip file, or a member that is asked for is missing, double, encrypted, or larger than can be.
     """
 
-    def __init__(self, path: str):
-        self.path = path
+    def __init__(self, path: str, max_bytes: int | None = None):
+        self.path, self.max_bytes = path, max_bytes
         if not os.path.exists(path):
             raise FileNotFoundError(f"There is no file {path!r}.")
         self._zip: Any = None
@@ -59,7 +62,7 @@ class Members:
         """A member as a file that can be read in any order: unzipped into a nameless temporary file."""
         if self._zip is None:
             try:
-                file: Any = open(os.path.join(self.path, name), "rb")  # noqa: SIM115
+                file: Any = _open_regular(os.path.join(self.path, name))
             except OSError as error:
                 raise ValueError(f"Folder {self.path!r} has no readable {name!r}: {error}") from error
         else:
@@ -68,7 +71,7 @@ class Members:
             try:
                 with self._zip.open(info) as member:
                     shutil.copyfileobj(member, file, 2**20)
-            except (zipfile.BadZipFile, EOFError, RuntimeError, OSError, zlib.error) as error:
+            except (zipfile.BadZipFile, EOFError, RuntimeError, ValueError, OSError, zlib.error, lzma.LZMAError) as error:
                 file.close()
                 raise ValueError(f"{name!r} in {self.path!r} is damaged: {error}") from error
             file.seek(0)
@@ -83,8 +86,21 @@ class Members:
         info = found[0]
         if info.flag_bits & 1:
             raise ValueError(f"{name!r} in {self.path!r} is encrypted.")
-        if info.file_size > max(SMALL, MOST_ZIPPED * min(info.compress_size, os.path.getsize(self.path))):
+        if info.file_size > (
+            self.max_bytes or max(SMALL, MOST_ZIPPED * min(info.compress_size, os.path.getsize(self.path)))
+        ):
             raise ValueError(
                 f"{name!r} in {self.path!r} claims {info.file_size:,} bytes, but has {info.compress_size:,} zipped."
             )
         return info
+
+
+def _open_regular(path: str) -> Any:
+    """Open a file that is one: links may lead out of the folder, and a pipe may never end."""
+    number = os.open(
+        path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    )
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise OSError("it is no regular file")
+    return os.fdopen(number, "rb")

@@ -16,7 +16,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from jkeras.saving.members import SMALL
+from jkeras.saving.members import MOST_ZIPPED, SMALL
 
 MOST_COMPRESSED = 1100  # times; zlib, the strongest filter that HDF5 has, packs zeros 1032 times
 
@@ -80,6 +80,10 @@ class ReadStore(Mapping):
         """The shape of an array, which is not read."""
         return tuple(self._dataset(key).shape)
 
+    def dtype(self, key: str) -> np.dtype:
+        """The dtype of an array, which is not read."""
+        return self._dataset(key).dtype
+
     def __iter__(self) -> Iterator[str]:
         return iter(()) if self._group is None else iter(self._group)
 
@@ -93,6 +97,39 @@ class ReadStore(Mapping):
         if found is None:
             raise KeyError(key)
         return found
+
+
+def check_budget(file: Any, name: str, stored: int, max_bytes: int | None) -> None:
+    """Raise unless all arrays of a file together claim no more than a file of that size can mean.
+
+    Args:
+        file: an open `h5py.File`.
+        name: of it, for messages.
+        stored: how many bytes lie on disk.
+        max_bytes: the limit; by default 64 MiB, or `MOST_ZIPPED` times what lies on disk.
+
+    Raises:
+        ValueError: they claim more. A dataset that is linked twice counts twice, for it is read twice.
+    """
+    import h5py  # 60 ms, which `import jkeras` need not take
+
+    limit = max(SMALL, MOST_ZIPPED * stored) if max_bytes is None else max_bytes
+    claimed, groups = 0, [(file, 0)]
+    while groups:
+        group, depth = groups.pop()
+        for key in group:
+            if not isinstance(group.get(key, getlink=True), h5py.HardLink):
+                continue
+            kind = group.get(key, getclass=True)
+            if kind is h5py.Group and depth < DEEPEST:
+                groups.append((group[key], depth + 1))
+            elif kind is h5py.Dataset:
+                claimed += math.prod(group[key].shape or ()) * group[key].dtype.itemsize
+            if claimed > limit:
+                raise ValueError(
+                    f"{name!r} claims more than {limit:,} bytes of arrays, but has {stored:,} bytes on disk. If you trust it, "
+                    f"pass max_bytes= with the number of bytes that it may take."
+                )
 
 
 def stored_paths(file: Any) -> Iterator[str]:

@@ -20,7 +20,7 @@ from jkeras.saving.hdf5 import ENDINGS as OLD_ENDINGS
 from jkeras.saving.hdf5 import VERSION
 from jkeras.saving.layered import layered_group, read_layers, write_layers
 from jkeras.saving.members import Members
-from jkeras.saving.store import ReadStore, WrittenStore, stored_paths
+from jkeras.saving.store import ReadStore, WrittenStore, check_budget, stored_paths
 from jkeras.saving.undo import unless_it_fails
 
 EXTENSION = ".weights.h5"
@@ -55,7 +55,9 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
                 write_layers(model, file, VERSION)
 
 
-def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, by_name: bool = False) -> None:
+def load_weights(
+    model: Any, filepath: Any, skip_mismatch: bool = False, by_name: bool = False, max_bytes: int | None = None
+) -> None:
     """Take a model's weights, and its optimizer's state, from a file that was written here or by Keras.
 
     Args:
@@ -63,6 +65,7 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, by_name
         filepath: a `.weights.h5`, `.keras` or `.h5` file; the last may be of Keras 1, 2 or 3, and of weights alone.
         skip_mismatch: leave layers as they are whose weights do not fit, with a warning, instead of raising an error.
         by_name: take what the file has for layers of the same name. Only the older form, `.h5`, has names.
+        max_bytes: how many bytes all arrays of the file may claim; by default 64 MiB, or 100 times the size of the file.
 
     Raises:
         ValueError: a layer's number of weights or the shape of one differs, the file cannot be read, or the model is not built.
@@ -76,16 +79,16 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, by_name
     _check_built(model, "load_weights")
     if path.endswith(".keras"):
         _check_unnamed(by_name, path)
-        with Members(path) as members, members.open(MEMBER) as file:
-            read_weights(model, file, path, skip_mismatch)
+        with Members(path, max_bytes) as members, members.open(MEMBER) as file:
+            read_weights(model, file, path, skip_mismatch, max_bytes=max_bytes)
         return
-    with opened(path, path) as file:
+    with opened(path, path, max_bytes=max_bytes) as file:
         group = layered_group(file)
         if group is not None:
             read_layers(model, group, path, by_name, skip_mismatch)
             return
     _check_unnamed(by_name, path)
-    read_weights(model, path, path, skip_mismatch)
+    read_weights(model, path, path, skip_mismatch, max_bytes=max_bytes)
 
 
 def _check_unnamed(by_name: bool, path: str) -> None:
@@ -104,7 +107,14 @@ def write_weights(model: Module, path: str, include_optimizer: bool = True) -> N
             module.save_own_variables(WrittenStore(file, group, getattr(module, "name", None)))  # type: ignore[attr-defined]
 
 
-def read_weights(model: Module, source: Any, name: str, skip_mismatch: bool = False, whole: bool = False) -> None:
+def read_weights(
+    model: Module,
+    source: Any,
+    name: str,
+    skip_mismatch: bool = False,
+    whole: bool = False,
+    max_bytes: int | None = None,
+) -> None:
     """Load what fits of an HDF5 file into a model's modules; see `load_weights`.
 
     Args:
@@ -113,8 +123,9 @@ def read_weights(model: Module, source: Any, name: str, skip_mismatch: bool = Fa
         name: how messages call it.
         skip_mismatch: warn instead of raising.
         whole: whether the file is of this very model, so that it should have nothing that finds no place.
+        max_bytes: see `load_weights`.
     """
-    with opened(source, name) as file:
+    with opened(source, name, max_bytes=max_bytes) as file:
         modules = stored_modules(model)
         optimizers = {path: module for path, module in modules.items() if not isinstance(module, OwnVariables)}
         layers = {path: module for path, module in modules.items() if path not in optimizers}
@@ -196,7 +207,7 @@ def _listed(name: str, problems: dict[str, str]) -> str:
 
 
 @contextmanager
-def opened(source: Any, name: str, mode: str = "r") -> Iterator[Any]:
+def opened(source: Any, name: str, mode: str = "r", max_bytes: int | None = None) -> Iterator[Any]:
     """An HDF5 file, by its name or as an open file; what the HDF5 library finds wrong in one that is read is a ValueError."""
     import h5py  # 60 ms, which `import jkeras` need not take
 
@@ -204,6 +215,11 @@ def opened(source: Any, name: str, mode: str = "r") -> Iterator[Any]:
         raise FileNotFoundError(f"There is no file {name!r}.")
     try:
         with h5py.File(source, mode) as file:
+            if mode == "r":
+                on_disk = name if os.path.isfile(name) else source if isinstance(source, str) else None
+                check_budget(
+                    file, name, os.path.getsize(on_disk) if on_disk else os.fstat(source.fileno()).st_size, max_bytes
+                )
             yield file
     except (OSError, RuntimeError, KeyError) as error:
         if mode != "r":
