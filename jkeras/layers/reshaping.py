@@ -315,7 +315,7 @@ class UpSampling2D(_UpSampling):
         if self.interpolation == "nearest":
             return super().call(inputs)
         shape = [d * f for d, f in zip(inputs.shape, self.along_axes(self.size, 1), strict=True)]
-        return jax.image.resize(inputs, shape, self.interpolation, antialias=False)
+        return jax.image.resize(inputs, shape, self.interpolation, antialias=False).astype(inputs.dtype)
 
 
 class UpSampling3D(_UpSampling):

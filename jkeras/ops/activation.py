@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jkeras.core import frame as frames
 from jkeras.core import symbolic
 from jkeras.core.errors import outside
-from jkeras.ops.family import Array, array_op
+from jkeras.ops.family import Array, array_op, floating
 
 __all__ = [
     "celu", "elu", "gelu", "glu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "leaky_relu",
@@ -249,6 +249,7 @@ def hard_shrink(x: Array, threshold=0.5):
     >>> hard_shrink([-2.0, 0.25, 2.0]).tolist()
     [-2.0, 0.0, 2.0]
     """
+    x = floating(x)
     return jnp.where(jnp.abs(x) > threshold, x, 0)
 
 

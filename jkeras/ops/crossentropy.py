@@ -114,8 +114,9 @@ def sparse_categorical_crossentropy(target: Array, output: Array, from_logits=Fa
             f"classes along axis {axis}, got target.shape={target.shape}."
         )
     log_p = _log_probabilities(floating(output), from_logits, axis)
-    chosen = jax.nn.one_hot(target.astype("int32"), output.shape[axis], axis=axis, dtype=log_p.dtype)
-    return -jnp.sum(chosen * log_p, axis)
+    wide = jnp.promote_types(log_p.dtype, jnp.float32)
+    chosen = jax.nn.one_hot(target.astype("int32"), output.shape[axis], axis=axis, dtype=wide)
+    return -jnp.sum(chosen * log_p.astype(wide), axis)
 
 
 @array_op

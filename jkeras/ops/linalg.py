@@ -153,7 +153,7 @@ def svd(x: Array, full_matrices=True, compute_uv=True):
 
 def _check_equation(name, a, b):
     _check_square(name, a)
-    rows = b.shape[-1] if b.ndim == a.ndim - 1 else b.shape[-2] if b.ndim > 1 else None
+    rows = b.shape[-1] if b.ndim in (1, a.ndim - 1) else b.shape[-2] if b.ndim > 1 else None
     if rows != a.shape[-1]:
         raise ValueError(
             f"{name}() needs a of shape (..., n, n) and b of shape (..., n) or (..., n, k), got {a.shape} and {b.shape}."
@@ -178,7 +178,7 @@ def solve(a: Array, b: Array):
     [1.0, 0.5]
     """
     _check_equation("solve", a, b)
-    return jnp.linalg.solve(a, b[..., None])[..., 0] if b.ndim == a.ndim - 1 else jnp.linalg.solve(a, b)
+    return jnp.linalg.solve(a, b[..., None])[..., 0] if b.ndim in (1, a.ndim - 1) else jnp.linalg.solve(a, b)
 
 
 @array_op
@@ -194,7 +194,8 @@ def solve_triangular(a: Array, b: Array, lower=False):
         ValueError: the matrices are not square, or the shapes do not fit.
     """
     _check_equation("solve_triangular", a, b)
-    if b.ndim == a.ndim - 1:
+    if b.ndim in (1, a.ndim - 1):
+        b = jnp.broadcast_to(b, a.shape[:-1])
         return jax.scipy.linalg.solve_triangular(a, b[..., None], lower=lower)[..., 0]
     return jax.scipy.linalg.solve_triangular(a, b, lower=lower)
 

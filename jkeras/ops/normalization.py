@@ -27,18 +27,19 @@ def moments(x: Array, axes, keepdims=False, synchronized=False):
     """Mean and variance over axes. Those of 16-bit floats are computed in float32, and kept finite when cast back.
 
     Args:
-        x: floating-point array.
+        x: array; integers and booleans count as the default float.
         axes: the axis, or a tuple of axes, to go over.
         keepdims: whether these axes stay, with length 1.
         synchronized: whether a batch that is spread over devices counts as one. With JAX's global arrays it always does.
 
     Returns:
-        (mean, variance): arrays without the axes, of the dtype of `x`.
+        (mean, variance): arrays without the axes, of the floating-point dtype of `x`.
 
     >>> [float(m) for m in moments([1.0, 3.0], 0)]
     [2.0, 1.0]
     """
     axes = tuple(axes) if isinstance(axes, list) else axes
+    x = x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(dtypes.canonical(None))
     wide = to_wide(x)
     variance = _variance(wide, axes) if jnp.issubdtype(wide.dtype, jnp.floating) else jnp.var(wide, axes, keepdims=True)
     both = jnp.mean(wide, axes, keepdims=keepdims), variance if keepdims else jnp.squeeze(variance, axes)

@@ -92,3 +92,19 @@ BINS = {
 def test_bincount_of_every_integer_dtype(name):
     x, wanted = BINS[name]
     assert np.array_equal(ops.bincount(x, minlength=2), wanted)
+
+
+SMALL = {
+    "moments": lambda k, d: k.ops.moments(np.array([[100, 1, 1], [100, 0, 1]]).astype(d), axes=0),
+    "hard_shrink": lambda k, d: k.ops.hard_shrink(np.array([0, 1, 2]).astype(d)),
+    "solve": lambda k, d: k.ops.solve(np.tile(np.diag([1.0, 2, 4]).astype("float32"), (2, 1, 1)), np.ones(3, "float32")),
+}
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "bool", "int32"])
+@pytest.mark.parametrize("name", SMALL)
+def test_small_integers_give_floats_as_in_keras(name, dtype):
+    k = type("k", (), {"ops": ops})
+    for ours, theirs in zip(jax.tree.leaves(SMALL[name](k, dtype)), jax.tree.leaves(SMALL[name](keras, dtype)), strict=True):
+        assert ours.dtype == theirs.dtype
+        assert_close(ours, theirs, rtol=1e-5)
