@@ -29,6 +29,7 @@ try:
         tree,
         utils,
     )
+    from jkeras.compat.hook import as_keras, install  # last, because it looks into all of the above
     from jkeras.core.dtype import DTypePolicy
     from jkeras.core.namespace import namespace
     from jkeras.core.symbolic import KerasTensor
@@ -59,6 +60,11 @@ def version() -> str:
     return __version__
 
 
+def load_ipython_extension(shell: object) -> None:
+    """What `%load_ext jkeras` does in a notebook: from now on, `import keras` finds jkeras."""
+    install()
+
+
 __all__ = [
     "DTypePolicy",
     "FloatDTypePolicy",
@@ -75,6 +81,7 @@ __all__ = [
     "Sequential",
     "Variable",
     "activations",
+    "as_keras",
     "backend",
     "callbacks",
     "config",

@@ -3,6 +3,7 @@
 import dis
 import sys
 from collections.abc import Callable, Iterable
+from types import FrameType
 from typing import Any, NoReturn
 
 from jkeras.core.errors import suggest
@@ -33,15 +34,26 @@ def namespace(module: str, names: Iterable[str]) -> tuple[Callable, Callable]:
 
     def get(name: str) -> NoReturn:
         message = f"{module} has no {name!r}.{explain(place, name) or suggest(name, public)}"
-        caller = sys._getframe(1)
-        if caller.f_code.co_code[caller.f_lasti] == _IMPORT_FROM:  # Python replaces the text of an AttributeError there
-            raise ImportError(message, name=module)
-        raise AttributeError(message, name=name)
+        raise missing(message, module, name, sys._getframe(1))
 
     def listed() -> list[str]:
         return public
 
     return get, listed
+
+
+def missing(message: str, module: str, name: str, caller: FrameType) -> Exception:
+    """The error for a name that a module does not have.
+
+    Args:
+        message: what it says.
+        module, name: what was looked up.
+        caller: the frame that looks it up. In `from module import name`, Python replaces the text of an `AttributeError`, so the
+            error is an `ImportError` there.
+    """
+    if caller.f_code.co_code[caller.f_lasti] == _IMPORT_FROM:
+        return ImportError(message, name=module)
+    return AttributeError(message, name=name)
 
 
 def explain(place: str, name: str) -> str:

@@ -1,0 +1,173 @@
+"""Programs written for Keras run as they are, in processes of their own."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from jkeras.compat.report import find_uses, report
+
+
+def run(*arguments, **options):
+    return subprocess.run([sys.executable, "-m", "jkeras", *map(str, arguments)], capture_output=True, text=True, **options)
+
+
+@pytest.fixture
+def script(tmp_path):
+    def write(text, name="program.py"):
+        path = tmp_path / name
+        path.write_text(textwrap.dedent(text))
+        return path
+
+    return write
+
+
+PROGRAM = """
+    import sys
+    import helper
+    import keras
+    import tensorflow as tf
+    from keras import layers, ops
+    from keras.models import Sequential
+    from keras.layers import Dense as D
+    from keras.optimizers.schedules import ExponentialDecay
+    from tensorflow import keras as tk
+    from tensorflow.keras.layers import Dense
+    from tensorflow.keras.utils import to_categorical
+    from keras.src.layers.core.dense import Dense as Private
+    from keras.src.backend import standardize_dtype, convert_to_tensor
+    from keras.src import ops as private_ops
+    import tf_keras.losses
+    import jkeras
+
+    assert keras.__version__ == "3.15.1" and keras.backend.backend() == "jax"
+    assert D is Dense is layers.Dense is tk.layers.Dense is Private is jkeras.layers.Dense is keras.src.layers.Dense
+    assert private_ops.relu is ops.relu and standardize_dtype("float") == "float32"
+    assert float(tf.reduce_mean(tf.constant([1.0, 3.0]))) == 2.0 and tf.nn.relu is ops.relu and tf.math.exp is ops.exp
+    tf.random.set_seed(1)
+    model = Sequential([layers.Input((2,)), D(2)])
+    model.compile("sgd", "mse")
+    model.fit([[1.0, 2.0]], [[0.0, 1.0]], verbose=0)
+    print(sys.argv[1:], __name__, helper.VALUE, isinstance(model, keras.Model))
+"""
+
+
+def test_a_script_runs_and_gets_its_arguments(script):
+    script("VALUE = 7", "helper.py")
+    done = run(script(PROGRAM), "--epochs", "3", "-c")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "['--epochs', '3', '-c'] __main__ 7 True"
+
+
+def test_code_and_modules(script, tmp_path):
+    assert run("-c", "import keras, sys; print(keras.layers.Dense.__module__, sys.argv)", "a").stdout == (
+        "jkeras.layers.core ['-c', 'a']\n"
+    )
+    script("import keras, sys; print(__name__, keras.__version__, sys.argv[1:])", "tool.py")
+    assert run("-m", "tool", "-v", cwd=tmp_path).stdout == "__main__ 3.15.1 ['-v']\n"
+
+
+def test_inside_of_a_program():
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent("""
+        import jkeras, sys
+        with jkeras.as_keras():
+            import keras
+            from keras.layers import Dense
+            assert Dense is jkeras.layers.Dense
+        assert "keras" not in sys.modules and not any(type(f).__name__ == "Finder" for f in sys.meta_path)
+        import keras
+        assert keras.layers.Dense is not jkeras.layers.Dense
+        try:
+            jkeras.as_keras().__enter__()
+        except RuntimeError as error:
+            assert "imported already" in str(error)
+        else:
+            raise AssertionError
+    """)], capture_output=True, text=True, env={**os.environ, "KERAS_BACKEND": "jax"})  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("text,status,message", [
+    ("import keras\nx = 1\nkeras.layers.Dens(3)", 1, 'program.py", line 3.*jkeras.layers has no \'Dens\'. Did you mean \'Dense\'?'),
+    ("from keras.layers import Dens", 1, 'program.py", line 1.*has no \'Dens\''),
+    ("import keras.nothing", 1, 'program.py", line 1.*keras.nothing is not there'),
+    ("from keras.src.layers.core.dense import Nothing", 1, "private module of Keras.*'Nothing'"),
+    ("from keras.src.utils import nothing_such", 1, "private module of Keras.*'nothing_such'"),
+    ("import tensorflow as tf\ntf.GradientTape()", 1, "JAX differentiates functions"),
+    ("import tensorflow as tf\ntf.raw_ops", 1, "stand-in for it has no tf.raw_ops"),
+    ("from keras.backend import tensorflow_backend", 1, "tensorflow_backend"),
+    ("x = (", 1, 'program.py", line 1.*SyntaxError'),
+    ("raise SystemExit(3)", 3, ""),
+    ("1 / 0", 1, "ZeroDivisionError"),
+])  # fmt: skip
+def test_errors_point_into_the_script(script, text, status, message):
+    done = run(script(text))
+    assert done.returncode == status
+    assert re.search(message, done.stderr, re.DOTALL), done.stderr
+    assert "__main__.py" not in done.stderr and "runpy" not in done.stderr
+
+
+def test_another_backend_is_warned_of(script):
+    done = run(script("import keras"), env={**os.environ, "KERAS_BACKEND": "torch"})
+    assert done.returncode == 0 and "KERAS_BACKEND='torch' is ignored" in done.stderr
+
+
+def test_a_script_that_is_not_there():
+    done = run("nowhere.py")
+    assert done.returncode == 2 and "can't open file 'nowhere.py'" in done.stderr
+
+
+# -- the report ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_names_that_a_program_uses():
+    lines = (
+        "import tensorflow as tf",
+        "from keras import layers as L",
+        "from keras.models import Model",
+        "L.Dense(units=2)",
+    )
+    source = "\n".join([*lines, "tf.keras.Input", "Model(1)"])
+    found = {(use.line, use.name, use.arguments) for use in find_uses(source)}
+    assert found == {
+        (2, "keras.layers", ()), (3, "keras.models.Model", ()), (4, "keras.layers.Dense", ("units",)),
+        (5, "tensorflow.keras.Input", ()), (6, "keras.models.Model", ()),
+    }  # fmt: skip
+
+
+def test_the_report_lists_what_is_missing_and_what_differs(script, capsys):
+    path = script(
+        "import keras\nkeras.layers.Dense(3)\nkeras.layers.Denze(3)\nkeras.utils.to_categorical([1], classes=2)\n"
+        "keras.callbacks.TerminateOnNaN()"
+    )
+    assert report([path]) == 1
+    out = capsys.readouterr().out
+    assert f"{path}:3: keras.layers.Denze: missing: jkeras.layers has no 'Denze'. Did you mean 'Dense'?" in out
+    assert f"{path}:4: keras.utils.to_categorical: the argument 'classes' is missing" in out
+    assert "keras.callbacks.TerminateOnNaN differs (docs/differences.md:" in out
+    assert "keras.layers.Dense:" not in out and out.endswith("2 missing\n")
+    assert report([script("import keras\nkeras.layers.Dense(3)", "good.py")]) == 0
+
+
+def test_notebooks_and_folders(script, tmp_path, capsys):
+    cells = [
+        {"cell_type": "code", "source": ["%matplotlib inline\n", "import keras\n", "keras.layers.Nope()"]},
+        {"cell_type": "markdown", "source": []},
+    ]
+    (tmp_path / "book.ipynb").write_text(json.dumps({"cells": cells}))
+    assert report([tmp_path]) == 1
+    assert "book.ipynb:3: keras.layers.Nope: missing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "name,content", [("book.ipynb", b"{"), ("book.ipynb", b"[]"), ("x.py", b"\xff\xfe\x00"), ("x.py", b"x = (")]
+)
+def test_what_cannot_be_read_is_an_error(tmp_path, capsys, name, content):
+    (tmp_path / name).write_bytes(content)
+    assert report([tmp_path / name]) == 2
+    assert "cannot be read" in capsys.readouterr().err
+    assert report([tmp_path / "empty"]) == 2
