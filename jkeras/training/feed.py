@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from jkeras.data import ArrayData, prefetch, stack
-from jkeras.training.buckets import place, place_order, power
+from jkeras.training.buckets import LARGE_BYTES, place, place_order, power
 from jkeras.training.engine import Clock, Stats
 
 ONE = (np.int32(0), np.int32(1))  # the bounds of one step, in the dtype that all bounds have
@@ -70,7 +70,7 @@ class Feed:
     def __init__(self, data: Any, stats: Stats, once: bool = False, pad: bool = False):
         self.data, self.stats, self.pad = data, stats, pad
         arrays, budget = isinstance(data, ArrayData), device_memory_budget()
-        self.is_single = arrays and data.steps == 1 and (pad or data.nbytes <= min(SINGLE_BYTES, budget))
+        self.is_single = arrays and data.steps == 1 and data.nbytes <= (LARGE_BYTES if pad else min(SINGLE_BYTES, budget))
         self.is_resident = self.is_single or (arrays and data.resident(min(budget, ONCE_BYTES) if once else budget))
         self._last = str(data.spec(data.num_samples % data.batch_size)) if self.is_resident else ""
         # A thread that reads ahead hides the time of a file or a generator. Of an array in memory one pass takes as long without
@@ -139,18 +139,22 @@ class Feed:
 
     def _single(self, stack: Any) -> Segment:
         """A single batch."""
-        return _stacked(1, *(pad_rows(stack) if self.pad else (stack, None)))
+        return _stacked(1, *self._padded(1, stack))
+
+    def _padded(self, count: int, stack: Any) -> tuple[Any, int | None]:
+        small = count == 1 and self.pad and sum(a.nbytes for a in jax.tree.leaves(stack)) <= LARGE_BYTES
+        return pad_rows(stack) if small else (stack, None)
 
     def _stacks(self, stacks: Iterator) -> Iterator[Segment]:
         capacity: dict[Any, int] = {}  # batch shapes -> how long their stacks are: shorter ones are padded
 
         def move(item: tuple) -> tuple:
-            count, batches = item
+            count, (batches, rows) = item[0], self._padded(*item)
             shapes = tuple((a.shape[1:], a.dtype.str) for a in jax.tree.leaves(batches))
             length = capacity[shapes] = max(capacity.get(shapes, 1), power(count))
             if count < length:
                 batches = jax.tree.map(lambda a: np.resize(a, (length, *a.shape[1:])), batches)
-            return count, jax.device_put(batches)
+            return count, jax.device_put(batches), rows
 
         moved = prefetch(stacks, move, size=2) if self._reads_ahead else (move(item) for item in stacks)
         with contextlib.closing(moved) as ahead:
