@@ -39,6 +39,13 @@ from jkeras.layers.input_spec import InputSpec
 from jkeras.layers.merging import *  # noqa: F403
 from jkeras.layers.normalization import *  # noqa: F403
 from jkeras.layers.pooling import *  # noqa: F403
+from jkeras.layers.preprocessing import colors, framing, geometry, rescaling
+from jkeras.layers.preprocessing import normalization as data_normalization
+from jkeras.layers.preprocessing.colors import *  # noqa: F403
+from jkeras.layers.preprocessing.framing import *  # noqa: F403
+from jkeras.layers.preprocessing.geometry import *  # noqa: F403
+from jkeras.layers.preprocessing.normalization import *  # noqa: F403
+from jkeras.layers.preprocessing.rescaling import *  # noqa: F403
 from jkeras.layers.recurrent import *  # noqa: F403
 from jkeras.layers.recurrent_cells import *  # noqa: F403
 from jkeras.layers.regularization import *  # noqa: F403
@@ -54,6 +61,7 @@ _FAMILIES = (
     *(core, einsum_dense, embedding, activation, regularization, reshaping, merging, convolutional, separable, pooling),
     *(normalization, batch_normalization, wrapper, spectral_normalization, recurrent, recurrent_cells, sequence_wrappers),
     *(attention, attention_heads, reversible_embedding),
+    *(rescaling, data_normalization, framing, geometry, colors),
 )
 __all__ = ["Input", "InputLayer", "InputSpec", "Layer", *(name for family in _FAMILIES for name in family.__all__)]
 

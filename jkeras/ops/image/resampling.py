@@ -28,7 +28,7 @@ METHODS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
 SCALING_METHODS = ("linear", "bilinear", "trilinear", "cubic", "bicubic", "tricubic", "lanczos3", "lanczos5")
 
 
-def _check(function, argument, value, known):
+def check_choice(function, argument, value, known):
     if value not in known:
         raise ValueError(
             f"{function}() needs {argument} from {list(known)}, got {value!r}.{suggest(value, map(str, known))}"
@@ -61,8 +61,8 @@ def map_coordinates(inputs: Array, coordinates: Array, order, fill_mode="constan
             f"map_coordinates() needs coordinates of shape ({inputs.ndim}, ...) for inputs of shape {inputs.shape}, got "
             f"{coordinates.shape}."
         )
-    _check("map_coordinates", "fill_mode", fill_mode, FILL_MODES)
-    _check("map_coordinates", "order", order, (0, 1))
+    check_choice("map_coordinates", "fill_mode", fill_mode, FILL_MODES)
+    check_choice("map_coordinates", "order", order, (0, 1))
     return jax.scipy.ndimage.map_coordinates(inputs, coordinates, order, fill_mode, fill_value)
 
 
@@ -105,8 +105,8 @@ def affine_transform(
     Raises:
         ValueError: the shapes do not fit, or an argument is unknown.
     """
-    _check("affine_transform", "interpolation", interpolation, ORDERS)
-    _check("affine_transform", "fill_mode", fill_mode, FILL_MODES)
+    check_choice("affine_transform", "interpolation", interpolation, ORDERS)
+    check_choice("affine_transform", "fill_mode", fill_mode, FILL_MODES)
     x, back = batched("affine_transform", images, data_format)
     if (
         transform.ndim not in (1, 2)
@@ -140,7 +140,7 @@ def perspective_transform(
     Raises:
         ValueError: the shapes do not fit, or the interpolation is unknown.
     """
-    _check("perspective_transform", "interpolation", interpolation, ORDERS)
+    check_choice("perspective_transform", "interpolation", interpolation, ORDERS)
     x, back = batched("perspective_transform", images, data_format)
     if start_points.shape != end_points.shape or start_points.ndim not in (2, 3) or start_points.shape[-2:] != (4, 2):
         raise ValueError(
@@ -194,8 +194,8 @@ def elastic_transform(
     Raises:
         ValueError: the shape does not fit, or an argument is unknown.
     """
-    _check("elastic_transform", "interpolation", interpolation, ORDERS)
-    _check("elastic_transform", "fill_mode", fill_mode, FILL_MODES)
+    check_choice("elastic_transform", "interpolation", interpolation, ORDERS)
+    check_choice("elastic_transform", "fill_mode", fill_mode, FILL_MODES)
     x, back = batched("elastic_transform", images, data_format)
     normal = published("keras.random")["normal"]  # found by name, because random numbers are made of operations
     size = int(6 * sigma) | 1
@@ -244,8 +244,8 @@ def resize(
         raise ValueError(f"resize() needs size=(height, width), both positive, got size={size}.")
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ValueError("resize() takes crop_to_aspect_ratio or pad_to_aspect_ratio, not both.")
-    _check("resize", "interpolation", interpolation, METHODS)
-    _check("resize", "fill_mode", fill_mode, ("constant",))
+    check_choice("resize", "interpolation", interpolation, METHODS)
+    check_choice("resize", "fill_mode", fill_mode, ("constant",))
     x, back = batched("resize", images, data_format)
     height, width = x.shape[1:3]
     rows, columns = int(width * size[0] / size[1]), int(height * size[1] / size[0])  # what would fit the other side
@@ -278,5 +278,5 @@ def scale_and_translate(images: Array, output_shape, scale: Array, translation: 
     Raises:
         ValueError: the method is unknown.
     """
-    _check("scale_and_translate", "method", method, SCALING_METHODS)
+    check_choice("scale_and_translate", "method", method, SCALING_METHODS)
     return jax.image.scale_and_translate(images, output_shape, spatial_dims, scale, translation, method, antialias)

@@ -1,0 +1,1 @@
+"""Layers that prepare data inside a model: they run in the compiled step, like every other layer."""

@@ -1,0 +1,43 @@
+"""Numbers on another scale, given beforehand."""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from jkeras.core.data_format import image_data_format
+from jkeras.layers.options import Configured
+
+__all__ = ["Rescaling"]
+
+
+class Rescaling(Configured):
+    """`inputs * scale + offset`, in training and in inference.
+
+    Args:
+        scale: a number, or one per channel.
+        offset: a number, or one per channel.
+
+    Returns:
+        An array of the layer's compute dtype, whatever the dtype of the input.
+
+    >>> import numpy as np
+    >>> Rescaling(1 / 127.5, offset=-1)(np.array([0, 255], "uint8")).tolist()
+    [-1.0, 1.0]
+    """
+
+    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.scale = scale
+        self.offset = offset
+        self.supports_masking = True
+        self.built = self.needs_no_build
+
+    def call(self, inputs: Any) -> Any:
+        return inputs.astype(self.compute_dtype) * self._per_channel(self.scale) + self._per_channel(self.offset)
+
+    def _per_channel(self, value: Any) -> Any:
+        value = jnp.asarray(np.asarray(value), self.compute_dtype)
+        if value.ndim and image_data_format() == "channels_first":
+            value = value.reshape(value.shape + (1,) * (3 - value.ndim))
+        return value

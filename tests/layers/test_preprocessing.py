@@ -1,0 +1,275 @@
+"""Preprocessing layers: the numbers of Keras's, draw for draw, off when not training, in every form of the images."""
+
+import json
+
+import numpy as np
+import pytest
+
+import jkeras
+from tests.oracle import assert_close, keras
+
+# Layers that act in training only: name, arguments. Their values stay within 0 and 255.
+RANDOM = [
+    ("RandomFlip", {}),
+    ("RandomFlip", {"mode": "horizontal"}),
+    ("RandomRotation", {"factor": 0.2}),
+    ("RandomRotation", {"factor": (-0.1, 0.3), "fill_mode": "constant", "fill_value": 3.0, "interpolation": "nearest"}),
+    ("RandomZoom", {"height_factor": 0.3}),
+    ("RandomZoom", {"height_factor": (-0.3, -0.2), "width_factor": 0.5, "fill_mode": "nearest"}),
+    ("RandomTranslation", {"height_factor": 0.3, "width_factor": (0.1, 0.4), "fill_mode": "wrap"}),
+    ("RandomShear", {"x_factor": 0.3, "y_factor": (0.1, 0.2)}),
+    ("RandomCrop", {"height": 4, "width": 5}),
+    ("RandomBrightness", {"factor": 0.3}),
+    ("RandomContrast", {"factor": (0.7, 0.4)}),
+    ("RandomHue", {"factor": 0.4}),
+    ("RandomSaturation", {"factor": 0.4}),
+    ("RandomGrayscale", {"factor": 0.5}),
+    ("RandomInvert", {"factor": 0.8}),
+    ("RandomPosterization", {"factor": 5}),
+    ("RandomColorDegeneration", {"factor": 0.6}),
+    (
+        "RandomColorJitter",
+        {"brightness_factor": 0.2, "contrast_factor": 0.3, "saturation_factor": (0.3, 0.5), "hue_factor": 0.2},
+    ),
+]
+# Layers that always act.
+FIXED = [
+    ("Rescaling", {"scale": 1 / 127.5, "offset": -1}),
+    ("Rescaling", {"scale": [0.1, 0.2, 0.3]}),
+    ("Resizing", {"height": 5, "width": 9}),
+    ("Resizing", {"height": 5, "width": 9, "crop_to_aspect_ratio": True, "interpolation": "bicubic"}),
+    ("Resizing", {"height": 5, "width": 9, "pad_to_aspect_ratio": True, "antialias": True}),
+    ("CenterCrop", {"height": 4, "width": 3}),
+    ("CenterCrop", {"height": 9, "width": 3}),
+    ("Normalization", {"mean": [1.0, 2.0, 3.0], "variance": [4.0, 5.0, 6.0]}),
+    ("Normalization", {"axis": None, "mean": 100.0, "variance": 400.0, "invert": True}),
+]
+
+
+def titled(rows):
+    return [pytest.param(name, options, id=f"{name}-{'-'.join(map(str, options))}") for name, options in rows]
+
+
+def images(shape=(4, 7, 6, 3), seed=0):
+    return np.random.default_rng(seed).uniform(0, 255, shape).astype("float32")
+
+
+def both(name, options):
+    options = options | {"name": "layer"}
+    return getattr(jkeras.layers, name)(**options), getattr(keras.layers, name)(**options)
+
+
+@pytest.mark.parametrize(("name", "options"), titled(RANDOM))
+def test_draws_are_keras_s(name, options):
+    ours, theirs = both(name, options | {"seed": 3})
+    for x in (images(), images((7, 6, 3)), images(seed=1)):
+        assert_close(ours(x, training=True), theirs(x, training=True), rtol=2e-5)
+
+
+@pytest.mark.parametrize(("name", "options"), titled(RANDOM))
+def test_config_and_data_format(name, options):
+    ours, theirs = both(name, options | {"seed": 3})
+    config = json.loads(json.dumps(theirs.get_config())) | {"seed": 3}  # Keras forgets one
+    assert json.loads(json.dumps(ours.get_config())) == config
+    first = type(ours).from_config(config | {"data_format": "channels_first"})
+    x = images()
+    outputs = first(x.transpose(0, 3, 1, 2), training=True)
+    assert_close(np.transpose(outputs, (0, 2, 3, 1)), ours(x, training=True))
+
+
+@pytest.mark.parametrize(("name", "options"), titled([row for row in RANDOM if row[0] != "RandomCrop"]))
+def test_off_when_not_training(name, options):
+    ours, _ = both(name, options)
+    x = images()
+    assert np.array_equal(ours(x, training=False), x)
+    model = jkeras.Sequential([jkeras.Input(x.shape[1:]), ours])
+    assert np.array_equal(model.predict(x, verbose=0), x)
+    assert ours.generator.state.numpy()[1] == 0  # nothing was drawn
+
+
+@pytest.mark.parametrize(("name", "options"), titled(FIXED))
+def test_fixed_layers_are_keras_s(name, options):
+    ours, theirs = both(name, options)
+    config = json.loads(json.dumps(theirs.get_config()))
+    assert json.loads(json.dumps(ours.get_config())) == config
+    for layer in (ours, type(ours).from_config(config)):
+        for x in (images(), images((7, 6, 3)), images().astype("uint8")):
+            if name == "Normalization" and x.ndim == 3:
+                continue
+            mine, expected = layer(x), theirs(x)
+            assert mine.dtype == expected.dtype
+            assert_close(mine, expected, rtol=2e-5)
+    assert ours.compute_output_shape((None, 7, 6, 3)) == theirs.compute_output_shape((None, 7, 6, 3))
+
+
+def test_random_crop_takes_the_middle_when_not_training():
+    x = images()
+    ours, middle = jkeras.layers.RandomCrop(4, 2), jkeras.layers.CenterCrop(4, 2)
+    assert np.array_equal(ours(x, training=False), middle(x))
+
+
+def pipeline():
+    layers = jkeras.layers
+    return jkeras.Sequential(
+        [
+            layers.Input((8, 8, 3), dtype="uint8"),
+            layers.Rescaling(1 / 255),
+            layers.RandomFlip("horizontal", seed=1),
+            layers.RandomRotation(0.1, seed=2),
+            layers.RandomZoom(0.1, seed=3),
+            layers.RandomCrop(6, 6, seed=4),
+            layers.RandomContrast(0.2, value_range=(0, 1), seed=5),
+            layers.Flatten(),
+            layers.Dense(2),
+        ]
+    )
+
+
+def test_a_pipeline_trains_predicts_and_is_saved(tmp_path):
+    x, y = images((20, 8, 8, 3)).astype("uint8"), np.arange(20) % 2
+    model = pipeline()
+    model.compile("adam", jkeras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    history = model.fit(x, y, epochs=3, batch_size=8, verbose=0).history["loss"]
+    assert np.isfinite(history).all()
+    expected = model.predict(x, verbose=0)
+    assert np.array_equal(expected, model.predict(x, verbose=0))
+    model.save(tmp_path / "m.keras")
+    assert_close(jkeras.models.load_model(tmp_path / "m.keras").predict(x, verbose=0), expected)
+
+
+BOXES = {"boxes": np.array([[[1, 2, 4, 5], [0, 0, 6, 7]]] * 2, "float32"), "labels": np.array([[0, 1]] * 2)}
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("RandomFlip", {}),
+        ("RandomZoom", {"height_factor": 0.3, "width_factor": 0.2}),
+        ("RandomTranslation", {"height_factor": 0.3, "width_factor": 0.2}),
+        ("RandomRotation", {"factor": 0.2}),
+        ("RandomBrightness", {"factor": 0.2}),
+        ("Resizing", {"height": 5, "width": 9}),
+        ("Resizing", {"height": 5, "width": 9, "pad_to_aspect_ratio": True}),
+        ("Resizing", {"height": 5, "width": 9, "crop_to_aspect_ratio": True}),
+        ("CenterCrop", {"height": 3, "width": 4}),
+    ],
+    ids=str,
+)
+def test_what_belongs_to_the_images_moves_with_them(name, options):
+    random = {"seed": 2} if name.startswith("Random") else {}
+    ours, theirs = both(name, options | random | {"bounding_box_format": "xyxy"})
+
+    def data():
+        masks = np.random.default_rng(0).integers(0, 4, (2, 7, 6, 1)).astype("float32")
+        return {
+            "images": images((2, 7, 6, 3)),
+            "bounding_boxes": dict(BOXES),
+            "labels": np.ones(2),
+            "segmentation_masks": masks,
+        }
+
+    given = data()
+    mine, expected = ours(given, training=True), theirs(data(), training=True)
+    for key in ("images", "labels", "segmentation_masks"):
+        assert_close(mine[key], expected[key], rtol=2e-5)
+    for key in ("boxes", "labels"):
+        assert_close(mine["bounding_boxes"][key], expected["bounding_boxes"][key], rtol=2e-5)
+    assert given["images"].shape == (2, 7, 6, 3)  # what was given is left as it was
+    single = {key: value[0] for key, value in data().items() if key != "bounding_boxes"}
+    single["bounding_boxes"] = {key: value[0] for key, value in BOXES.items()}
+    assert ours(single, training=True)["bounding_boxes"]["boxes"].shape == (2, 4)
+
+
+def test_a_relative_format_moves_as_pixels_do():
+    pixels = jkeras.layers.RandomRotation(0.2, seed=1, bounding_box_format="xyxy")
+    relative = jkeras.layers.RandomRotation(0.2, seed=1, bounding_box_format="rel_xyxy")
+    size = np.array([6, 7, 6, 7], "float32")
+    given = {"images": images((2, 7, 6, 3)), "bounding_boxes": BOXES}
+    mine = relative(given | {"bounding_boxes": BOXES | {"boxes": BOXES["boxes"] / size}}, training=True)
+    assert_close(mine["bounding_boxes"]["boxes"] * size, pixels(given, training=True)["bounding_boxes"]["boxes"], rtol=1e-5)
+
+
+class Batches(jkeras.utils.PyDataset):
+    def __init__(self, x):
+        super().__init__()
+        self.x = x
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, i):
+        return self.x[i::4], np.zeros(len(self.x[i::4]))
+
+
+def test_normalization_adapts_to_anything():
+    pandas = pytest.importorskip("pandas")
+    x = np.random.default_rng(0).normal(5, 3, (50, 4))
+    theirs = keras.layers.Normalization()
+    theirs.adapt(x)
+    sources = {
+        "array": x,
+        "list": x.tolist(),
+        "jax": jkeras.ops.convert_to_tensor(x),
+        "pandas": pandas.DataFrame(x, columns=list("abcd")),
+        "batches": [x[:10], x[10:]],
+        "dataset": Batches(x),
+        "generator": ((x[i : i + 7], None) for i in range(0, 50, 7)),
+    }
+    for name, data in sources.items():
+        ours = jkeras.layers.Normalization()
+        ours.adapt(data)
+        assert_close(ours(x), theirs(x), rtol=1e-5, err_msg=name)
+    assert [w.name for w in ours.weights] == [w.name for w in theirs.weights]
+    column = jkeras.layers.Normalization(axis=None)
+    column.adapt(pandas.Series([1, 2, 3, 4, 5]))
+    assert_close(column(np.array([1.0, 3.0])), np.array([-np.sqrt(2), 0.0]))
+
+
+def test_normalization_in_a_model_is_saved_and_not_trained(tmp_path):
+    x = np.random.default_rng(0).normal(5, 3, (32, 4)).astype("float32")
+    layer = jkeras.layers.Normalization()
+    layer.adapt(x)
+    model = jkeras.Sequential([jkeras.Input((4,)), layer, jkeras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(x, x[:, 0], epochs=2, verbose=0)
+    assert_close(layer.adapt_mean.numpy(), x.mean(0), rtol=1e-5)
+    model.save(tmp_path / "m.keras")
+    loaded = jkeras.models.load_model(tmp_path / "m.keras")
+    assert_close(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
+    back = jkeras.layers.Normalization(invert=True)
+    back.adapt(x)
+    assert_close(back(layer(x)), x, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda k: k.RandomFlip("sideways"), "RandomFlip needs mode="),
+        (lambda k: k.RandomRotation(2), "RandomRotation got factor=2"),
+        (lambda k: k.RandomZoom(-1.0), "RandomZoom got height_factor=-1.0"),
+        (lambda k: k.RandomRotation(0.1, fill_mode="mirror"), "RandomRotation needs fill_mode="),
+        (lambda k: k.RandomBrightness(0.1, value_range=3), "RandomBrightness got value_range=3"),
+        (lambda k: k.Resizing(0, 3), "Resizing needs height="),
+        (lambda k: k.Resizing(2, 3, interpolation="cube"), "interpolation"),
+        (lambda k: k.CenterCrop(2.5, 3), "CenterCrop needs height="),
+        (lambda k: k.RandomFlip(bounding_box_format="xxyy"), "bounding_box_format"),
+        (lambda k: k.RandomFlip()(np.zeros((3, 4), "float32")), "RandomFlip takes one image, of rank 3"),
+        (lambda k: k.RandomFlip()({"images": images(), "bounding_boxes": BOXES}), "bounding_box_format='xyxy'"),
+        (lambda k: k.Normalization(mean=1.0), "together"),
+        (lambda k: k.Normalization(mean=[1.0, 2.0], variance=[1.0, 2.0])(np.ones((1, 3), "float32")), "of shape"),
+        (lambda k: k.Normalization().adapt([]), "no data"),
+        (lambda k: k.Normalization().adapt({"a": 1}), "got dict"),
+        (lambda k: k.Normalization(mean=1.0, variance=2.0).adapt([1.0]), "nothing to adapt"),
+    ],
+)
+def test_messages(make, message):
+    with pytest.raises(ValueError, match=message):
+        make(jkeras.layers)
+
+
+def test_adapt_to_another_size_is_an_error_that_keeps_the_statistics():
+    layer = jkeras.layers.Normalization()
+    layer.adapt(np.array([[1.0, 3.0], [3.0, 5.0]]))
+    with pytest.raises(ValueError, match=r"statistics of shape \(2,\).*data of shape \(4, 3\)"):
+        layer.adapt(np.ones((4, 3)))
+    assert layer.adapt_mean.numpy().tolist() == [2.0, 4.0]
