@@ -100,6 +100,7 @@ ARGUMENTS = {
         "layers.EinsumDense(gptq_unpacked_column_size)",
     ),
     **each("The second argument is called previous_mask, as everywhere.", "layers.RNN.compute_mask(mask)"),
+    **each("Keras's default needs TensorFlow.", "Model.export(format=)", "Sequential.export(format=)"),
     **each("Weights are one file.", "Model.save_weights(max_shard_size)"),
     **each("Weights are one file.", "Sequential.save_weights(max_shard_size)"),
     **each("Weights are one file.", "saving.save_weights(max_shard_size)"),

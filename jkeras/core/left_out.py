@@ -16,7 +16,6 @@ LEFT_OUT = _table(
     ("It trains one model on another; docs/custom_training.md shows how.", "", "distillation"),
     ("Training over several devices is not covered yet.", "", "distribution"),
     ("Export to other runtimes is not covered; jax.export takes model.apply.", "", "export"),
-    ("Export to other runtimes is not covered; jax.export takes model.apply.", "Model", "export"),
     ("What Keras keeps for its first version; use utils.legacy.", "", "legacy"),
     ("Keras 2 had optimizers there; those of today take their arguments.", "optimizers", "legacy"),
     ("Preprocessing of images, text, audio and tables is not covered yet.", "", "preprocessing"),

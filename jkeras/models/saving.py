@@ -9,6 +9,7 @@ from jkeras import saving
 from jkeras.core import symbolic
 from jkeras.layers.base import Layer
 from jkeras.layers.signatures import call_spec, holds_tensors, shapes_of, specs_of
+from jkeras.saving.export import export_model
 
 
 class Saved:
@@ -81,6 +82,30 @@ class Saved:
                 not built. The model is as it was, then.
         """
         saving.load_weights(self, filepath, skip_mismatch, by_name, max_bytes)
+
+    def export(
+        self,
+        filepath: Any,
+        format: str = "stablehlo",
+        verbose: bool | None = None,
+        input_signature: Any = None,
+        platforms: Any = ("cpu", "cuda", "rocm", "tpu"),
+    ) -> None:
+        """Write the call at inference, with the weights, to a file that runs without this library.
+
+        Args:
+            filepath: the name of the file.
+            format: `"stablehlo"`, which JAX alone runs (the extra `jkeras[export]`), or `"onnx"` (the extra `jkeras[onnx]`).
+            verbose: whether to say where the file is; by default no.
+            input_signature: shapes and dtypes of the inputs, in their structure; by default those that the model was built on.
+                None stands for any size.
+            platforms: for `"stablehlo"`: names of JAX's platforms on which it is to run.
+
+        Raises:
+            ValueError: the format is unknown or not covered, or the inputs' shapes are not known.
+            ImportError: a package that writes the form is not installed.
+        """
+        export_model(self, filepath, format, verbose, input_signature, platforms)
 
     def get_build_config(self) -> dict | None:
         """What the model was first called on: shapes, and the dtypes if they are not the usual ones."""

@@ -5,6 +5,7 @@ from jkeras.core.registry import custom_object_scope, get_custom_objects, get_re
 from jkeras.core.registry import register_serializable as register_keras_serializable
 from jkeras.core.registry import serialize as serialize_keras_object
 from jkeras.saving.archive import load_model, save_model
+from jkeras.saving.export import load_exported
 from jkeras.saving.objects import deserialize_keras_object
 from jkeras.saving.weights import load_weights, save_weights
 
@@ -17,6 +18,7 @@ __all__ = [
     "get_custom_objects",
     "get_registered_name",
     "get_registered_object",
+    "load_exported",
     "load_model",
     "load_weights",
     "register_keras_serializable",
