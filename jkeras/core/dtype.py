@@ -13,7 +13,7 @@ import numpy as np
 from jkeras.core.errors import suggest
 
 FLOATS = ("bfloat16", "float16", "float32", "float64")
-DTYPES = (*FLOATS, "float8_e4m3fn", "float8_e5m2", "bool", "complex64", "complex128") + tuple(
+DTYPES = (*FLOATS, "float8_e4m3fn", "float8_e5m2", "bool", "complex64", "complex128", "string") + tuple(
     f"{sign}int{bits}" for sign in ("u", "") for bits in (8, 16, 32, 64)
 )
 _settings: dict[str, Any] = {"floatx": "float32", "epsilon": 1e-7, "policy": None}
@@ -61,6 +61,7 @@ def standardize(dtype: Any) -> str:
         dtype = {"int": "int32", "float": floatx()}.get(dtype, dtype)
     try:
         name = jnp.dtype(dtype).name
+        name = "string" if np.dtype(jnp.dtype(dtype)).kind in "SUT" else name
     except TypeError:
         name = str(dtype)
     if name not in DTYPES:
@@ -75,7 +76,13 @@ def is_float(dtype: Any) -> bool:
 
 def canonical(dtype: Any) -> np.dtype:
     """The dtype that JAX will really use, with 64-bit formats narrowed unless x64 is enabled."""
-    return jax.dtypes.canonicalize_dtype(jnp.dtype(standardize(dtype)))
+    name = standardize(dtype)
+    if name == "string":
+        raise ValueError(
+            "Strings are no numbers, and only numbers can be computed with in a model. Let it start with a layer that takes strings: "
+            "jkeras.layers.StringLookup for categories, TextVectorization for texts, Hashing for both."
+        )
+    return jax.dtypes.canonicalize_dtype(jnp.dtype(name))
 
 
 class DTypePolicy:

@@ -23,9 +23,9 @@ LEFT_OUT = _table(
         "Preprocessing of images, text, audio and tables is not covered yet.",
         "layers",
         "AugMix AutoContrast CategoryEncoding ContrastLimitedAdaptiveHistogramEqualization CutMix "
-        "Discretization Equalization HashedCrossing Hashing IntegerLookup MaxNumBoundingBoxes MelSpectrogram "
+        "Discretization Equalization MaxNumBoundingBoxes MelSpectrogram "
         "MixUp Pipeline RandAugment RandomElasticTransform RandomErasing RandomGaussianBlur RandomPerspective "
-        "RandomSharpness STFTSpectrogram Solarization StringLookup TextVectorization",
+        "RandomSharpness STFTSpectrogram Solarization",
     ),
     (
         "Preprocessing of images, text, audio and tables is not covered yet.",

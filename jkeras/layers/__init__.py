@@ -46,6 +46,10 @@ from jkeras.layers.preprocessing.framing import *  # noqa: F403
 from jkeras.layers.preprocessing.geometry import *  # noqa: F403
 from jkeras.layers.preprocessing.normalization import *  # noqa: F403
 from jkeras.layers.preprocessing.rescaling import *  # noqa: F403
+from jkeras.layers.preprocessing import hashing, lookup, text_vectorization
+from jkeras.layers.preprocessing.hashing import *  # noqa: F403
+from jkeras.layers.preprocessing.lookup import *  # noqa: F403
+from jkeras.layers.preprocessing.text_vectorization import *  # noqa: F403
 from jkeras.layers.recurrent import *  # noqa: F403
 from jkeras.layers.recurrent_cells import *  # noqa: F403
 from jkeras.layers.regularization import *  # noqa: F403
@@ -62,6 +66,7 @@ _FAMILIES = (
     *(normalization, batch_normalization, wrapper, spectral_normalization, recurrent, recurrent_cells, sequence_wrappers),
     *(attention, attention_heads, reversible_embedding),
     *(rescaling, data_normalization, framing, geometry, colors),
+    *(lookup, text_vectorization, hashing),
 )
 __all__ = ["Input", "InputLayer", "InputSpec", "Layer", *(name for family in _FAMILIES for name in family.__all__)]
 

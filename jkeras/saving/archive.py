@@ -3,6 +3,7 @@
     metadata.json      which version wrote it, and when
     config.json        the model as `serialize` describes it: layers, graph, shapes, what compile() was given
     model.weights.h5   the weights and the optimizer's state
+    assets/            files that layers write themselves: vocabularies
 
 An archive may come from anybody. What `members` and `store` say of its bytes holds for its config, too: it may name only what is
 published or registered (`core.registry`), and nothing in it is run.
@@ -20,6 +21,7 @@ from typing import Any
 
 from jkeras.core.module import Module
 from jkeras.core.registry import custom_object_scope, published, serialize
+from jkeras.saving.assets import read_assets, write_assets
 from jkeras.saving.files import may_write, path_of, replacing
 from jkeras.saving.hdf5 import ENDINGS, VERSION, read_arrays, read_config, write_model
 from jkeras.saving.members import Members
@@ -83,12 +85,19 @@ def save_model(
         with replacing(path, True) as temporary, tempfile.TemporaryDirectory(dir=os.path.dirname(temporary)) as folder:
             weights = os.path.join(folder, MEMBER)
             write_weights(model, weights, include_optimizer)
+            assets = write_assets(model, folder)
             with zipfile.ZipFile(temporary, "x") as archive:
                 for name, text in texts.items():
                     archive.writestr(name, text)
                 archive.write(weights, MEMBER)
+                for name in assets:
+                    archive.write(os.path.join(folder, name), name)
         return
     os.makedirs(path, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path) as folder:
+        for name in write_assets(model, folder):
+            os.makedirs(os.path.dirname(os.path.join(path, name)), exist_ok=True)
+            os.replace(os.path.join(folder, name), os.path.join(path, name))
     with ExitStack() as stack:
         temporary = {n: stack.enter_context(replacing(os.path.join(path, n), True)) for n in (*texts, MEMBER)}
         write_weights(model, temporary[MEMBER], include_optimizer)
@@ -138,6 +147,7 @@ def load_model(
             config.pop("compile_config", None)
         model = _make(config, custom_objects, safe_mode, path)
         with members.open(MEMBER) as weights:
+<<<<<<< HEAD
             read_weights(model, weights, path, whole=True, max_bytes=max_bytes)
     return model
 
@@ -157,6 +167,10 @@ def _load_hdf5(path: str, custom_objects: Mapping | None, compile: bool, safe_mo
             with custom_object_scope(custom_objects or {}):
                 model.compile_from_config(compiled)
         read_arrays(model, file, path)
+=======
+            read_weights(model, weights, path, whole=True)
+        read_assets(model, members)
+>>>>>>> e7ae473 (Look up, vectorize and hash texts and integers on the host, in NumPy, and keep vocabularies in .keras files as Keras does)
     return model
 
 

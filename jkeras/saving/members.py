@@ -57,6 +57,15 @@ class Members:
             raise ValueError(f"{name!r} in {self.path!r} has more than {largest:,} bytes.")
         return found
 
+    def below(self, folder: str) -> list[str]:
+        """The names of all members in a folder of the archive."""
+        if self._zip is not None:
+            names = [info.filename for info in self._zip.infolist() if not info.is_dir()]
+            return [name for name in dict.fromkeys(names) if name.startswith(f"{folder}/")]
+        root = os.path.join(self.path, folder)
+        found = [os.path.join(where, name) for where, _, names in os.walk(root) for name in names]
+        return sorted(os.path.relpath(path, self.path).replace(os.sep, "/") for path in found)
+
     @contextmanager
     def open(self, name: str) -> Iterator[Any]:
         """A member as a file that can be read in any order: unzipped into a nameless temporary file."""
