@@ -147,8 +147,8 @@ def load_model(
             config.pop("compile_config", None)
         model = _make(config, custom_objects, safe_mode, path)
         with members.open(MEMBER) as weights:
-<<<<<<< HEAD
             read_weights(model, weights, path, whole=True, max_bytes=max_bytes)
+        read_assets(model, members)
     return model
 
 
@@ -167,10 +167,6 @@ def _load_hdf5(path: str, custom_objects: Mapping | None, compile: bool, safe_mo
             with custom_object_scope(custom_objects or {}):
                 model.compile_from_config(compiled)
         read_arrays(model, file, path)
-=======
-            read_weights(model, weights, path, whole=True)
-        read_assets(model, members)
->>>>>>> e7ae473 (Look up, vectorize and hash texts and integers on the host, in NumPy, and keep vocabularies in .keras files as Keras does)
     return model
 
 

@@ -9,7 +9,8 @@ from jkeras.core.errors import suggest
 from jkeras.core.registry import deserialize, serialize
 from jkeras.core.symbolic import KerasTensor
 from jkeras.layers.preprocessing.host import HostLayer, batches_of, texts_of
-from jkeras.layers.preprocessing.lookup import StringLookup, output_mode_of, refuse_path
+from jkeras.layers.preprocessing.index_lookup import output_mode_of, refuse_path
+from jkeras.layers.preprocessing.lookup import StringLookup
 
 __all__ = ["TextVectorization"]
 
