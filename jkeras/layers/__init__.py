@@ -39,16 +39,15 @@ from jkeras.layers.input_spec import InputSpec
 from jkeras.layers.merging import *  # noqa: F403
 from jkeras.layers.normalization import *  # noqa: F403
 from jkeras.layers.pooling import *  # noqa: F403
-from jkeras.layers.preprocessing import colors, framing, geometry, rescaling
+from jkeras.layers.preprocessing import colors, framing, geometry, hashing, lookup, rescaling, text_vectorization
 from jkeras.layers.preprocessing import normalization as data_normalization
 from jkeras.layers.preprocessing.colors import *  # noqa: F403
 from jkeras.layers.preprocessing.framing import *  # noqa: F403
 from jkeras.layers.preprocessing.geometry import *  # noqa: F403
-from jkeras.layers.preprocessing.normalization import *  # noqa: F403
-from jkeras.layers.preprocessing.rescaling import *  # noqa: F403
-from jkeras.layers.preprocessing import hashing, lookup, text_vectorization
 from jkeras.layers.preprocessing.hashing import *  # noqa: F403
 from jkeras.layers.preprocessing.lookup import *  # noqa: F403
+from jkeras.layers.preprocessing.normalization import *  # noqa: F403
+from jkeras.layers.preprocessing.rescaling import *  # noqa: F403
 from jkeras.layers.preprocessing.text_vectorization import *  # noqa: F403
 from jkeras.layers.recurrent import *  # noqa: F403
 from jkeras.layers.recurrent_cells import *  # noqa: F403
