@@ -217,6 +217,7 @@ def poisoned(at, value):
 
 
 @pytest.mark.filterwarnings("ignore:.*NaN.*:UserWarning")  # the data are warned of
+@pytest.mark.filterwarnings("ignore:Infinite numbers:UserWarning")
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_terminate_on_nan_stops_at_the_batch_and_keeps_the_weights_before_it(value, capsys):
     model, twin = model_of(jkeras), model_of(jkeras)
