@@ -197,6 +197,22 @@ def serialize(obj: Any) -> Any:
     return without_single_ids(config) if outermost else config
 
 
+def serialize_arguments(owner: Any, arguments: Mapping[str, Any], write: Callable[[Any], Any] = serialize) -> dict[str, Any]:
+    """The config of an object's arguments.
+
+    Raises:
+        TypeError: an argument cannot be written; the message names the object, the argument, and what to do.
+    """
+    found = {}
+    for name, value in arguments.items():
+        try:
+            found[name] = write(value)
+        except TypeError as error:
+            who = f"{type(owner).__name__} {owner.name!r}" if hasattr(owner, "name") else type(owner).__name__
+            raise TypeError(f"{who} has {name}={value!r:.200}, which a config cannot hold: {error}") from error
+    return found
+
+
 def _serialize(obj: Any) -> Any:
     if obj is None or isinstance(obj, (bool, int, float, str)):
         return obj
@@ -234,12 +250,18 @@ def _serialize(obj: Any) -> Any:
         if not isinstance(obj, DTypePolicy):  # which has no identity
             note_written(obj, config)
         return config
-    raise TypeError(f"{obj!r} cannot be written to a config: {type(obj).__name__} has no get_config() method.")
+    raise TypeError(
+        f"{obj!r:.200} cannot be written to a config: {type(obj).__name__} has no get_config() method. Give it one, and register the "
+        "class with @jkeras.saving.register_keras_serializable()."
+    )
 
 
 def _serialize_function(function: types.FunctionType) -> dict:
     if function.__name__ == "<lambda>":
-        raise TypeError("A lambda cannot be written to a config; define a named function and register it.")
+        raise TypeError(
+            "A lambda cannot be written to a config; define a named function and register it with "
+            "@jkeras.saving.register_keras_serializable()."
+        )
     if function in _address:
         _, name = _address[function]  # the name alone, in builtins: Keras reads no other form
         return {"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"}

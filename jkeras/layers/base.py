@@ -24,7 +24,7 @@ from jkeras.core.errors import locate, suggest, unexpected_keywords
 from jkeras.core.frame import Frame
 from jkeras.core.namespace import explain
 from jkeras.core.naming import auto_name, reset_names, scope, snake_case
-from jkeras.core.registry import describe_constructor, serialize
+from jkeras.core.registry import describe_constructor, serialize, serialize_arguments
 from jkeras.core.symbolic import KerasTensor
 from jkeras.core.undo import all_or_nothing
 from jkeras.core.variable import Variable, as_arrays
@@ -404,7 +404,7 @@ class Layer(Weighted, Stateless):
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = serialize(self.activity_regularizer)
         if type(self).__init__ is not Layer.__init__ and type(self).get_config is Layer.get_config:
-            return serialize(describe_constructor(type(self), config, self._arguments))
+            return serialize_arguments(self, describe_constructor(type(self), config, self._arguments))
         return config
 
     @classmethod

@@ -13,7 +13,7 @@ import numpy as np
 
 from jkeras import activations, constraints, initializers, regularizers
 from jkeras.core.errors import keywords_of
-from jkeras.core.registry import custom_object_scope, deserialize, serialize
+from jkeras.core.registry import custom_object_scope, deserialize, serialize_arguments
 from jkeras.core.variable import Variable
 from jkeras.layers.base import Layer
 
@@ -64,11 +64,11 @@ class Configured(Layer):
 
     def get_config(self) -> dict:
         """The constructor's arguments, as plain data."""
-        config = self.also_written | super().get_config()
-        for name in _arguments(type(self)):
-            is_activation = name.rsplit("_", 1)[-1] == "activation"  # one of the library's is written as its name
-            config[name] = (activations.serialize if is_activation else serialize)(getattr(self, name))
-        return config
+        values = {name: getattr(self, name) for name in _arguments(type(self))}
+        named = {name: value for name, value in values.items() if name.rsplit("_", 1)[-1] == "activation"}
+        written = serialize_arguments(self, named, activations.serialize)  # one of the library's is written as its name
+        others = serialize_arguments(self, {name: value for name, value in values.items() if name not in named})
+        return self.also_written | super().get_config() | {name: (written | others)[name] for name in values}
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: Mapping | None = None) -> "Configured":

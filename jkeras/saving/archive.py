@@ -22,7 +22,7 @@ from typing import Any
 from jkeras.core.module import Module
 from jkeras.core.registry import custom_object_scope, published, serialize
 from jkeras.saving.assets import read_assets, write_assets
-from jkeras.saving.files import may_write, path_of, replacing
+from jkeras.saving.files import may_write, path_of, replacing, scratch
 from jkeras.saving.hdf5 import ENDINGS, VERSION, read_arrays, read_config, write_model
 from jkeras.saving.members import Members
 from jkeras.saving.objects import deserialize_keras_object
@@ -82,8 +82,8 @@ def save_model(
         config.pop("compile_config", None)
     texts = {METADATA: json.dumps(_metadata()), CONFIG: json.dumps(config)}
     if zipped:
-        with replacing(path, True) as temporary, tempfile.TemporaryDirectory(dir=os.path.dirname(temporary)) as folder:
-            weights = os.path.join(folder, MEMBER)
+        beside = os.path.realpath(path)
+        with replacing(path, True) as temporary, scratch(beside) as weights, tempfile.TemporaryDirectory() as folder:
             write_weights(model, weights, include_optimizer)
             assets = write_assets(model, folder)
             with zipfile.ZipFile(temporary, "x") as archive:

@@ -4,7 +4,11 @@ What is written stands under another name beside the target, and takes its place
 disk or a kill never destroys the file that was there.
 """
 
+import hashlib
 import os
+import platform
+import re
+import stat
 import sys
 import uuid
 from collections.abc import Iterator
@@ -61,18 +65,62 @@ def replacing(path: str, overwrite: bool) -> Iterator[str]:
     ['a.txt']
     >>> folder.cleanup()
     """
-    path = os.path.realpath(path)  # a symbolic link stays one, to the new file
+    given, path = path, os.path.realpath(path)  # a symbolic link stays one, to the new file
     if os.path.isdir(path):
         raise IsADirectoryError(f"{path!r} is a folder; give the name of a file.")
     if os.path.exists(path) and not overwrite:
         raise FileExistsError(f"{path!r} exists already. Save under another name, or with overwrite=True.")
-    folder, name = os.path.split(path)
-    temporary = os.path.join(folder, f".{name}.{uuid.uuid4().hex[:12]}")
-    try:
+    with naming(given), scratch(path) as temporary:
         yield temporary
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())  # the bytes reach the disk before the name does: a power cut leaves the old or the new
+        if os.path.exists(path):
+            os.chmod(temporary, stat.S_IMODE(os.stat(path).st_mode))  # a private file stays private
         os.replace(temporary, path)
+
+
+@contextmanager
+def scratch(path: str) -> Iterator[str]:
+    """Yields the name of a file to write beside `path`, which is gone at the end.
+
+    The name says which process writes it, so that what a killed one left behind is found, and removed, by the next. It does not
+    grow with the name of `path`, which may be as long as names may be.
+    """
+    folder, name = os.path.split(path)
+    key = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    host = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+    prefix = f".jkeras-{key}-{host}-"
+    for left in os.listdir(folder or "."):
+        process = left.removeprefix(prefix).split("-")[0] if left.startswith(prefix) else ""
+        if process.isdigit() and not _is_alive(int(process)):
+            with suppress(OSError):
+                os.unlink(os.path.join(folder, left))
+    temporary = os.path.join(folder, f"{prefix}{os.getpid()}-{uuid.uuid4().hex[:8]}")
+    try:
+        yield temporary
     finally:
         with suppress(FileNotFoundError):
             os.unlink(temporary)
+
+
+@contextmanager
+def naming(path: str) -> Iterator[None]:
+    """What the system refuses names the file that the user gave, and says its number (a full disk is 28, ENOSPC)."""
+    try:
+        yield
+    except OSError as error:
+        found = re.search(r"errno = (\d+)", str(error))  # in the words of the HDF5 library
+        number = error.errno or (int(found.group(1)) if found else None)
+        if number is None or error.filename == path:
+            raise
+        raise OSError(number, os.strerror(number), path) from error
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is somebody else's
+        return True
+    return True
