@@ -180,7 +180,7 @@ def pad_rows(stack: Any) -> tuple[Any, int | None]:
         return stack, None
     count = rows.pop()
     index = np.minimum(np.arange(power(count)), count - 1)
-    return (stack if len(index) == count else jax.tree.map(lambda a: np.take(a, index, axis=1), stack)), count
+    return (stack if len(index) == count else jax.tree.map(lambda a: a[:, index], stack)), count
 
 
 def _stacked(count: int, batches: Any, rows: int | None = None) -> Segment:

@@ -49,15 +49,21 @@ class Lease(Promise):
         self._lend(jax.tree.leaves(state))
 
     def _lend(self, arrays: list) -> None:
+        if len(arrays) != len(self.variables):
+            raise ValueError(f"{len(self.variables)} variables cannot be given {len(arrays)} values.")
         self._state = arrays
         for variable in self.variables:
             variable.lend(self)
 
     def settle(self) -> None:
-        """End the loan: put the arrays back into the boxes that nobody has written to since."""
-        arrays, self._state = self._state, None
-        for variable, array in zip(self.variables, arrays or (), strict=False):
-            variable.settle(self, array)
+        """End the loan: put the arrays back into the boxes that nobody has written to since.
+
+        The arrays are given up last, so that an interrupt in between loses none of them: the next call goes on.
+        """
+        if self._state is not None:
+            for variable, array in zip(self.variables, self._state, strict=True):
+                variable.settle(self, array)
+            self._state = None
 
     def redeem(self, variable: Variable) -> jax.Array:
         self.settle()
