@@ -1,5 +1,6 @@
 """The door: whatever a user passes to `fit`, `evaluate` or `predict` becomes `ArrayData` or `StreamData`, or an error."""
 
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from jkeras.core.errors import outside
 from jkeras.data.arrays import ArrayData, Shuffle
 from jkeras.data.check import check_count
+from jkeras.data.staged import StagedBatches
 from jkeras.data.streams import StreamData, is_stream
 
 
@@ -21,6 +23,7 @@ def make_data(
     class_axis: Callable[[tuple], bool | None] | None = None,
     arrange: Callable[[Any], Any] | None = None,
     one_batch: bool = False,
+    stage: Any = None,
 ) -> "ArrayData | StreamData":
     """Turn the arguments of `fit` into data.
 
@@ -33,6 +36,7 @@ def make_data(
         class_weight: dict of class numbers to weights.
         arrange: brings the inputs of arrays, or of each batch, into the model's own structure.
         one_batch: the arrays are one batch, in which each may have a length of its own.
+        stage: the host stage of the model (see `jkeras.models.stage`), or None: inputs go through it.
         class_axis: says of the shape of the targets whether its last axis counts the classes, as far as that is known.
 
     Raises:
@@ -59,7 +63,19 @@ def make_data(
                 f"batch_size={batch_size} has no effect: x is a {type(x).__name__}, which yields whole batches.",
                 stacklevel=outside(),
             )
+        if stage is not None:
+            arrange = _then_run(stage, arrange)
         return StreamData(x, class_weight=class_weight, shuffle=bool(shuffle), class_axis=class_axis, arrange=arrange)
-    return ArrayData(
-        x if arrange is None else arrange(x), y, sample_weight, batch_size, steps, class_weight, class_axis, one_batch
-    )
+    x = x if arrange is None else arrange(x)
+    if stage is not None:
+        given, x = x, stage.run(x) if one_batch else stage.rows(x)
+        if x is None:  # each batch has a shape of its own
+            whole = tuple(stage.arrays(given))
+            size = batch_size or (math.ceil(len(whole[0]) / steps) if steps else 32)
+            batches = StagedBatches(whole, y, sample_weight, size, bool(shuffle))
+            return StreamData(batches, class_weight=class_weight, class_axis=class_axis, arrange=stage.run)
+    return ArrayData(x, y, sample_weight, batch_size, steps, class_weight, class_axis, one_batch)
+
+
+def _then_run(stage: Any, arrange: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
+    return lambda x: stage.run(x if arrange is None else arrange(x))

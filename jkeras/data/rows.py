@@ -197,7 +197,8 @@ _REMEDIES = {
     **dict.fromkeys(
         "UST",
         "strings must become numbers first, for example integer labels: "
-        "classes, NAME = np.unique(NAME, return_inverse=True).",
+        "classes, NAME = np.unique(NAME, return_inverse=True). Inputs may be strings if the model starts with a layer that takes "
+        "them: jkeras.layers.TextVectorization for texts, StringLookup or Hashing for categories.",
     ),
 }
 

@@ -30,6 +30,8 @@ def _from_numpy(value: np.ndarray, name: str) -> Rows:
             f"{name} is a masked array with masked entries. Fill them ({name}.filled(0)) and say what they "
             "count for with sample_weight."
         )
+    if value.dtype == object and value.size and isinstance(value.flat[0], (str, bytes)):
+        model_dtype(np.dtype(str), name)  # which says what to do with strings
     return MappedRows(value, name) if is_mapped(value) else Rows(np.asarray(value), name)
 
 
@@ -69,7 +71,8 @@ def _from_pandas(value: Any, name: str) -> Rows:
             raise ValueError(
                 f"{where} has dtype {dtype}, and only numbers can be trained on. "
                 f"Encode it first (for example with pandas.get_dummies or .astype('category').cat.codes) "
-                f"or drop it."
+                f"or drop it. A column of strings may be an input if the model starts with a layer that takes it, such as "
+                "jkeras.layers.StringLookup or TextVectorization."
             )
     array = frame.to_numpy()
     if array.dtype == object:  # columns of booleans beside numbers, or pandas's nullable dtypes

@@ -19,11 +19,13 @@ from jkeras.core.module import Module
 from jkeras.core.symbolic import KerasTensor, Node
 from jkeras.core.tree import Path
 from jkeras.core.variable import Variable
+from jkeras.data import Staged
 from jkeras.layers.base import Layer
 from jkeras.layers.input_layer import InputLayer
 from jkeras.models.graph_config import read_graph, write_graph
 from jkeras.models.inference import fit, infer_again, infer_call
 from jkeras.models.model import Model, check_optional, is_optional, makes_graphs, name_paths
+from jkeras.models.stage import stage_of
 
 
 class Functional(Model):
@@ -45,6 +47,7 @@ class Functional(Model):
     """
 
     has_fixed_structure = True
+    untraced = ("host_stage",)
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any):
         super().__init__(name=name, **kwargs)
@@ -64,6 +67,7 @@ class Functional(Model):
         self._graph, self._operations = order_graph(self.inputs, self.outputs)
         self._layers = [operation for operation in self._operations if isinstance(operation, Layer)]
         _check_names(self._layers)
+        self.host_stage = stage_of(self, self._graph) if type(self).call is Functional.call else None
         self.built = True
 
     # -- structure ----------------------------------------------------------------------------------------------------
@@ -124,6 +128,9 @@ class Functional(Model):
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Run the recorded calls on arrays."""
+        if isinstance(inputs, Staged):
+            made = zip(self.host_stage.tensors, inputs.values, strict=True)
+            return replay(self.host_stage.device, {id(t): _as_dtype(array, t) for t, array in made}, self._returned)
         arrays = self._match_inputs(inputs)
         if mask is not None:
             for array, array_mask in zip(arrays, symbolic.leaves(self._arrange_inputs(mask, warn=False)), strict=True):
@@ -223,7 +230,7 @@ class Functional(Model):
             raise ValueError(
                 f"Model {self.name!r}: input {tensor.name!r} has shape {wanted}, but got an array of shape {tuple(shape)}."
             )
-        array = array if array.dtype == tensor.dtype else array.astype(dtypes.canonical(tensor.dtype))
+        array = _as_dtype(array, tensor)
         if mask is not None:
             frames.current().set_mask(array, mask)
         return array
@@ -347,6 +354,10 @@ def _without_list(outputs: Any) -> Any:
     """What a model returns for the outputs it was made with: the one output in a list is returned bare."""
     single = isinstance(outputs, (list, tuple)) and len(outputs) == 1 and isinstance(outputs[0], KerasTensor)
     return outputs[0] if single else outputs
+
+
+def _as_dtype(array: Any, tensor: KerasTensor) -> Any:
+    return array if array.dtype == tensor.dtype else array.astype(dtypes.canonical(tensor.dtype))
 
 
 def _one_or_all(shapes: list[tuple]) -> Any:

@@ -17,7 +17,7 @@ from jkeras.core.naming import snake_case
 from jkeras.core.registry import deserialize, serialize
 from jkeras.core.tree import Path
 from jkeras.core.variable import Variable
-from jkeras.data import ArrayData
+from jkeras.data import ArrayData, Staged
 from jkeras.layers.base import Layer
 from jkeras.models.by_rows import works_by_rows
 from jkeras.models.saving import Saved
@@ -58,6 +58,16 @@ class Model(Saved, Trainer, Layer):
             return
         self.__class__ = _functional_form(type(self))  # a subclass that was given symbolic tensors is a graph, too
         _functional_class().__init__(self, *args, **kwargs)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.host_stage is not None and args and self._is_before_stage(args[0]):
+            args = (self.host_stage.run(self._arrange_inputs(args[0])), *args[1:])
+        return super().__call__(*args, **kwargs)
+
+    def _is_before_stage(self, x: Any) -> bool:
+        """Whether these are arrays that the host stage can run on."""
+        is_traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(x))
+        return not (isinstance(x, Staged) or symbolic.is_symbolic(x) or is_traced)
 
     @property
     def layers(self) -> list[Layer]:
@@ -114,7 +124,7 @@ class Model(Saved, Trainer, Layer):
 
     def _check_inputs(self, data: Any) -> None:
         """Compare a batch's shapes with the inputs that the model was built for."""
-        expected = getattr(self, "inputs", None)
+        expected = getattr(self, "inputs", None) if self.host_stage is None else self.host_stage.tensors
         if not expected or not isinstance(data, ArrayData):
             return
         given = symbolic.leaves(self._arrange_inputs(data.spec()[0]))

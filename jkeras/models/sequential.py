@@ -13,10 +13,13 @@ from jkeras.core.symbolic import KerasTensor
 from jkeras.core.tree import Path
 from jkeras.core.undo import all_or_nothing
 from jkeras.core.variable import Variable
+from jkeras.data import Staged
 from jkeras.layers.base import Layer
 from jkeras.layers.input_layer import InputLayer
+from jkeras.layers.preprocessing.host import as_array
 from jkeras.models.inference import fit, infer_again, infer_call
 from jkeras.models.model import Model, name_paths
+from jkeras.models.stage import HostStage, LateStage, is_on_host, stage_of
 
 
 class Sequential(Model):
@@ -43,11 +46,13 @@ class Sequential(Model):
     """
 
     has_fixed_structure = True
+    untraced = ("_stage",)
 
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None):
         super().__init__(trainable=trainable, name=name)
         self._layers: list[Layer] = []
         self._inferred: dict[tuple, Any] = {}  # outputs by kind of symbolic inputs, see jkeras.models.inference
+        self._stage: tuple[tuple[int, int], Any] | None = None  # for so many layers and tensors
         self._tensors: list[Any] = []  # the symbolic output of each layer that is connected so far
         for layer in layers or []:
             self.add(layer, rebuild=False)
@@ -149,6 +154,25 @@ class Sequential(Model):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return super().__call__(*(self._arrange_inputs(x) if i == 0 else x for i, x in enumerate(args)), **kwargs)
 
+    @property
+    def host_stage(self) -> HostStage | LateStage | None:
+        """The part of the model that runs on the host; None if no layer does."""
+        if type(self).call is not Sequential.call:
+            return None
+        if self._stage is None or self._stage[0] != (len(self._layers), len(self._tensors)):
+            if self._tensors:
+                stage: Any = stage_of(self, [tensor.history.node for tensor in self._tensors[1:]])
+            else:
+                stage = LateStage(self) if any(map(is_on_host, self.layers)) else None
+            self._stage = (len(self._layers), len(self._tensors)), stage
+        return self._stage[1]
+
+    def _connect_to(self, x: Any) -> None:
+        """Build the model for inputs such as these, which its first layers take on the host."""
+        array = as_array(x)
+        self._input_dtype = "string" if array.dtype.kind in "OSUT" else dtypes.standardize(array.dtype)
+        self.build(array.shape)
+
     def _arrange_inputs(self, x: Any) -> Any:
         """The one input, also where it stands in a list or a dict."""
         if isinstance(x, dict) and len(x) == 1:
@@ -157,7 +181,10 @@ class Sequential(Model):
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Run the layers in order."""
-        for layer in self.layers:
+        layers = self.layers
+        if isinstance(inputs, Staged):
+            inputs, layers = inputs.values[0], layers[len(self.host_stage.host) :]
+        for layer in layers:
             inputs = layer(inputs)
         return inputs
 

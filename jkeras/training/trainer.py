@@ -108,6 +108,7 @@ class Trainer(Compilable):
             compiled.warn_of_switched_weights()
         if validation_split and validation_data is None:
             x = self._arrange_inputs(x) if self._arrangement() else x
+            x = x if self.host_stage is None else self.host_stage.wrap(x)
             (x, y, sample_weight), validation_data = train_validation_split((x, y, sample_weight), validation_split)
         data = make_data(
             x,
@@ -119,6 +120,7 @@ class Trainer(Compilable):
             class_weight,
             compiled.class_axis,
             self._arrange_inputs,
+            stage=self._trained_stage(),
         )
         self._ready(compiled, data, shuffle)
         feed = Feed(data, compiled.stats)
@@ -273,7 +275,7 @@ class Trainer(Compilable):
             The loss if there are no metrics, else a list `[loss, metric, ...]`, or a dict.
         """
         compiled = self._require_compiled("evaluate")
-        data = make_data(x, y, sample_weight, batch_size, steps, False, arrange=self._arrangement())
+        data = make_data(x, y, sample_weight, batch_size, steps, False, arrange=self._arrangement(), stage=self.host_stage)
         self._ready(compiled, data, False)
         feed = Feed(data, compiled.stats, once=True)
         progress = _progress(verbose)
@@ -321,6 +323,7 @@ class Trainer(Compilable):
             steps,
             False,
             arrange=self._arrangement(),
+            stage=self.host_stage,
         )
         self._check_inputs(data)
         self._check_targets(self._compiled, data, "validation_data")
@@ -353,7 +356,7 @@ class Trainer(Compilable):
         is_quiet = verbose == 0 and steps is None and not callbacks
         if is_quiet and self.built and self._predictor().repeats(x, batch_size):
             return self._predictor().repeat(x, batch_size)
-        data = make_data(x, None, None, batch_size, steps, False, arrange=self._arrangement())
+        data = make_data(x, None, None, batch_size, steps, False, arrange=self._arrangement(), stage=self.host_stage)
         if not self.built:
             self.output_spec(data.peek(False)[0])
             data.reset()
@@ -365,7 +368,7 @@ class Trainer(Compilable):
         with told(progress and progress.say):
             outputs = prediction.run(feed, steps, watchers, progress)
         data.end_epoch()
-        if is_quiet:
+        if is_quiet and self.host_stage is None:
             prediction.remember(x, batch_size, feed)
         return outputs
 
@@ -421,7 +424,9 @@ class Trainer(Compilable):
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
-        lengths = {rows.shape[0] for rows in jax.tree.leaves(make_data(x, steps=1, one_batch=True).spec())}
+        lengths = {
+            rows.shape[0] for rows in jax.tree.leaves(make_data(x, steps=1, one_batch=True, stage=self.host_stage).spec())
+        }
         if len(lengths) > 1:
             return self.predict(iter([(x,)]), verbose=0)
         return self.predict(x, batch_size=lengths.pop(), verbose=0)
@@ -436,6 +441,7 @@ class Trainer(Compilable):
             class_weight=class_weight,
             class_axis=compiled.class_axis,
             arrange=self._arrangement(),
+            stage=self.host_stage,
             one_batch=True,
         )
         self._ready(compiled, data, False)
@@ -458,6 +464,13 @@ class Trainer(Compilable):
                 return self._call_on(x, training=False)
 
         return symbolic.eval_shape(call, x)
+
+    host_stage: Any = None  # the part of the model that runs on the host, see `jkeras.models.stage`
+
+    def _trained_stage(self) -> Any:
+        if self.host_stage is not None:
+            self.host_stage.check_trainable()
+        return self.host_stage
 
     def _arrange_inputs(self, x: Any) -> Any:
         """Inputs in the structure that the model takes; models that know their inputs do more."""
