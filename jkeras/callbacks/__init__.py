@@ -1,5 +1,6 @@
 """Callbacks: hooks into training, evaluation and prediction."""
 
+from jkeras.callbacks.backup import BackupAndRestore
 from jkeras.callbacks.base import Callback
 from jkeras.callbacks.callback_list import CallbackList
 from jkeras.callbacks.csv_logger import CSVLogger
@@ -12,10 +13,12 @@ from jkeras.callbacks.profiler import Profiler
 from jkeras.callbacks.progress import ProgbarLogger
 from jkeras.callbacks.remote_monitor import RemoteMonitor
 from jkeras.callbacks.swap_ema_weights import SwapEMAWeights
+from jkeras.callbacks.tensorboard import TensorBoard
 from jkeras.callbacks.terminate_on_nan import TerminateOnNaN
 from jkeras.core.namespace import namespace
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",
@@ -29,6 +32,7 @@ __all__ = [
     "ReduceLROnPlateau",
     "RemoteMonitor",
     "SwapEMAWeights",
+    "TensorBoard",
     "TerminateOnNaN",
 ]
 

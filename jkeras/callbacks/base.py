@@ -106,6 +106,20 @@ class Callback:
     def on_train_error(self, error: BaseException) -> None:
         """After training that was ended by an exception or by Ctrl-C, before that goes on to the caller of `fit`."""
 
+    def on_checkpoint(self, logs: dict | None = None) -> None:
+        """When all callbacks have been called after a batch or an epoch: the moment to save the state of a whole run."""
+
+    def get_state(self) -> dict | None:
+        """What a backup of the run keeps of this callback, for `set_state` in the run that goes on.
+
+        Returns:
+            A dict of numbers, texts, arrays, and lists, tuples and dicts of them. None for a callback that has nothing to keep.
+        """
+        return None
+
+    def set_state(self, state: dict) -> None:
+        """Take back what `get_state` returned; called after `on_train_begin`, and within an epoch after `on_epoch_begin`."""
+
     def on_test_begin(self, logs: dict | None = None) -> None:
         """Before evaluation or validation."""
 

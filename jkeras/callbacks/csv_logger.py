@@ -47,12 +47,25 @@ class CSVLogger(Callback):
         self.csv_file = open(self.filename, "a" if self.append else "w", newline="")  # noqa: SIM115 (open for a whole run)
         self.keys, self.writer, self._has_header = None, None, continued
 
+    def get_state(self) -> dict:
+        """The text of the file: rows that were written after a backup are written again by the run that goes on from it."""
+        with open(self.filename, newline="") as file:
+            return {"text": file.read(), "keys": self.keys}
+
+    def set_state(self, state: dict) -> None:
+        self.csv_file.truncate(0)
+        self.csv_file.seek(0)
+        self.csv_file.write(state["text"])
+        self.csv_file.flush()
+        self._has_header, self.keys = bool(state["text"]), state["keys"]
+
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         logs = logs or {}
         if self.writer is None:
-            self.keys = sorted(logs)
-            if not any(key.startswith("val_") for key in self.keys):
-                self.keys += [f"val_{key}" for key in self.keys]
+            if self.keys is None:
+                self.keys = sorted(logs)
+                if not any(key.startswith("val_") for key in self.keys):
+                    self.keys += [f"val_{key}" for key in self.keys]
             self.writer = csv.writer(self.csv_file, delimiter=self.sep, lineterminator=os.linesep)
             if not self._has_header:
                 self.writer.writerow(["epoch", *self.keys])

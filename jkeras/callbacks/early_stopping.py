@@ -40,6 +40,8 @@ class EarlyStopping(MonitorCallback):
     (3, 2)
     """
 
+    kept = ("best", "wait", "stopped_epoch", "best_epoch", "best_weights")
+
     def __init__(
         self,
         monitor: str = "val_loss",

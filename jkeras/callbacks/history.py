@@ -32,6 +32,12 @@ class History(Callback):
     def on_train_begin(self, logs: dict | None = None) -> None:
         self.epoch, self.history = [], {}
 
+    def get_state(self) -> dict:
+        return {"epoch": list(self.epoch), "history": {name: list(values) for name, values in self.history.items()}}
+
+    def set_state(self, state: dict) -> None:
+        self.epoch, self.history = state["epoch"], state["history"]
+
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():

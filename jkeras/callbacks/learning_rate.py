@@ -51,7 +51,7 @@ class LearningRateScheduler(Callback):
                 print(f"\nEpoch {epoch + 1}: LearningRateScheduler setting {label}learning rate to {rate}.")
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        _log_rates(self.model, logs)
+        log_rates(self.model, logs)
 
 
 class ReduceLROnPlateau(MonitorCallback):
@@ -83,6 +83,8 @@ class ReduceLROnPlateau(MonitorCallback):
     0.125
     """
 
+    kept = ("best", "wait", "cooldown_counter")
+
     def __init__(
         self,
         monitor: str = "val_loss",
@@ -108,7 +110,7 @@ class ReduceLROnPlateau(MonitorCallback):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         logs = {} if logs is None else logs
-        _log_rates(self.model, logs)
+        log_rates(self.model, logs)
         current = logs.get(self.monitor)
         if current is None:
             warnings.warn(
@@ -152,6 +154,7 @@ def _optimizers(model: Any) -> list[tuple[Any, str, str]]:
     return [(part, f"{part.name} ", f"learning_rate_{part.name}") for part in parts]
 
 
-def _log_rates(model: Any, logs: dict | None) -> None:
+def log_rates(model: Any, logs: dict | None) -> None:
+    """Write the learning rates into logs, if there are any."""
     if logs is not None:
         logs |= {name: float(optimizer.learning_rate) for optimizer, _, name in _optimizers(model)}

@@ -33,6 +33,15 @@ class MonitorCallback(Callback):
             mode = "auto"
         self.monitor, self.mode, self.best, self.min_delta = monitor, mode, baseline, abs(min_delta)
 
+    kept: tuple[str, ...] = ("best",)  # the attributes that a backup of the run holds
+
+    def get_state(self) -> dict:
+        return {name: getattr(self, name) for name in self.kept}
+
+    def set_state(self, state: dict) -> None:
+        for name in self.kept:
+            setattr(self, name, state[name])
+
     def is_better(self, value: Any, reference: Any) -> bool:
         """Whether a value is better than another one by more than `min_delta`; anything is better than None.
 

@@ -28,6 +28,12 @@ class SwapEMAWeights(Callback):
         self.swap_on_epoch = swap_on_epoch
         self._ema_weights_in_model = False
 
+    def get_state(self) -> dict:
+        return {"means_in_model": self._ema_weights_in_model}
+
+    def set_state(self, state: dict) -> None:
+        self._ema_weights_in_model = state["means_in_model"]
+
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         if self.swap_on_epoch:
             self._put(means=False)

@@ -109,8 +109,7 @@ LEFT_OUT = _table(
         "compute_loss_and_updates",
     ),
     ("Weights that are read during fit are always the current ones.", "Model", "jax_state_sync"),
-    ("Not there yet.", "callbacks", "BackupAndRestore OrbaxCheckpoint TensorBoard"),
-    ("Drawing a model as a graph is not covered yet.", "utils", "model_to_dot plot_model"),
+    ("Not there yet.", "callbacks", "OrbaxCheckpoint"),
 )
 
 # Names of older releases that programs still use.

@@ -87,7 +87,8 @@ class ArrayData:
         self._rows = (x, y, weights)
         self._tree: Any = None
         self._order: np.ndarray | None = None  # of the pass that is under way, and the step it has come to
-        self._at = 0
+        self._start = self._at = 0
+        self._rest: Epoch | None = None  # what is left of the next epoch, where a run goes on within it
 
     @property
     def num_batches(self) -> int:
@@ -194,9 +195,12 @@ class ArrayData:
         With `steps`, the epochs walk through one pass after another, as in Keras; a pass that ends within an epoch ends the
         epoch, with a warning. Call it where the first batch of the epoch is needed: it draws the order.
         """
+        if self._rest is not None:
+            rest, self._rest = self._rest, None
+            return rest
         if steps is None or self._order is None or self._at >= self.steps:
             self._order, self._at = (self._straight() if shuffle == "batch" else self.order(shuffle)), 0
-        start = self._at
+        start = self._start = self._at
         stop = self._at = self.steps if steps is None else min(start + steps, self.steps)
         if shuffle == "batch":
             self._order = self._shuffled_batches(self._order, start, stop)
@@ -215,6 +219,30 @@ class ArrayData:
     def reset(self) -> None:
         """Start anew: the next epoch begins a pass."""
         self._order = None
+
+    def get_state(self, batches: int) -> dict:
+        """Where the data stands after so many batches of the epoch that is under way, or over."""
+        return {"order": self._order, "at": self._start + batches, "stop": self._at, "start": self._start}
+
+    def set_state(self, state: dict, epochs: int, within: bool) -> bool:
+        """Go on from what `get_state` returned.
+
+        Args:
+            state: of data of this length.
+            epochs: how many epochs were over.
+            within: whether the next epoch is the rest of the one that was under way.
+
+        Returns:
+            Whether the host's generators of random numbers stand where they should: they do not.
+        """
+        self._order, self._start, self._at = state["order"], state["start"], state["stop"]
+        if within:
+            self._rest = Epoch(self._order, state["at"], state["stop"])
+        return False
+
+    def describe(self) -> str:
+        """What kind of data this is."""
+        return "arrays"
 
     def is_used_up(self) -> bool:
         """Arrays can be read as often as one likes."""

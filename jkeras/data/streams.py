@@ -16,6 +16,7 @@ import jax
 import numpy as np
 
 from jkeras.core.errors import outside
+from jkeras.core.host_random import host_random_state, set_host_random_state
 from jkeras.data.arrays import RAN_OUT
 from jkeras.data.check import check_lengths
 from jkeras.data.dataset import PyDataset, by_index, length
@@ -90,6 +91,10 @@ class StreamData:
         self._iterator: Iterator | None = source if self.one_pass else None  # of the pass that is under way
         self._order: list[int] | None = None  # likewise, for a data set by number, and the place it has come to
         self._at = 0
+        self._start = 0  # where in the pass, or for an iterator in all, the epoch that is under way began
+        self._seen = 0  # how many batches the last epoch had
+        self._drawn = host_random_state()  # as the pass began
+        self._skip = 0  # how many batches of the next epoch a run that goes on has seen already
         self._ever = False  # whether a batch was ever seen
         if isinstance(source, PyDataset) and not hasattr(source, "workers"):
             warnings.warn(
@@ -117,23 +122,29 @@ class StreamData:
         Hooks are called and orders are drawn here, at once; the batches are made as the iterator is read, which may
         happen in another thread. Close it when stopping early, and call `end_epoch()` when the epoch is over.
         """
+        skip, self._skip = self._skip, 0
+        left = None if steps is None else steps - skip
         if self.by_number:
             getattr(self.source, "on_epoch_begin", _nothing)()
-            return self._checked(self._by_number(steps), steps)
-        fresh = self._iterator is None or (steps is None and not self.one_pass)
+            return self._checked(self._by_number(left, skip), left, skip)
+        self._start, self._seen = self._start + self._seen, 0
+        fresh = self._iterator is None or (steps is None and not self.one_pass and not skip)
         if fresh and not self.one_pass:
+            self._drawn, self._start = host_random_state(), 0
             self._iterator = iter(self.source)
-        return self._checked(self._by_iteration(steps, fresh), steps)
+        return self._checked(self._by_iteration(left, fresh or skip > 0), left, skip)
 
-    def _by_number(self, steps: int | None) -> Iterator[Any]:
+    def _by_number(self, steps: int | None, skip: int) -> Iterator[Any]:
         self.num_batches = length(self.source)  # it may change between epochs
         if self.num_batches is None:
+            self._start = self._at - skip
             indices: Iterable[int] = itertools.islice(itertools.count(self._at), steps)
         else:
-            if steps is None or self._order is None or self._at >= len(self._order):
+            if not skip and (steps is None or self._order is None or self._at >= len(self._order)):
                 self._order, self._at = list(range(self.num_batches)), 0
                 if self.shuffle:
                     random.shuffle(self._order)
+            self._start = self._at - skip
             indices = self._order[self._at : None if steps is None else self._at + steps]
         return self._counted(by_index(self.source, indices))
 
@@ -148,24 +159,27 @@ class StreamData:
             fresh = True
             yield batch
         if not fresh and not self.one_pass:  # the last epoch ended exactly where its pass did
+            self._drawn, self._start = host_random_state(), 0
             self._iterator = iter(self.source)
             yield from itertools.islice(self._iterator, steps)
 
-    def _checked(self, batches: Iterator[Any], steps: int | None) -> Iterator[tuple]:
-        seen, expected = 0, steps or self.num_batches
+    def _checked(self, batches: Iterator[Any], steps: int | None, skip: int = 0) -> Iterator[tuple]:
+        seen, expected = 0, self.num_batches if steps is None else steps
+        expected = expected - skip if steps is None and expected is not None else expected
         with contextlib.closing(batches):
             for batch in batches:
                 seen += 1
                 yield self.standardize(batch)
-        self._ever = self._ever or seen > 0
+        self._seen = seen + skip
+        self._ever = self._ever or self._seen > 0
         if not self._ever:
             raise ValueError(f"The data is empty: {type(self.source).__name__} yields no batch.")
-        if seen == 0 or (expected is not None and seen < expected):
+        if (seen == 0 and not skip) or (expected is not None and seen < expected):
             if not self.one_pass:
                 self._iterator = None
             warnings.warn(RAN_OUT.format(seen=seen, steps=expected or "the"), stacklevel=outside())
         elif expected is None:
-            self.num_batches = seen  # now it is known
+            self.num_batches = seen + skip  # now it is known
 
     def end_epoch(self) -> None:
         """Tell a data set by number that the epoch is over; to be called after its last batch was used."""
@@ -204,6 +218,54 @@ class StreamData:
         if not self.one_pass:
             self._iterator = None
         self.end_epoch()
+
+    # -- going on in another process ------------------------------------------------------------------------------------
+
+    def get_state(self, batches: int) -> dict:
+        """Where the data stands after so many batches of the epoch that is under way, or over."""
+        at = self._start + batches
+        return {"order": self._order, "at": at, "batches": batches, "drawn": None if self.by_number else self._drawn}
+
+    def set_state(self, state: dict, epochs: int, within: bool) -> bool:
+        """Go on from what `get_state` returned.
+
+        A data set by number is asked for the batches that are left; its hooks are called once for each epoch that was over, so that
+        an order that it draws in them comes up again. Others are read up to the place.
+
+        Args:
+            state: of such data.
+            epochs: how many epochs were over.
+            within: whether the next epoch is the rest of the one that was under way.
+
+        Returns:
+            Whether the host's generators of random numbers stand where they should, because the data was read again.
+        """
+        self._skip = state["batches"] if within else 0
+        if self.by_number:
+            for _ in range(epochs):
+                getattr(self.source, "on_epoch_begin", _nothing)()
+                self.end_epoch()
+            self._order, self._at = state["order"], state["at"]
+            return False
+        warnings.warn(
+            f"Training goes on after batch {state['at']} of a {type(self.source).__name__}, which can only be read from its begin: "
+            "its first batches are read once more. It must yield the same batches as before. A PyDataset goes on without that.",
+            stacklevel=outside(),
+        )
+        if not self.one_pass:
+            set_host_random_state(state["drawn"])
+            self._drawn = state["drawn"]
+            self._iterator = iter(self.source)
+        for _ in itertools.islice(self._iterator, state["at"]):
+            pass
+        self._start = state["at"] - self._skip
+        return True
+
+    def describe(self) -> str:
+        """What kind of data this is."""
+        if self.by_number:
+            return f"a data set by number, of {length(self.source)} batches"
+        return "an iterator" if self.one_pass else "a loader"
 
     # -- the batches --------------------------------------------------------------------------------------------------
 

@@ -105,14 +105,14 @@ def _row(layer: Any, name: str, depth: int) -> list[str]:
         return [f"{indent}{name} ({class_name(layer.operation)})", _outputs(layer), "0"]
     built = layer.built
     params = f"{sum(v.size for v in layer.weights):,}" if built else "0 (unbuilt)"
-    return [f"{indent}{name} ({type(layer).__name__})", _shapes(layer), params]
+    return [f"{indent}{name} ({type(layer).__name__})", output_shapes(layer), params]
 
 
 def _outputs(node: Node) -> str:
     return ", ".join(str(t.shape) for t in symbolic.leaves(node.outputs) if isinstance(t, KerasTensor))
 
 
-def _shapes(layer: Layer) -> str:
+def output_shapes(layer: Layer) -> str:
     """The shapes of the outputs, as they were recorded; of a layer that was only called on arrays, for what it was built."""
     if layer._nodes:
         return _outputs(layer._nodes[0])

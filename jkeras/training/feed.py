@@ -98,6 +98,8 @@ class Feed:
             yield from self._stacks(stack(self.data.epoch(steps), self._stack_size()))
             return
         epoch = self.data.epoch(shuffle, steps)
+        if epoch.start >= epoch.stop:  # a run goes on at the end of an epoch
+            return
         if self.is_single:
             yield self._single(jax.tree.map(lambda a: a[epoch.order][None] if shuffle else a[None], self.data.tree))
         elif self.is_resident:

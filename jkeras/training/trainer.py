@@ -26,6 +26,7 @@ from jkeras.training.engine import Clock, Program, Stats
 from jkeras.training.feed import ONE, Feed, device_memory_budget
 from jkeras.training.lease import Uninterrupted
 from jkeras.training.prediction import Prediction
+from jkeras.training.run import Run
 
 
 class Trainer(Compilable):
@@ -33,15 +34,16 @@ class Trainer(Compilable):
 
     _prediction: Prediction | None = None
     _last_history: History | None = None
+    _run_of_fit: Run | None = None  # while fit runs
     has_fixed_structure = False  # whether the variables can only change in ways that call `_forget_programs`
 
-    untraced = ("_prediction", "_last_history")
+    untraced = ("_prediction", "_last_history", "_run_of_fit")
 
     def _forget_programs(self) -> None:
         self._prediction = None
 
     def __getstate__(self) -> dict:
-        return {k: v for k, v in vars(self).items() if k not in ("_prediction", "_last_history")}
+        return {k: v for k, v in vars(self).items() if k not in Trainer.untraced}
 
     @property
     def history(self) -> History | None:
@@ -128,22 +130,27 @@ class Trainer(Compilable):
         progress = _progress(verbose)
         callbacks = self._watchers(callbacks, progress, verbose, epochs, feed.steps(steps_per_epoch), add_history=True)
         self.stop_training = False
+        self._run_of_fit = run = Run(self, feed, callbacks, shuffle, steps_per_epoch, initial_epoch)
         logs: dict = {}
         try:
             callbacks.on_train_begin({})
-            for epoch in range(initial_epoch, epochs):
+            goes_on = run.begin()
+            logs = run.logs
+            for epoch in range(run.epoch, epochs if goes_on else run.epoch):
                 if epoch > initial_epoch and data.is_used_up():
                     break
                 callbacks.on_epoch_begin(epoch, {})
-                logs = self._train_epoch(feed, shuffle, steps_per_epoch, callbacks, progress)
+                logs = self._train_epoch(feed, run, epoch, callbacks, progress)
                 data.end_epoch()
                 if epoch == initial_epoch and isinstance(data, ArrayData) and not np.isfinite(logs.get("loss", 0.0)):
                     data.warn_about_infinity()
                 if validation is not None and _is_due(validation_freq, epoch):
                     results = self._test_pass(validation, validation_steps, callbacks, None)
                     logs |= {f"val_{name}": value for name, value in results.items()}
+                run.ended, run.logs = True, logs
                 with Clock(compiled.stats, "callback_seconds"):
                     callbacks.on_epoch_end(epoch, _sorted(logs))
+                    callbacks.on_checkpoint()
                 if self.stop_training:
                     break
             callbacks.on_train_end(_sorted(logs))
@@ -153,6 +160,7 @@ class Trainer(Compilable):
                 callbacks.on_train_end(_sorted(logs))
             raise
         finally:  # the weights stay on loan until somebody reads one; what they are is valid however the run ended
+            self._run_of_fit = None
             if epochs > initial_epoch:
                 compiled.optimizer.finalize_variable_values(list(compiled.slots.params.values()))
         return self.history
@@ -182,11 +190,12 @@ class Trainer(Compilable):
             raise ValueError(f"{where}: {error}") from None
 
     def _train_epoch(
-        self, feed: Feed, shuffle: Any, steps: int | None, callbacks: CallbackList, progress: Progress | None
+        self, feed: Feed, run_of_fit: Run, epoch: int, callbacks: CallbackList, progress: Progress | None
     ) -> dict:
         compiled = self._compiled
         ts = compiled.lease.borrow()
         compiled.lease.hold(ts._replace(metrics=compiled.fresh_metrics))
+        done, logs = run_of_fit.enter(epoch)
 
         def advance(run: Any, program: Any, lo: int, hi: int) -> Any:
             with Uninterrupted():
@@ -196,22 +205,34 @@ class Trainer(Compilable):
             return results
 
         def segments(program: Program) -> Iterator:
-            return feed.segments(program, shuffle, steps, lambda: ((), compiled.lease.borrow()))
+            return feed.segments(program, run_of_fit.shuffle, run_of_fit.steps, lambda: ((), compiled.lease.borrow()))
 
         with told(progress and progress.say):
-            logs = self._run("train", segments, advance, callbacks, progress)
+            logs = self._run("train", segments, advance, callbacks, progress, done, logs)
         return compiled.at_end(self, "train_step", logs, compiled.lease.borrow())
 
-    def _run(self, mode: str, make: Any, advance: Any, callbacks: CallbackList, progress: Progress | None) -> dict:
+    def _run(
+        self,
+        mode: str,
+        make: Any,
+        advance: Any,
+        callbacks: CallbackList,
+        progress: Progress | None,
+        done: int = 0,
+        logs: dict | None = None,
+    ) -> dict:
         """Go through the segments that `make` makes in chunks; after each, tell callbacks and progress bar. Returns the results."""
         compiled, stats = self._compiled, self._compiled.stats
         program = getattr(compiled, mode)
         calls = callbacks.calls(mode)
         calls.start()
         segments = make(program.watching(*calls.looks()))
-        logs: dict = {}
-        done, traces_before, compilations_before = 0, program.traces, program.compilations
+        logs = logs or {}
+        traces_before, compilations_before = program.traces, program.compilations
         for segment in segments:
+            if done and self.stop_training and mode == "train":  # a run goes on that was about to stop
+                segments.close()
+                break
             lo = 0
             while lo < segment.steps:
                 plan = calls.plan()
@@ -233,9 +254,13 @@ class Trainer(Compilable):
                     stats.compute_seconds -= clock.seconds
                 logs = chunk.logs
                 stats.calls, stats.steps = stats.calls + 1, stats.steps + chunk.steps
+                if mode == "train":
+                    self._run_of_fit.batch, self._run_of_fit.logs = done + chunk.steps, logs
                 if calls.watched:
                     with Clock(stats, "callback_seconds"):
                         calls.end(done, chunk.steps, _sorted(logs), chunk.recorded, chunk.is_finite)
+                if mode == "train":
+                    callbacks.on_checkpoint()
                 lo, done = lo + chunk.steps, done + chunk.steps
                 if progress is not None:
                     progress.advance(done, _sorted(logs))

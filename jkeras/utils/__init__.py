@@ -19,6 +19,7 @@ from jkeras.utils.download import get_file
 from jkeras.utils.graph import get_source_inputs, is_keras_tensor
 from jkeras.utils.numerical import normalize, to_categorical
 from jkeras.utils.objects import Config
+from jkeras.utils.plot_model import model_to_dot, plot_model
 from jkeras.utils.sequences import pad_sequences, timeseries_dataset_from_array
 from jkeras.utils.session import clear_session, set_random_seed
 from jkeras.utils.split import split_dataset
@@ -41,9 +42,11 @@ __all__ = [
     "get_source_inputs",
     "is_keras_tensor",
     "legacy",
+    "model_to_dot",
     "normalize",
     "pack_x_y_sample_weight",
     "pad_sequences",
+    "plot_model",
     "register_keras_serializable",
     "serialize_keras_object",
     "set_random_seed",

@@ -1,0 +1,225 @@
+"""`BackupAndRestore`: a run that was killed goes on where its last backup was made."""
+
+import contextlib
+import errno
+import os
+import signal
+import threading
+import time
+import warnings
+from numbers import Integral
+from typing import Any
+
+from jkeras.callbacks.base import Callback
+from jkeras.saving import snapshot
+
+
+class BackupAndRestore(Callback):
+    """Backs up the whole state of a run of `fit`, and goes on from it when the same script is started again.
+
+    A backup holds the weights, the optimizer's state, the sums of metrics, the states of all generators of random numbers,
+    the order of the data and the place in it, the `History`, and what callbacks keep (`Callback.get_state`). So a run that
+    was killed, and is started again, ends with the same weights, bit by bit, as a run that was never killed. Data that can
+    only be read from its begin is read once more up to the place, with a warning.
+
+    A backup is written beside its place and moved there when it is whole, by a thread, while training goes on. If the disk
+    is full, the callback warns, keeps the older backup, and training goes on. When training is complete the backup is
+    deleted; a run that was ended by an error or by Ctrl-C keeps it. No file that this callback has not written is ever
+    deleted.
+
+    Args:
+        backup_dir: the folder for the backup. It is made if it is not there. One folder is for one run.
+        save_freq: `"epoch"`, a number of batches, or False for none of them.
+        double_checkpoint: whether the backup before the last one is kept as well, and used if the last one is damaged.
+        delete_checkpoint: whether the backup is deleted when training is complete.
+        save_seconds: also back up when so many seconds have gone by since the last backup; an addition of jkeras.
+        save_on_sigterm: whether a SIGTERM, as clusters send it before they end a job, first makes a backup; the process ends after
+            that as it does without. An addition of jkeras.
+
+    Raises:
+        ValueError: an empty `backup_dir`, a `save_freq` that is none of the above, or, in `fit`, a backup that is damaged or
+            belongs to another model, optimizer or data.
+        TypeError: the `get_state` of a callback returns what cannot be written.
+        OSError: the folder cannot be written.
+
+    Warns:
+        UserWarning: a callback of yours has attributes and no `get_state`; the disk is full; data is read once more.
+
+    >>> import jkeras, numpy as np, os, tempfile
+    >>> folder = os.path.join(tempfile.mkdtemp(), "backup")
+    >>> x, y = np.ones((8, 2)), np.ones((8, 1))
+    >>> class Crash(Callback):
+    ...     def on_epoch_begin(self, epoch, logs=None):
+    ...         if epoch == 2:
+    ...             raise RuntimeError
+    >>> model = jkeras.Sequential([jkeras.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> try:
+    ...     model.fit(x, y, epochs=4, verbose=0, callbacks=[BackupAndRestore(folder), Crash()])
+    ... except RuntimeError:
+    ...     print(os.listdir(folder))
+    ['latest.backup']
+    >>> model.fit(x, y, epochs=4, verbose=0, callbacks=[BackupAndRestore(folder)]).epoch
+    [0, 1, 2, 3]
+    >>> os.path.exists(folder)
+    False
+    """
+
+    def __init__(
+        self,
+        backup_dir: str | os.PathLike,
+        save_freq: str | int | bool = "epoch",
+        double_checkpoint: bool = False,
+        delete_checkpoint: bool = True,
+        save_seconds: float | None = None,
+        save_on_sigterm: bool = False,
+    ):
+        super().__init__()
+        if not backup_dir:
+            raise ValueError(f"Empty `backup_dir` argument passed: backup_dir={backup_dir!r}. Give the name of a folder.")
+        if save_freq != "epoch" and save_freq is not False:
+            is_number = isinstance(save_freq, Integral) and not isinstance(save_freq, bool)
+            if not (is_number and save_freq > 0):  # type: ignore[operator]
+                raise ValueError(
+                    f"Invalid value for argument `save_freq`. Received: save_freq={save_freq!r}. Expected 'epoch', a number of "
+                    "batches, 1 or more, or False."
+                )
+        self.backup_dir = os.fspath(backup_dir)
+        self.save_freq, self.double_checkpoint, self.delete_checkpoint = save_freq, double_checkpoint, delete_checkpoint
+        self.save_seconds, self.save_on_sigterm = save_seconds, save_on_sigterm
+        self._weights_path = os.path.join(self.backup_dir, "latest.backup")
+        self._prev_weights_path = os.path.join(self.backup_dir, "previous.backup")
+        self._current_epoch = 0
+        self._last_batch_seen = 0
+        self._pending: dict | None = None  # the state at a moment that asks for a backup, while callbacks are still called
+        self._failed = False
+        self._terminated = False
+        self._handler: Any = None
+        self._writer: threading.Thread | None = None
+        self._error: Exception | None = None
+
+    @property
+    def batch_calls(self) -> Any:
+        """The steps after which the loop returns: every `save_freq`th of the run."""
+        return self.save_freq if isinstance(self.save_freq, Integral) and self.save_freq else []
+
+    # -- restoring ----------------------------------------------------------------------------------------------------
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        if self._run is None:
+            raise RuntimeError("BackupAndRestore backs up a run of model.fit(...): pass it in callbacks=[...] there.")
+        os.makedirs(self.backup_dir, exist_ok=True)
+        if not os.access(self.backup_dir, os.W_OK):
+            raise PermissionError(errno.EACCES, "BackupAndRestore cannot write to its folder", self.backup_dir)
+        self._pending, self._failed, self._terminated, self._error = None, False, False, None
+        self._current_epoch = self._last_batch_seen = 0
+        self._saved_at = time.monotonic()
+        state = self._read()
+        if state is not None:
+            self._run.resume(state)
+            self._current_epoch = self._run.epoch
+        if self.save_on_sigterm and threading.current_thread() is threading.main_thread():
+            self._handler = signal.signal(signal.SIGTERM, self._note)
+
+    def _read(self) -> dict | None:
+        """The newest backup that is whole."""
+        found = [path for path in (self._weights_path, self._prev_weights_path) if os.path.exists(path)]
+        for number, path in enumerate(found, 1):
+            try:
+                return snapshot.read_snapshot(path)
+            except ValueError as error:
+                if number == len(found):
+                    raise ValueError(f"{error} Delete the file to train from the start.") from None
+                warnings.warn(f"{error} The backup before it is used.", stacklevel=4)
+        return None
+
+    # -- saving -------------------------------------------------------------------------------------------------------
+
+    @property
+    def _run(self) -> Any:
+        return getattr(self.model, "_run_of_fit", None)
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self._last_batch_seen = batch
+        self._pending = self._run.get_state()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self._current_epoch, self._last_batch_seen = epoch + 1, 0
+        if self.save_freq == "epoch":
+            self._pending = self._run.get_state()
+
+    def on_checkpoint(self, logs: dict | None = None) -> None:
+        is_late = self.save_seconds is not None and time.monotonic() - self._saved_at >= self.save_seconds
+        if self._pending is not None or is_late or self._terminated:
+            self._pending = None
+            self._save(self._run.get_state())
+        if self._terminated:
+            self._finish()
+            self._leave()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def _save(self, state: dict) -> None:
+        """Write a backup, in a thread. What is written is decided now."""
+        self._finish()
+        arrays: list = []
+        for name, own in state["callbacks"]:
+            try:
+                snapshot.encode(own, [])
+            except TypeError as error:
+                raise TypeError(f"{name}.get_state() returned what a backup cannot hold: {error}.") from None
+        structure = snapshot.encode(state, arrays)
+        self._saved_at = time.monotonic()
+        self._writer = threading.Thread(target=self._write, args=(structure, arrays))
+        self._writer.start()
+
+    def _write(self, structure: Any, arrays: list) -> None:
+        try:
+            if self.double_checkpoint and os.path.exists(self._weights_path):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(self._prev_weights_path)
+                os.link(self._weights_path, self._prev_weights_path)  # both names, until the new file takes the first
+            snapshot.write_snapshot(self._weights_path, structure, arrays)
+        except Exception as error:
+            self._error = error
+
+    def _finish(self) -> None:
+        """Wait until the backup that is being written is on disk."""
+        if self._writer is not None:
+            self._writer.join()
+            self._writer = None
+        error, self._error = self._error, None
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            warnings.warn(f"The disk is full: no backup was made; training goes on. ({error})", stacklevel=4)
+        elif error is not None:
+            raise error
+
+    # -- the end ------------------------------------------------------------------------------------------------------
+
+    def on_train_error(self, error: BaseException) -> None:
+        self._failed = True
+        self._leave()
+        if self._pending is not None:
+            pending, self._pending = self._pending, None
+            self._save(pending)
+        self._finish()
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        self._leave()
+        if self._failed:  # by Ctrl-C
+            return
+        self._finish()
+        if not self.delete_checkpoint:
+            return
+        for path in (self._weights_path, self._prev_weights_path):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+        with contextlib.suppress(OSError):  # there is something of somebody else's in it
+            os.rmdir(self.backup_dir)
+
+    def _note(self, number: int, frame: Any) -> None:
+        self._terminated = True
+
+    def _leave(self) -> None:
+        if self._handler is not None:
+            signal.signal(signal.SIGTERM, self._handler)
+            self._handler = None
