@@ -8,6 +8,7 @@ An *entry* is the config of a layer or an operation, together with its `name` in
 arguments come out as they went in.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -166,28 +167,34 @@ def read_graph(config: Mapping, custom_objects: Mapping | None = None) -> tuple[
 def _read(config: Mapping, custom_objects: Mapping | None) -> tuple[Any, Any]:
     callables: dict[str, Callable] = {}
     made: dict[str, list[list[KerasTensor]]] = {}  # entry -> the outputs of each of its calls so far
-    waiting: list[tuple[str, list]] = []
+    calls: dict[str, deque] = {}  # entry -> its calls that have not run yet
     for entry in config["layers"]:
         name, nodes = _check_entry(entry, made)
         callables[name] = read_operation(entry) or _layer(entry, custom_objects)
         made[name] = [[callables[name].output]] if isinstance(callables[name], InputLayer) else []
-        waiting.append((name, list(nodes)))
-    while waiting:
-        before = sum(len(nodes) for _, nodes in waiting)
-        for name, nodes in waiting:
-            while nodes and all(_is_made(address, made) for address in _addresses(nodes[0])):
-                node = nodes.pop(0)
-                args, kwargs = _revive(node["args"], made), _revive(node["kwargs"], made)
-                args, kwargs = deserialize(args, custom_objects), deserialize(kwargs, custom_objects)
-                if isinstance(callables[name], Layer):
-                    kwargs = call_spec(type(callables[name]).call).without_defaults(kwargs, node.get("given", ()))
-                made[name].append(_tensors(callables[name](*args, **kwargs)))
-        waiting = [(name, nodes) for name, nodes in waiting if nodes]
-        if before and sum(len(nodes) for _, nodes in waiting) == before:
-            raise ValueError(
-                f"The config describes no graph: the inputs of {[name for name, _ in waiting]} are never computed, because they "
-                "are not connected to the model's inputs, or only in a circle."
-            )
+        calls[name] = deque(nodes)
+    ready = deque(calls)  # entries to look at
+    blocked: dict[tuple[str, int], list[str]] = {}  # call of an entry -> the entries that wait for it
+    while ready:
+        name = ready.popleft()
+        while calls[name]:
+            node = calls[name][0]
+            missing = next((address for address in _addresses(node) if not _is_made(address, made)), None)
+            if missing is not None:
+                blocked.setdefault(missing[:2], []).append(name)
+                break
+            calls[name].popleft()
+            args, kwargs = _revive(node["args"], made), _revive(node["kwargs"], made)
+            args, kwargs = deserialize(args, custom_objects), deserialize(kwargs, custom_objects)
+            if isinstance(callables[name], Layer):
+                kwargs = call_spec(type(callables[name]).call).without_defaults(kwargs, node.get("given", ()))
+            made[name].append(_tensors(callables[name](*args, **kwargs)))
+            ready.extend(blocked.pop((name, len(made[name]) - 1), ()))
+    if any(calls.values()):
+        raise ValueError(
+            f"The config describes no graph: the inputs of {[name for name in calls if calls[name]]} are never computed, because "
+            "they are not connected to the model's inputs, or only in a circle."
+        )
     return tuple(_ends(config[key], made, callables) for key in ("input_layers", "output_layers"))
 
 
