@@ -22,10 +22,7 @@ LEFT_OUT = _table(
     (
         "Preprocessing of images, text, audio and tables is not covered yet.",
         "layers",
-        "AugMix AutoContrast CategoryEncoding ContrastLimitedAdaptiveHistogramEqualization CutMix "
-        "Discretization Equalization MaxNumBoundingBoxes MelSpectrogram "
-        "MixUp Pipeline RandAugment RandomElasticTransform RandomErasing RandomGaussianBlur RandomPerspective "
-        "RandomSharpness STFTSpectrogram Solarization",
+        "AugMix MelSpectrogram RandAugment STFTSpectrogram",
     ),
     (
         "Preprocessing of images, text, audio and tables is not covered yet.",

@@ -39,15 +39,37 @@ from jkeras.layers.input_spec import InputSpec
 from jkeras.layers.merging import *  # noqa: F403
 from jkeras.layers.normalization import *  # noqa: F403
 from jkeras.layers.pooling import *  # noqa: F403
-from jkeras.layers.preprocessing import colors, framing, geometry, hashing, lookup, rescaling, text_vectorization
+from jkeras.layers.preprocessing import (
+    box_count,
+    categories,
+    colors,
+    distortions,
+    framing,
+    geometry,
+    hashing,
+    histograms,
+    lookup,
+    mixing,
+    pipeline,
+    rescaling,
+    sharpness,
+    text_vectorization,
+)
 from jkeras.layers.preprocessing import normalization as data_normalization
+from jkeras.layers.preprocessing.box_count import *  # noqa: F403
+from jkeras.layers.preprocessing.categories import *  # noqa: F403
 from jkeras.layers.preprocessing.colors import *  # noqa: F403
+from jkeras.layers.preprocessing.distortions import *  # noqa: F403
 from jkeras.layers.preprocessing.framing import *  # noqa: F403
 from jkeras.layers.preprocessing.geometry import *  # noqa: F403
 from jkeras.layers.preprocessing.hashing import *  # noqa: F403
+from jkeras.layers.preprocessing.histograms import *  # noqa: F403
 from jkeras.layers.preprocessing.lookup import *  # noqa: F403
+from jkeras.layers.preprocessing.mixing import *  # noqa: F403
 from jkeras.layers.preprocessing.normalization import *  # noqa: F403
+from jkeras.layers.preprocessing.pipeline import *  # noqa: F403
 from jkeras.layers.preprocessing.rescaling import *  # noqa: F403
+from jkeras.layers.preprocessing.sharpness import *  # noqa: F403
 from jkeras.layers.preprocessing.text_vectorization import *  # noqa: F403
 from jkeras.layers.recurrent import *  # noqa: F403
 from jkeras.layers.recurrent_cells import *  # noqa: F403
@@ -64,8 +86,8 @@ _FAMILIES = (
     *(core, einsum_dense, embedding, activation, regularization, reshaping, merging, convolutional, separable, pooling),
     *(normalization, batch_normalization, wrapper, spectral_normalization, recurrent, recurrent_cells, sequence_wrappers),
     *(attention, attention_heads, reversible_embedding),
-    *(rescaling, data_normalization, framing, geometry, colors),
-    *(lookup, text_vectorization, hashing),
+    *(rescaling, data_normalization, framing, geometry, colors, sharpness, distortions, histograms, mixing),
+    *(box_count, categories, pipeline, lookup, text_vectorization, hashing),
 )
 __all__ = ["Input", "InputLayer", "InputSpec", "Layer", *(name for family in _FAMILIES for name in family.__all__)]
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from jkeras.core.errors import suggest
 from jkeras.core.symbolic import list_shapes
+from jkeras.ops.image.resampling import homography
 
 _TO_CORNERS = {
     "xyxy": lambda a, b, c, d: (a, b, c, d),
@@ -128,8 +129,30 @@ def warp(boxes, matrix):
         array of the shape of `boxes`.
     """
     a0, a1, a2, b0, b1, b2 = (matrix[:, i, None, None].astype(boxes.dtype) for i in range(6))
-    x = boxes[..., jnp.array([0, 2, 2, 0])] - a2  # the four corners
-    y = boxes[..., jnp.array([1, 1, 3, 3])] - b2
-    determinant = a0 * b1 - a1 * b0
-    x, y = (b1 * x - a1 * y) / determinant, (a0 * y - b0 * x) / determinant  # Cramer's rule: from old pixels to new ones
+    x, y = _corners(boxes)
+    x, y, determinant = x - a2, y - b2, a0 * b1 - a1 * b0
+    return _around((b1 * x - a1 * y) / determinant, (a0 * y - b0 * x) / determinant)  # Cramer's rule
+
+
+def warp_by_points(boxes, start_points, end_points):
+    """The upright boxes around boxes whose image was moved as `ops.image.perspective_transform` does.
+
+    Args:
+        boxes: array of shape (batch, boxes, 4), in "xyxy".
+        start_points, end_points: arrays of shape (batch, 4, 2), four points (x, y) and where they go.
+
+    Returns:
+        array of the shape of `boxes`.
+    """
+    a0, a1, a2, b0, b1, b2, c0, c1 = (homography(start_points, end_points)[:, i, None, None] for i in range(8))
+    x, y = _corners(boxes)
+    k = c0 * x + c1 * y + 1
+    return _around((a0 * x + a1 * y + a2) / k, (b0 * x + b1 * y + b2) / k)
+
+
+def _corners(boxes):
+    return boxes[..., jnp.array([0, 2, 2, 0])], boxes[..., jnp.array([1, 1, 3, 3])]
+
+
+def _around(x, y):
     return jnp.stack([x.min(-1), y.min(-1), x.max(-1), y.max(-1)], -1)

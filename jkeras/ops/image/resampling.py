@@ -148,10 +148,10 @@ def perspective_transform(
             f"{start_points.shape} and {end_points.shape}."
         )
     start, end = (p.astype("float32").reshape(-1, 4, 2) for p in (start_points, end_points))
-    return back(_read(x, _project(x, _homography(end, start)), interpolation, "constant", fill_value))
+    return back(_read(x, _project(x, homography(end, start)), interpolation, "constant", fill_value))
 
 
-def _homography(source, target):
+def homography(source, target):
     """The projective maps (batch, 8) that take four points (batch, 4, 2) to four others: a linear equation for each of
     their coordinates, `a0 x + a1 y + a2 - c0 x x' - c1 y x' = x'` and the same with b for y'."""
     point = jnp.concatenate([source, jnp.ones_like(source[..., :1])], -1)  # (x, y, 1)
@@ -198,11 +198,17 @@ def elastic_transform(
     check_choice("elastic_transform", "fill_mode", fill_mode, FILL_MODES)
     x, back = batched("elastic_transform", images, data_format)
     normal = published("keras.random")["normal"]  # found by name, because random numbers are made of operations
-    size = int(6 * sigma) | 1
-    noise = blur(normal(x.shape[:3], dtype=x.dtype, seed=seed)[..., None] * sigma, (size, size), (sigma, sigma))[..., 0]
+    noise = normal(x.shape[:3], dtype=x.dtype, seed=seed)
+    return back(distort(x, noise, alpha, sigma, int(6 * sigma) | 1, interpolation, fill_mode, fill_value))
+
+
+def distort(x, noise, alpha, sigma, size, interpolation, fill_mode, fill_value):
+    """`elastic_transform` of a batch by given noise; `sigma` may be an array, whose blur reaches `size` pixels at most."""
+    used = None if isinstance(sigma, int | float) else (6 * sigma).astype("int32") | 1
+    noise = blur(noise[..., None] * sigma, (size, size), (sigma, sigma), used)[..., 0]
     grid = jnp.stack(jnp.meshgrid(*(jnp.arange(n, dtype=x.dtype) for n in x.shape[1:3]), indexing="ij"))
     places = grid + alpha * noise[:, None]
-    return back(_read(x, places, interpolation, fill_mode, fill_value).astype(x.dtype))
+    return _read(x, places, interpolation, fill_mode, fill_value).astype(x.dtype)
 
 
 @array_op
