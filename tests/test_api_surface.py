@@ -22,7 +22,17 @@ NAMESPACES = (
     "",
     *("activations", "backend", "callbacks", "config", "constraints", "dtype_policies", "initializers", "layers", "losses"),
     *("metrics", "mixed_precision", "models", "ops", "ops.image", "ops.linalg", "ops.nn", "ops.numpy", "optimizers"),
-    *("optimizers.schedules", "random", "regularizers", "saving", "tree", "utils"),
+    *(
+        "optimizers.schedules",
+        "preprocessing",
+        "preprocessing.image",
+        "preprocessing.sequence",
+        "random",
+        "regularizers",
+        "saving",
+        "tree",
+        "utils",
+    ),
 )
 
 
@@ -105,7 +115,6 @@ ARGUMENTS = {
     **each("Weights are one file.", "Sequential.save_weights(max_shard_size)"),
     **each("Weights are one file.", "saving.save_weights(max_shard_size)"),
     **each("Arrays in, arrays out: there is one kind of result.", "utils.split_dataset(preferred_backend)"),
-    **each("The windows are a PyDataset; there is one kind of result.", "utils.timeseries_dataset_from_array(format)"),
     **each("What stands after `name` is given by keyword.", "optimizers.Muon(...)"),
 }
 

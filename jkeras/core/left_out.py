@@ -18,7 +18,6 @@ LEFT_OUT = _table(
     ("Export to other runtimes is not covered; jax.export takes model.apply.", "", "export"),
     ("What Keras keeps for its first version; use utils.legacy.", "", "legacy"),
     ("Keras 2 had optimizers there; those of today take their arguments.", "optimizers", "legacy"),
-    ("Preprocessing of images, text, audio and tables is not covered yet.", "", "preprocessing"),
     (
         "Preprocessing of images, text, audio and tables is not covered yet.",
         "layers",
@@ -27,7 +26,7 @@ LEFT_OUT = _table(
     (
         "Preprocessing of images, text, audio and tables is not covered yet.",
         "utils",
-        "FeatureSpace array_to_img img_to_array load_img save_img",
+        "FeatureSpace",
     ),
     ("Quantization is not covered yet.", "", "quantizers Quantizer"),
     (
@@ -88,7 +87,7 @@ LEFT_OUT = _table(
     (
         "It makes a tf.data.Dataset of the files in a folder.",
         "utils",
-        "audio_dataset_from_directory image_dataset_from_directory text_dataset_from_directory",
+        "audio_dataset_from_directory",
     ),
     ("It wraps a layer of another library.", "layers", "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper"),
     ("Convolutional recurrent layers are not covered yet.", "layers", "ConvLSTM1D ConvLSTM2D ConvLSTM3D"),

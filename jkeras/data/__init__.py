@@ -8,6 +8,7 @@
 
 from jkeras.data.adapter import make_data
 from jkeras.data.arrays import ArrayData, Epoch
+from jkeras.data.chain import Dataset
 from jkeras.data.dataset import PyDataset
 from jkeras.data.prefetch import prefetch, stack
 from jkeras.data.rows import Rows
@@ -20,6 +21,7 @@ from jkeras.data.weights import class_weight_to_sample_weights
 
 __all__ = [
     "ArrayData",
+    "Dataset",
     "Epoch",
     "HostRows",
     "PyDataset",

@@ -16,7 +16,9 @@ from jkeras.saving import (
 )
 from jkeras.utils import legacy
 from jkeras.utils.download import get_file
+from jkeras.utils.folders import image_dataset_from_directory, text_dataset_from_directory
 from jkeras.utils.graph import get_source_inputs, is_keras_tensor
+from jkeras.utils.images import array_to_img, img_to_array, load_img, save_img
 from jkeras.utils.numerical import normalize, to_categorical
 from jkeras.utils.objects import Config
 from jkeras.utils.plot_model import model_to_dot, plot_model
@@ -32,6 +34,7 @@ __all__ = [
     "Progbar",
     "PyDataset",
     "Sequence",
+    "array_to_img",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
@@ -40,7 +43,10 @@ __all__ = [
     "get_registered_name",
     "get_registered_object",
     "get_source_inputs",
+    "image_dataset_from_directory",
+    "img_to_array",
     "is_keras_tensor",
+    "load_img",
     "legacy",
     "model_to_dot",
     "normalize",
@@ -48,10 +54,12 @@ __all__ = [
     "pad_sequences",
     "plot_model",
     "register_keras_serializable",
+    "save_img",
     "serialize_keras_object",
     "set_random_seed",
     "split_dataset",
     "standardize_dtype",
+    "text_dataset_from_directory",
     "timeseries_dataset_from_array",
     "to_categorical",
     "unpack_x_y_sample_weight",

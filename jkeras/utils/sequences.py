@@ -71,6 +71,7 @@ def timeseries_dataset_from_array(
     seed: int | None = None,
     start_index: int | None = None,
     end_index: int | None = None,
+    format: str = "tf",
 ) -> "Windows":
     """Sliding windows over a series, in batches, as `fit` accepts them.
 
@@ -88,6 +89,7 @@ def timeseries_dataset_from_array(
         seed: of the order; by default one is drawn from NumPy's global generator.
         start_index: use only `data[start_index:end_index]`.
         end_index: see `start_index`.
+        format: `"tf"` or `"grain"`, as in Keras; the result is the same, and needs neither.
 
     Raises:
         ValueError: a number is out of range, or no window fits.
@@ -97,6 +99,8 @@ def timeseries_dataset_from_array(
     >>> x.tolist(), y.tolist()
     ([[2, 3, 4], [3, 4, 5]], [5, 6])
     """
+    if format not in ("tf", "grain"):
+        raise ValueError(f'`format` should be either "tf" or "grain". Received: format={format}')
     steps = {"sequence_length": sequence_length, "sequence_stride": sequence_stride, "sampling_rate": sampling_rate}
     for name, step in steps.items():
         if not 0 < step <= len(data):

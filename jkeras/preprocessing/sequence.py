@@ -1,0 +1,8 @@
+"""Sequences of several lengths; see `jkeras.utils`."""
+
+from jkeras.core.namespace import namespace
+from jkeras.utils import pad_sequences
+
+__all__ = ["pad_sequences"]
+
+__getattr__, __dir__ = namespace(__name__, __all__)
