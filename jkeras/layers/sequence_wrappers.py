@@ -11,7 +11,7 @@ from jkeras.core.errors import keywords_of
 from jkeras.core.registry import deserialize, serialize
 from jkeras.layers.base import Layer
 from jkeras.layers.options import Configured
-from jkeras.layers.wrapper import Wrapper
+from jkeras.layers.wrapper import Wrapper, hand_on_policy
 
 __all__ = ["Bidirectional", "TimeDistributed"]
 
@@ -64,6 +64,8 @@ class Bidirectional(Configured):
         super().__init__(**kwargs)
         self.forward_layer = _copy(layer, "forward")
         self.backward_layer = backward_layer or _copy(layer, "backward", go_backwards=True)
+        if kwargs.get("dtype") is not None:
+            hand_on_policy(self, self.forward_layer, self.backward_layer)
         if self.forward_layer.go_backwards == self.backward_layer.go_backwards:
             raise ValueError(
                 "Bidirectional needs layers that run in different directions, but both have "

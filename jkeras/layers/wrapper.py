@@ -2,17 +2,26 @@
 
 from typing import Any
 
+from jkeras.core import dtype as dtypes
 from jkeras.layers.base import Layer
 from jkeras.layers.options import Configured
 
 __all__ = ["Wrapper"]
 
 
+def hand_on_policy(wrapper: Layer, *layers: Layer) -> None:
+    """Let a wrapper's dtype policy hold for the layers it wraps, and theirs, where they have none but the default."""
+    default = dtypes.get_policy(None)
+    for layer in (part for each in layers for part in each._flatten_layers()):
+        if layer.dtype_policy == default and not layer.built:
+            layer.dtype_policy = wrapper.dtype_policy
+
+
 class Wrapper(Configured):
     """Base of layers that hold another one, in `self.layer`, and change what it does.
 
     Args:
-        layer: the layer to wrap.
+        layer: the layer to wrap. A `dtype` given to the wrapper holds for it, too, unless it has one of its own.
 
     Raises:
         ValueError: `layer` is not a layer.
@@ -22,6 +31,8 @@ class Wrapper(Configured):
         if not isinstance(layer, Layer):
             raise ValueError(f"{type(self).__name__} wraps a layer, got {layer!r} of type {type(layer).__name__}.")
         super().__init__(**kwargs)
+        if kwargs.get("dtype") is not None:
+            hand_on_policy(self, layer)
         self.layer = layer
 
     def build(self, input_shape: Any = None) -> None:

@@ -343,3 +343,18 @@ def test_weights_under_the_names_that_subclasses_read():
     embedding, conv = jkeras.layers.Embedding(3, 2), jkeras.layers.Conv1D(2, 1)
     embedding(np.array([1])), conv(X[None])
     assert embedding._embeddings is embedding.embeddings and conv._kernel is conv.kernel
+
+
+@pytest.mark.parametrize("make", [
+    lambda **o: jkeras.layers.TimeDistributed(jkeras.layers.Dense(2), **o),
+    lambda **o: jkeras.layers.TimeDistributed(jkeras.Sequential([jkeras.layers.Dense(2)]), **o),
+    lambda **o: jkeras.layers.Bidirectional(jkeras.layers.LSTM(2), **o),
+    lambda **o: jkeras.layers.Bidirectional(jkeras.layers.RNN(jkeras.layers.GRUCell(2)), **o),
+], ids=["dense", "model", "lstm", "cell"])  # fmt: skip
+def test_the_dtype_policy_of_a_wrapper_reaches_what_it_wraps(make):
+    x = np.ones((1, 3, 4), "float32")
+    assert make(dtype="mixed_bfloat16")(x).dtype == "bfloat16"
+    assert make(dtype="float16")(x).dtype == "float16"
+    assert make()(x).dtype == "float32"
+    own = jkeras.layers.TimeDistributed(jkeras.layers.Dense(2, dtype="float16"), dtype="mixed_bfloat16")
+    assert own.layer.dtype_policy.name == "float16"
