@@ -7,6 +7,21 @@ import jax
 from jkeras.core.data_format import image_data_format, set_image_data_format
 from jkeras.core.dtype import dtype_policy, epsilon, floatx, set_dtype_policy, set_epsilon, set_floatx
 from jkeras.core.namespace import namespace
+from jkeras.core.switches import (
+    disable_flash_attention,
+    disable_interactive_logging,
+    disable_traceback_filtering,
+    enable_flash_attention,
+    enable_interactive_logging,
+    enable_traceback_filtering,
+    is_flash_attention_enabled,
+    is_interactive_logging_enabled,
+    is_traceback_filtering_enabled,
+    max_epochs,
+    max_steps_per_epoch,
+    set_max_epochs,
+    set_max_steps_per_epoch,
+)
 from jkeras.core.targets import set_strict_targets, strict_targets
 from jkeras.training.feed import device_memory_budget, set_device_memory_budget
 
@@ -47,16 +62,29 @@ def set_compilation_cache(directory: "str | Path | None") -> None:
 __all__ = [
     "backend",
     "device_memory_budget",
+    "disable_flash_attention",
+    "disable_interactive_logging",
+    "disable_traceback_filtering",
     "dtype_policy",
+    "enable_flash_attention",
+    "enable_interactive_logging",
+    "enable_traceback_filtering",
     "epsilon",
     "floatx",
     "image_data_format",
+    "is_flash_attention_enabled",
+    "is_interactive_logging_enabled",
+    "is_traceback_filtering_enabled",
+    "max_epochs",
+    "max_steps_per_epoch",
     "set_compilation_cache",
     "set_device_memory_budget",
     "set_dtype_policy",
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
+    "set_max_epochs",
+    "set_max_steps_per_epoch",
     "set_strict_targets",
     "strict_targets",
 ]

@@ -91,8 +91,3 @@ def bar_of(done: int, total: int | None, width: int) -> str:
 def columns() -> int | None:
     """The width of the terminal; None in a notebook, which has none."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-
-
-def is_live() -> bool:
-    """Whether the output can redraw a line: a terminal, or a notebook."""
-    return sys.stdout.isatty() or type(sys.stdout).__module__.startswith("ipykernel")

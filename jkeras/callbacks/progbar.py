@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from jkeras.callbacks.line import Line, is_live
+from jkeras.callbacks.line import Line
 from jkeras.callbacks.progress import duration, per_step, values
+from jkeras.core.switches import is_live, report
 
 
 class Progbar:
@@ -90,7 +91,7 @@ class Progbar:
         times = f"{duration(left)} {per_step(seconds)}/{self.unit_name}"
         parts = values({name: np.mean(total) / max(1, count) for name, (total, count) in self._sums.items()})
         if self._line is None:
-            print(" - ".join([f"{self._seen}/{self.target or self._seen}", times, *parts]), flush=True)
+            report(" - ".join([f"{self._seen}/{self.target or self._seen}", times, *parts]))
         elif finalize:
             self._line.finish(self._seen, self.target or self._seen, times, parts)
         else:

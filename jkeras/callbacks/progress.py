@@ -9,7 +9,8 @@ import time
 import numpy as np
 
 from jkeras.callbacks.base import Callback
-from jkeras.callbacks.line import Line, is_live
+from jkeras.callbacks.line import Line
+from jkeras.core.switches import is_live, report
 
 
 class Progress(Callback):
@@ -35,7 +36,7 @@ class Progress(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         if self.verbose and self.params["epochs"] > 1:
-            print(f"Epoch {epoch + 1}/{self.params['epochs']}", flush=True)
+            report(f"Epoch {epoch + 1}/{self.params['epochs']}")
         self._open(self.params["steps"])
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
@@ -106,7 +107,7 @@ class Progress(Callback):
             self._line.finish(done, total, times, values(logs))
             self._line = None
         elif self.verbose:
-            print(" - ".join([f"{done}/{total}", times, *values(logs)]), flush=True)
+            report(" - ".join([f"{done}/{total}", times, *values(logs)]))
 
     def _seconds_per_step(self, now: float) -> float:
         """Without the time that compiling took."""

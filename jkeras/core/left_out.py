@@ -61,27 +61,6 @@ LEFT_OUT = _table(
     ("There is one backend, JAX.", "random.SeedGenerator", "backend"),
     ("There are no flax modules underneath.", "config", "is_nnx_enabled"),
     ("Code found in a config is never run.", "config", "enable_unsafe_deserialization"),
-    (
-        "Tracebacks are not filtered.",
-        "config",
-        "enable_traceback_filtering disable_traceback_filtering is_traceback_filtering_enabled",
-    ),
-    (
-        "The progress bar looks at whether the output is a terminal; verbose=0 or 2 decides otherwise.",
-        "config",
-        "enable_interactive_logging disable_interactive_logging is_interactive_logging_enabled",
-    ),
-    (
-        "The progress bar looks at whether the output is a terminal; verbose=0 or 2 decides otherwise.",
-        "utils",
-        "enable_interactive_logging disable_interactive_logging is_interactive_logging_enabled",
-    ),
-    (
-        "XLA chooses how attention is computed.",
-        "config",
-        "enable_flash_attention disable_flash_attention is_flash_attention_enabled",
-    ),
-    ("The arguments of fit decide.", "config", "max_epochs set_max_epochs max_steps_per_epoch set_max_steps_per_epoch"),
     ("Each layer takes a dtype= of its own; there is no table of them.", "dtype_policies", "DTypePolicyMap"),
     ("Layers cast their inputs themselves.", "DTypePolicy", "convert_input"),
     (

@@ -5,6 +5,7 @@ import math
 import jax
 import jax.numpy as jnp
 
+from jkeras.core.switches import is_flash_attention_enabled
 from jkeras.ops.family import Array, array_op
 
 __all__ = ["dot_product_attention"]
@@ -34,7 +35,8 @@ def dot_product_attention(
             may attend to nothing takes the plain mean of all values.
         scale: factor of the products, by default `1 / sqrt(depth)`.
         is_causal: whether a target attends only to the sources up to its own position.
-        flash_attention: True asks for cuDNN's fused kernel, which needs an NVIDIA GPU and 16-bit floats; None and False
+        flash_attention: True asks for cuDNN's fused kernel, which needs an NVIDIA GPU and 16-bit floats; None (as long as
+            `config.enable_flash_attention()` does not say otherwise) and False
             leave the fusion to XLA.
         attn_logits_soft_cap: the logits are kept within this bound, by `cap tanh(logits / cap)` (arXiv:2408.00118).
 
@@ -58,6 +60,8 @@ def dot_product_attention(
     query, key, value = (x.astype(dtype) for x in (query, key, value))
     bias = None if bias is None else _four_axes(bias.astype(dtype))
     mask = None if mask is None else _four_axes(mask.astype(bool))
+    if flash_attention is None and is_flash_attention_enabled():
+        flash_attention = jax.default_backend() == "gpu" and dtype.itemsize == 2 and attn_logits_soft_cap is None
     if flash_attention:
         return _fused(query, key, value, bias, mask, scale, is_causal, attn_logits_soft_cap)
     if is_causal:

@@ -23,6 +23,7 @@ import numpy as np
 
 from jkeras.core.activity import doing
 from jkeras.core.heap import kept
+from jkeras.core.switches import is_flash_attention_enabled
 from jkeras.ops.convolution_cpu import COMPILER_OPTIONS, all_cores
 from jkeras.training.store import BYTES_PER_CHARACTER, PROGRAM_BYTES, store
 
@@ -30,13 +31,14 @@ try:
     from jax._src.config import debug_infs, debug_nans, trace_context  # what jax.jit asks at each call
 
     def switches() -> tuple:
-        """JAX's switches in this thread, as far as programs depend on them. (0.7 us)"""
-        return trace_context(), debug_nans.value, debug_infs.value
+        """JAX's switches in this thread, and our own, as far as programs depend on them. (0.7 us)"""
+        return trace_context(), debug_nans.value, debug_infs.value, is_flash_attention_enabled()
 
 except ImportError:  # another release of JAX
 
     def switches() -> tuple:
-        return tuple(str(getattr(jax.config, name, None)) for name in sorted(jax.config.values))
+        found = (str(getattr(jax.config, name, None)) for name in sorted(jax.config.values))
+        return (*found, is_flash_attention_enabled())
 
 
 # XLA's default is half the width of the registers of AVX-512: steps take 0.95 (LSTM, residual CNN, Transformer) to 1.0 as long.

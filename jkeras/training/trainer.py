@@ -15,7 +15,7 @@ from jkeras.callbacks.callback_list import CallbackList
 from jkeras.callbacks.history import History
 from jkeras.callbacks.progress import ProgbarLogger, Progress
 from jkeras.core import frame as frames
-from jkeras.core import symbolic
+from jkeras.core import switches, symbolic
 from jkeras.core.activity import told
 from jkeras.core.errors import known_keywords
 from jkeras.core.heap import kept
@@ -125,8 +125,12 @@ class Trainer(Compilable):
             stage=self._trained_stage(),
         )
         self._ready(compiled, data, shuffle)
+        epochs = switches.limited("epochs", epochs, switches.max_epochs())
+        steps_per_epoch = self._limited("steps_per_epoch", steps_per_epoch, data)
         feed = Feed(data, compiled.stats)
         validation = self._validation_feed(validation_data, validation_batch_size or batch_size, validation_steps)
+        if validation is not None:
+            validation_steps = self._limited("validation_steps", validation_steps, validation.data)
         progress = _progress(verbose)
         callbacks = self._watchers(callbacks, progress, verbose, epochs, feed.steps(steps_per_epoch), add_history=True)
         self.stop_training = False
@@ -164,6 +168,10 @@ class Trainer(Compilable):
             if epochs > initial_epoch:
                 compiled.optimizer.finalize_variable_values(list(compiled.slots.params.values()))
         return self.history
+
+    @staticmethod
+    def _limited(name: str, steps: int | None, data: Any) -> int | None:
+        return switches.limited(name, steps, switches.max_steps_per_epoch(), data.num_batches)
 
     def _ready(self, compiled: Compiled, data: Any, shuffle: Any) -> None:
         """Build what is not built, on the first batch's shapes, and check the data; before the first step."""
@@ -302,6 +310,7 @@ class Trainer(Compilable):
         compiled = self._require_compiled("evaluate")
         data = make_data(x, y, sample_weight, batch_size, steps, False, arrange=self._arrangement(), stage=self.host_stage)
         self._ready(compiled, data, False)
+        steps = self._limited("steps", steps, data)
         feed = Feed(data, compiled.stats, once=True)
         progress = _progress(verbose)
         watchers = self._watchers(callbacks, progress, verbose, 1, feed.steps(steps))
@@ -378,7 +387,7 @@ class Trainer(Compilable):
         Returns:
             An array, or the structure of arrays that the model returns, with one row per sample.
         """
-        is_quiet = verbose == 0 and steps is None and not callbacks
+        is_quiet = verbose == 0 and steps is None and not callbacks and switches.max_steps_per_epoch() is None
         if is_quiet and self.built and self._predictor().repeats(x, batch_size):
             return self._predictor().repeat(x, batch_size)
         data = make_data(x, None, None, batch_size, steps, False, arrange=self._arrangement(), stage=self.host_stage)
@@ -387,6 +396,7 @@ class Trainer(Compilable):
             data.reset()
         self._check_inputs(data)
         prediction = self._predictor()
+        steps = self._limited("steps", steps, data)
         feed = Feed(data, prediction.stats, once=True, pad=prediction.jit and self.works_by_rows())
         progress = _progress(verbose)
         watchers = self._watchers(callbacks, progress, verbose, 1, feed.steps(steps))

@@ -3,6 +3,11 @@
 from jkeras.callbacks.progbar import Progbar
 from jkeras.core.dtype import standardize as standardize_dtype
 from jkeras.core.namespace import namespace
+from jkeras.core.switches import (
+    disable_interactive_logging,
+    enable_interactive_logging,
+    is_interactive_logging_enabled,
+)
 from jkeras.data import PyDataset, pack_x_y_sample_weight, unpack_x_y_sample_weight
 from jkeras.saving import (
     CustomObjectScope,
@@ -38,6 +43,8 @@ __all__ = [
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
+    "disable_interactive_logging",
+    "enable_interactive_logging",
     "get_custom_objects",
     "get_file",
     "get_registered_name",
@@ -45,6 +52,7 @@ __all__ = [
     "get_source_inputs",
     "image_dataset_from_directory",
     "img_to_array",
+    "is_interactive_logging_enabled",
     "is_keras_tensor",
     "load_img",
     "legacy",
