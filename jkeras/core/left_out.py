@@ -63,11 +63,6 @@ LEFT_OUT = _table(
     ("Code found in a config is never run.", "config", "enable_unsafe_deserialization"),
     ("Each layer takes a dtype= of its own; there is no table of them.", "dtype_policies", "DTypePolicyMap"),
     ("Layers cast their inputs themselves.", "DTypePolicy", "convert_input"),
-    (
-        "It makes a tf.data.Dataset of the files in a folder.",
-        "utils",
-        "audio_dataset_from_directory",
-    ),
     ("It wraps a layer of another library.", "layers", "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper"),
     ("Convolutional recurrent layers are not covered yet.", "layers", "ConvLSTM1D ConvLSTM2D ConvLSTM3D"),
     ("Low-rank adaptation of a layer is not covered yet.", "layers.Dense", "enable_lora lora_alpha lora_enabled lora_rank"),

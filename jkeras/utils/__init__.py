@@ -20,6 +20,7 @@ from jkeras.saving import (
     serialize_keras_object,
 )
 from jkeras.utils import legacy
+from jkeras.utils.audio import audio_dataset_from_directory
 from jkeras.utils.download import get_file
 from jkeras.utils.folders import image_dataset_from_directory, text_dataset_from_directory
 from jkeras.utils.graph import get_source_inputs, is_keras_tensor
@@ -40,6 +41,7 @@ __all__ = [
     "PyDataset",
     "Sequence",
     "array_to_img",
+    "audio_dataset_from_directory",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",

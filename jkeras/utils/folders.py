@@ -61,7 +61,7 @@ def image_dataset_from_directory(
         crop_to_aspect_ratio: cut off what does not fit the ratio of `image_size`, instead of stretching.
         pad_to_aspect_ratio: fill up with zeros what is missing to that ratio, instead of stretching.
         data_format: `"channels_last"` or `"channels_first"`; the global setting for None.
-        format: `"tf"` or `"grain"`, as in Keras; the result is the same, and needs neither.
+        format: `"tf"`: each pass over the data has an order of its own; `"grain"`: all have one, as in Keras. Neither is needed.
         verbose: whether to print how many files there are.
 
     Returns:
@@ -226,7 +226,11 @@ def files_in(
         if name and verbose:
             print(f"Using {len(chosen)} files for {name}.")
         encoded = None if numbers is None else _encoded(np.asarray(numbers)[parts[name]], label_mode, len(class_names or ()))
-        results.append(_dataset(chosen, encoded, read, class_names, batch_size, shuffle and name != "validation", seed))
+        results.append(
+            _dataset(
+                chosen, encoded, read, class_names, batch_size, shuffle and format == "tf" and name != "validation", seed
+            )
+        )
     return results if subset == "both" else results[0]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from jkeras.core.errors import suggest
-from jkeras.data import PyDataset
+from jkeras.data import Dataset
 
 
 def pad_sequences(
@@ -125,7 +125,7 @@ def timeseries_dataset_from_array(
     return Windows(data, targets, np.arange(0, count, sequence_stride), offsets, batch_size, order)
 
 
-class Windows(PyDataset):
+class Windows(Dataset):
     """The batches of `timeseries_dataset_from_array`."""
 
     def __init__(
@@ -137,16 +137,12 @@ class Windows(PyDataset):
         batch_size: int | None,
         order: np.random.RandomState | None,
     ):
-        super().__init__()
+        super().__init__(self._window, -(-len(starts) // (batch_size or 1)))
         self.data, self.targets, self.starts, self.offsets = data, targets, starts, offsets
         self.batch_size, self.order = batch_size, order
         self.on_epoch_end()
 
-    def __len__(self) -> int:
-        return -(-len(self.starts) // (self.batch_size or 1))
-
-    def __getitem__(self, index: int) -> Any:
-        index = range(len(self))[index]
+    def _window(self, index: int) -> Any:
         if self.batch_size is None:
             starts = self.starts[index]
         else:

@@ -1,6 +1,7 @@
 """Readers of folders, and images in files and arrays, against Keras where it runs without TensorFlow."""
 
 import io
+import wave
 
 import numpy as np
 import pytest
@@ -86,6 +87,37 @@ def test_texts_into_a_model_that_vectorizes(tmp_path):
         tmp_path, labels=None, max_length=3, batch_size=None, shuffle=False, verbose=False
     )
     assert list(short)[:5] == ["goo"] * 4 + ["bad"]
+
+
+def test_sounds(tmp_path):
+    time = np.arange(400) / 1000
+    for i in range(4):
+        (tmp_path / f"{i % 2}").mkdir(exist_ok=True)
+        with wave.open(str(tmp_path / f"{i % 2}" / f"{i}.wav"), "wb") as file:
+            file.setnchannels(1 + i // 2)
+            file.setsampwidth(2)
+            file.setframerate(1000)
+            tone = (np.sin(2 * np.pi * 50 * time) * 16384).astype("<i2")
+            file.writeframes(np.repeat(tone, 1 + i // 2).tobytes())
+    read = utils.audio_dataset_from_directory
+    data = read(tmp_path, output_sequence_length=500, batch_size=None, shuffle=False, verbose=False)
+    sounds = [x for x, y in data]
+    assert [x.shape for x in sounds] == [(500, 1), (500, 2), (500, 1), (500, 2)] and [y for x, y in data] == [0, 0, 1, 1]
+    np.testing.assert_allclose(sounds[1][:400, 1], np.trunc(np.sin(2 * np.pi * 50 * time) * 16384) / 32768, atol=1e-6)
+    slower = read(tmp_path, sampling_rate=400, batch_size=None, labels=None, shuffle=False, verbose=False)[0]
+    np.testing.assert_allclose(slower[20:-20, 0], np.sin(2 * np.pi * 50 * np.arange(160) / 400)[20:-20] / 2, atol=0.01)
+    with pytest.raises(ValueError, match="one shape"):
+        read(tmp_path, batch_size=4, labels=None, verbose=False)[0]
+    (tmp_path / "0" / "0.wav").write_bytes(b"RIFF")
+    with pytest.raises(ValueError, match="0.wav"):
+        list(read(tmp_path, verbose=False))
+
+
+def test_windows_of_a_series_are_chained_too():
+    data = utils.timeseries_dataset_from_array(np.arange(10), np.arange(10), 3, batch_size=2)
+    assert len(data) == 4 and [x.tolist() for x, y in data.skip(3).map(lambda x, y: (x * 2, y))] == [
+        [[12, 14, 16], [14, 16, 18]]
+    ]
 
 
 def test_what_is_chained():

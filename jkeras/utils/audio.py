@@ -1,0 +1,127 @@
+"""Folders of sound files as data: `audio_dataset_from_directory`, for WAV files, with Python's own reader."""
+
+import wave
+from math import ceil, gcd
+from typing import Any
+
+import numpy as np
+
+from jkeras.utils.folders import files_in
+
+WIDTH, ROLLOFF = 6, 0.99  # of the filter: zeros of its sinc on either side, and the part of the frequencies that is kept
+LARGEST = 2**31  # bytes of one file
+
+
+def audio_dataset_from_directory(
+    directory: Any,
+    labels: Any = "inferred",
+    label_mode: str | None = "int",
+    class_names: list[str] | None = None,
+    batch_size: int | None = 32,
+    sampling_rate: int | None = None,
+    output_sequence_length: int | None = None,
+    ragged: bool = False,
+    shuffle: bool = True,
+    seed: int | None = None,
+    validation_split: float | None = None,
+    subset: str | None = None,
+    follow_links: bool = False,
+    verbose: bool = True,
+) -> Any:
+    """The sounds in a folder of `.wav` files, with their labels, in batches that `fit` takes.
+
+    Args:
+        directory, labels, label_mode, class_names, batch_size, shuffle, seed, validation_split, subset, follow_links, verbose: see
+            `image_dataset_from_directory`.
+        sampling_rate: samples per second that all sounds are brought to; None leaves each as it is.
+        output_sequence_length: samples per sound, filled up with zeros or cut off; None leaves each as it is, and then all sounds
+            of a batch must have one length.
+        ragged: must be False.
+
+    Returns:
+        A data set of float32 arrays of shape (batch, samples, channels), with values from -1 to 1, or of `(sounds, labels)`; see
+        `image_dataset_from_directory`.
+
+    Raises:
+        ValueError: an option is out of range, or there are no files; when it is read, a file that is no WAV file of whole numbers.
+    """
+    if ragged and output_sequence_length is not None:
+        raise ValueError("Cannot set both `ragged` and `output_sequence_length`")
+    if ragged:
+        raise ValueError("No array is ragged: give output_sequence_length=, the number of samples of each sound.")
+    if sampling_rate is not None and not isinstance(sampling_rate, int):
+        raise ValueError(f"`sampling_rate` should have an integer value. Received: sampling_rate={sampling_rate}")
+    if sampling_rate is not None and sampling_rate <= 0:
+        raise ValueError(f"`sampling_rate` should be higher than 0. Received: sampling_rate={sampling_rate}")
+
+    def read(path: str) -> np.ndarray:
+        sound, rate = read_wav(path)
+        if output_sequence_length is not None:
+            sound = sound[:output_sequence_length]
+            sound = np.pad(sound, ((0, output_sequence_length - len(sound)), (0, 0)))
+        return sound if sampling_rate in (None, rate) else resample(sound, rate, sampling_rate)
+
+    options = (
+        labels,
+        label_mode,
+        class_names,
+        batch_size,
+        shuffle,
+        seed,
+        validation_split,
+        subset,
+        follow_links,
+        "tf",
+        verbose,
+    )
+    return files_in(directory, read, (".wav",), "audio files", *options)
+
+
+def read_wav(path: str) -> tuple[np.ndarray, int]:
+    """The samples of a WAV file, float32 of shape (samples, channels) from -1 to 1, and the rate.
+
+    Raises:
+        ValueError: the file is damaged, or of another kind.
+    """
+    try:
+        with wave.open(path, "rb") as file:
+            width, channels, rate, count = file.getsampwidth(), file.getnchannels(), file.getframerate(), file.getnframes()
+            if width * channels * count > LARGEST:
+                raise ValueError(f"it claims {width * channels * count:,} bytes")
+            data = np.frombuffer(file.readframes(count), np.uint8)
+    except (wave.Error, EOFError, ValueError) as error:
+        raise ValueError(f"The sound {path!r} cannot be read as a WAV file of whole numbers: {error}") from error
+    data = data[: len(data) // (width * channels) * width * channels].reshape(-1, width)
+    if width == 1:
+        values = (data[:, 0].astype(np.float32) - 128) / 128
+    else:  # the bytes of a number are its highest; those that it lacks are zeros
+        whole = np.zeros((len(data), 4), np.uint8)
+        whole[:, 4 - width :] = data
+        values = (whole.view("<i4")[:, 0] / 2.0**31).astype(np.float32)
+    return values.reshape(-1, channels), rate
+
+
+def resample(sound: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
+    """Bring samples to another rate, by a sinc filter in a Hann window (Smith, Digital Audio Resampling, 1984).
+
+    Args:
+        sound: of shape (samples, channels).
+        rate, new_rate: samples per second.
+
+    >>> resample(np.ones((100, 1), "float32"), 100, 50).shape
+    (50, 1)
+    """
+    common = gcd(rate, new_rate)
+    old, new = rate // common, new_rate // common
+    cutoff = ROLLOFF * min(1.0, new / old)  # in the old rate's terms
+    reach = ceil(WIDTH / cutoff)
+    count = ceil(len(sound) * new / old)
+    center = np.arange(count) * (old / new)
+    result = np.zeros((count, sound.shape[1]), np.float64)
+    for shift in range(-reach, reach + 1):
+        places = np.floor(center).astype(int) + shift
+        x = np.clip((center - places) * cutoff, -WIDTH, WIDTH)
+        weights = cutoff * np.sinc(x) * np.cos(np.pi * x / WIDTH / 2) ** 2
+        inside = (places >= 0) & (places < len(sound))
+        result += np.where(inside, weights, 0.0)[:, None] * sound[np.clip(places, 0, len(sound) - 1)]
+    return result.astype(np.float32)
