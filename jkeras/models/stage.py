@@ -127,9 +127,9 @@ class HostStage:
         count, given = lengths.pop(), {id(t): array for t, array in zip(self.inputs, arrays, strict=True)}
         return Staged(
             tuple(
-                as_rows(given[id(tensor)], tensor.name)
+                as_rows(given[id(tensor)], f"x ({tensor.name})")
                 if id(tensor) in given
-                else StagedRows(source, place, (count, *shape[1:]), tensor.dtype, tensor.name)
+                else StagedRows(source, place, (count, *shape[1:]), tensor.dtype, f"x (after layer {tensor.name!r})")
                 for place, (tensor, shape) in enumerate(zip(self.tensors, shapes, strict=True))
             )
         )

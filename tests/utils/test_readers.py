@@ -216,3 +216,17 @@ def test_an_image_that_claims_too_many_pixels_is_refused(monkeypatch, folder):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)
     with pytest.raises(ValueError, match="cannot be read"):
         utils.load_img(folder / "blue" / "01.png")
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "instead"),
+    [
+        ("image", "ImageDataGenerator", "image_dataset_from_directory"),
+        ("sequence", "TimeseriesGenerator", "timeseries_dataset_from_array"),
+        (None, "text", "TextVectorization"),
+    ],
+)
+def test_names_of_older_releases_say_what_to_use(place, name, instead):
+    namespace = getattr(jkeras.preprocessing, place) if place else jkeras.preprocessing
+    with pytest.raises(AttributeError, match=instead):
+        getattr(namespace, name)

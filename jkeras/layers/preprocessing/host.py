@@ -163,12 +163,13 @@ def encode(indices: np.ndarray, mode: str, depth: int, dtype: Any) -> np.ndarray
         places = np.arange(indices.size) // max(indices.shape[-1], 1)
     flat = indices.reshape(-1)
     known = (flat >= 0) & (flat < depth)
-    counts = np.zeros((int(np.prod(samples)), depth), dtype)
+    size = int(np.prod(samples)) * depth
+    cells = places[known] * depth + flat[known]
     if mode == "count":
-        np.add.at(counts, (places[known], flat[known]), 1)
-    else:
-        counts[places[known], flat[known]] = 1
-    return counts.reshape(*samples, depth)
+        return np.bincount(cells, minlength=size).astype(dtype).reshape(*samples, depth)
+    found = np.zeros(size, dtype)
+    found[cells] = 1
+    return found.reshape(*samples, depth)
 
 
 def encoded_shape(shape: Sequence, mode: str, depth: int | None) -> tuple:
