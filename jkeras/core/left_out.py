@@ -20,11 +20,6 @@ LEFT_OUT = _table(
     ("Keras 2 had optimizers there; those of today take their arguments.", "optimizers", "legacy"),
     (
         "Preprocessing of images, text, audio and tables is not covered yet.",
-        "layers",
-        "AugMix MelSpectrogram RandAugment STFTSpectrogram",
-    ),
-    (
-        "Preprocessing of images, text, audio and tables is not covered yet.",
         "utils",
         "FeatureSpace",
     ),

@@ -51,8 +51,10 @@ from jkeras.layers.preprocessing import (
     lookup,
     mixing,
     pipeline,
+    policies,
     rescaling,
     sharpness,
+    spectrograms,
     text_vectorization,
 )
 from jkeras.layers.preprocessing import normalization as data_normalization
@@ -68,8 +70,10 @@ from jkeras.layers.preprocessing.lookup import *  # noqa: F403
 from jkeras.layers.preprocessing.mixing import *  # noqa: F403
 from jkeras.layers.preprocessing.normalization import *  # noqa: F403
 from jkeras.layers.preprocessing.pipeline import *  # noqa: F403
+from jkeras.layers.preprocessing.policies import *  # noqa: F403
 from jkeras.layers.preprocessing.rescaling import *  # noqa: F403
 from jkeras.layers.preprocessing.sharpness import *  # noqa: F403
+from jkeras.layers.preprocessing.spectrograms import *  # noqa: F403
 from jkeras.layers.preprocessing.text_vectorization import *  # noqa: F403
 from jkeras.layers.recurrent import *  # noqa: F403
 from jkeras.layers.recurrent_cells import *  # noqa: F403
@@ -87,7 +91,7 @@ _FAMILIES = (
     *(normalization, batch_normalization, wrapper, spectral_normalization, recurrent, recurrent_cells, sequence_wrappers),
     *(attention, attention_heads, reversible_embedding),
     *(rescaling, data_normalization, framing, geometry, colors, sharpness, distortions, histograms, mixing),
-    *(box_count, categories, pipeline, lookup, text_vectorization, hashing),
+    *(policies, spectrograms, box_count, categories, pipeline, lookup, text_vectorization, hashing),
 )
 __all__ = ["Input", "InputLayer", "InputSpec", "Layer", *(name for family in _FAMILIES for name in family.__all__)]
 

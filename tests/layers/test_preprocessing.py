@@ -120,6 +120,64 @@ def test_random_crop_takes_the_middle_when_not_training():
     assert np.array_equal(ours(x, training=False), middle(x))
 
 
+def test_rand_augment_draws_keras_s_layers():
+    ours, theirs = both("RandAugment", {"seed": 3})
+    x = images((1, 7, 6, 3))
+    for _ in range(2):
+        assert_close(ours(x, training=True), theirs(x, training=True), rtol=1e-4)
+    boxes = {"images": x, "bounding_boxes": {key: value[:1] for key, value in BOXES.items()}}
+    moved = jkeras.layers.RandAugment(bounding_box_format="xyxy", num_ops=4)(boxes, training=True)
+    assert moved["bounding_boxes"]["boxes"].shape == (1, 2, 4)
+    assert np.array_equal(ours(x, training=False), x)
+    config = json.loads(json.dumps(theirs.get_config()))
+    assert json.loads(json.dumps(ours.get_config())) == config
+
+
+def test_aug_mix_mixes_chains():
+    x = images((2, 7, 6, 3))
+    layer = jkeras.layers.AugMix(seed=1)
+    first, second = layer(x, training=True), layer(x, training=True)
+    assert not np.array_equal(first, second)
+    assert np.array_equal(first, jkeras.layers.AugMix(seed=1)(x, training=True))
+    assert first.min() >= 0
+    assert first.max() <= 255
+    assert np.array_equal(layer(x, training=False), x)
+    config = json.loads(json.dumps(keras.layers.AugMix(seed=1, name="layer").get_config()))
+    assert json.loads(json.dumps(jkeras.layers.AugMix(seed=1, name="layer").get_config())) == config
+    none = jkeras.layers.AugMix(num_chains=1, factor=0.0, all_ops=False, seed=1)
+    masks = none({"images": x, "segmentation_masks": np.ones((2, 7, 6, 1), "int32")}, training=True)["segmentation_masks"]
+    assert_close(masks, np.ones((2, 7, 6, 1)))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"mode": mode} for mode in ("log", "psd", "real", "imag", "stft")]
+    + [{"mode": "magnitude", "expand_dims": True, "padding": "same", "frame_step": 5, "fft_length": 32}]
+    + [{"mode": "log", "scaling": "spectrum", "window": "hamming", "periodic": True, "data_format": "channels_first"}],
+    ids=str,
+)
+def test_stft_spectrogram_is_keras_s(options):
+    ours, theirs = both("STFTSpectrogram", {"frame_length": 12} | options)
+    x = np.random.default_rng(0).normal(size=(2, 40, 3)).astype("float32")
+    if "data_format" in options:
+        x = x.transpose(0, 2, 1)
+    assert_close(ours(x), theirs(x), rtol=1e-4)
+    assert [w.path.split("/")[-1] for w in ours.weights] == [w.path.split("/")[-1] for w in theirs.weights]
+    assert json.loads(json.dumps(ours.get_config())) == json.loads(json.dumps(theirs.get_config()))
+    assert ours.compute_output_shape(x.shape) == theirs.compute_output_shape(x.shape)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"power_to_db": False, "mag_exp": 1.0, "max_freq": 3000, "sequence_length": 50}], ids=str
+)
+def test_mel_spectrogram_is_keras_s(options):
+    ours, theirs = both("MelSpectrogram", {"fft_length": 64, "sequence_stride": 16, "num_mel_bins": 10} | options)
+    x = np.random.default_rng(0).normal(size=(2, 200)).astype("float32")
+    assert_close(ours(x), theirs(x), rtol=1e-4)
+    assert ours(x[0]).shape == theirs(x[0]).shape
+    assert json.loads(json.dumps(ours.get_config())) == json.loads(json.dumps(theirs.get_config()))
+
+
 def test_elastic_transform_is_keras_s_and_moves_masks_with_images():
     ours, theirs = both("RandomElasticTransform", {"scale": (0.5, 0.9), "seed": 3})
     x = images((2, 24, 20, 3))
