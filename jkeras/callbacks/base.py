@@ -12,7 +12,8 @@ class Callback:
     """Base of all callbacks: override the hooks you need.
 
     `logs` is a dict of the running results (`{"loss": 0.3, ...}`); hooks may read and change the model's weights, its
-    optimizer's learning rate, and set `self.model.stop_training = True`.
+    optimizer's learning rate, and set `self.model.stop_training = True` (`stop_evaluating` and `stop_predicting` end an evaluation
+    and a prediction).
 
     Attributes:
         model: the model in training.

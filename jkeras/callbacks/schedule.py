@@ -19,7 +19,7 @@ WORDS = ("each", "later", "chunk", "nonfinite")
 class Plan(NamedTuple):
     """What the callbacks want of the next call of the loop."""
 
-    each: bool  # they want to be called after `steps_per_execution` steps, whatever the loop would do otherwise
+    each: bool  # it must run as many steps as it may (`room`), whatever it would do otherwise
     room: int | None  # it must return after so many steps, if it has not done so before; None for no bound
     looks: tuple[bool, bool]  # whether it must record the logs of every step, and stop at a loss that is not finite
 
@@ -52,9 +52,16 @@ class BatchCalls:
         self.callbacks, self.mode, self.base = callbacks, mode, base
         self.step = 0  # how many steps the run has done
         self._watchers: list[_Watcher] = []
+        self._per, self._open = 1, 0
 
-    def start(self) -> None:
-        """Begin a pass over the data: see who watches batches."""
+    def start(self, per: int = 1) -> None:
+        """Begin a pass over the data: see who watches batches.
+
+        Args:
+            per: callbacks of the kind "each" are called once for so many batches (`steps_per_execution`), however many
+                calls of the loop these take.
+        """
+        self._per, self._open = per, 0  # how many batches of an unfinished group there are
         watching = [c for c in self.callbacks if any(is_set(c, hook, self.base) for hook in HOOKS[self.mode])]
         self._watchers = [_Watcher(callback, self.mode, self.base) for callback in watching]
         self.plan()
@@ -71,7 +78,9 @@ class BatchCalls:
         rooms = []
         for watcher in self._watchers:
             watcher.look(self.step)
-            if watcher.room is not None:
+            if watcher.kind == "each":
+                rooms.append(self._per - self._open)
+            elif watcher.room is not None:
                 rooms.append(watcher.room)
         return Plan(any(w.kind == "each" for w in self._watchers), min(rooms, default=None), self.looks())
 
@@ -83,7 +92,7 @@ class BatchCalls:
     def begin(self, batch: int) -> None:
         """Call what is to be called before a call of the loop whose first batch is this one of the pass."""
         for watcher in self._watchers:
-            if watcher.begins_at(self.step):
+            if watcher.begins_at(self.step, self._open):
                 watcher.begin(batch, {})
 
     def end(self, batch: int, count: int, logs: dict, recorded: list[dict] | None = None, finite: bool = True) -> None:
@@ -97,6 +106,7 @@ class BatchCalls:
             finite: whether the last one had a finite loss.
         """
         last, self.step = batch + count - 1, self.step + count
+        self._open = (self._open + count) % self._per
         readers = [watcher for watcher in self._watchers if watcher.kind == "later"]
         for number, own in zip(range(batch, last), recorded or (), strict=False):
             for reader in readers:
@@ -107,8 +117,26 @@ class BatchCalls:
             reader.begin(last, {})
         with_loss = recorded[-1] if recorded else logs
         for watcher in self._watchers:
-            if watcher.is_due(self.step - 1, finite):
+            if watcher.is_due(self.step - 1, finite, self._open):
                 watcher.end(last, dict(with_loss if watcher.kind in ("later", "nonfinite") else logs))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a group of batches has begun that `finish` or further batches must end."""
+        return self._open > 0
+
+    def finish(self, batches: int, logs: dict) -> None:
+        """End a group that the data did not fill. As in Keras, its hook is given the number that a full group would end with.
+
+        Args:
+            batches: how many batches the pass had.
+            logs: the results after the last one.
+        """
+        if self._open:
+            last, self._open = batches - self._open + self._per - 1, 0
+            for watcher in self._watchers:
+                if watcher.kind == "each":
+                    watcher.end(last, dict(logs))
 
 
 class _Watcher:
@@ -139,9 +167,9 @@ class _Watcher:
         if self.next is not None:
             self.room = self.next - step + (0 if self._begins and self.next > step else 1)
 
-    def begins_at(self, step: int) -> bool:
-        """Whether the hook is to be called before this step, the first of a call."""
-        return self.kind == "each" or (self.kind == "some" and self._begins and self.next == step)
+    def begins_at(self, step: int, opened: int) -> bool:
+        """Whether the hook is to be called before this step, the first of a call; `opened` batches of its group are done."""
+        return (self.kind == "each" and not opened) or (self.kind == "some" and self._begins and self.next == step)
 
     def _next(self, asked: Any, step: int) -> int | None:
         if isinstance(asked, Integral) and not isinstance(asked, bool) and asked > 0:
@@ -161,10 +189,13 @@ class _Watcher:
             f"a list of steps, or a function of the next step; got {asked!r}."
         )
 
-    def is_due(self, step: int, finite: bool) -> bool:
-        """Whether the hook is to be called after this step, the last of a call."""
+    def is_due(self, step: int, finite: bool, opened: int) -> bool:
+        """Whether the hook is to be called after this step, the last of a call; of an unfinished group, `opened` batches are
+        done."""
         if self.kind == "some":
             return self.next == step
+        if self.kind == "each":
+            return not opened
         return self.kind != "nonfinite" or not finite
 
 

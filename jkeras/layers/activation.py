@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jkeras import activations, ops
 from jkeras.layers.input_spec import InputSpec
 from jkeras.layers.options import Configured
+from jkeras.ops.ranks import multiply
 
 __all__ = ["ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
 
@@ -125,7 +126,7 @@ class PReLU(Configured):
         self.input_spec = InputSpec(ndim=len(input_shape), axes=own)
 
     def call(self, inputs: Any) -> Any:
-        return ops.relu(inputs) - self.alpha.value * ops.relu(-inputs)
+        return ops.relu(inputs) - multiply(ops.relu(-inputs), self.alpha.value)
 
 
 class Softmax(_Elementwise):

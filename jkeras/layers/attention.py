@@ -85,7 +85,7 @@ class Attention(Configured):
         kept = None if value_mask is None else value_mask.astype(bool)[..., None, :]
         if use_causal_mask:
             causal = jnp.tri(*scores.shape[-2:], dtype=bool)
-            kept = causal if kept is None else kept & causal
+            kept = causal if kept is None else kept & causal[None]
         if kept is not None:
             far = 65504.0 if scores.dtype == "float16" else 1e9  # the largest float16; subtracted, so that gradients flow
             scores = jnp.where(kept, scores, scores - far)

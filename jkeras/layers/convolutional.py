@@ -13,6 +13,7 @@ from jkeras import ops
 from jkeras.core.data_format import standardize_data_format
 from jkeras.layers.input_spec import InputSpec
 from jkeras.layers.options import Configured, alias, sizes
+from jkeras.ops.ranks import add
 
 __all__ = [
     *("Conv1D", "Conv2D", "Conv3D"),
@@ -117,7 +118,7 @@ class Convolution(Configured):
             )
         if self.use_bias:
             along = (1,) * self.rank if self.data_format == "channels_first" else ()
-            outputs = outputs + self.bias.value.reshape(-1, *along)
+            outputs = add(outputs, self.bias.value.reshape(-1, *along))
         return outputs if self.activation is None else self.activation(outputs)  # type: ignore[attr-defined]
 
 

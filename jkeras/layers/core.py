@@ -10,6 +10,7 @@ from jkeras import ops
 from jkeras.layers.input_spec import InputSpec
 from jkeras.layers.options import Configured, alias
 from jkeras.ops.products import rows_times
+from jkeras.ops.ranks import add
 
 __all__ = ["Activation", "Dense", "Identity", "Lambda", "Masking"]
 
@@ -85,7 +86,7 @@ class Dense(Configured):
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         outputs = rows_times(inputs, self.kernel.value)
         if self.use_bias:
-            outputs = outputs + self.bias.value
+            outputs = add(outputs, self.bias.value)
         return outputs if self.activation is None else self.activation(outputs)
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from jkeras import initializers, ops
 from jkeras.layers.input_spec import InputSpec
 from jkeras.layers.options import Configured, alias
+from jkeras.ops.ranks import add
 
 __all__ = ["EinsumDense"]
 
@@ -83,7 +84,7 @@ class EinsumDense(Configured):
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         outputs = ops.einsum(self.equation, inputs, self.kernel)
         if self.bias is not None:
-            outputs = outputs + self.bias.value
+            outputs = add(outputs, self.bias.value)
         return outputs if self.activation is None else self.activation(outputs)  # type: ignore[attr-defined]
 
 

@@ -22,8 +22,9 @@ class Normalizing(Configured):
         """The lengths of the axes, which must exist and be known."""
         axes = self.axis if isinstance(self.axis, (list, tuple)) else [self.axis]
         if any(not -len(input_shape) <= a < len(input_shape) for a in axes):
+            given = axes[0] if len(axes) == 1 else list(axes)
             raise ValueError(
-                f"Layer {self.name!r} ({type(self).__name__}) normalizes axis={self.axis}, which an input of shape "
+                f"Layer {self.name!r} ({type(self).__name__}) normalizes axis={given}, which an input of shape "
                 f"{tuple(input_shape)} does not have."
             )
         shape = tuple(input_shape[a] for a in axes)

@@ -38,6 +38,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from jkeras.ops.ranks import multiply
+
 LARGE = 10**8  # multiplications
 CHUNK = 4 * 2**20  # bytes of patches at a time, where they are cut; each is written twice before it is multiplied
 PRODUCT = 20 * 2**20  # bytes of patches at a time, where they come from a product: one pass with all cores adds them up
@@ -266,11 +268,11 @@ def _xla_kernel(x: Array, g: Array, axes: Axes) -> Array:
 
 
 def _shifts_output(x: Array, w: Array, axes: Axes) -> Array:
-    return sum(view * w[offset] for view, offset in zip(_views(x, axes), _offsets(axes), strict=True))  # type: ignore
+    return sum(multiply(view, w[offset]) for view, offset in zip(_views(x, axes), _offsets(axes), strict=True))  # type: ignore
 
 
 def _shifts_input(w: Array, g: Array, axes: Axes) -> Array:
-    return _put_back((g * w[offset] for offset in _offsets(axes)), axes)
+    return _put_back((multiply(g, w[offset]) for offset in _offsets(axes)), axes)
 
 
 def _shifts_kernel(x: Array, g: Array, axes: Axes) -> Array:

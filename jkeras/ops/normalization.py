@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jkeras.core import dtype as dtypes
 from jkeras.core.errors import unexpected_keywords
 from jkeras.ops.family import Array, array_op, floating
+from jkeras.ops.ranks import same_rank
 
 __all__ = ["batch_normalization", "layer_normalization", "moments", "normalize", "rms_normalization"]
 
@@ -129,7 +130,7 @@ def layer_normalization(x: Array, gamma: Array | None = None, beta: Array | None
 def _along(axes, parameter, x):
     """A parameter of the lengths of `axes`, with axes of length 1 for the others."""
     if parameter.ndim == x.ndim or axes == (x.ndim - 1,):
-        return parameter
+        return same_rank(parameter, x)[0]
     return parameter.reshape([x.shape[a] if a in axes else 1 for a in range(x.ndim)])
 
 

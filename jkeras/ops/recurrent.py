@@ -34,6 +34,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jkeras.ops.products import rows_times
+from jkeras.ops.ranks import add, multiply
 
 SEGMENT = 3 * 10**7  # multiplications in the loop of a segment
 SEGMENTS = 8  # at most; each takes its time to compile
@@ -122,11 +123,11 @@ def project(inputs: jax.Array, kernel: jax.Array, bias: jax.Array | None = None,
         dropout: no masks, one, or as many as there are gates, each of shape (batch, features).
     """
     if len(dropout) <= 1:
-        projected = rows_times(inputs * dropout[0] if dropout else inputs, kernel)
+        projected = rows_times(multiply(inputs, dropout[0]) if dropout else inputs, kernel)
     else:
         parts = zip(dropout, jnp.split(kernel, len(dropout), -1), strict=True)
-        projected = jnp.concatenate([rows_times(inputs * m, k) for m, k in parts], -1)
-    return projected if bias is None else projected + bias
+        projected = jnp.concatenate([rows_times(multiply(inputs, m), k) for m, k in parts], -1)
+    return projected if bias is None else add(projected, bias)
 
 
 def step(network: Network, x: jax.Array, states: States, products: Sequence[Product]) -> States:
@@ -318,6 +319,6 @@ def _hold(mask: jax.Array | None, new: States, old: States) -> States:
 
 def _multiply(left: jax.Array, product: Product) -> jax.Array:
     """`(left * m) @ W + b`, for one step or all of them."""
-    left = left if product.dropout is None else left * product.dropout
+    left = left if product.dropout is None else multiply(left, product.dropout)
     rows = rows_times(left, product.kernel)
-    return rows if product.bias is None else rows + product.bias
+    return rows if product.bias is None else add(rows, product.bias)

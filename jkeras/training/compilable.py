@@ -15,14 +15,16 @@ from jkeras.training.custom import built_in
 from jkeras.training.objective import total
 from jkeras.training.steps import Steps, takes_training
 
+STOPS = {"train": "stop_training", "test": "stop_evaluating", "predict": "stop_predicting"}  # attributes that end a pass
+
 
 class Compilable(Steps):
     """The part of a trainer that says what a step computes; `Trainer` adds the loops over data."""
 
     _compiled: Compiled | None = None
     _assigned: Mapping[str, Any] = MappingProxyType({})  # what was assigned before `compile`
-    stop_training = False
-    untraced: tuple[str, ...] = ("_compiled", "stop_training")  # see `training.identity`
+    stop_training = stop_evaluating = stop_predicting = False  # a callback may set them
+    untraced: tuple[str, ...] = ("_compiled", *STOPS.values())  # see `training.identity`
 
     def _forget_programs(self) -> None:
         """Something that was traced has changed: what was compiled is not this model any more."""

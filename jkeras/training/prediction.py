@@ -122,6 +122,8 @@ class Prediction:
         What the model changes on the way (seed generators, the states of recurrent layers) goes from batch to batch, and is
         kept at the end, as after an evaluation.
         """
+        if self.model.stop_predicting:
+            self.model.stop_predicting = False
         callbacks.on_predict_begin({})  # it may change the weights
         changed: dict[int, Any] = {}
         state = structure = None
@@ -133,15 +135,21 @@ class Prediction:
             return run(self.program, state, count, lo, hi)
 
         calls = callbacks.calls("predict")
-        calls.start()
-        watched = calls.watched
+        calls.start(self.model.steps_per_execution)
+        watched, watched_parts = calls.watched, []
         gathered = Gathered(None if steps is not None else getattr(feed.data, "num_samples", None))
         done, traces_before, compilations_before = 0, self.program.traces, self.program.compilations
-        for segment in feed.segments(self.program, False, steps):
-            limit = 1 if watched or segment.steps == 1 else self._attempt(lambda: self._batches_per_call(feed))
-            for lo, hi in chunks(segment.steps, 0, lambda remaining, most=limit: min(most, remaining)):
+        segments = feed.segments(self.program, False, steps)
+        for segment in segments:
+            alone = segment.steps == 1 or (watched and self.model.steps_per_execution == 1)
+            limit = 1 if alone else self._attempt(lambda: self._batches_per_call(feed))
+
+            def size(remaining: int, most: int = limit) -> int:
+                return min(most, remaining, calls.plan().room or most)
+
+            for lo, hi in chunks(segment.steps, 0, size):
                 if watched:
-                    callbacks.on_predict_batch_begin(done, {})
+                    calls.begin(done)
                 # One program serves one batch or several of them, except where the outputs of several are too many.
                 count = 1 if limit == 1 else next(c for c in COUNTS[1:] if c >= hi - lo)
                 # (batches, batch size, ...) -> (samples, ...), without the places that this call left empty
@@ -154,11 +162,18 @@ class Prediction:
                         lambda a, n=hi - lo, rows=segment.rows: np.asarray(a)[:n].reshape(-1, *a.shape[2:])[:rows], outputs
                     )
                 gathered.add(part)
-                done += hi - lo
                 if watched:
-                    callbacks.on_predict_batch_end(done - 1, {"outputs": part})
+                    watched_parts.append(part)
+                    calls.end(done, hi - lo, {"outputs": _together(watched_parts)})
+                    watched_parts = watched_parts if calls.is_open else []
+                done += hi - lo
                 if progress is not None:
                     progress.advance(done, {})
+                if self.model.stop_predicting:
+                    segments.close()
+                    break
+        if calls.is_open:
+            calls.finish(done, {"outputs": _together(watched_parts)})
         self._keep(changed)
         callbacks.on_predict_end({})
         self.stats.traces += self.program.traces - traces_before
@@ -211,7 +226,12 @@ class Gathered:
         parts = self._parts
         if self._whole is not None:
             parts = [jax.tree.map(lambda a: a[: self._filled], self._whole), *parts]
-        return parts[0] if len(parts) == 1 else jax.tree.map(_joined, *parts)
+        return _together(parts)
+
+
+def _together(parts: list) -> Any:
+    """The outputs of successive calls as one."""
+    return parts[0] if len(parts) == 1 else jax.tree.map(_joined, *parts)
 
 
 def _joined(*arrays: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from jkeras.core.activity import told
 from jkeras.core.errors import known_keywords
 from jkeras.core.heap import kept
 from jkeras.data import ArrayData, make_data, train_validation_split, unpack_x_y_sample_weight
-from jkeras.training.compilable import Compilable
+from jkeras.training.compilable import STOPS, Compilable
 from jkeras.training.compiled import Compiled, whole
 from jkeras.training.engine import Clock, Program, Stats
 from jkeras.training.feed import ONE, Feed, device_memory_budget
@@ -233,7 +233,7 @@ class Trainer(Compilable):
         compiled, stats = self._compiled, self._compiled.stats
         program = getattr(compiled, mode)
         calls = callbacks.calls(mode)
-        calls.start()
+        calls.start(compiled.steps_per_execution)
         segments = make(program.watching(*calls.looks()))
         logs = logs or {}
         traces_before, compilations_before = program.traces, program.compilations
@@ -246,7 +246,7 @@ class Trainer(Compilable):
                 plan = calls.plan()
                 left = segment.steps - lo if plan.room is None else min(plan.room, segment.steps - lo)
                 loop = program.watching(*plan.looks)
-                hi = lo + loop.pace(left, compiled.steps_per_execution if plan.each else None)
+                hi = lo + loop.pace(left, left if plan.each else None)
                 if calls.watched:
                     calls.begin(done)
                 traces = program.traces
@@ -272,9 +272,12 @@ class Trainer(Compilable):
                 lo, done = lo + chunk.steps, done + chunk.steps
                 if progress is not None:
                     progress.advance(done, _sorted(logs))
-                if self.stop_training and mode == "train":
+                if getattr(self, STOPS[mode]):
                     segments.close()
                     break
+        if calls.is_open:
+            with Clock(stats, "callback_seconds"):
+                calls.finish(done, _sorted(logs))
         stats.traces += program.traces - traces_before
         stats.compilations += program.compilations - compilations_before
         return logs
@@ -319,6 +322,7 @@ class Trainer(Compilable):
 
     def _test_pass(self, feed: Feed, steps: int | None, callbacks: CallbackList, progress: Progress | None) -> dict:
         compiled = self._compiled
+        self.stop_evaluating = False
         callbacks.on_test_begin({})  # it may change the weights
         fixed, carry = compiled.test_state()
 

@@ -22,13 +22,15 @@ from tests.catalogue import ROWS
 from tests.oracle import assert_close, keras
 
 IGNORED = {"quantization_config", "lora_rank", "lora_alpha", "gptq_unpacked_column_size", "build_config"}
+STRICT = {"numpy_dtype_promotion": "strict", "numpy_rank_promotion": "raise"}
+KERAS = {"numpy_dtype_promotion": "standard", "numpy_rank_promotion": "allow"}
 QUICK = {"xla_backend_optimization_level": 0}  # the programs run once: a third less to compile
 
 
 @pytest.fixture(autouse=True)
 def strict_promotion():
-    """Our code mixes no dtypes by accident."""
-    with jax.numpy_dtype_promotion("strict"):
+    """Our code mixes no dtypes by accident, and adds the axes that broadcasting needs itself."""
+    with promotion(**STRICT):
         yield
 
 
@@ -40,7 +42,7 @@ def row(request):
 
 @pytest.fixture(scope="module")
 def computed(row):
-    with jax.numpy_dtype_promotion("strict"):
+    with promotion(**STRICT):
         return compute(row)
 
 
@@ -59,6 +61,13 @@ def weighted_sum(outputs):
 
 def shapes_of(arrays):
     return jax.tree.map(lambda x: tuple(x.shape), arrays)
+
+
+@contextlib.contextmanager
+def promotion(numpy_dtype_promotion, numpy_rank_promotion):
+    """JAX's switches for what is converted or broadcast without being asked."""
+    with jax.numpy_dtype_promotion(numpy_dtype_promotion), jax.numpy_rank_promotion(numpy_rank_promotion):
+        yield
 
 
 @contextlib.contextmanager
@@ -92,7 +101,7 @@ def policy(name):
 
 def their_layer(row):
     """Keras's layer, built by a symbolic call; and the shapes and seeds of the weights that it drew."""
-    with jax.numpy_dtype_promotion("standard"), undrawn() as drawn:
+    with promotion(**KERAS), undrawn() as drawn:
         keras.utils.set_random_seed(0)
         layer = row.make(keras)
         dtype = "float32" if row.integers is None else "int32"
@@ -165,7 +174,7 @@ def their_values(row, layer, args):
         return weighted_sum(outputs), (outputs, [scope.get_current_value(v) for v in state], losses)
 
     argnums = (0, 1) if row.integers is None else (0,)
-    with jax.numpy_dtype_promotion("standard"):
+    with promotion(**KERAS):
         grad = jax.jit(jax.grad(loss, argnums, has_aux=True), compiler_options=QUICK)
         gradients, (outputs, new, losses) = grad([v.value for v in variables], args)
     return outputs, new, gradients, losses

@@ -1,0 +1,48 @@
+"""Arrays of equal rank: broadcasting that says what it does.
+
+`x + bias` lets NumPy add the leading axes that `bias` lacks. `jax.numpy_rank_promotion("raise")` makes that an error, so that users
+find such places in their own code. The library's own code adds the axes itself; the compiled program is the same.
+"""
+
+from typing import Any
+
+import jax
+
+
+def same_rank(*arrays: Any) -> list[jax.Array]:
+    """The arrays, with leading axes of length 1 where one has fewer axes than another.
+
+    Args:
+        arrays: arrays of any shapes.
+
+    Returns:
+        a list of arrays of the largest rank among them.
+
+    >>> import jax.numpy as jnp
+    >>> [a.shape for a in same_rank(jnp.ones((2, 5, 3)), jnp.ones(3))]
+    [(2, 5, 3), (1, 1, 3)]
+    """
+    rank = max(a.ndim for a in arrays)
+    return [a if a.ndim == rank else jax.lax.expand_dims(a, range(rank - a.ndim)) for a in arrays]
+
+
+def add(x: jax.Array, bias: Any) -> jax.Array:
+    """`x + bias` for a bias that may have fewer axes.
+
+    >>> import jax.numpy as jnp
+    >>> add(jnp.zeros((1, 2)), jnp.ones(2)).tolist()
+    [[1.0, 1.0]]
+    """
+    x, bias = same_rank(x, bias)
+    return x + bias
+
+
+def multiply(x: jax.Array, scale: Any) -> jax.Array:
+    """`x * scale` for a scale that may have fewer axes.
+
+    >>> import jax.numpy as jnp
+    >>> multiply(jnp.ones((1, 2)), jnp.full(2, 3.0)).tolist()
+    [[3.0, 3.0]]
+    """
+    x, scale = same_rank(x, scale)
+    return x * scale
