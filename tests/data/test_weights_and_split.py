@@ -175,7 +175,7 @@ def test_parts_of_files_are_not_read(tmp_path):
 
 @pytest.mark.parametrize("fraction", [0, 1, -0.5, 1.5, 30])
 def test_bad_fractions(fraction):
-    with pytest.raises(ValueError, match="validation_split must lie between 0 and 1"):
+    with pytest.raises(ValueError, match="validation_split must be a number between 0 and 1"):
         train_validation_split((X, None, None), fraction)
 
 
