@@ -59,7 +59,6 @@ LEFT_OUT = _table(
     ("Each layer takes a dtype= of its own; there is no table of them.", "dtype_policies", "DTypePolicyMap"),
     ("Layers cast their inputs themselves.", "DTypePolicy", "convert_input"),
     ("It wraps a layer of another library.", "layers", "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper"),
-    ("Convolutional recurrent layers are not covered yet.", "layers", "ConvLSTM1D ConvLSTM2D ConvLSTM3D"),
     ("Low-rank adaptation of a layer is not covered yet.", "layers.Dense", "enable_lora lora_alpha lora_enabled lora_rank"),
     ("Keras 3 has it only to say that it is gone.", "Layer", "add_metric"),
     ("Of the two names for one thing, add_weight is the documented one.", "Layer", "add_variable"),

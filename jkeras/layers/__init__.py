@@ -7,6 +7,7 @@ from jkeras.layers import (
     attention,
     attention_heads,
     batch_normalization,
+    conv_lstm,
     convolutional,
     core,
     einsum_dense,
@@ -30,6 +31,7 @@ from jkeras.layers.attention import *  # noqa: F403
 from jkeras.layers.attention_heads import *  # noqa: F403
 from jkeras.layers.base import Layer
 from jkeras.layers.batch_normalization import *  # noqa: F403
+from jkeras.layers.conv_lstm import *  # noqa: F403
 from jkeras.layers.convolutional import *  # noqa: F403
 from jkeras.layers.core import *  # noqa: F403
 from jkeras.layers.einsum_dense import *  # noqa: F403
@@ -88,7 +90,16 @@ from jkeras.layers.wrapper import *  # noqa: F403
 
 _FAMILIES = (
     *(core, einsum_dense, embedding, activation, regularization, reshaping, merging, convolutional, separable, pooling),
-    *(normalization, batch_normalization, wrapper, spectral_normalization, recurrent, recurrent_cells, sequence_wrappers),
+    *(
+        normalization,
+        batch_normalization,
+        wrapper,
+        spectral_normalization,
+        recurrent,
+        recurrent_cells,
+        conv_lstm,
+        sequence_wrappers,
+    ),
     *(attention, attention_heads, reversible_embedding),
     *(rescaling, data_normalization, framing, geometry, colors, sharpness, distortions, histograms, mixing),
     *(policies, spectrograms, box_count, categories, pipeline, lookup, text_vectorization, hashing),

@@ -276,7 +276,7 @@ class _OwnCell(RNN):
             )
         self.use_cudnn = use_cudnn
         options = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "activity_regularizer")
-        own = {name: arguments.pop(name) for name in options}
+        own = {name: arguments.pop(name) for name in options if name in arguments}
         shared = {name: kwargs[name] for name in ("dtype", "trainable") if name in kwargs}
         kwargs.pop("implementation", None)  # of Keras's old models: how it computes the same thing
         cell = self.cell_class(**arguments, **shared, name=snake_case(self.cell_class.__name__))
