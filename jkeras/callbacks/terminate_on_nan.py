@@ -22,7 +22,7 @@ class TerminateOnNaN(Callback):
     >>> import jkeras, numpy as np
     >>> model = jkeras.Sequential([jkeras.layers.Dense(1)])
     >>> model.compile("sgd", "mse")
-    >>> x, y = np.ones((6, 2), "float32"), np.array([[0.0]] * 4 + [[np.inf]] * 2)
+    >>> x, y = np.ones((6, 2), "float32"), np.array([[0.0]] * 4 + [[1e30]] * 2)  # whose square is no float32
     >>> history = model.fit(x, y, batch_size=2, epochs=5, shuffle=False, verbose=0, callbacks=[TerminateOnNaN()])
     Batch 2: Invalid loss, terminating training
     >>> len(history.epoch), bool(np.isfinite(model.get_weights()[0]).all())

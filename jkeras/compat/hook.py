@@ -81,7 +81,7 @@ def view(fullname: str) -> ModuleType:
     root, _, rest = fullname.partition(".")
     if root == "tensorflow":
         if rest != "keras" and not rest.startswith("keras."):
-            return tensorflow.module(fullname, View)
+            return tensorflow.module(fullname, View, view)
         rest = rest.partition(".")[2]
     if rest.startswith("api.") or rest == "api":  # where Keras itself re-exports its public names
         rest = rest.partition(".")[2]
@@ -100,7 +100,7 @@ def view(fullname: str) -> ModuleType:
         if not rest and name == "__version__":
             return KERAS_VERSION
         if not rest and name == "src":
-            return importlib.import_module(f"{fullname}.src")
+            return view(f"{fullname}.src")
         return getattr(target, name)
 
     module = View(fullname, find, lambda: list(dir(target)), target.__doc__)

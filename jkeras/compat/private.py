@@ -105,7 +105,7 @@ def module(fullname: str, path: str, view: Callable) -> ModuleType:
             if found is not None:
                 return found
         if name in MODULES:
-            return importlib.import_module(f"{fullname}.{name}")
+            return module(f"{fullname}.{name}", f"{path}.{name}".lstrip("."), view)
         raise AttributeError(
             f"{fullname} is a private module of Keras, and jkeras has no public name {name!r} that could stand for it.",
             name=name,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jkeras.compat.hook import as_keras, view
+from jkeras.compat.hook import view
 
 KERAS = ("keras", "tf_keras", "tensorflow.keras")
 DIFFERENCES = Path(__file__).parents[2] / "docs" / "differences.md"
@@ -54,11 +54,10 @@ def _report_one(file: Path) -> int:
     missing = 0
     names = sorted({use.name for use in uses})
     print(f"{file}: {len(names)} names of Keras")
-    with as_keras():
-        for use in uses:
-            for problem in problems(use):
-                missing += 1
-                print(f"{file}:{use.line}: {use.name}: {problem}")
+    for use in uses:
+        for problem in problems(use):
+            missing += 1
+            print(f"{file}:{use.line}: {use.name}: {problem}")
     for name in names:
         for number, text in differences(name):
             print(f"{file}: {name} differs (docs/differences.md:{number}): {text}")

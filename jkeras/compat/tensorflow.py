@@ -45,8 +45,8 @@ PARTS = (
 )
 
 
-def module(fullname: str, view: Callable) -> ModuleType:
-    """The view for `tensorflow` or one of its parts.
+def module(fullname: str, view: Callable, resolve: Callable) -> ModuleType:
+    """The view for `tensorflow` or one of its parts; `resolve` gives the modules in it.
 
     Raises:
         ModuleNotFoundError: the stand-in has no such part.
@@ -59,7 +59,7 @@ def module(fullname: str, view: Callable) -> ModuleType:
         )
 
     def find(name: str) -> Any:
-        return _find(part, name, fullname)
+        return _find(part, name, resolve)
 
     made = view(fullname, find, lambda: ["keras", *DTYPES, *PARTS] if not part else [], __doc__)
     if not part:
@@ -67,13 +67,13 @@ def module(fullname: str, view: Callable) -> ModuleType:
     return made
 
 
-def _find(part: str, name: str, fullname: str) -> Any:
+def _find(part: str, name: str, resolve: Callable) -> Any:
     path = f"{part}.{name}".lstrip(".")
     if path in _OWN:
         return _OWN[path]
     if not part:
         if name in ("keras", *PARTS):
-            return importlib.import_module(f"tensorflow.{name}")
+            return resolve(f"tensorflow.{name}")
         if name in DTYPES:
             return jnp.dtype(name)
     twin = TWINS.get(name, name)

@@ -135,7 +135,7 @@ class Shared:
             return Prepared(lambda *dynamic: self._run_eagerly(tuple(_insert(dynamic, static)), constants), (), eager=True)
         places = _places(args[: self._steady])
         identity = self._identify(key)
-        alias = (identity, self._function.__qualname__, self._variant, self._donate, key, places)
+        alias = (identity, getattr(self._function, "__qualname__", None), self._variant, self._donate, key, places)
         found = store.find_alias(alias) if identity is not None else None
         if found is not None:
             executable, note = found

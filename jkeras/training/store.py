@@ -33,13 +33,13 @@ class Store:
     Args:
         limit: bytes. One executable that takes more than a half of it is not kept, so that it drives nothing out.
 
-    >>> store = Store(limit=100)
+    >>> store = Store(limit=20_000)
     >>> for name in "abc":
-    ...     store.keep(name, name.upper(), nbytes=40)
+    ...     store.keep(name, name.upper(), nbytes=8_000)
     >>> store.find("a"), store.find("b"), store.find("c")
     (None, 'B', 'C')
     >>> store.alias("other", "b", note=None)
-    >>> store.keep("huge", "HUGE", nbytes=90)
+    >>> store.keep("huge", "HUGE", nbytes=18_000)
     >>> store.find("huge"), store.find_alias("other")
     (None, ('B', None))
     """

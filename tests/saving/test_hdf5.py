@@ -321,6 +321,7 @@ Y = [Z[:, :1], np.ones((4, 4), "float32")]
 
 @pytest.mark.parametrize("nested", [False, True], ids=["flat", "nested"])
 def test_what_is_written_keras_reads(nested, tmp_path):
+    jkeras.utils.clear_session(free_memory=False)  # names without numbers
     model = graph(jkeras, nested)
     fit(model)
     path = tmp_path / "new/folder/a.h5"
