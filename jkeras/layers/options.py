@@ -39,7 +39,7 @@ class Configured(Layer):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if getattr(cls, "rank", 1) > 1:
+        if getattr(cls, "rank", 1) > 1 and "__init__" not in cls.__dict__:  # the constructor is of any rank
             cls.__signature__ = _signature_per_axis(cls)  # type: ignore[attr-defined]
         if "__init__" in cls.__dict__:
             cls.__init__ = _with_plain_integers(cls.__dict__["__init__"])  # type: ignore[method-assign]
