@@ -30,7 +30,7 @@ try:
         tree,
         utils,
     )
-    from jkeras.compat.hook import as_keras, install  # last, because it looks into all of the above
+    from jkeras.compat.hook import as_keras, install
     from jkeras.core.dtype import DTypePolicy
     from jkeras.core.namespace import namespace
     from jkeras.core.symbolic import KerasTensor
