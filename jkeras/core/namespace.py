@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any, NoReturn
 
+from jkeras.core.docstrings import complete_on_demand
 from jkeras.core.errors import suggest
 from jkeras.core.left_out import LEFT_OUT, OLDER
 
@@ -14,6 +15,8 @@ _IMPORT_FROM = dis.opmap["IMPORT_FROM"]
 
 def namespace(module: str, names: Iterable[str]) -> tuple[Callable, Callable]:
     """The functions `__getattr__` and `__dir__` of a module whose public names are `names`.
+
+    The docstrings of the module's classes are completed, too (`core/docstrings.py`).
 
     Args:
         module: the module's `__name__`.
@@ -31,6 +34,8 @@ def namespace(module: str, names: Iterable[str]) -> tuple[Callable, Callable]:
     AttributeError: jkeras.colors has no 'gren'. Did you mean 'green'?
     """
     public, place = sorted(set(names)), module.partition(".")[2]
+    own = vars(sys.modules.get(module, sys))
+    complete_on_demand(own.get(name) for name in public)
 
     def get(name: str) -> NoReturn:
         message = f"{module} has no {name!r}.{explain(place, name) or suggest(name, public)}"

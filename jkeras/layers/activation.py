@@ -14,7 +14,7 @@ __all__ = ["ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
 
 
 class _Elementwise(Configured):
-    """Entry by entry, so masks and shapes stay."""
+    """Acts on each entry by itself, so that masks and shapes stay."""
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
@@ -33,8 +33,8 @@ class ReLU(_Elementwise):
     """`max(x, 0)`, or more generally what `jkeras.activations.relu` computes.
 
     Args:
-        max_value: the largest output; None for no bound.
-        negative_slope: the slope below the threshold.
+        max_value: the largest output, from 0 on. None means that there is no bound.
+        negative_slope: the slope below the threshold, from 0 on.
         threshold: below it, outputs are `negative_slope * (x - threshold)`.
 
     Raises:
@@ -60,7 +60,7 @@ class LeakyReLU(_Elementwise):
     """`x` where `x >= 0`, and `negative_slope * x` below.
 
     Args:
-        negative_slope: from 0 on.
+        negative_slope: the slope for negative inputs, from 0 on.
 
     >>> import numpy as np
     >>> LeakyReLU(0.5)(np.array([-1.0, 2.0], "float32")).tolist()
@@ -82,7 +82,11 @@ class ELU(_Elementwise):
     """`x` where `x > 0`, and `alpha * (exp(x) - 1)` below (Clevert et al. 2016, arXiv:1511.07289).
 
     Args:
-        alpha: minus the limit for small x.
+        alpha: for small `x` the output approaches `-alpha`. A number from 0 on.
+
+    >>> import numpy as np
+    >>> ELU()(np.array([0.0, 2.0], "float32")).tolist()
+    [0.0, 2.0]
     """
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any):
@@ -97,11 +101,15 @@ class PReLU(Configured):
     """`x` where `x > 0`, and `alpha * x` below, with a trainable alpha for each entry (He et al. 2015, arXiv:1502.01852).
 
     Args:
-        alpha_initializer, alpha_regularizer, alpha_constraint: of alpha.
-        shared_axes: axes along which one alpha serves all, such as `[1, 2]` for the pixels of an image.
+        shared_axes: axes along which all entries share one alpha, such as `[1, 2]` for the pixels of an image. None means that
+            each entry of a sample has its own.
 
     Shapes:
-        inputs `(batch, ...)`, alpha as a sample but for the shared axes, which have length 1.
+        inputs and outputs `(batch, ...)`; `alpha` has the shape of a sample, with length 1 along the shared axes.
+
+    >>> import numpy as np
+    >>> PReLU(alpha_initializer="ones")(np.array([[-1.0, 2.0]], "float32")).tolist()
+    [[-1.0, 2.0]]
     """
 
     def __init__(
@@ -133,7 +141,7 @@ class Softmax(_Elementwise):
     """`exp(x) / sum(exp(x))` along an axis; with a mask, over the entries that it keeps, and 0 elsewhere.
 
     Args:
-        axis: the axis, or several.
+        axis: the axis along which the outputs sum to 1, or a tuple of several axes.
 
     Raises:
         ValueError: the mask does not broadcast to the inputs.

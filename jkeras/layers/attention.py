@@ -21,7 +21,7 @@ class Attention(Configured):
         use_scale: whether a learned scalar multiplies the products.
         score_mode: "dot" for `scale query . key`, "concat" for `weight sum(tanh(scale (query + key)))`.
         dropout: the fraction of weights that is dropped in training.
-        seed: of the dropout.
+        seed: an integer that makes the dropout reproducible. None takes a new one.
 
     Call arguments:
         inputs: `[query, value]` or `[query, value, key]`, of shapes `(batch, targets, features)`, `(batch, sources,
@@ -121,7 +121,7 @@ class AdditiveAttention(Attention):
     Args:
         use_scale: whether a learned vector weighs the features in the sum.
         dropout: the fraction of weights that is dropped in training.
-        seed: of the dropout.
+        seed: an integer that makes the dropout reproducible. None takes a new one.
 
     Raises:
         ValueError: inputs that are no list of two or three.

@@ -279,21 +279,18 @@ class MultiHeadAttention(_Heads):
     `softmax(q k^T / sqrt(key_dim)) v`. With one array as query and value it is self-attention.
 
     Args:
-        num_heads: how many heads.
-        key_dim: size of each head's queries and keys.
-        value_dim: size of each head's values; by default `key_dim`.
+        num_heads: the number of heads.
+        key_dim: the size of each head's queries and keys.
+        value_dim: the size of each head's values. None means `key_dim`.
         dropout: the fraction of scores that is dropped in training.
         use_bias: whether the projections have biases.
         output_shape: the size of the output's last axis (or sizes of its last axes); by default the query's.
         attention_axes: the axes along which to attend; by default all but the batch and the features.
         sliding_window: attend only to positions less than this far away.
         flash_attention: True asks for cuDNN's fused kernel (16-bit floats on an NVIDIA GPU); otherwise XLA fuses what it can.
-        kernel_initializer, bias_initializer: of the projections' weights.
-        kernel_regularizer, bias_regularizer: terms added to the loss.
-        activity_regularizer: of what each projection puts out.
-        kernel_constraint, bias_constraint: projections after each update.
+        activity_regularizer: a penalty on the outputs of each projection, which is added to the loss. None means no penalty.
         use_gate: whether what the heads put out is multiplied by `sigmoid(query W_g + b_g)` (arXiv:2505.06708).
-        seed: of the dropout.
+        seed: an integer that makes the dropout reproducible. None takes a new one.
 
     Call arguments:
         query: `(batch, targets, features)`.
@@ -381,19 +378,17 @@ class GroupedQueryAttention(_Heads):
     With one head of keys and values it is multi-query attention, with as many as for the queries multi-head attention.
 
     Args:
-        head_dim: size of each head's queries, keys and values.
-        num_query_heads: how many heads.
-        num_key_value_heads: how many heads of keys and values; a divisor of `num_query_heads`.
+        head_dim: the size of each head's queries, keys and values.
+        num_query_heads: the number of heads.
+        num_key_value_heads: the number of heads of keys and values, a divisor of `num_query_heads`.
         dropout: the fraction of scores that is dropped in training.
         use_bias: whether the projections have biases.
         sliding_window: attend only to positions less than this far away.
         flash_attention: True asks for cuDNN's fused kernel (16-bit floats on an NVIDIA GPU); otherwise XLA fuses what it can.
-        kernel_initializer, bias_initializer: of the projections' weights.
-        kernel_regularizer, bias_regularizer: terms added to the loss.
-        activity_regularizer: of what each projection and the layer put out.
-        kernel_constraint, bias_constraint: projections after each update.
+        activity_regularizer: a penalty on the outputs of each projection and of the layer, which is added to the loss. None means no
+            penalty.
         use_gate: whether what the heads put out is multiplied by `sigmoid(query W_g + b_g)` (arXiv:2505.06708).
-        seed: of the dropout.
+        seed: an integer that makes the dropout reproducible. None takes a new one.
 
     Its call is that of `MultiHeadAttention`.
 

@@ -38,14 +38,19 @@ class Layer(Weighted, Stateless):
     """Base of all layers.
 
     Args:
-        activity_regularizer: a regularizer of the output, added to the loss.
-        trainable: whether the optimizer changes the layer's weights.
-        dtype: a dtype, a `DTypePolicy` or the name of one.
-        autocast: whether floating-point inputs are cast to the compute dtype.
-        name: by default the class name in snake case, with a number if it is taken.
+        activity_regularizer: a penalty on the layer's output, which is added to the loss: a name such as `"l2"`, a
+            `Regularizer`, or a function of the output that returns a number. None means no penalty.
+        trainable: True if the optimizer may change the layer's weights. False freezes them.
+        dtype: the dtype of the weights and of the computation, such as `"bfloat16"`, or a `DTypePolicy` or its name, such as
+            `"mixed_bfloat16"`. None takes the policy that is set in `jkeras.config`, which is `"float32"` at first.
+        autocast: True if floating-point inputs are cast to the compute dtype before `call` sees them.
+        name: a string without `/`. By default the class name in snake case, with a number if that name is taken.
+        **kwargs: `input_shape`, the shape of one sample, or `batch_input_shape`, the shape with the batch axis. Older programs
+            give them to the first layer of a `Sequential`, which then knows its input without an `Input`.
 
     Raises:
         TypeError: an unknown keyword argument.
+        ValueError: `name` is no string, or contains `/`.
 
     >>> import jkeras, numpy as np
     >>> class Scale(jkeras.layers.Layer):
@@ -511,5 +516,7 @@ def _pop_input_shape(kwargs: dict) -> tuple | None:
 def _single(values: tuple) -> Any:
     return values[0] if len(values) == 1 else list(values)
 
+
+Layer.__new__.__signature__ = inspect.signature(Layer.__init__)  # type: ignore[attr-defined]  # what help() shows
 
 __all__ = ["InputSpec", "Layer", "auto_name", "reset_names", "snake_case"]

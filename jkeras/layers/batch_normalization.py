@@ -23,18 +23,16 @@ class BatchNormalization(Normalizing):
     spread over devices as one global array counts as one. A frozen layer (`trainable = False`) always uses the averages.
 
     Args:
-        axis: of the channels.
-        momentum: of the moving averages.
-        epsilon: added to the variance.
-        center, scale: whether there is an offset `beta`, a scale `gamma`.
-        beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: of the weights.
-        beta_regularizer, gamma_regularizer: terms added to the loss.
-        beta_constraint, gamma_constraint: projections after each update.
+        axis: the axis of the channels.
+        momentum: the share of the old value that a moving average keeps in each step, from 0 to 1.
+        epsilon: a small number that is added to the variance, so that nothing is divided by 0.
+        center: True if an offset, the weight `beta`, is added to the result.
+        scale: True if the result is multiplied by a scale, the weight `gamma`.
         renorm: whether training, too, is made to look like inference, by batch renormalization (Ioffe 2017,
             arXiv:1702.03275).
         renorm_clipping: bounds `{"rmax", "rmin", "dmax"}` of its two corrections, any of which may be left out.
-        renorm_momentum: of the averages it uses.
-        synchronized: True is always the case here, see above.
+        renorm_momentum: the share of the old value that the averages of the renormalization keep in each step, from 0 to 1.
+        synchronized: True means that a batch which is spread over devices counts as one. That is the case here with False, too.
 
     Shapes:
         inputs of any shape, weights `(channels,)`, outputs as inputs. A mask `(batch, ...)` without the last axis leaves

@@ -174,24 +174,36 @@ def _same(x: Any) -> Any:
 
 
 class ConvLSTM(_OwnCell):
-    """What the layers for signals, images and volumes share.
+    """The base of the layers for signals, images and volumes.
 
     Inputs have shape (batch, steps, *spatial, channels), or (batch, steps, channels, *spatial) with `"channels_first"`; all sizes
     but batch and steps must be known.
 
     Args:
         filters: the number of channels of the output.
-        kernel_size: of the windows, an integer or one per spatial axis. The state is convolved with padding and without strides.
-        strides, padding, data_format, dilation_rate: of the convolution of the inputs, as in `Conv2D`.
-        activation: of the candidate state and the output; None for none.
-        recurrent_activation: of the gates; None for none.
-        use_bias: whether there is a bias.
-        kernel_*, recurrent_*, bias_*: initializers, regularizers and constraints of the weights.
-        unit_forget_bias: whether the bias of the forget gate starts at 1.
-        activity_regularizer: of the outputs.
-        dropout, recurrent_dropout: the fractions of the inputs and of the state that are dropped in training; the same at all steps.
-        seed: of the dropout.
-        return_sequences, return_state, go_backwards, stateful: see `RNN`.
+        kernel_size: the size of the window: an integer, or one per spatial axis. The state is convolved with a window of the same
+            size, with `"same"` padding and without strides.
+        strides: the distance from one window of the inputs to the next: an integer or one per spatial axis.
+        padding: `"valid"` uses only windows that lie inside of the inputs, `"same"` adds zeros on both sides.
+        data_format: `"channels_last"` or `"channels_first"`. None takes the setting of `jkeras.config`, which is `"channels_last"`
+            at first.
+        dilation_rate: the distance between neighbouring entries of a window of the inputs: an integer or one per spatial axis.
+        activation: the function of the candidate and of the output: a name such as `"tanh"`, or a function. None means none.
+        recurrent_activation: the function of the gates: a name such as `"sigmoid"`, or a function. None means none.
+        use_bias: True if a bias is added to the convolutions.
+        recurrent_initializer: the first values of the weight `recurrent_kernel`, with which the state is convolved: a name such as
+            `"orthogonal"`, an `Initializer`, or a function `(shape, dtype) -> array`.
+        recurrent_regularizer: a penalty on the weight `recurrent_kernel`, which is added to the loss. None means no penalty.
+        recurrent_constraint: a function that is applied to the weight `recurrent_kernel` after each step of the optimizer. None
+            means that the weight is free.
+        unit_forget_bias: True if the bias of the forget gate starts at 1, so that the memory is kept at first.
+        dropout: the fraction of the inputs that is set to zero in training, from 0 to 1. One choice holds for all steps of a
+            sequence.
+        recurrent_dropout: the fraction of the state that is set to zero in training, from 0 to 1. One choice holds for all steps of
+            a sequence.
+        seed: an integer that makes the dropout reproducible. None takes a new one.
+        return_sequences: True returns the outputs of all steps. False returns the last one.
+        return_state: True if the output and the memory of the last step are returned, too, as `(outputs, h, c)`.
 
     Raises:
         ValueError: sizes that are not known, or arguments that are no positive integers.
@@ -231,7 +243,9 @@ class ConvLSTM(_OwnCell):
 class ConvLSTM1D(ConvLSTM):
     """An LSTM over sequences of signals, such as measurements of many sensors in a row.
 
-    See `ConvLSTM` for the arguments, and `RNN` for those of a call.
+    Shapes:
+        sequences `(batch, steps, length, channels)`, outputs `(batch, new length, filters)`, and
+        `(batch, steps, new length, filters)` with `return_sequences=True`.
 
     >>> import numpy as np
     >>> ConvLSTM1D(4, 3, padding="same")(np.zeros((2, 5, 6, 1), "float32")).shape
@@ -277,7 +291,9 @@ class ConvLSTM1D(ConvLSTM):
 class ConvLSTM2D(ConvLSTM):
     """An LSTM over sequences of images: it keeps where things are.
 
-    See `ConvLSTM` for the arguments, and `RNN` for those of a call.
+    Shapes:
+        sequences `(batch, steps, height, width, channels)`, outputs `(batch, new height, new width, filters)`, and
+        `(batch, steps, new height, new width, filters)` with `return_sequences=True`.
 
     >>> import numpy as np
     >>> ConvLSTM2D(4, 3, padding="same")(np.zeros((2, 5, 6, 6, 1), "float32")).shape
@@ -323,7 +339,9 @@ class ConvLSTM2D(ConvLSTM):
 class ConvLSTM3D(ConvLSTM):
     """An LSTM over sequences of volumes.
 
-    See `ConvLSTM` for the arguments, and `RNN` for those of a call.
+    Shapes:
+        sequences `(batch, steps, depth, height, width, channels)`, outputs `(batch, new depth, new height, new width, filters)`, and
+        `(batch, steps, new depth, new height, new width, filters)` with `return_sequences=True`.
 
     >>> import numpy as np
     >>> ConvLSTM3D(4, 3, padding="same")(np.zeros((2, 5, 6, 6, 6, 1), "float32")).shape

@@ -26,16 +26,19 @@ Weight = tuple[str, str, tuple[int, ...]]  # name, prefix of its options, shape
 
 
 class Convolution(Configured):
-    """What all families share.
+    """The base of all convolutions.
 
-    Args (of all layers):
-        kernel_size: of the windows, an integer or one per spatial axis; `strides`: their distance, likewise.
-        padding: `"valid"`, `"same"`, or for `Conv1D` `"causal"`: an output depends on nothing after it.
-        data_format: `"channels_last"` or `"channels_first"`; None for the setting in `jkeras.config`.
-        dilation_rate: the distance of neighbours in a window; not with strides above 1.
-        activation: a name or function; None for none.
-        use_bias: whether a bias is added.
-        *_initializer, *_regularizer, *_constraint: of the weights.
+    Args:
+        kernel_size: the size of the window: an integer for all spatial axes, or a tuple with one integer per axis.
+        strides: the distance from one window to the next, in steps of the input: an integer or one per spatial axis.
+        padding: `"valid"` uses only windows that lie inside of the input. `"same"` adds zeros on both sides, so that with
+            strides of 1 the output is as long as the input.
+        data_format: `"channels_last"` for inputs `(batch, *spatial, channels)`, `"channels_first"` for `(batch, channels,
+            *spatial)`. None takes the setting of `jkeras.config`, which is `"channels_last"` at first.
+        dilation_rate: the distance between neighbouring entries of one window: an integer or one per spatial axis. Above 1 it
+            needs strides of 1.
+        activation: the function that is applied to the result: a name such as `"relu"`, or a function. None means none.
+        use_bias: True if a bias, one number per output channel, is added before the activation.
     """
 
     rank: int
@@ -131,7 +134,13 @@ def positive(layer: Any, **numbers: Any) -> None:
 
 
 class _Conv(Convolution):
-    """Each filter sums over a window and the input channels (of its group)."""
+    """Each filter sums over a window and the input channels (of its group).
+
+    Args:
+        filters: the number of output channels.
+        groups: into how many groups the input channels are split. Each group is convolved with its own `filters / groups`
+            filters. Both numbers of channels must be multiples of it.
+    """
 
     _kernel = alias("kernel")
 
@@ -184,12 +193,18 @@ class _Conv(Convolution):
 class Conv1D(_Conv):
     """Convolution along one axis, such as time.
 
-    Args: `filters` (the output channels), `groups` (of channels, convolved separately), and those of all convolutions
-    (see the top of this module).
+    Args:
+        padding: `"valid"` uses only windows that lie inside of the input. `"same"` adds zeros on both sides, so that with
+            strides of 1 the output is as long as the input. `"causal"` adds them in front, so that an output depends on no
+            later input.
 
     Shapes:
         inputs `(batch, steps, channels)`, kernel `(size, channels / groups, filters)`, bias `(filters,)`, outputs
         `(batch, new steps, filters)`; with `channels_first` the channels follow the batch.
+
+    Raises:
+        ValueError: an argument is out of range, strides and dilation are both above 1, the kernel does not fit the input, or the
+            channels do not fit the groups.
 
     >>> import numpy as np
     >>> x = np.array([[[1.0], [2.0], [3.0]]], "float32")
@@ -212,12 +227,14 @@ class Conv1D(_Conv):
 class Conv2D(_Conv):
     """Convolution over height and width.
 
-    Args: those of `Conv1D`.
-
     Shapes:
         inputs `(batch, height, width, channels)`, kernel `(height, width, channels / groups, filters)`, bias
         `(filters,)`, outputs `(batch, new height, new width, filters)`; with `channels_first` the channels follow the
         batch.
+
+    Raises:
+        ValueError: an argument is out of range, strides and dilation are both above 1, the kernel does not fit the input, or the
+            channels do not fit the groups.
 
     >>> Conv2D(8, 3, padding="same").compute_output_shape((None, 28, 28, 1))
     (None, 28, 28, 8)
@@ -229,10 +246,14 @@ class Conv2D(_Conv):
 class Conv3D(_Conv):
     """Convolution over three spatial axes.
 
-    Args: those of `Conv1D`.
-
     Shapes:
-        as `Conv2D` with one spatial axis more.
+        inputs `(batch, depth, height, width, channels)`, kernel `(depth, height, width, channels / groups, filters)`, bias
+        `(filters,)`, outputs `(batch, new depth, new height, new width, filters)`; with `channels_first` the channels follow
+        the batch.
+
+    Raises:
+        ValueError: an argument is out of range, strides and dilation are both above 1, the kernel does not fit the input, or the
+            channels do not fit the groups.
 
     >>> Conv3D(4, 3).compute_output_shape((None, 8, 8, 8, 1))
     (None, 6, 6, 6, 4)
@@ -242,7 +263,16 @@ class Conv3D(_Conv):
 
 
 class _ConvTranspose(Convolution):
-    """The transpose of a convolution's linear map: each input spreads a kernel over its window, and windows add up."""
+    """The transpose of a convolution's linear map: each input spreads a kernel over its window, and windows add up.
+
+    Args:
+        filters: the number of output channels.
+        strides: the distance from one window of the output to the next: an integer or one per spatial axis. The output is
+            about `strides` times as long as the input.
+        padding: `"valid"` keeps every place that a window reaches. `"same"` gives `strides` times the length of the input.
+        output_padding: how much longer the output is than the shortest one that fits: an integer or one per spatial axis, from 0
+            to `strides - 1`. None leaves the length to `padding`.
+    """
 
     def __init__(
         self,
@@ -292,10 +322,7 @@ class _ConvTranspose(Convolution):
 
 
 class Conv1DTranspose(_ConvTranspose):
-    """Transposed convolution along one axis: it undoes the shape of a `Conv1D`.
-
-    Args: those of `Conv1D` but for `groups`, and `output_padding`: how much longer than the shortest length that fits the
-    output is, below the stride.
+    """Transposed convolution along one axis. It turns the output shape of a `Conv1D` back into the input shape.
 
     Shapes:
         inputs `(batch, steps, channels)`, kernel `(size, filters, channels)`, bias `(filters,)`, outputs
@@ -309,9 +336,11 @@ class Conv1DTranspose(_ConvTranspose):
 
 
 class Conv2DTranspose(_ConvTranspose):
-    """Transposed convolution over height and width.
+    """Transposed convolution over height and width. It turns the output shape of a `Conv2D` back into the input shape.
 
-    Args: those of `Conv1DTranspose`. Shapes: with two spatial axes.
+    Shapes:
+        inputs `(batch, height, width, channels)`, kernel `(height, width, filters, channels)`, bias `(filters,)`, outputs
+        `(batch, new height, new width, filters)`; with `channels_first` the channels follow the batch.
 
     >>> Conv2DTranspose(4, 3, strides=2, padding="same").compute_output_shape((None, 5, 6, 2))
     (None, 10, 12, 4)
@@ -321,9 +350,12 @@ class Conv2DTranspose(_ConvTranspose):
 
 
 class Conv3DTranspose(_ConvTranspose):
-    """Transposed convolution over three spatial axes.
+    """Transposed convolution over three spatial axes. It turns the output shape of a `Conv3D` back into the input shape.
 
-    Args: those of `Conv1DTranspose`. Shapes: with three spatial axes.
+    Shapes:
+        inputs `(batch, depth, height, width, channels)`, kernel `(depth, height, width, filters, channels)`, bias
+        `(filters,)`, outputs `(batch, new depth, new height, new width, filters)`; with `channels_first` the channels follow
+        the batch.
 
     >>> Conv3DTranspose(4, 2, strides=2).compute_output_shape((None, 5, 5, 5, 2))
     (None, 10, 10, 10, 4)

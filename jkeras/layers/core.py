@@ -19,12 +19,9 @@ class Dense(Configured):
     """`activation(inputs @ kernel + bias)` along the last axis.
 
     Args:
-        units: the size of the output's last axis.
-        activation: a name or function; None for none.
-        use_bias: whether a bias is added.
-        kernel_initializer, bias_initializer: of the weights.
-        kernel_regularizer, bias_regularizer, activity_regularizer: terms added to the loss.
-        kernel_constraint, bias_constraint: projections after each update.
+        units: the length of the output's last axis, a positive integer.
+        activation: the function that is applied to the result: a name such as `"relu"`, or a function. None means none.
+        use_bias: True if a bias is added before the activation.
 
     Shapes:
         inputs `(..., features)`, kernel `(features, units)`, bias `(units,)`, outputs `(..., units)`.
@@ -94,7 +91,7 @@ class Activation(Configured):
     """An activation function as a layer.
 
     Args:
-        activation: a name or function.
+        activation: a name such as `"relu"`, or a function of an array.
 
     >>> import numpy as np
     >>> Activation("relu")(np.array([-1.0, 2.0], "float32")).tolist()
@@ -132,7 +129,7 @@ class Masking(Configured):
     """Masks the steps whose features all have a given value, and sets them to zero.
 
     Args:
-        mask_value: that value.
+        mask_value: the number that stands for padding.
 
     Shapes:
         inputs and outputs `(batch, steps, features)`; the mask that travels on, `(batch, steps)`, is True for what counts.

@@ -18,13 +18,10 @@ class EinsumDense(Configured):
     Args:
         equation: `"X,Y->Z"`, where X names the input's axes, Y the kernel's and Z the output's; or `"...X,Y->...Z"` or
             `"X...,Y->Z..."`, where the dots stand for any axes.
-        output_shape: of the output without the batch and without the axes that the dots stand for; None for an axis that
-            is as long as the input's of that name.
-        activation: a name or function; None for none.
+        output_shape: the shape of the output without the batch and without the axes that the dots stand for. None in it stands
+            for an axis that is as long as the input's axis of that name.
+        activation: the function that is applied to the result: a name such as `"relu"`, or a function. None means none.
         bias_axes: the output's axes along which the bias varies, such as `"d"`; None for no bias.
-        kernel_initializer, bias_initializer: of the weights.
-        kernel_regularizer, bias_regularizer: terms added to the loss.
-        kernel_constraint, bias_constraint: projections after each update.
 
     Raises:
         ValueError: the equation is of another form, or does not fit the shapes.

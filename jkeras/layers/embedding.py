@@ -18,7 +18,6 @@ class Embedding(Configured):
     Args:
         input_dim: the number of rows: the largest integer plus one.
         output_dim: the length of a row.
-        embeddings_initializer, embeddings_regularizer, embeddings_constraint: of the table.
         mask_zero: whether 0 is padding; the output then carries the mask `inputs != 0`.
         weights: the table's initial value, an array of shape `(input_dim, output_dim)`.
 

@@ -14,15 +14,15 @@ class InputLayer(Layer):
     """The layer behind `Input`: it holds a symbolic tensor and passes its input through.
 
     Args:
-        shape: of one sample.
-        batch_size: if it is fixed.
-        dtype: of the input, the default float if None.
-        sparse: not supported beyond None and False.
-        ragged: not supported beyond None and False.
+        shape: the shape of one sample, with None for dimensions that vary.
+        batch_size: the number of samples in each batch, if it is fixed. None lets it vary.
+        dtype: the dtype of the input. None means the default float.
+        sparse: None or False: arrays are dense.
+        ragged: None or False: no array is ragged.
         batch_shape: the shape with the batch axis, instead of `shape` and `batch_size`.
-        input_tensor: an existing symbolic tensor to wrap.
-        optional: whether None may be passed.
-        name: of the layer.
+        input_tensor: an existing symbolic tensor, which the layer then holds.
+        optional: True if None may be passed instead of an array.
+        name: the name of the input, a string without `/`. None takes a name that is free.
 
     >>> InputLayer((3,)).output.shape
     (None, 3)
@@ -95,14 +95,14 @@ def Input(
     """Make the symbolic tensor that stands for a model's input.
 
     Args:
-        shape: of one sample, with None for dimensions that vary.
-        batch_size: if it is fixed.
-        dtype: the default float if None.
-        sparse, ragged: must be None or False.
-        batch_shape: the shape with the batch axis, instead of `shape`.
-        name: of the input.
+        shape: the shape of one sample, with None for dimensions that vary.
+        batch_size: the number of samples in each batch, if it is fixed. None lets it vary.
+        dtype: the dtype of the input. None means the default float.
+        sparse, ragged: None or False: arrays are dense and regular.
+        batch_shape: the shape with the batch axis, instead of `shape` and `batch_size`.
+        name: the name of the input, by which `fit` finds it in a dict of arrays. None takes a name that is free.
         tensor: an existing symbolic tensor to start from.
-        optional: whether None may be passed for it.
+        optional: True if None may be passed instead of an array.
 
     Returns:
         A `KerasTensor` of shape `(batch_size, *shape)`.

@@ -18,9 +18,9 @@ __all__ = [
 
 
 class _Merge(Configured):
-    """Entry by entry, with broadcasting; an input with fewer axes gets axes of length 1 after the batch.
+    """Merges entry by entry, with broadcasting. An input with fewer axes gets axes of length 1 after the batch.
 
-    An output entry is masked where all inputs' are, and there is no mask unless every input has one.
+    There is a mask if every input has one. It leaves out the entries that all inputs leave out.
     """
 
     def __init__(self, **kwargs: Any):
@@ -86,14 +86,27 @@ class Add(_Merge):
 
 
 class Average(_Merge):
-    """The mean of the inputs."""
+    """The mean of the inputs.
+
+    >>> import numpy as np
+    >>> Average()([np.zeros((1, 2), "float32"), np.ones((1, 2), "float32")]).tolist()
+    [[0.5, 0.5]]
+    """
 
     def merge(self, arrays: list[jax.Array], masks: list) -> jax.Array:
         return functools.reduce(operator.add, arrays) / len(arrays)
 
 
 class Subtract(_Merge):
-    """The first input minus the second."""
+    """The first input minus the second.
+
+    Raises:
+        ValueError: there are not two inputs.
+
+    >>> import numpy as np
+    >>> Subtract()([np.zeros((1, 2), "float32"), np.ones((1, 2), "float32")]).tolist()
+    [[-1.0, -1.0]]
+    """
 
     def check_shapes(self, shapes: list[tuple]) -> None:
         if len(shapes) != 2:
@@ -105,7 +118,12 @@ class Subtract(_Merge):
 
 
 class Multiply(_Merge):
-    """The product of the inputs; masked entries count as 1, and as 0 where all inputs are masked."""
+    """The product of the inputs. Masked entries count as 1, and as 0 where all inputs are masked.
+
+    >>> import numpy as np
+    >>> Multiply()([np.full((1, 2), 3.0, "float32"), np.full((1, 2), 2.0, "float32")]).tolist()
+    [[6.0, 6.0]]
+    """
 
     def merge(self, arrays: list[jax.Array], masks: list) -> jax.Array:
         kept = [x if m is None else jnp.where(m, x, 1) for x, m in zip(arrays, masks, strict=True)]
@@ -131,13 +149,23 @@ class _Extremum(_Merge):
 
 
 class Maximum(_Extremum):
-    """The largest of the inputs, entry by entry; masked entries do not count."""
+    """The largest of the inputs, entry by entry. Masked entries do not count.
+
+    >>> import numpy as np
+    >>> Maximum()([np.array([[1.0, 5.0]]), np.array([[2.0, 3.0]])]).tolist()
+    [[2.0, 5.0]]
+    """
 
     choose = staticmethod(jnp.maximum)
 
 
 class Minimum(_Extremum):
-    """The smallest of the inputs, entry by entry; masked entries do not count."""
+    """The smallest of the inputs, entry by entry. Masked entries do not count.
+
+    >>> import numpy as np
+    >>> Minimum()([np.array([[1.0, 5.0]]), np.array([[2.0, 3.0]])]).tolist()
+    [[1.0, 3.0]]
+    """
 
     choose = staticmethod(jnp.minimum)
 
@@ -146,7 +174,7 @@ class Concatenate(_Merge):
     """The inputs one after the other along an axis.
 
     Args:
-        axis: the axis; all others must have the same lengths.
+        axis: the axis, counted with the batch axis as 0. All other axes must have the same lengths.
 
     >>> Concatenate().compute_output_shape([(None, 2), (None, 3)])
     (None, 5)
@@ -179,8 +207,8 @@ class Dot(_Merge):
     """Scalar products of the samples' vectors along an axis of each of two inputs.
 
     Args:
-        axes: the axis of both, or a pair of axes; the batch, 0, is none.
-        normalize: whether the vectors are scaled to length 1 first, which gives cosines.
+        axes: the axis along which the vectors lie: one integer for both inputs, or a pair. It cannot be 0, the batch.
+        normalize: True if the vectors are scaled to length 1 first. The results are cosines then.
 
     Shapes:
         inputs `(batch, ...)` twice; outputs the first's other axes, then the second's; `(batch, 1)` if there are none.
@@ -231,7 +259,18 @@ def _function(layer: type[_Merge]) -> Callable:
         return layer(**kwargs)(inputs)
 
     merge.__name__ = merge.__qualname__ = layer.__name__.lower()
-    merge.__doc__ = f"`{layer.__name__}(**kwargs)(inputs)`; see the layer."
+    operation = layer.__doc__.partition("\n")[0]  # type: ignore[union-attr]
+    merge.__doc__ = f"""{operation} The same as `layers.{layer.__name__}(**kwargs)(inputs)`.
+
+    Args:
+        inputs: a list of arrays or of symbolic tensors.
+        **kwargs: the arguments of every layer, such as `name` and `dtype`.
+
+    >>> import jkeras
+    >>> a, b = jkeras.Input((3,)), jkeras.Input((3,))
+    >>> jkeras.layers.{merge.__name__}([a, b]).shape
+    (None, 3)
+    """
     return merge
 
 
@@ -240,10 +279,30 @@ multiply, subtract = _function(Multiply), _function(Subtract)
 
 
 def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
-    """`Concatenate(axis, **kwargs)(inputs)`; see the layer."""
+    """The inputs one after the other along an axis. The same as `layers.Concatenate(axis, **kwargs)(inputs)`.
+
+    Args:
+        inputs: a list of arrays or of symbolic tensors.
+        axis: the axis, counted with the batch axis as 0. All other axes must have the same lengths.
+        **kwargs: the arguments of every layer, such as `name` and `dtype`.
+
+    >>> import jkeras
+    >>> concatenate([jkeras.Input((3,)), jkeras.Input((4,))]).shape
+    (None, 7)
+    """
     return Concatenate(axis, **kwargs)(inputs)
 
 
 def dot(inputs: Any, axes: Any = -1, **kwargs: Any) -> Any:
-    """`Dot(axes, **kwargs)(inputs)`; see the layer."""
+    """Scalar products along an axis of each of two inputs. The same as `layers.Dot(axes, **kwargs)(inputs)`.
+
+    Args:
+        inputs: a list of two arrays or symbolic tensors.
+        axes: the axis along which the vectors lie: one integer for both inputs, or a pair. It cannot be 0, the batch.
+        **kwargs: `normalize`, and the arguments of every layer, such as `name` and `dtype`.
+
+    >>> import jkeras
+    >>> dot([jkeras.Input((3,)), jkeras.Input((3,))], axes=1).shape
+    (None, 1)
+    """
     return Dot(axes, **kwargs)(inputs)

@@ -44,12 +44,10 @@ class LayerNormalization(Normalizing):
     Ba et al. 2016, arXiv:1607.06450.
 
     Args:
-        axis: the axis, or a list of axes.
-        epsilon: added to the variance.
-        center, scale: whether there is an offset `beta`, a scale `gamma`.
-        beta_initializer, gamma_initializer: of the weights.
-        beta_regularizer, gamma_regularizer: terms added to the loss.
-        beta_constraint, gamma_constraint: projections after each update.
+        axis: the axis, or a list of several axes.
+        epsilon: a small number that is added to the variance, so that nothing is divided by 0.
+        center: True if an offset, the weight `beta`, is added to the result.
+        scale: True if the result is multiplied by a scale, the weight `gamma`.
         rms_scaling: deprecated by Keras: divide by the standard deviation only; use `RMSNormalization`.
 
     Shapes:
@@ -113,12 +111,10 @@ class GroupNormalization(Normalizing):
 
     Args:
         groups: the number of groups, a divisor of the channels; -1 for as many as channels.
-        axis: of the channels.
-        epsilon: added to the variance.
-        center, scale: whether there is an offset `beta`, a scale `gamma`.
-        beta_initializer, gamma_initializer: of the weights.
-        beta_regularizer, gamma_regularizer: terms added to the loss.
-        beta_constraint, gamma_constraint: projections after each update.
+        axis: the axis of the channels.
+        epsilon: a small number that is added to the variance, so that nothing is divided by 0.
+        center: True if an offset, the weight `beta`, is added to the result.
+        scale: True if the result is multiplied by a scale, the weight `gamma`.
 
     Shapes:
         inputs of any shape, weights `(channels,)`, outputs as inputs.
@@ -192,8 +188,8 @@ class RMSNormalization(Normalizing):
     Zhang and Sennrich 2019, arXiv:1910.07467.
 
     Args:
-        axis: the axis, or a list of axes.
-        epsilon: added to the mean square.
+        axis: the axis, or a list of several axes.
+        epsilon: a small number that is added to the mean square, so that nothing is divided by 0.
 
     Shapes:
         inputs of any shape, scale of the lengths of the axes, outputs as inputs.
@@ -221,7 +217,7 @@ class UnitNormalization(Configured):
     """Divides each sample by its Euclidean length along some axes, so that it becomes 1.
 
     Args:
-        axis: the axis, or a list of axes.
+        axis: the axis, or a list of several axes.
 
     Raises:
         TypeError: `axis` is neither an integer nor a list of them.

@@ -31,7 +31,16 @@ def alias(name: str) -> Any:
 
 
 class Configured(Layer):
-    """A layer whose config is its constructor's arguments."""
+    """A layer whose config is its constructor's arguments.
+
+    Args:
+        *_initializer: the first values of the weight `*`: a name such as `"glorot_uniform"`, an `Initializer`, or a function
+            `(shape, dtype) -> array`.
+        *_regularizer: a penalty on the weight `*`, which is added to the loss: a name such as `"l2"`, a `Regularizer`, or a
+            function of the weight that returns a number. None means no penalty.
+        *_constraint: a function that is applied to the weight `*` after each step of the optimizer, such as
+            `constraints.MaxNorm(2)`, or its name. None means that the weight is free.
+    """
 
     reads_nested_config = True  # by from_config
     unsaved: tuple[str, ...] = ()  # arguments that are no part of the config

@@ -29,10 +29,13 @@ class _Pooling(Configured):
     """Windows of a given size.
 
     Args:
-        pool_size: an integer, or one per spatial axis.
-        strides: the distance of windows, likewise; by default `pool_size`.
-        padding: `"valid"` leaves out what does not fill a window, `"same"` pads (without an effect on means).
-        data_format: `"channels_last"` or `"channels_first"`; None for the setting in `jkeras.config`.
+        pool_size: the size of the window: an integer for all spatial axes, or a tuple with one integer per axis.
+        strides: the distance from one window to the next: an integer or one per spatial axis. None means `pool_size`, so that
+            windows do not overlap.
+        padding: `"valid"` leaves out what does not fill a window. `"same"` also uses windows that reach over the edge; what lies
+            outside changes neither a maximum nor a mean.
+        data_format: `"channels_last"` for inputs `(batch, *spatial, channels)`, `"channels_first"` for `(batch, channels,
+            *spatial)`. None takes the setting of `jkeras.config`, which is `"channels_last"` at first.
 
     Shapes:
         inputs `(batch, *spatial, channels)`, outputs the same with fewer places; with `channels_first` the channels
@@ -84,8 +87,9 @@ class _GlobalPooling(Configured):
     """One window over all spatial axes.
 
     Args:
-        data_format: `"channels_last"` or `"channels_first"`; None for the setting in `jkeras.config`.
-        keepdims: whether the spatial axes stay, with length 1.
+        data_format: `"channels_last"` for inputs `(batch, *spatial, channels)`, `"channels_first"` for `(batch, channels,
+            *spatial)`. None takes the setting of `jkeras.config`, which is `"channels_last"` at first.
+        keepdims: True if the spatial axes stay in the output, with length 1.
 
     Shapes:
         inputs `(batch, *spatial, channels)`, outputs `(batch, channels)`.
@@ -121,8 +125,9 @@ class _AdaptivePooling(Configured):
     """As many windows as wanted, evenly spread; they overlap where the input's length is no multiple.
 
     Args:
-        output_size: how many, an integer or one per spatial axis.
-        data_format: `"channels_last"` or `"channels_first"`; None for the setting in `jkeras.config`.
+        output_size: the number of windows: an integer for all spatial axes, or a tuple with one integer per axis.
+        data_format: `"channels_last"` for inputs `(batch, *spatial, channels)`, `"channels_first"` for `(batch, channels,
+            *spatial)`. None takes the setting of `jkeras.config`, which is `"channels_last"` at first.
 
     Shapes:
         inputs `(batch, *spatial, channels)`, outputs `(batch, *output_size, channels)`.
@@ -151,9 +156,9 @@ class _AdaptiveAveragePooling(_AdaptivePooling):
 class MaxPooling1D(_MaxPooling):
     """The largest entry of each window over one axis, such as time.
 
-    Args: `pool_size`, `strides`, `padding`, `data_format` (see the top of this module).
-
-    Shapes: inputs `(batch, steps, channels)`.
+    Shapes:
+        inputs `(batch, steps, channels)`, outputs `(batch, new steps, channels)`; with `channels_first` the channels follow
+        the batch.
 
     >>> MaxPooling1D().compute_output_shape((None, 8, 3))
     (None, 4, 3)
@@ -165,9 +170,9 @@ class MaxPooling1D(_MaxPooling):
 class MaxPooling2D(_MaxPooling):
     """The largest entry of each window over height and width.
 
-    Args: `pool_size`, `strides`, `padding`, `data_format` (see the top of this module).
-
-    Shapes: inputs `(batch, height, width, channels)`.
+    Shapes:
+        inputs `(batch, height, width, channels)`, outputs `(batch, new height, new width, channels)`; with `channels_first`
+        the channels follow the batch.
 
     >>> MaxPooling2D().compute_output_shape((None, 8, 8, 3))
     (None, 4, 4, 3)
@@ -179,9 +184,9 @@ class MaxPooling2D(_MaxPooling):
 class MaxPooling3D(_MaxPooling):
     """The largest entry of each window over three spatial axes.
 
-    Args: `pool_size`, `strides`, `padding`, `data_format` (see the top of this module).
-
-    Shapes: inputs `(batch, depth, height, width, channels)`.
+    Shapes:
+        inputs `(batch, depth, height, width, channels)`, outputs `(batch, new depth, new height, new width, channels)`;
+        with `channels_first` the channels follow the batch.
 
     >>> MaxPooling3D().compute_output_shape((None, 8, 8, 8, 3))
     (None, 4, 4, 4, 3)
@@ -193,9 +198,9 @@ class MaxPooling3D(_MaxPooling):
 class AveragePooling1D(_AveragePooling):
     """The mean of each window over one axis, such as time.
 
-    Args: `pool_size`, `strides`, `padding`, `data_format` (see the top of this module).
-
-    Shapes: inputs `(batch, steps, channels)`.
+    Shapes:
+        inputs `(batch, steps, channels)`, outputs `(batch, new steps, channels)`; with `channels_first` the channels follow
+        the batch.
 
     >>> AveragePooling1D().compute_output_shape((None, 8, 3))
     (None, 4, 3)
@@ -207,9 +212,9 @@ class AveragePooling1D(_AveragePooling):
 class AveragePooling2D(_AveragePooling):
     """The mean of each window over height and width.
 
-    Args: `pool_size`, `strides`, `padding`, `data_format` (see the top of this module).
-
-    Shapes: inputs `(batch, height, width, channels)`.
+    Shapes:
+        inputs `(batch, height, width, channels)`, outputs `(batch, new height, new width, channels)`; with `channels_first`
+        the channels follow the batch.
 
     >>> AveragePooling2D().compute_output_shape((None, 8, 8, 3))
     (None, 4, 4, 3)
@@ -221,9 +226,9 @@ class AveragePooling2D(_AveragePooling):
 class AveragePooling3D(_AveragePooling):
     """The mean of each window over three spatial axes.
 
-    Args: `pool_size`, `strides`, `padding`, `data_format` (see the top of this module).
-
-    Shapes: inputs `(batch, depth, height, width, channels)`.
+    Shapes:
+        inputs `(batch, depth, height, width, channels)`, outputs `(batch, new depth, new height, new width, channels)`;
+        with `channels_first` the channels follow the batch.
 
     >>> AveragePooling3D().compute_output_shape((None, 8, 8, 8, 3))
     (None, 4, 4, 4, 3)
@@ -235,9 +240,8 @@ class AveragePooling3D(_AveragePooling):
 class GlobalMaxPooling1D(_GlobalMaxPooling):
     """The largest entry over one axis, such as time.
 
-    Args: `data_format`, `keepdims` (see the top of this module).
-
-    Shapes: inputs `(batch, steps, channels)`.
+    Shapes:
+        inputs `(batch, steps, channels)`, outputs `(batch, channels)`; with `channels_first` the channels follow the batch.
 
     >>> GlobalMaxPooling1D().compute_output_shape((None, 8, 3))
     (None, 3)
@@ -249,9 +253,9 @@ class GlobalMaxPooling1D(_GlobalMaxPooling):
 class GlobalMaxPooling2D(_GlobalMaxPooling):
     """The largest entry over height and width.
 
-    Args: `data_format`, `keepdims` (see the top of this module).
-
-    Shapes: inputs `(batch, height, width, channels)`.
+    Shapes:
+        inputs `(batch, height, width, channels)`, outputs `(batch, channels)`; with `channels_first` the channels follow
+        the batch.
 
     >>> GlobalMaxPooling2D().compute_output_shape((None, 8, 8, 3))
     (None, 3)
@@ -263,9 +267,9 @@ class GlobalMaxPooling2D(_GlobalMaxPooling):
 class GlobalMaxPooling3D(_GlobalMaxPooling):
     """The largest entry over three spatial axes.
 
-    Args: `data_format`, `keepdims` (see the top of this module).
-
-    Shapes: inputs `(batch, depth, height, width, channels)`.
+    Shapes:
+        inputs `(batch, depth, height, width, channels)`, outputs `(batch, channels)`; with `channels_first` the channels
+        follow the batch.
 
     >>> GlobalMaxPooling3D().compute_output_shape((None, 8, 8, 8, 3))
     (None, 3)
@@ -277,9 +281,9 @@ class GlobalMaxPooling3D(_GlobalMaxPooling):
 class GlobalAveragePooling1D(_GlobalAveragePooling):
     """The mean over one axis, such as time.
 
-    Args: `data_format`, `keepdims` (see the top of this module).
-
-    Shapes: inputs `(batch, steps, channels)`; a mask `(batch, steps)` leaves steps out of the mean.
+    Shapes:
+        inputs `(batch, steps, channels)`, outputs `(batch, channels)`; with `channels_first` the channels follow the batch.
+        A mask `(batch, steps)` leaves steps out of the mean.
 
     >>> GlobalAveragePooling1D().compute_output_shape((None, 8, 3))
     (None, 3)
@@ -305,9 +309,9 @@ class GlobalAveragePooling1D(_GlobalAveragePooling):
 class GlobalAveragePooling2D(_GlobalAveragePooling):
     """The mean over height and width.
 
-    Args: `data_format`, `keepdims` (see the top of this module).
-
-    Shapes: inputs `(batch, height, width, channels)`.
+    Shapes:
+        inputs `(batch, height, width, channels)`, outputs `(batch, channels)`; with `channels_first` the channels follow
+        the batch.
 
     >>> GlobalAveragePooling2D().compute_output_shape((None, 8, 8, 3))
     (None, 3)
@@ -319,9 +323,9 @@ class GlobalAveragePooling2D(_GlobalAveragePooling):
 class GlobalAveragePooling3D(_GlobalAveragePooling):
     """The mean over three spatial axes.
 
-    Args: `data_format`, `keepdims` (see the top of this module).
-
-    Shapes: inputs `(batch, depth, height, width, channels)`.
+    Shapes:
+        inputs `(batch, depth, height, width, channels)`, outputs `(batch, channels)`; with `channels_first` the channels
+        follow the batch.
 
     >>> GlobalAveragePooling3D().compute_output_shape((None, 8, 8, 8, 3))
     (None, 3)
@@ -333,9 +337,9 @@ class GlobalAveragePooling3D(_GlobalAveragePooling):
 class AdaptiveMaxPooling1D(_AdaptiveMaxPooling):
     """The largest entry of each of `output_size` windows over one axis, such as time.
 
-    Args: `output_size`, `data_format` (see the top of this module).
-
-    Shapes: inputs `(batch, steps, channels)`.
+    Shapes:
+        inputs `(batch, steps, channels)`, outputs `(batch, *output_size, channels)`; with `channels_first` the channels
+        follow the batch.
 
     >>> AdaptiveMaxPooling1D(3).compute_output_shape((None, 8, 3))
     (None, 3, 3)
@@ -347,9 +351,9 @@ class AdaptiveMaxPooling1D(_AdaptiveMaxPooling):
 class AdaptiveMaxPooling2D(_AdaptiveMaxPooling):
     """The largest entry of each of `output_size` windows over height and width.
 
-    Args: `output_size`, `data_format` (see the top of this module).
-
-    Shapes: inputs `(batch, height, width, channels)`.
+    Shapes:
+        inputs `(batch, height, width, channels)`, outputs `(batch, *output_size, channels)`; with `channels_first` the
+        channels follow the batch.
 
     >>> AdaptiveMaxPooling2D(3).compute_output_shape((None, 8, 8, 3))
     (None, 3, 3, 3)
@@ -361,9 +365,9 @@ class AdaptiveMaxPooling2D(_AdaptiveMaxPooling):
 class AdaptiveMaxPooling3D(_AdaptiveMaxPooling):
     """The largest entry of each of `output_size` windows over three spatial axes.
 
-    Args: `output_size`, `data_format` (see the top of this module).
-
-    Shapes: inputs `(batch, depth, height, width, channels)`.
+    Shapes:
+        inputs `(batch, depth, height, width, channels)`, outputs `(batch, *output_size, channels)`; with `channels_first`
+        the channels follow the batch.
 
     >>> AdaptiveMaxPooling3D(3).compute_output_shape((None, 8, 8, 8, 3))
     (None, 3, 3, 3, 3)
@@ -375,9 +379,9 @@ class AdaptiveMaxPooling3D(_AdaptiveMaxPooling):
 class AdaptiveAveragePooling1D(_AdaptiveAveragePooling):
     """The mean of each of `output_size` windows over one axis, such as time.
 
-    Args: `output_size`, `data_format` (see the top of this module).
-
-    Shapes: inputs `(batch, steps, channels)`.
+    Shapes:
+        inputs `(batch, steps, channels)`, outputs `(batch, *output_size, channels)`; with `channels_first` the channels
+        follow the batch.
 
     >>> AdaptiveAveragePooling1D(3).compute_output_shape((None, 8, 3))
     (None, 3, 3)
@@ -389,9 +393,9 @@ class AdaptiveAveragePooling1D(_AdaptiveAveragePooling):
 class AdaptiveAveragePooling2D(_AdaptiveAveragePooling):
     """The mean of each of `output_size` windows over height and width.
 
-    Args: `output_size`, `data_format` (see the top of this module).
-
-    Shapes: inputs `(batch, height, width, channels)`.
+    Shapes:
+        inputs `(batch, height, width, channels)`, outputs `(batch, *output_size, channels)`; with `channels_first` the
+        channels follow the batch.
 
     >>> AdaptiveAveragePooling2D(3).compute_output_shape((None, 8, 8, 3))
     (None, 3, 3, 3)
@@ -403,9 +407,9 @@ class AdaptiveAveragePooling2D(_AdaptiveAveragePooling):
 class AdaptiveAveragePooling3D(_AdaptiveAveragePooling):
     """The mean of each of `output_size` windows over three spatial axes.
 
-    Args: `output_size`, `data_format` (see the top of this module).
-
-    Shapes: inputs `(batch, depth, height, width, channels)`.
+    Shapes:
+        inputs `(batch, depth, height, width, channels)`, outputs `(batch, *output_size, channels)`; with `channels_first`
+        the channels follow the batch.
 
     >>> AdaptiveAveragePooling3D(3).compute_output_shape((None, 8, 8, 8, 3))
     (None, 3, 3, 3, 3)

@@ -46,14 +46,15 @@ class RNN(Configured):
     Args:
         cell: with `call(inputs, states) -> (outputs, new_states)`, `state_size` (an int, or a list of them) and, if they
             are not the first state's, `output_size` and `get_initial_state(batch_size)`. A list of cells is stacked.
-        return_sequences: whether the outputs of all steps are returned, (batch, steps, units), or the last one.
-        return_state: whether the last states are returned too, as `(outputs, *states)`.
-        go_backwards: whether to start at the end; the outputs come in the order in which they are computed.
-        stateful: whether each call starts with the states that the last one ended with, until `reset_state()`. The batch
-            size must be the same then.
-        unroll: whether the loop is written out: for short sequences only, since compiling takes long.
-        zero_output_for_mask: whether outputs of masked steps are zeros, or that of the step before again.
-        time_major: a keyword of older programs: whether sequences, masks and outputs of all steps are (steps, batch, ...).
+        return_sequences: True returns the outputs of all steps, (batch, steps, units). False returns the last one.
+        return_state: True if the last states are returned, too, as `(outputs, *states)`.
+        go_backwards: True if the layer starts at the end of the sequence. Outputs come in the order in which they are computed.
+        stateful: True if a call starts with the states that the last call ended with, until `reset_state()`. All batches must have
+            one size then.
+        unroll: True if the loop is written out step by step. Use it for short sequences only: compiling takes long.
+        zero_output_for_mask: True if the outputs of masked steps are zeros. False repeats the output of the step before.
+        **kwargs: the arguments of every layer, and `time_major`, a keyword of older programs: with True, sequences, masks and the
+            outputs of all steps are (steps, batch, ...).
 
     Call arguments:
         sequences: (batch, steps, features).
@@ -97,7 +98,7 @@ class RNN(Configured):
 
     @property
     def state_size(self) -> list:
-        """That of the cell, as a list."""
+        """The state sizes of the cell, as a list."""
         size = self.cell.state_size
         return list(size) if isinstance(size, (list, tuple)) else [size]
 
@@ -296,9 +297,9 @@ class _OwnCell(RNN):
 class SimpleRNN(_OwnCell):
     """The simple recurrent network: `h' = activation(x @ kernel + h @ recurrent_kernel + bias)`, Elman 1990.
 
-    Args:
-        units, ..., seed: of the cell; see `SimpleRNNCell`.
-        return_sequences, ..., unroll: see `RNN`, also for the arguments of a call.
+    Calls:
+        `layer(sequences, initial_state=None, mask=None, training=False)` with sequences (batch, steps, features), a list of one
+        state (batch, units), and a mask (batch, steps).
 
     >>> import numpy as np
     >>> SimpleRNN(4)(np.zeros((2, 5, 3), "float32")).shape
@@ -306,6 +307,7 @@ class SimpleRNN(_OwnCell):
     """
 
     cell_class = SimpleRNNCell
+    described_by = (SimpleRNNCell,)
 
     def __init__(
         self,
@@ -338,10 +340,15 @@ class SimpleRNN(_OwnCell):
 class LSTM(_OwnCell):
     """Long short-term memory, Hochreiter and Schmidhuber 1997: gates say what a memory keeps, takes in and puts out.
 
+    With the gates `i, f, o = recurrent_activation(x @ kernel + h @ recurrent_kernel + bias)` and the candidate `g`, which has
+    `activation` instead, a step makes the memory `c' = f * c + i * g` and the output `h' = o * activation(c')`.
+
     Args:
-        units, ..., seed: of the cell; see `LSTMCell`.
-        return_sequences, ..., unroll: see `RNN`, also for the arguments of a call. The states are the output and the memory.
         use_cudnn: `"auto"` or False, which are the same: XLA compiles the layer on every device. True is refused.
+
+    Calls:
+        `layer(sequences, initial_state=None, mask=None, training=False)` with sequences (batch, steps, features), a list of two
+        states (batch, units), the output and the memory, and a mask (batch, steps).
 
     >>> import numpy as np
     >>> outputs, h, c = LSTM(4, return_sequences=True, return_state=True)(np.zeros((2, 5, 3), "float32"))
@@ -350,6 +357,7 @@ class LSTM(_OwnCell):
     """
 
     cell_class = LSTMCell
+    described_by = (LSTMCell,)
 
     def __init__(
         self,
@@ -386,9 +394,11 @@ class GRU(_OwnCell):
     """The gated recurrent unit, Cho et al. 2014 (arXiv:1406.1078): one gate forgets, another mixes old state and new.
 
     Args:
-        units, ..., seed, reset_after: of the cell; see `GRUCell`.
-        return_sequences, ..., unroll: see `RNN`, also for the arguments of a call.
         use_cudnn: `"auto"` or False, which are the same: XLA compiles the layer on every device. True is refused.
+
+    Calls:
+        `layer(sequences, initial_state=None, mask=None, training=False)` with sequences (batch, steps, features), a list of one
+        state (batch, units), and a mask (batch, steps).
 
     >>> import numpy as np
     >>> GRU(4, return_sequences=True)(np.zeros((2, 5, 3), "float32")).shape
@@ -396,6 +406,7 @@ class GRU(_OwnCell):
     """
 
     cell_class = GRUCell
+    described_by = (GRUCell,)
 
     def __init__(
         self,

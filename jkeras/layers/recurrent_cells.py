@@ -29,17 +29,23 @@ class DropoutMasks(NamedTuple):
 
 
 class Cell(Configured):
-    """What the three cells share.
+    """The base of the three cells.
 
-    Args (of all cells and their layers):
-        units: the size of the output.
-        activation: of the candidate state; None for none.
-        recurrent_activation: of the gates (LSTM and GRU); None for none.
-        use_bias: whether there are biases.
-        kernel_*, recurrent_*, bias_*: initializers, regularizers and constraints of the weights `kernel`, for the
-            inputs, `recurrent_kernel`, for the previous output, and `bias`.
-        dropout, recurrent_dropout: the fractions of the inputs and of the previous output that are dropped in training.
-        seed: of the dropout.
+    Args:
+        units: the length of the output of one step.
+        activation: the function of the new state before the gates: a name such as `"tanh"`, or a function. None means none.
+        recurrent_activation: the function of the gates: a name such as `"sigmoid"`, or a function. None means none.
+        use_bias: True if a bias is added to the products.
+        recurrent_initializer: the first values of the weight `recurrent_kernel`, by which the last output is multiplied: a name
+            such as `"orthogonal"`, an `Initializer`, or a function `(shape, dtype) -> array`.
+        recurrent_regularizer: a penalty on the weight `recurrent_kernel`, which is added to the loss. None means no penalty.
+        recurrent_constraint: a function that is applied to the weight `recurrent_kernel` after each step of the optimizer. None
+            means that the weight is free.
+        dropout: the fraction of the inputs that is set to zero in training, from 0 to 1. One choice holds for all steps of a
+            sequence.
+        recurrent_dropout: the fraction of the last output that is set to zero in training, from 0 to 1. One choice holds for all
+            steps of a sequence.
+        seed: an integer that makes the dropout reproducible. None takes a new one.
     """
 
     gates = 1
@@ -159,7 +165,7 @@ class LSTMCell(Cell):
     """One step of an `LSTM`; the states are the output and the memory.
 
     Args:
-        unit_forget_bias: whether the bias of the forget gate starts at 1, so that the memory is kept at first
+        unit_forget_bias: True if the bias of the forget gate starts at 1, so that the memory is kept at first
             (Jozefowicz et al. 2015).
 
     >>> import jax.numpy as jnp
@@ -215,8 +221,8 @@ class GRUCell(Cell):
     """One step of a `GRU`.
 
     Args:
-        reset_after: whether the reset gate multiplies the candidate's product, which has a bias of its own then (as in
-            cuDNN: the bias has shape (2, 3 units)), or what goes into the product, as in the paper.
+        reset_after: True multiplies the reset gate with the product of the last output and its kernel, which has a bias of its
+            own (as in cuDNN: the bias has shape (2, 3 units)). False multiplies it with the last output, as in the paper.
 
     >>> import jax.numpy as jnp
     >>> cell = GRUCell(4)
@@ -292,12 +298,12 @@ class StackedRNNCells(Configured):
 
     @property
     def state_size(self) -> list:
-        """That of each cell."""
+        """The state sizes of the cells, as a list."""
         return [cell.state_size for cell in self.cells]
 
     @property
     def output_size(self) -> int:
-        """That of the last cell."""
+        """The output size of the last cell."""
         return output_size(self.cells[-1])
 
     def get_initial_state(self, batch_size: int | None = None) -> list:

@@ -49,8 +49,9 @@ class Dropout(_Noise):
 
     Args:
         rate: the fraction, from 0 to 1.
-        noise_shape: the shape of the mask, broadcast against the inputs; None (or None in it) for the inputs' own.
-        seed: an integer; by default a random one.
+        noise_shape: the shape of the mask, which is broadcast to the inputs; None in it stands for the inputs' own length. None
+            means the shape of the inputs, so that each entry is dropped by itself.
+        seed: an integer that makes the noise reproducible. None takes a new one.
 
     Raises:
         ValueError: `rate` is outside [0, 1].
@@ -101,7 +102,7 @@ class SpatialDropout1D(_SpatialDropout):
 
     Args:
         rate: the fraction of channels, from 0 to 1.
-        seed: an integer; by default a random one.
+        seed: an integer that makes the noise reproducible. None takes a new one.
 
     >>> import numpy as np
     >>> y = SpatialDropout1D(0.5, seed=0)(np.ones((1, 3, 4), "float32"), training=True)
@@ -120,8 +121,14 @@ class SpatialDropout2D(_SpatialDropout):
 
     Args:
         rate: the fraction of channels, from 0 to 1.
-        data_format: `"channels_last"` or `"channels_first"`; None for the setting in `jkeras.config`.
-        seed: an integer; by default a random one.
+        data_format: `"channels_last"` for inputs `(batch, *spatial, channels)`, `"channels_first"` for `(batch, channels,
+            *spatial)`. None takes the setting of `jkeras.config`, which is `"channels_last"` at first.
+        seed: an integer that makes the noise reproducible. None takes a new one.
+
+    >>> import numpy as np
+    >>> y = SpatialDropout2D(0.5, seed=0)(np.ones((1, 3, 3, 4), "float32"), training=True)
+    >>> bool((y == y[:, :1, :1]).all())
+    True
     """
 
     rank = 2
@@ -139,7 +146,13 @@ class SpatialDropout2D(_SpatialDropout):
 
 
 class SpatialDropout3D(SpatialDropout2D):
-    """`SpatialDropout2D` with three spatial axes."""
+    """Drops whole channels of `(batch, depth, height, width, channels)` in training, and scales the others up.
+
+    >>> import numpy as np
+    >>> y = SpatialDropout3D(0.5, seed=0)(np.ones((1, 2, 2, 2, 4), "float32"), training=True)
+    >>> bool((y == y[:, :1, :1, :1]).all())
+    True
+    """
 
     rank = 3
 
@@ -151,8 +164,14 @@ class AlphaDropout(_Noise):
 
     Args:
         rate: the fraction that is dropped, from 0 to 1.
-        noise_shape: the shape of the mask, broadcast against the inputs; None (or None in it) for the inputs' own.
-        seed: an integer; by default a random one.
+        noise_shape: the shape of the mask, which is broadcast to the inputs; None in it stands for the inputs' own length. None
+            means the shape of the inputs, so that each entry is dropped by itself.
+        seed: an integer that makes the noise reproducible. None takes a new one.
+
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(1000, 8)).astype("float32")
+    >>> round(float(AlphaDropout(0.3, seed=1)(x, training=True).std()), 1)
+    1.0
     """
 
     limit = -1.6732632423543772 * 1.0507009873554805  # -alpha * scale of the SELU
@@ -175,8 +194,13 @@ class GaussianDropout(_Noise):
     Srivastava et al. 2014.
 
     Args:
-        rate: as in `Dropout`, below 1.
-        seed: an integer; by default a random one.
+        rate: says how strong the noise is: as strong as dropout of this fraction. From 0 to below 1.
+        seed: an integer that makes the noise reproducible. None takes a new one.
+
+    >>> import numpy as np
+    >>> y = GaussianDropout(0.5, seed=1)(np.ones((1000, 8), "float32"), training=True)
+    >>> round(float(y.mean()), 1), round(float(y.std()), 1)
+    (1.0, 1.0)
     """
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any):
@@ -191,8 +215,13 @@ class GaussianNoise(_Noise):
     """In training, adds normal noise of mean 0.
 
     Args:
-        stddev: of the noise, from 0 to 1.
-        seed: an integer; by default a random one.
+        stddev: the standard deviation of the noise, from 0 to 1.
+        seed: an integer that makes the noise reproducible. None takes a new one.
+
+    >>> import numpy as np
+    >>> y = GaussianNoise(0.5, seed=1)(np.zeros((1000, 8), "float32"), training=True)
+    >>> round(float(y.std()), 1)
+    0.5
     """
 
     strength = "stddev"
@@ -208,7 +237,14 @@ class ActivityRegularization(Configured):
     """Passes its inputs through, and adds `(l1 * sum |x| + l2 * sum x^2) / batch` to the loss.
 
     Args:
-        l1, l2: the factors.
+        l1: the factor of the sum of the absolute values, from 0 on.
+        l2: the factor of the sum of the squares, from 0 on.
+
+    >>> import numpy as np
+    >>> layer = ActivityRegularization(l1=0.1)
+    >>> y = layer(np.array([[1.0, -2.0]], "float32"))
+    >>> round(float(layer.losses[0]), 4)
+    0.3
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any):

@@ -19,7 +19,7 @@ __all__ = [
 
 
 class Flatten(Configured):
-    """All axes but the first become one.
+    """Makes one axis of all axes but the first.
 
     Args:
         data_format: `"channels_last"` or `"channels_first"`; with the latter the channels are moved to the end first.
@@ -45,13 +45,14 @@ class Flatten(Configured):
 
 
 class Reshape(Configured):
-    """Each sample in another shape.
+    """Gives each sample another shape. The entries keep their order.
 
     Args:
-        target_shape: of a sample; one entry may be -1, for what is left.
+        target_shape: the new shape of a sample, without the batch axis: a tuple of integers. One of them may be -1; it is computed
+            from the others.
 
     Raises:
-        ValueError: the shape is not one, or has another number of entries than the input.
+        ValueError: `target_shape` is no shape, or holds another number of entries than a sample.
 
     >>> Reshape((2, -1)).compute_output_shape((None, 6))
     (None, 2, 3)
@@ -75,7 +76,7 @@ class Reshape(Configured):
 
 
 class Permute(Configured):
-    """The axes of each sample in another order.
+    """Puts the axes of each sample in another order.
 
     Args:
         dims: the new order, counted from 1 because 0 is the batch.
@@ -97,10 +98,10 @@ class Permute(Configured):
 
 
 class RepeatVector(Configured):
-    """Each vector `n` times: `(batch, features)` becomes `(batch, n, features)`.
+    """Repeats each vector `n` times: `(batch, features)` becomes `(batch, n, features)`.
 
     Args:
-        n: how often.
+        n: the number of repetitions, a positive integer.
 
     >>> RepeatVector(3).compute_output_shape((None, 5))
     (None, 3, 5)
@@ -121,7 +122,12 @@ class RepeatVector(Configured):
 
 
 class _Spatial(Configured):
-    """What acts on the spatial axes of `(batch, *spatial, channels)`, or `(batch, channels, *spatial)`."""
+    """The base of layers for the spatial axes of `(batch, *spatial, channels)`, or `(batch, channels, *spatial)`.
+
+    Args:
+        data_format: `"channels_last"` for inputs `(batch, *spatial, channels)`, `"channels_first"` for `(batch, channels,
+            *spatial)`. None takes the setting of `jkeras.config`, which is `"channels_last"` at first.
+    """
 
     rank: int
 
@@ -186,7 +192,8 @@ class Cropping2D(_Cropping):
 
     Args:
         cropping: `((top, bottom), (left, right))`, or `(rows, columns)`, or one integer for all four.
-        data_format: `"channels_last"` or `"channels_first"`; None for the setting in `jkeras.config`.
+        data_format: `"channels_last"` for inputs `(batch, *spatial, channels)`, `"channels_first"` for `(batch, channels,
+            *spatial)`. None takes the setting of `jkeras.config`, which is `"channels_last"` at first.
 
     >>> Cropping2D(((1, 2), (0, 1))).compute_output_shape((None, 8, 8, 3))
     (None, 5, 7, 3)
@@ -199,7 +206,14 @@ class Cropping2D(_Cropping):
 
 
 class Cropping3D(_Cropping):
-    """`Cropping2D` with three spatial axes."""
+    """Drops entries at the borders of volumes.
+
+    Args:
+        cropping: `((before, after), (before, after), (before, after))`, or one integer for each spatial axis, or one for all.
+
+    >>> Cropping3D((1, 2, 0)).compute_output_shape((None, 8, 8, 8, 3))
+    (None, 6, 4, 8, 3)
+    """
 
     rank = 3
 
@@ -208,11 +222,12 @@ class Cropping3D(_Cropping):
 
 
 class _ZeroPadding(_Spatial):
-    """Zeros at the borders.
+    """Adds zeros at the borders.
 
     Args:
-        padding: `(before, after)` for each spatial axis, or one integer for each, or one for all.
-        data_format: `"channels_last"` or `"channels_first"`; None for the setting in `jkeras.config`.
+        padding: the numbers of zeros: `(before, after)` for each spatial axis, or one integer for each axis, or one for all.
+        data_format: `"channels_last"` for inputs `(batch, *spatial, channels)`, `"channels_first"` for `(batch, channels,
+            *spatial)`. None takes the setting of `jkeras.config`, which is `"channels_last"` at first.
     """
 
     def __init__(self, padding: Any = 1, data_format: str | None = None, **kwargs: Any):
@@ -225,7 +240,10 @@ class _ZeroPadding(_Spatial):
 
 
 class ZeroPadding1D(_ZeroPadding):
-    """Adds zeros at both ends of `(batch, steps, channels)`: `padding=(at the start, at the end)`, or one integer.
+    """Adds zeros at both ends of `(batch, steps, channels)`.
+
+    Args:
+        padding: the numbers of steps to add: `(at the start, at the end)`, or one integer for both.
 
     >>> ZeroPadding1D((1, 2)).compute_output_shape((None, 8, 3))
     (None, 11, 3)
@@ -235,7 +253,10 @@ class ZeroPadding1D(_ZeroPadding):
 
 
 class ZeroPadding2D(_ZeroPadding):
-    """Adds zeros around images: `padding=((top, bottom), (left, right))`, or `(rows, columns)`, or one integer.
+    """Adds zeros around images.
+
+    Args:
+        padding: the numbers of pixels to add: `((top, bottom), (left, right))`, or `(rows, columns)`, or one integer for all four.
 
     >>> ZeroPadding2D((1, 2)).compute_output_shape((None, 8, 8, 3))
     (None, 10, 12, 3)
@@ -245,7 +266,11 @@ class ZeroPadding2D(_ZeroPadding):
 
 
 class ZeroPadding3D(_ZeroPadding):
-    """`ZeroPadding2D` with three spatial axes."""
+    """Adds zeros around volumes.
+
+    >>> ZeroPadding3D((1, 2, 0)).compute_output_shape((None, 4, 4, 4, 3))
+    (None, 6, 8, 4, 3)
+    """
 
     rank = 3
 
@@ -254,7 +279,7 @@ class UpSampling1D(_Spatial):
     """Repeats each step of `(batch, steps, channels)`.
 
     Args:
-        size: how often.
+        size: the number of repetitions, a positive integer.
 
     >>> UpSampling1D(2).compute_output_shape((None, 3, 4))
     (None, 6, 4)
@@ -290,7 +315,8 @@ class UpSampling2D(_UpSampling):
 
     Args:
         size: the factors `(rows, columns)`, or one integer for both.
-        data_format: `"channels_last"` or `"channels_first"`; None for the setting in `jkeras.config`.
+        data_format: `"channels_last"` for inputs `(batch, *spatial, channels)`, `"channels_first"` for `(batch, channels,
+            *spatial)`. None takes the setting of `jkeras.config`, which is `"channels_last"` at first.
         interpolation: `"nearest"`, `"bilinear"`, `"bicubic"`, `"lanczos3"` or `"lanczos5"`.
 
     Raises:
@@ -323,7 +349,11 @@ class UpSampling3D(_UpSampling):
 
     Args:
         size: three factors, or one integer for all.
-        data_format: `"channels_last"` or `"channels_first"`; None for the setting in `jkeras.config`.
+        data_format: `"channels_last"` for inputs `(batch, *spatial, channels)`, `"channels_first"` for `(batch, channels,
+            *spatial)`. None takes the setting of `jkeras.config`, which is `"channels_last"` at first.
+
+    >>> UpSampling3D(2).compute_output_shape((None, 2, 3, 4, 1))
+    (None, 4, 6, 8, 1)
     """
 
     rank = 3

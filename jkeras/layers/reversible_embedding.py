@@ -19,7 +19,6 @@ class ReversibleEmbedding(Embedding):
         output_dim: the length of a row.
         tie_weights: whether both directions share one table (Press and Wolf 2016, arXiv:1608.05859); otherwise the way back
             has a table `reverse_embeddings` of its own.
-        embeddings_initializer, embeddings_regularizer, embeddings_constraint: of the table.
         mask_zero: whether 0 is padding; the vectors then carry the mask `inputs != 0`.
         reverse_dtype: the dtype in which the logits are computed; by default the compute dtype.
         logit_soft_cap: c, to squash the logits into (-c, c) by `c * tanh(logits / c)`.

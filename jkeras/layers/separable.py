@@ -18,7 +18,16 @@ __all__ = [
 
 
 class _DepthwiseConv(Convolution):
-    """Each channel has kernels of its own; nothing is summed over channels."""
+    """Each channel has kernels of its own; nothing is summed over channels.
+
+    Args:
+        depth_multiplier: the number of kernels, and so of output channels, for each input channel.
+        depthwise_initializer: the first values of the weight `kernel`: a name such as `"glorot_uniform"`, an
+            `Initializer`, or a function `(shape, dtype) -> array`.
+        depthwise_regularizer: a penalty on the weight `kernel`, which is added to the loss. None means no penalty.
+        depthwise_constraint: a function that is applied to the weight `kernel` after each step of the optimizer. None
+            means that the weight is free.
+    """
 
     def __init__(
         self,
@@ -64,8 +73,6 @@ class _DepthwiseConv(Convolution):
 class DepthwiseConv1D(_DepthwiseConv):
     """A convolution of each channel by itself, along one axis.
 
-    Args: those of all convolutions, and `depth_multiplier`: the kernels per channel.
-
     Shapes:
         inputs `(batch, steps, channels)`, kernel `(size, channels, multiplier)`, bias `(channels * multiplier,)`, outputs
         `(batch, new steps, channels * multiplier)`; with `channels_first` the channels follow the batch.
@@ -80,7 +87,9 @@ class DepthwiseConv1D(_DepthwiseConv):
 class DepthwiseConv2D(_DepthwiseConv):
     """A convolution of each channel by itself, over height and width.
 
-    Args: those of `DepthwiseConv1D`. Shapes: with two spatial axes.
+    Shapes:
+        inputs `(batch, height, width, channels)`, kernel `(height, width, channels, multiplier)`, bias `(channels * multiplier,)`,
+        outputs `(batch, new height, new width, channels * multiplier)`; with `channels_first` the channels follow the batch.
 
     >>> DepthwiseConv2D(3, depth_multiplier=2).compute_output_shape((None, 8, 8, 3))
     (None, 6, 6, 6)
@@ -90,7 +99,23 @@ class DepthwiseConv2D(_DepthwiseConv):
 
 
 class _SeparableConv(Convolution):
-    """A depthwise convolution, then one that mixes the channels of each place."""
+    """A depthwise convolution, then one that mixes the channels of each place.
+
+    Args:
+        filters: the number of output channels.
+        dilation_rate: the distance between neighbouring entries of one window: an integer or one per spatial axis.
+        depth_multiplier: the number of depthwise kernels for each input channel.
+        depthwise_initializer: the first values of the weight `depthwise_kernel`: a name such as `"glorot_uniform"`, an
+            `Initializer`, or a function `(shape, dtype) -> array`.
+        depthwise_regularizer: a penalty on the weight `depthwise_kernel`, which is added to the loss. None means no penalty.
+        depthwise_constraint: a function that is applied to the weight `depthwise_kernel` after each step of the optimizer. None
+            means that the weight is free.
+        pointwise_initializer: the first values of the weight `pointwise_kernel`: a name such as `"glorot_uniform"`, an
+            `Initializer`, or a function `(shape, dtype) -> array`.
+        pointwise_regularizer: a penalty on the weight `pointwise_kernel`, which is added to the loss. None means no penalty.
+        pointwise_constraint: a function that is applied to the weight `pointwise_kernel` after each step of the optimizer. None
+            means that the weight is free.
+    """
 
     strided_dilation = True
 
@@ -144,8 +169,6 @@ class _SeparableConv(Convolution):
 class SeparableConv1D(_SeparableConv):
     """A depthwise convolution along one axis, followed by one of size 1 that mixes the channels.
 
-    Args: those of `DepthwiseConv1D`, and `filters`: the output channels.
-
     Shapes:
         inputs `(batch, steps, channels)`, depthwise kernel `(size, channels, multiplier)`, pointwise kernel
         `(1, channels * multiplier, filters)`, bias `(filters,)`, outputs `(batch, new steps, filters)`; with
@@ -161,7 +184,10 @@ class SeparableConv1D(_SeparableConv):
 class SeparableConv2D(_SeparableConv):
     """A depthwise convolution over height and width, followed by one of size 1 that mixes the channels.
 
-    Args: those of `SeparableConv1D`. Shapes: with two spatial axes.
+    Shapes:
+        inputs `(batch, height, width, channels)`, depthwise kernel `(height, width, channels, multiplier)`, pointwise kernel
+        `(1, 1, channels * multiplier, filters)`, bias `(filters,)`, outputs `(batch, new height, new width, filters)`; with
+        `channels_first` the channels follow the batch.
 
     >>> SeparableConv2D(5, 3).compute_output_shape((None, 8, 8, 3))
     (None, 6, 6, 5)

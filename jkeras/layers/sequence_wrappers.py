@@ -136,7 +136,7 @@ class TimeDistributed(Wrapper):
     """Applies a layer to every step of a sequence: `(batch, steps, ...)`, with the same weights at each.
 
     Args:
-        layer: what is applied to inputs of shape (batch, ...).
+        layer: the layer, for inputs of shape (batch, ...).
 
     Call arguments:
         inputs: with at least three axes.

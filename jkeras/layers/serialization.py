@@ -12,6 +12,12 @@ __all__ = ["deserialize", "serialize"]
 def serialize(layer: Layer) -> dict:
     """The layer's class and config, in Keras 3's form.
 
+    Args:
+        layer: the layer. Its weights are no part of the result.
+
+    Returns:
+        A dict of plain data with the keys `module`, `class_name`, `config` and `registered_name`.
+
     >>> import jkeras
     >>> config = serialize(jkeras.layers.ReLU(max_value=6.0))
     >>> config["class_name"], config["config"]["max_value"]
@@ -29,6 +35,10 @@ def deserialize(config: Any, custom_objects: Mapping | None = None) -> Layer:
 
     Raises:
         ValueError: the config names something unknown, or something that is no layer.
+
+    >>> import jkeras
+    >>> deserialize(serialize(jkeras.layers.ReLU(max_value=6.0))).max_value
+    6.0
     """
     layer = registry.deserialize(config, custom_objects)
     if not isinstance(layer, Layer):

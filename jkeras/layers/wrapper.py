@@ -25,6 +25,13 @@ class Wrapper(Configured):
 
     Raises:
         ValueError: `layer` is not a layer.
+
+    >>> import jkeras, numpy as np
+    >>> class Doubled(Wrapper):
+    ...     def call(self, inputs):
+    ...         return 2 * self.layer(inputs)
+    >>> Doubled(jkeras.layers.ReLU())(np.array([-1.0, 3.0], "float32")).tolist()
+    [0.0, 6.0]
     """
 
     def __init__(self, layer: Layer, **kwargs: Any):
