@@ -9,7 +9,18 @@ import pytest
 import jkeras
 
 MODULES = [
-    *("activations", "backend", "callbacks", "config", "constraints", "data", "dtype_policies", "initializers", "layers", "losses"),
+    *(
+        "activations",
+        "backend",
+        "callbacks",
+        "config",
+        "constraints",
+        "data",
+        "dtype_policies",
+        "initializers",
+        "layers",
+        "losses",
+    ),
     *("metrics", "mixed_precision", "models", "ops", "ops.image", "ops.linalg", "ops.nn", "ops.numpy", "optimizers"),
     *("optimizers.schedules", "preprocessing", "preprocessing.image", "preprocessing.sequence", "random", "regularizers"),
     *("saving", "tree", "utils"),
@@ -82,7 +93,15 @@ def test_help_tells_everything_by_itself():
     """The arguments of the base classes are there too: whoever reads about one layer need not read about another."""
     for layer in (jkeras.layers.Conv2D, jkeras.layers.LSTM, jkeras.layers.Dense, jkeras.layers.RandomFlip):
         assert {"name", "dtype", "trainable", "autocast", "activity_regularizer"} <= described(inspect.getdoc(layer)), layer
-    shared = {"learning_rate", "weight_decay", "clipnorm", "use_ema", "gradient_accumulation_steps", "loss_scale_factor", "name"}
+    shared = {
+        "learning_rate",
+        "weight_decay",
+        "clipnorm",
+        "use_ema",
+        "gradient_accumulation_steps",
+        "loss_scale_factor",
+        "name",
+    }
     assert shared <= described(inspect.getdoc(jkeras.optimizers.Adamax))
 
 
