@@ -18,11 +18,6 @@ LEFT_OUT = _table(
     ("Export to other runtimes is not covered; jax.export takes model.apply.", "", "export"),
     ("What Keras keeps for its first version; use utils.legacy.", "", "legacy"),
     ("Keras 2 had optimizers there; those of today take their arguments.", "optimizers", "legacy"),
-    (
-        "Preprocessing of images, text, audio and tables is not covered yet.",
-        "utils",
-        "FeatureSpace",
-    ),
     ("Quantization is not covered yet.", "", "quantizers Quantizer"),
     (
         "Quantization is not covered yet.",
@@ -34,7 +29,6 @@ LEFT_OUT = _table(
     ("Quantization is not covered yet.", "Layer", "quantization_mode quantize quantized_build quantized_call"),
     ("Quantization is not covered yet.", "Model", "get_quantization_layer_structure"),
     ("Drawing pictures with boxes and masks is not a matter of training.", "", "visualization"),
-    ("Drawing pictures with boxes and masks is not a matter of training.", "utils", "bounding_boxes"),
     ("The wrappers for scikit-learn are not covered yet.", "", "wrappers"),
     ("A graph of operations is a Functional model.", "", "Function"),
     ("A graph of operations is a Functional model.", "Model", "operations"),

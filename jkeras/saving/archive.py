@@ -217,6 +217,6 @@ def _make(config: dict, custom_objects: Mapping | None, safe_mode: bool, path: s
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, MemoryError) as error:
         what = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
         raise ValueError(f"{path!r} describes a model that cannot be made here. {what}") from error
-    if not (isinstance(model, Module) and hasattr(model, "compile_from_config")):
+    if not (isinstance(model, Module) and hasattr(model, "save")):
         raise ValueError(f"{path!r} describes no model, but {type(model).__name__}.")
     return model

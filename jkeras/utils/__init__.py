@@ -19,9 +19,10 @@ from jkeras.saving import (
     register_keras_serializable,
     serialize_keras_object,
 )
-from jkeras.utils import legacy
+from jkeras.utils import bounding_boxes, legacy
 from jkeras.utils.audio import audio_dataset_from_directory
 from jkeras.utils.download import get_file
+from jkeras.utils.feature_space import FeatureSpace
 from jkeras.utils.folders import image_dataset_from_directory, text_dataset_from_directory
 from jkeras.utils.graph import get_source_inputs, is_keras_tensor
 from jkeras.utils.images import array_to_img, img_to_array, load_img, save_img
@@ -37,11 +38,13 @@ Sequence = PyDataset
 __all__ = [
     "Config",
     "CustomObjectScope",
+    "FeatureSpace",
     "Progbar",
     "PyDataset",
     "Sequence",
     "array_to_img",
     "audio_dataset_from_directory",
+    "bounding_boxes",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",

@@ -141,6 +141,11 @@ class Discretization(Configured):
         self.sparse = False
         self.built = self.needs_no_build
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether the boundaries were given, so that there is nothing to adapt."""
+        return self.num_bins is None
+
     def adapt(self, data: Any, steps: int | None = None) -> None:
         """Find boundaries in data; what was found before is forgotten.
 

@@ -282,6 +282,11 @@ class IndexLookup(HostLayer):
 
     # -- adapt --------------------------------------------------------------------------------------------------------
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether the vocabulary was given, so that there is nothing to adapt."""
+        return self._is_fixed
+
     def adapt(self, data: Any, steps: int | None = None) -> None:
         """Learn the vocabulary: the most frequent tokens first, those of equal frequency in descending order.
 

@@ -96,6 +96,11 @@ class Normalization(Configured):
         value = getattr(self, weight).value if given is None else jnp.broadcast_to(np.asarray(given), self._sizes)
         return value.reshape(self._broadcast).astype(self.compute_dtype)
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether the statistics were given, so that there is nothing to adapt."""
+        return self.input_mean is not None
+
     def adapt(self, data: Any) -> None:
         """Find the mean and the variance of data; what was found before is forgotten.
 

@@ -116,6 +116,11 @@ class TextVectorization(HostLayer):
 
     # -- the vocabulary -----------------------------------------------------------------------------------------------
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether the vocabulary was given, so that there is nothing to adapt."""
+        return self._lookup_layer.is_fixed
+
     def adapt(self, data: Any, batch_size: int | None = None, steps: int | None = None) -> None:
         """Learn the vocabulary: the most frequent words first, those of equal frequency in descending order.
 
