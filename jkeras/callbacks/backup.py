@@ -11,7 +11,10 @@ from numbers import Integral
 from typing import Any
 
 from jkeras.callbacks.base import Callback
+from jkeras.callbacks.callback_list import CallbackList
 from jkeras.saving import snapshot
+
+BACKUP_SECONDS = 300  # of `fit(resume=folder)`
 
 
 class BackupAndRestore(Callback):
@@ -223,3 +226,24 @@ class BackupAndRestore(Callback):
         if self._handler is not None:
             signal.signal(signal.SIGTERM, self._handler)
             self._handler = None
+
+
+def with_backup(callbacks: Any, resume: Any) -> Any:
+    """The callbacks of a run, with a `BackupAndRestore` for `fit(resume=folder)`.
+
+    Raises:
+        ValueError: there is a `BackupAndRestore` already.
+
+    >>> len(with_backup([], "folder")), with_backup([], None)
+    (1, [])
+    """
+    if resume is None:
+        return callbacks
+    if isinstance(resume, bool) or not isinstance(resume, (str, os.PathLike)):
+        raise ValueError(f"resume must be the name of a folder, got {resume!r}: model.fit(..., resume='backup').")
+    listed = CallbackList(callbacks).callbacks
+    if any(isinstance(callback, BackupAndRestore) for callback in listed):
+        raise ValueError(
+            "fit(resume=...) makes a BackupAndRestore, and there is one in callbacks already. Give one of the two."
+        )
+    return [*listed, BackupAndRestore(resume, save_seconds=BACKUP_SECONDS)]

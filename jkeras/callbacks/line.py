@@ -63,6 +63,13 @@ class Line:
         sys.stdout.flush()
         self._shown = 0
 
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            sys.stdout.write("\r" + " " * self._shown + "\r")
+            sys.stdout.flush()
+            self._shown = 0
+
     def _draw(self, head: str, bar: str, bar_columns: int, time: str, parts: Sequence[str]) -> None:
         rest = "".join([time, *(f" - {part}" for part in parts)])
         length = len(head) + 1 + (bar_columns + 1 if bar_columns else 0) + len(rest)

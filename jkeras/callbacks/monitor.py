@@ -59,16 +59,28 @@ class MonitorCallback(Callback):
         return self.mode == "max"
 
     def _direction(self) -> str:
-        name = self.monitor.removeprefix("val_")
-        if name == "loss" or name.endswith("_loss"):
-            return "min"
-        for known, metric in _metrics(self.model):
-            if known == name and hasattr(metric, "_direction"):
-                return "max" if metric._direction == "up" else "min"
+        known = direction(self.model, self.monitor)
+        if known is not None:
+            return known
         raise ValueError(
             f"{type(self).__name__} watches monitor={self.monitor!r}, and nothing says whether small or large values of it are "
             f"good. Pass mode='min' or mode='max':\n    {type(self).__name__}(monitor={self.monitor!r}, mode='max')"
         )
+
+
+def direction(model: Any, name: str) -> str | None:
+    """`"min"` if smaller values of a result are better, `"max"` if larger ones are, None if nothing says so.
+
+    >>> direction(None, "val_loss"), direction(None, "learning_rate")
+    ('min', None)
+    """
+    name = name.removeprefix("val_")
+    if name == "loss" or name.endswith("_loss"):
+        return "min"
+    for known, metric in _metrics(model):
+        if known == name and hasattr(metric, "_direction"):
+            return "max" if metric._direction == "up" else "min"
+    return None
 
 
 def _metrics(model: Any) -> list[tuple[str, Any]]:

@@ -11,9 +11,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jkeras.callbacks.backup import with_backup
 from jkeras.callbacks.callback_list import CallbackList
 from jkeras.callbacks.history import History
 from jkeras.callbacks.progress import ProgbarLogger, Progress
+from jkeras.callbacks.table import EpochTable
 from jkeras.core import frame as frames
 from jkeras.core import switches, symbolic
 from jkeras.core.activity import told
@@ -75,6 +77,7 @@ class Trainer(Compilable):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: Any = 1,
+        resume: Any = None,
     ) -> History:
         """Train the model.
 
@@ -84,7 +87,7 @@ class Trainer(Compilable):
             y: targets, likewise; not with an `x` that yields batches.
             batch_size: samples per step, 32 by default.
             epochs: the number of the last epoch.
-            verbose: 0 silent, 1 or `"auto"` a progress bar, 2 a line per epoch.
+            verbose: 0 silent, 1 or `"auto"` a progress bar, 2 a line per epoch, `"table"` a table with a row per epoch.
             callbacks: a list of `Callback`s.
             validation_split: the fraction at the end of the data that is set aside for validation.
             validation_data: `(x, y)`, `(x, y, sample_weight)`, or anything that yields batches.
@@ -96,12 +99,15 @@ class Trainer(Compilable):
             validation_steps: likewise for validation.
             validation_batch_size: samples per validation step.
             validation_freq: validate every so many epochs, or after the epochs in this list.
+            resume: a folder for a backup of this run, as with `BackupAndRestore(folder, save_seconds=300)`. If the run is killed, the
+                same call in a new process goes on from its last backup and ends with the same weights. The backup is made at the
+                end of each epoch, and after five minutes within one. It is deleted when training is complete.
 
         Returns:
             The `History` of the epochs' results.
 
         Raises:
-            ValueError: data that does not fit the model or itself, before the first step.
+            ValueError: data that does not fit the model or itself, before the first step; a backup that belongs to another run.
         """
         compiled = self._require_compiled("fit")
         _check_counts(epochs=epochs, initial_epoch=initial_epoch)
@@ -131,7 +137,8 @@ class Trainer(Compilable):
         validation = self._validation_feed(validation_data, validation_batch_size or batch_size, validation_steps)
         if validation is not None:
             validation_steps = self._limited("validation_steps", validation_steps, validation.data)
-        progress = _progress(verbose)
+        progress = EpochTable() if verbose == "table" else _progress(verbose)
+        callbacks = with_backup(callbacks, resume)
         callbacks = self._watchers(callbacks, progress, verbose, epochs, feed.steps(steps_per_epoch), add_history=True)
         self.stop_training = False
         self._run_of_fit = run = Run(self, feed, callbacks, shuffle, steps_per_epoch, initial_epoch)
@@ -431,6 +438,7 @@ class Trainer(Compilable):
         listed.callbacks = [
             c for c in listed.callbacks if not isinstance(c, ProgbarLogger)
         ]  # there is a bar, or none is wanted
+        verbose = 2 if verbose == "table" else verbose  # callbacks know a line per epoch
         return CallbackList([*listed.callbacks, progress], model=self, verbose=verbose, epochs=epochs, steps=steps)
 
     # -- single batches -----------------------------------------------------------------------------------------------
@@ -527,7 +535,7 @@ class Trainer(Compilable):
 
 def _progress(verbose: Any) -> Progress | None:
     if verbose not in ("auto", 0, 1, 2):
-        raise ValueError(f"verbose must be 'auto', 0, 1 or 2, got {verbose!r}.")
+        raise ValueError(f"verbose must be 'auto', 0, 1 or 2 (in fit also 'table'), got {verbose!r}.")
     return Progress(2 if verbose == 2 else 1) if verbose else None
 
 

@@ -94,9 +94,10 @@ DATA = {
 }
 
 
-def fit(data, callbacks, epochs=4, optimizer=None):
+def fit(data, callbacks, epochs=4, optimizer=None, **arguments):
     model = model_of(optimizer)
-    history = model.fit(**data(), epochs=epochs, verbose=0, callbacks=callbacks, validation_data=(X[:6], Y[:6]))
+    arguments |= {"validation_data": (X[:6], Y[:6]), "verbose": 0}
+    history = model.fit(**data(), epochs=epochs, callbacks=callbacks, **arguments)
     return model, history
 
 
@@ -175,6 +176,19 @@ def test_a_damaged_backup_is_not_used(tmp_path):
     (tmp_path / "kept").rename(folder / "previous.backup")
     with pytest.warns(UserWarning, match="The backup before it is used"):
         assert_same(whole, fit(DATA["arrays"], [BackupAndRestore(folder, 1, double_checkpoint=True), Crash()]))
+
+
+def test_resume_is_an_argument_of_fit(tmp_path):
+    whole, folder = fit(DATA["arrays"], [Crash()]), tmp_path / "backup"
+    with pytest.raises(RuntimeError, match="crash"):
+        fit(DATA["arrays"], [Crash(epoch=1)], resume=folder)
+    assert os.listdir(folder) == ["latest.backup"]
+    assert_same(whole, fit(DATA["arrays"], [Crash()], resume=str(folder)))
+    assert not os.path.exists(folder)
+    with pytest.raises(ValueError, match="Give one of the two"):
+        fit(DATA["arrays"], [BackupAndRestore(folder)], resume=folder)
+    with pytest.raises(ValueError, match="name of a folder"):
+        fit(DATA["arrays"], [], resume=True)
 
 
 def test_files_of_others_stay(tmp_path):
