@@ -129,4 +129,3 @@ def duration(seconds: float) -> str:
     ('0.12s', '123s')
     """
     return f"{seconds:.2f}s" if seconds < 100 else f"{seconds:.0f}s"
-
