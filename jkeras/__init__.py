@@ -29,6 +29,7 @@ try:
         saving,
         tree,
         utils,
+        wrappers,
     )
     from jkeras.compat.hook import as_keras, install
     from jkeras.core.dtype import DTypePolicy
@@ -105,6 +106,7 @@ __all__ = [
     "tree",
     "utils",
     "version",
+    "wrappers",
 ]
 
 __getattr__, __dir__ = namespace(__name__, __all__)

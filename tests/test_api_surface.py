@@ -32,6 +32,7 @@ NAMESPACES = (
         "saving",
         "tree",
         "utils",
+        "wrappers",
     ),
 )
 

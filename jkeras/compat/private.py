@@ -25,7 +25,7 @@ NAMESPACES = (
         "initializers",
         "regularizers",
     ),
-    *("constraints", "activations", "random", "saving", "utils", "config", "dtype_policies", "backend", "tree", ""),
+    *("constraints", "activations", "random", "saving", "utils", "config", "dtype_policies", "backend", "tree", "wrappers", ""),
 )
 # The names of Keras's private modules and folders.
 MODULES = frozenset(

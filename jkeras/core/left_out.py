@@ -29,7 +29,6 @@ LEFT_OUT = _table(
     ("Quantization is not covered yet.", "Layer", "quantization_mode quantize quantized_build quantized_call"),
     ("Quantization is not covered yet.", "Model", "get_quantization_layer_structure"),
     ("Drawing pictures with boxes and masks is not a matter of training.", "", "visualization"),
-    ("The wrappers for scikit-learn are not covered yet.", "", "wrappers"),
     ("A graph of operations is a Functional model.", "", "Function"),
     ("A graph of operations is a Functional model.", "Model", "operations"),
     ("An operation is a plain function; a user's own is a Layer.", "", "Operation"),

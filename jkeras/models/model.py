@@ -1,6 +1,7 @@
 """`Model`: a layer that can be trained."""
 
 import functools
+import importlib
 import inspect
 import json
 import warnings
@@ -206,6 +207,21 @@ class Model(Saved, Trainer, Layer):
             ValueError: the model has no such variable, or one of another shape; nothing is assigned then.
         """
         write_state(self, state_tree)
+
+    # -- what scikit-learn asks -----------------------------------------------------------------------------------------
+
+    def __sklearn_clone__(self) -> "Model":
+        """What `sklearn.base.clone` returns: the same model with fresh weights, compiled as this one is."""
+        return importlib.import_module("jkeras.models.cloning").clone_model(self)  # which builds on this module
+
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn wants to know of an estimator: this one is no classifier and no regressor in particular."""
+        tags = importlib.import_module("sklearn.utils")
+        return tags.Tags(estimator_type=None, target_tags=tags.TargetTags(required=True))
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether scikit-learn may call `predict`: whether there are weights."""
+        return self.built
 
     # -- configs ------------------------------------------------------------------------------------------------------
 
