@@ -25,7 +25,19 @@ NAMESPACES = (
         "initializers",
         "regularizers",
     ),
-    *("constraints", "activations", "random", "saving", "utils", "config", "dtype_policies", "backend", "tree", "wrappers", ""),
+    *(
+        "constraints",
+        "activations",
+        "random",
+        "saving",
+        "utils",
+        "config",
+        "dtype_policies",
+        "backend",
+        "tree",
+        "wrappers",
+        "",
+    ),
 )
 # The names of Keras's private modules and folders.
 MODULES = frozenset(

@@ -113,7 +113,9 @@ class Estimator(BaseEstimator):
                 f"{self.model!r}."
             )
         if not isinstance(model, Model):
-            raise TypeError(f"{type(self).__name__}: model={self.model!r} must return a compiled Model, it returned {model!r}.")
+            raise TypeError(
+                f"{type(self).__name__}: model={self.model!r} must return a compiled Model, it returned {model!r}."
+            )
         if not model.compiled or not model.loss or not model.optimizer:
             raise RuntimeError(
                 f"{type(self).__name__}: the model must be compiled with an optimizer and a loss:\n"

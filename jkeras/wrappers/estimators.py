@@ -133,7 +133,9 @@ class SKLearnClassifier(ClassifierMixin, Estimator):
         if reset:
             classes = np.unique(y if getattr(self, "_announced", None) is None else np.asarray(self._announced))
             if len(classes) == 1:
-                raise ValueError(f"{type(self).__name__} needs at least two classes, but y holds one class only, {classes[0]!r}.")
+                raise ValueError(
+                    f"{type(self).__name__} needs at least two classes, but y holds one class only, {classes[0]!r}."
+                )
             self.classes_ = classes
         unknown = np.setdiff1d(y, self.classes_)
         if len(unknown):

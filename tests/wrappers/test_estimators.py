@@ -32,9 +32,7 @@ def classifier(epochs=20, **model_kwargs):
 
 
 def regressor(epochs=30):
-    return SKLearnRegressor(
-        build, model_kwargs={"activation": None, "loss": "mse"}, fit_kwargs={"epochs": epochs, **QUIET}
-    )
+    return SKLearnRegressor(build, model_kwargs={"activation": None, "loss": "mse"}, fit_kwargs={"epochs": epochs, **QUIET})
 
 
 @pytest.fixture
