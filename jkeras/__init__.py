@@ -32,8 +32,8 @@ try:
         wrappers,
     )
     from jkeras.compat.hook import as_keras, install
-    from jkeras.core.dtype import DTypePolicy
     from jkeras.core.namespace import namespace
+    from jkeras.core.policy import DTypePolicy
     from jkeras.core.symbolic import KerasTensor
     from jkeras.core.variable import Variable
     from jkeras.dtype_policies import FloatDTypePolicy

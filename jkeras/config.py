@@ -5,8 +5,9 @@ from pathlib import Path
 import jax
 
 from jkeras.core.data_format import image_data_format, set_image_data_format
-from jkeras.core.dtype import dtype_policy, epsilon, floatx, set_dtype_policy, set_epsilon, set_floatx
+from jkeras.core.dtype import epsilon, floatx, set_epsilon, set_floatx
 from jkeras.core.namespace import namespace
+from jkeras.core.policy import dtype_policy, set_dtype_policy
 from jkeras.core.switches import (
     disable_flash_attention,
     disable_interactive_logging,

@@ -4,8 +4,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from jkeras.core import registry
-from jkeras.core.dtype import DTypePolicy, get_policy
 from jkeras.core.namespace import namespace
+from jkeras.core.policy import (
+    AWQDTypePolicy,
+    DTypePolicy,
+    DTypePolicyMap,
+    GPTQDTypePolicy,
+    Int4DTypePolicy,
+    QuantizedDTypePolicy,
+    QuantizedFloat8DTypePolicy,
+    get_policy,
+)
 
 FloatDTypePolicy = DTypePolicy
 
@@ -33,6 +42,18 @@ def deserialize(config: Any, custom_objects: Mapping | None = None) -> DTypePoli
     return registry.deserialize(config, custom_objects)
 
 
-__all__ = ["DTypePolicy", "FloatDTypePolicy", "deserialize", "get", "serialize"]
+__all__ = [
+    "AWQDTypePolicy",
+    "DTypePolicy",
+    "DTypePolicyMap",
+    "FloatDTypePolicy",
+    "GPTQDTypePolicy",
+    "Int4DTypePolicy",
+    "QuantizedDTypePolicy",
+    "QuantizedFloat8DTypePolicy",
+    "deserialize",
+    "get",
+    "serialize",
+]
 
 __getattr__, __dir__ = namespace(__name__, __all__)

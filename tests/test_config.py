@@ -5,7 +5,7 @@ import pytest
 
 from jkeras import config, initializers
 from jkeras.core.data_format import standardize_data_format
-from jkeras.core.dtype import DTypePolicy
+from jkeras.core.policy import DTypePolicy, reset_dtype_policy
 from tests.oracle import keras
 
 
@@ -15,7 +15,7 @@ def _restore():
     config.set_floatx("float32")
     config.set_epsilon(1e-7)
     config.set_image_data_format("channels_last")
-    config.set_dtype_policy(None)
+    reset_dtype_policy()
 
 
 def test_defaults_are_keras():
@@ -45,7 +45,9 @@ def test_dtype_policy():
     config.set_dtype_policy("mixed_bfloat16")
     assert config.dtype_policy() == DTypePolicy("mixed_bfloat16")
     assert config.dtype_policy().compute_dtype == "bfloat16"
-    config.set_dtype_policy(None)
+    with pytest.raises(ValueError, match="Invalid `policy`"):
+        config.set_dtype_policy(None)
+    reset_dtype_policy()
     assert config.dtype_policy().name == "float32"
 
 

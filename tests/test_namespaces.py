@@ -34,7 +34,7 @@ def test_global_policies():
         assert jkeras.layers.Dense(1).compute_dtype == "bfloat16"
         assert jkeras.mixed_precision.global_policy() == jkeras.dtype_policies.get("mixed_bfloat16")
     finally:
-        jkeras.mixed_precision.set_global_policy(None)
+        jkeras.mixed_precision.set_global_policy("float32")
 
 
 @pytest.mark.parametrize("namespace,item", [

@@ -1,8 +1,4 @@
-"""Number formats: the default float, the small constant `epsilon`, and per-layer dtype policies.
-
-A `DTypePolicy` names two dtypes: the one the weights are stored in and the one the layer computes in. `"float32"` uses
-one for both; `"mixed_bfloat16"` stores float32 and computes in bfloat16 (Micikevicius et al. 2018, arXiv:1710.03740).
-"""
+"""Number formats: their names, the default float, and the small constant `epsilon`. `policy.py` says which a layer uses."""
 
 from typing import Any
 
@@ -16,7 +12,7 @@ FLOATS = ("bfloat16", "float16", "float32", "float64")
 DTYPES = (*FLOATS, "float8_e4m3fn", "float8_e5m2", "bool", "complex64", "complex128", "string") + tuple(
     f"{sign}int{bits}" for sign in ("u", "") for bits in (8, 16, 32, 64)
 )
-_settings: dict[str, Any] = {"floatx": "float32", "epsilon": 1e-7, "policy": None}
+_settings: dict[str, Any] = {"floatx": "float32", "epsilon": 1e-7}
 _PYTHON = {bool: "bool", int: "int32", float: "floatx"}
 
 
@@ -83,77 +79,3 @@ def canonical(dtype: Any) -> np.dtype:
             "jkeras.layers.StringLookup for categories, TextVectorization for texts, Hashing for both."
         )
     return jax.dtypes.canonicalize_dtype(jnp.dtype(name))
-
-
-class DTypePolicy:
-    """Which dtype a layer stores its weights in, and which it computes in.
-
-    Args:
-        name: a float dtype (both are that), or `"mixed_float16"` / `"mixed_bfloat16"` (float32 weights).
-
-    >>> policy = DTypePolicy("mixed_bfloat16")
-    >>> policy.variable_dtype, policy.compute_dtype
-    ('float32', 'bfloat16')
-    """
-
-    def __init__(self, name: str | None = None):
-        name = standardize(name) if name is None or not str(name).startswith("mixed_") else str(name)
-        if name.startswith("mixed_") and name not in ("mixed_float16", "mixed_bfloat16"):
-            raise ValueError(f"Unknown dtype policy {name!r}; use 'mixed_float16' or 'mixed_bfloat16'.")
-        self._name = name
-        self._compute_dtype = name.removeprefix("mixed_")
-        self._variable_dtype = "float32" if name.startswith("mixed_") else name
-
-    @property
-    def name(self) -> str:
-        """The name the policy was made from."""
-        return self._name
-
-    @property
-    def compute_dtype(self) -> str:
-        """The dtype of the layer's inputs, outputs and arithmetic."""
-        return self._compute_dtype
-
-    @property
-    def variable_dtype(self) -> str:
-        """The dtype of the layer's weights."""
-        return self._variable_dtype
-
-    def get_config(self) -> dict:
-        """The arguments that make this policy again."""
-        return {"name": self.name}
-
-    @classmethod
-    def from_config(cls, config: dict) -> "DTypePolicy":
-        """Make a policy from `get_config()`."""
-        return cls(**config)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, DTypePolicy) and self.name == other.name
-
-    def __hash__(self) -> int:
-        return hash(self.name)
-
-    def __repr__(self) -> str:
-        return f'<DTypePolicy "{self.name}">'
-
-
-def dtype_policy() -> DTypePolicy:
-    """The policy of layers that name none: the one set by `set_dtype_policy`, or `floatx()`."""
-    return _settings["policy"] or DTypePolicy(floatx())
-
-
-def set_dtype_policy(policy: "DTypePolicy | str | None") -> None:
-    """Set the policy of layers made from now on; None returns to `floatx()`."""
-    _settings["policy"] = None if policy is None else get_policy(policy)
-
-
-def get_policy(identifier: Any) -> DTypePolicy:
-    """A policy from a policy, its name, a dtype, a serialized policy, or None (the global one)."""
-    if identifier is None:
-        return dtype_policy()
-    if isinstance(identifier, DTypePolicy):
-        return identifier
-    if isinstance(identifier, dict):
-        return DTypePolicy(**identifier.get("config", identifier))
-    return DTypePolicy(identifier if isinstance(identifier, str) else standardize(identifier))

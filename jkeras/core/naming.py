@@ -100,6 +100,10 @@ def scoped(name: str) -> str:
     ...     scoped("kernel")
     'block/dense/kernel'
     """
+    return f"{current_path()}/{name}".lstrip("/")
+
+
+def current_path() -> str:
+    """The path of the layer that is being built or called."""
     owners = _thread.owners
-    names = [owner.name for owner, outer in zip(owners, [None, *owners], strict=False) if owner is not outer]
-    return "/".join([*names, name])
+    return "/".join([owner.name for owner, outer in zip(owners, [None, *owners], strict=False) if owner is not outer])

@@ -16,12 +16,15 @@ from typing import Any
 import jax
 import numpy as np
 
-from jkeras.core.dtype import DTypePolicy
 from jkeras.core.errors import keywords_of, suggest
+from jkeras.core.policy import POLICIES, DTypePolicy
 from jkeras.core.shared_objects import made_before, note_made, note_written, reading, without_single_ids, writing
 
-_published: dict[str, dict[str, Any]] = {"keras": {"DTypePolicy": DTypePolicy}}  # module -> {name: object}
-_address: dict[Any, tuple[str, str]] = {DTypePolicy: ("keras", "DTypePolicy")}  # object -> (module, its first name)
+_published: dict[str, dict[str, Any]] = {"keras": {"DTypePolicy": DTypePolicy}, "keras.dtype_policies": dict(POLICIES)}
+_address: dict[Any, tuple[str, str]] = {  # object -> (module, its first name)
+    **{kind: ("keras.dtype_policies", name) for name, kind in POLICIES.items()},
+    DTypePolicy: ("keras", "DTypePolicy"),
+}
 _registered: dict[str, Any] = {}  # "package>name" -> object
 _scope = threading.local()
 OPERATIONS = ("keras.ops", "keras.random")  # what computes; a config names no function there

@@ -62,7 +62,7 @@ class Layer(Weighted, Stateless):
     [[1.0, 2.0]]
     """
 
-    untraced = ("_nodes", "_arguments", "_losses", "_loss_layers")  # attributes that `call` does not read
+    untraced = ("_nodes", "_arguments", "_losses", "_loss_layers", "_path")  # attributes that `call` does not read
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "Layer":
         layer = super().__new__(cls)
@@ -71,6 +71,7 @@ class Layer(Weighted, Stateless):
         layer._loss_layers = ()  # the layers to clear before the next one
         layer._nodes = []  # the symbolic calls
         layer._trainable = True
+        layer._path = None
         layer.built = False
         layer._arguments = _bound_arguments(cls, args, kwargs)
         return layer
@@ -91,7 +92,7 @@ class Layer(Weighted, Stateless):
         self._named = name is not None  # a name that was given is used in paths; a counted one is not
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self._trainable = bool(trainable)
-        self.dtype_policy = dtypes.get_policy(dtype)
+        self.dtype_policy = dtype
         self.autocast = autocast
         self.supports_masking = _is_overridden(self, "compute_mask")
         self.input_spec: Any = None
@@ -206,6 +207,8 @@ class Layer(Weighted, Stateless):
         frame.autocast = self.compute_dtype if mixed and dtypes.is_float(self.compute_dtype) else None
         try:
             with jax.named_scope(self.name), scope(self):
+                if self._path is None:
+                    self._note_path()
                 outputs = as_arrays(self.call(*args, **kwargs))
         except Exception as error:
             if repr(self.name) not in str(error):
@@ -468,6 +471,7 @@ def _mark_built(build: Callable) -> Callable:
     def wrapped(self: Layer, *args: Any, **kwargs: Any) -> None:
         with all_or_nothing(self):
             with scope(self):
+                self._note_path()
                 build(self, *args, **kwargs)
             self.built = True
             self._build_shapes = dict(zip(call_spec(build).names, args, strict=False)) | kwargs

@@ -8,8 +8,9 @@ import numpy as np
 from jkeras import constraints, initializers, regularizers
 from jkeras.core import dtype as dtypes
 from jkeras.core.module import Module
-from jkeras.core.naming import scope
+from jkeras.core.naming import current_path, scope
 from jkeras.core.own_variables import OwnVariables
+from jkeras.core.policy import DTypePolicy, DTypePolicyMap, get_policy
 from jkeras.core.tree import Path
 from jkeras.core.variable import Variable
 
@@ -19,9 +20,11 @@ class Weighted(OwnVariables, Module):
 
     name: str
     built: bool
-    dtype_policy: dtypes.DTypePolicy
     _weights: list[Variable]  # in the order in which add_weight made them
     _trainable: bool
+    _dtype_policy: DTypePolicy  # as it was given
+    _policy: DTypePolicy  # the one that holds: of a map, the entry for the layer's path
+    _path: str | None  # known once the layer is built or called
 
     def add_weight(
         self,
@@ -64,7 +67,7 @@ class Weighted(OwnVariables, Module):
         return variable
 
     def _check_initialized(self) -> None:
-        if "dtype_policy" not in self.__dict__:
+        if "_dtype_policy" not in self.__dict__:
             raise RuntimeError(
                 f"{type(self).__name__}.__init__ must call `super().__init__()` before it makes weights or is called."
             )
@@ -163,6 +166,28 @@ class Weighted(OwnVariables, Module):
     # -- dtypes -------------------------------------------------------------------------------------------------------
 
     @property
+    def dtype_policy(self) -> DTypePolicy:
+        """The dtypes of weights and computation. Setting a quantized policy quantizes a layer that is built."""
+        return self._dtype_policy
+
+    @dtype_policy.setter
+    def dtype_policy(self, value: Any) -> None:
+        policy = get_policy(value)
+        known = self.__dict__.get("_dtype_policy")
+        if isinstance(known, DTypePolicyMap) and self._path:
+            known.pop(self._path, None) if self._path in known else None
+            known[self._path] = policy
+        else:
+            self._dtype_policy = policy
+        self._policy = policy
+
+    def _note_path(self) -> None:
+        """Remember where in a model the layer stands; called inside its scope."""
+        self._path = current_path()
+        if isinstance(self._dtype_policy, DTypePolicyMap):
+            self._policy = self._dtype_policy[self._path]
+
+    @property
     def dtype(self) -> str:
         """The dtype of the weights."""
         return self.variable_dtype
@@ -170,12 +195,17 @@ class Weighted(OwnVariables, Module):
     @property
     def variable_dtype(self) -> str:
         """The dtype of the weights."""
-        return self.dtype_policy.variable_dtype
+        return self._policy.variable_dtype
 
     @property
     def compute_dtype(self) -> str:
         """The dtype of the computation."""
-        return self.dtype_policy.compute_dtype
+        return self._policy.compute_dtype
+
+    @property
+    def quantization_mode(self) -> str | None:
+        """How the weights are quantized, such as `"int8"`; None if they are not."""
+        return self._policy.quantization_mode
 
     @property
     def input_dtype(self) -> str:
@@ -184,5 +214,5 @@ class Weighted(OwnVariables, Module):
 
     @property
     def path(self) -> str:
-        """The layer's name, as the first part of its weights' paths."""
-        return self.name
+        """The names of the layers around this one and its own, as in the paths of its weights."""
+        return self._path or self.name

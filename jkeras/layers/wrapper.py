@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from jkeras.core import dtype as dtypes
+from jkeras.core.policy import dtype_policy
 from jkeras.layers.base import Layer
 from jkeras.layers.options import Configured
 
@@ -11,7 +11,7 @@ __all__ = ["Wrapper"]
 
 def hand_on_policy(wrapper: Layer, *layers: Layer) -> None:
     """Let a wrapper's dtype policy hold for the layers it wraps, and theirs, where they have none but the default."""
-    default = dtypes.get_policy(None)
+    default = dtype_policy()
     for layer in (part for each in layers for part in each._flatten_layers()):
         if layer.dtype_policy == default and not layer.built:
             layer.dtype_policy = wrapper.dtype_policy

@@ -20,6 +20,7 @@ from jkeras.core import frame as frames
 from jkeras.core.errors import suggest
 from jkeras.core.frame import Frame
 from jkeras.core.naming import auto_name, represent
+from jkeras.core.policy import get_policy
 from jkeras.core.variable import Variable
 
 REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None)
@@ -56,7 +57,7 @@ class Loss:
     def __init__(self, name: str | None = None, reduction: str | None = MEAN, dtype: Any = None):
         self.name = name or auto_name(type(self).__name__)
         self.reduction = check_reduction(reduction)
-        self._dtype = dtypes.get_policy(dtype if dtype is not None else dtypes.floatx()).compute_dtype
+        self._dtype = get_policy(dtype if dtype is not None else dtypes.floatx()).compute_dtype
 
     @property
     def dtype(self) -> str:

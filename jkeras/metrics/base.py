@@ -18,6 +18,7 @@ from jkeras.core import tree
 from jkeras.core.frame import Frame
 from jkeras.core.module import Module
 from jkeras.core.naming import auto_name
+from jkeras.core.policy import get_policy
 from jkeras.core.tree import Path
 from jkeras.core.variable import Variable, as_arrays
 
@@ -52,7 +53,7 @@ class Metric(Module):
 
     def __init__(self, dtype: Any = None, name: str | None = None):
         self.name = name or auto_name(type(self).__name__)
-        self._dtype_policy = dtypes.get_policy(dtypes.floatx() if dtype is None else dtype)
+        self._dtype_policy = get_policy(dtypes.floatx() if dtype is None else dtype)
         self._variables: list[Variable] = []  # in the order add_variable made them
 
     # -- what subclasses write ----------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jkeras.core import data_format
+from jkeras.core import data_format, policy
 from jkeras.core import dtype as dtypes
 from jkeras.core.variable import Variable
 
@@ -59,7 +59,7 @@ def identity(roots: Any, variables: Iterable[Variable], by_name: bool = False) -
     >>> identity(Dense(3, activation=own), ()) is None
     True
     """
-    settings = dtypes.floatx(), dtypes.epsilon(), dtypes.get_policy(None).name, data_format.image_data_format()
+    settings = dtypes.floatx(), dtypes.epsilon(), policy.dtype_policy().name, data_format.image_data_format()
     try:
         return _Walk({id(v) for v in variables}, by_name).digest((roots, settings))
     except _Unknown:

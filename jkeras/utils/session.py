@@ -6,9 +6,9 @@ import random
 import jax
 import numpy as np
 
-from jkeras.core import dtype as dtypes
 from jkeras.core.heap import kept
 from jkeras.core.naming import reset_names
+from jkeras.core.policy import reset_dtype_policy
 from jkeras.random import reset_global_generator
 from jkeras.training.store import store
 
@@ -49,7 +49,7 @@ def clear_session(free_memory: bool = True) -> None:
     """
     reset_names()
     reset_global_generator()
-    dtypes.set_dtype_policy(None)
+    reset_dtype_policy()
     store.clear()
     if free_memory:
         gc.collect()

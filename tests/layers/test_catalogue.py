@@ -96,7 +96,7 @@ def policy(name):
     try:
         yield
     finally:
-        jkeras.config.set_dtype_policy(None)
+        jkeras.config.set_dtype_policy("float32")
 
 
 def their_layer(row):
