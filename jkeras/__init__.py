@@ -24,6 +24,7 @@ try:
         ops,
         optimizers,
         preprocessing,
+        quantizers,
         random,
         regularizers,
         saving,
@@ -43,6 +44,7 @@ try:
     from jkeras.metrics import Metric
     from jkeras.models import Model, Sequential
     from jkeras.optimizers import Optimizer
+    from jkeras.quantizers import Quantizer
     from jkeras.regularizers import Regularizer
     from jkeras.utils.device import device
 
@@ -79,6 +81,7 @@ __all__ = [
     "Metric",
     "Model",
     "Optimizer",
+    "Quantizer",
     "Regularizer",
     "Sequential",
     "Variable",
@@ -100,6 +103,7 @@ __all__ = [
     "ops",
     "optimizers",
     "preprocessing",
+    "quantizers",
     "random",
     "regularizers",
     "saving",

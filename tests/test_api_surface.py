@@ -27,6 +27,7 @@ NAMESPACES = (
         "preprocessing",
         "preprocessing.image",
         "preprocessing.sequence",
+        "quantizers",
         "random",
         "regularizers",
         "saving",

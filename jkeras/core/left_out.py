@@ -18,7 +18,6 @@ LEFT_OUT = _table(
     ("Export to other runtimes is not covered; jax.export takes model.apply.", "", "export"),
     ("What Keras keeps for its first version; use utils.legacy.", "", "legacy"),
     ("Keras 2 had optimizers there; those of today take their arguments.", "optimizers", "legacy"),
-    ("Quantization is not covered yet.", "", "quantizers Quantizer"),
     ("Quantization is not covered yet.", "layers.Dense", "quantization_config variable_serialization_spec"),
     ("Quantization is not covered yet.", "Layer", "quantize quantized_build quantized_call"),
     ("Quantization is not covered yet.", "Model", "get_quantization_layer_structure"),

@@ -182,7 +182,9 @@ class QuantizedFloat8DTypePolicy(QuantizedDTypePolicy):
     def __init__(self, mode: str, source_name: str | None = None, amax_history_length: int = 1024):
         super().__init__(mode, source_name)
         if not isinstance(amax_history_length, int):
-            raise TypeError(f"`amax_history_length` must be an integer. Received: amax_history_length={amax_history_length!r}")
+            raise TypeError(
+                f"`amax_history_length` must be an integer. Received: amax_history_length={amax_history_length!r}"
+            )
         self._amax_history_length = amax_history_length
 
     @property
@@ -236,7 +238,9 @@ class GPTQDTypePolicy(QuantizedDTypePolicy):
         if name != "weight_bits":
             super()._check(name, number, mode)
         elif number not in self.bits:
-            raise ValueError(f"Invalid weight_bits in mode. Supported values are {self.bits}, but got {number} from {mode!r}.")
+            raise ValueError(
+                f"Invalid weight_bits in mode. Supported values are {self.bits}, but got {number} from {mode!r}."
+            )
 
 
 class AWQDTypePolicy(GPTQDTypePolicy):
@@ -308,7 +312,9 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
             return self._policy_map[path]
         keys = [key for key in self._policy_map if re.fullmatch(key, path)]
         if len(keys) > 1:
-            raise ValueError(f"Path {path!r} matches multiple dtype policy specification keys: {keys}. It may match one at most.")
+            raise ValueError(
+                f"Path {path!r} matches multiple dtype policy specification keys: {keys}. It may match one at most."
+            )
         return self._policy_map[keys[0]] if keys else self.default_policy
 
     def __setitem__(self, path: str, policy: Any) -> None:
@@ -319,7 +325,9 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
         try:
             self._policy_map[path] = get_policy(policy)
         except Exception as error:
-            raise ValueError(f"Cannot interpret the assigned value. Expected a dtype policy, got {policy!r}: {error}") from None
+            raise ValueError(
+                f"Cannot interpret the assigned value. Expected a dtype policy, got {policy!r}: {error}"
+            ) from None
 
     def __delitem__(self, path: str) -> None:
         del self._policy_map[path]

@@ -1,0 +1,77 @@
+"""Quantization: numbers as small integers or 8-bit floats, and the configs that say how layers are quantized."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from jkeras.core import registry
+from jkeras.core.errors import suggest
+from jkeras.core.namespace import namespace
+from jkeras.core.naming import snake_case
+from jkeras.core.registry import publish
+from jkeras.quantizers import base, config, fake, float8, int4, zero_point
+from jkeras.quantizers.base import *  # noqa: F403
+from jkeras.quantizers.base import Quantizer
+from jkeras.quantizers.config import *  # noqa: F403
+from jkeras.quantizers.fake import *  # noqa: F403
+from jkeras.quantizers.float8 import *  # noqa: F403
+from jkeras.quantizers.int4 import *  # noqa: F403
+from jkeras.quantizers.zero_point import *  # noqa: F403
+
+__all__ = [name for part in (base, config, fake, float8, int4, zero_point) for name in part.__all__]
+_CLASSES = {name: globals()[name] for name in __all__ if inspect.isclass(globals()[name])}
+publish("keras.quantizers", _CLASSES)
+
+
+def serialize(initializer: Any) -> Any:
+    """A quantizer, or a config of quantization, as its class and config in Keras 3's form.
+
+    Args:
+        initializer: the quantizer, under the name that Keras gives the argument.
+
+    >>> import jkeras
+    >>> serialize(jkeras.quantizers.AbsMaxQuantizer(axis=0))["config"]["axis"]
+    (0,)
+    """
+    return registry.serialize(initializer)
+
+
+def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
+    """The quantizer that `serialize` described.
+
+    Raises:
+        ValueError: the config names something unknown.
+    """
+    return registry.deserialize(config, custom_objects)
+
+
+def get(identifier: Any, **kwargs: Any) -> Any:
+    """A quantizer from a quantizer, its name, a class, a config, or None.
+
+    Args:
+        identifier: the name may be that of the class, or in snake case.
+        **kwargs: of the constructor, where one is made.
+
+    Raises:
+        ValueError: the name is unknown.
+
+    >>> get("abs_max_quantizer").value_range
+    (-127, 127)
+    """
+    if isinstance(identifier, dict):
+        identifier = deserialize(identifier)
+    names = {**_CLASSES, **{snake_case(name): kind for name, kind in _CLASSES.items()}}
+    if isinstance(identifier, str):
+        if identifier not in names:
+            raise ValueError(f"Could not interpret quantizer identifier: {identifier!r}.{suggest(identifier, names)}")
+        identifier = names[identifier]
+    if inspect.isclass(identifier):
+        return identifier(**kwargs)
+    if identifier is None or isinstance(identifier, (Quantizer, config.QuantizationConfig)) or callable(identifier):
+        return identifier
+    raise ValueError(f"Could not interpret quantizer identifier: {identifier!r}.")
+
+
+__all__ += ["deserialize", "get", "serialize"]
+
+__getattr__, __dir__ = namespace(__name__, __all__)
