@@ -16,6 +16,7 @@ from typing import Any
 import jax
 
 from jkeras.core import symbolic, tree
+from jkeras.core.assignment import assign_all
 from jkeras.core.errors import suggest
 from jkeras.core.frame import Frame
 from jkeras.core.tree import Path
@@ -164,8 +165,7 @@ class Module:
         given = {(name, *path): v for name in variables for path, v in tree.flatten(variables[name]).items()}
         known = {(v.collection, *path): v for path, v in slots.items()}
         _check_paths(self, {k: v for k, v in known.items() if k in given}, given, known)
-        for path, value in given.items():
-            known[path].assign(value)
+        assign_all((known[path], value) for path, value in given.items())
 
     def snapshot(self) -> dict:
         """The current values as a tree, `{"params": ..., "state": ...}`.

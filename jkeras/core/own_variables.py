@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from jkeras.core.assignment import assign_all
 from jkeras.core.module import Module
 from jkeras.core.variable import PARAMS, Variable
 
@@ -43,8 +44,7 @@ class OwnVariables(Module):
         """
         variables = own_variables(self)
         check_store(self, variables, store)
-        for i, variable in enumerate(variables):
-            variable.assign(store[str(i)])
+        assign_all((variable, store[str(i)]) for i, variable in enumerate(variables))
 
 
 def own_variables(module: Module) -> list[Variable]:

@@ -141,7 +141,7 @@ class Variable:
                 "argument; assigning to it would be lost. Return the new value and assign it outside."
             )
         frame = frames.binding(self)
-        value = _convert(self.name, value, self.dtype, self.shape)
+        value = self.converted(value)
         if frame is not None:
             if frame.is_foreign_trace():
                 raise _leak(self)
@@ -151,6 +151,14 @@ class Variable:
                 raise _leak(self)
             self._box = value
         return value
+
+    def converted(self, value: Any) -> jax.Array:
+        """A value as `assign` would keep it.
+
+        Raises:
+            ValueError: the shape differs.
+        """
+        return _convert(self.name, value, self.dtype, self.shape)
 
     def assign_add(self, value: Any) -> jax.Array:
         """Add to the value."""
@@ -309,12 +317,23 @@ def _convert(name: str, value: Any, dtype: str, shape: tuple[int, ...] | None) -
     value, target = _raw(value), dtypes.canonical(dtype)
     if not isinstance(value, jax.Array):
         # Through NumPy, because jnp.asarray compiles a program for each new shape (25 ms; this takes 0.15 ms).
-        value = jax.device_put(np.asarray(value).astype(target, copy=False))
+        value = np.asarray(value)
+        _check_numbers(name, value.dtype, target)
+        value = jax.device_put(value.astype(target, copy=False))
     elif value.dtype != target or value.weak_type:
+        _check_numbers(name, value.dtype, target)
         value = value.astype(target)
     if shape is not None and tuple(value.shape) != shape:
         raise ValueError(f"Variable {name!r} has shape {shape} and cannot be given a value of shape {value.shape}.")
     return value
+
+
+def _check_numbers(name: str, dtype: Any, target: Any) -> None:
+    if dtype.kind in "OSUTMm" or (dtype.kind == "c" and target.kind != "c"):
+        raise ValueError(
+            f"Variable {name!r} has dtype {target.name} and cannot be given a value of dtype {dtype}"
+            + ("; take its real part first: value.real." if dtype.kind == "c" else ".")
+        )
 
 
 def _leak(variable: Variable) -> RuntimeError:

@@ -7,6 +7,7 @@ import numpy as np
 
 from jkeras import constraints, initializers, regularizers
 from jkeras.core import dtype as dtypes
+from jkeras.core.assignment import assign_all
 from jkeras.core.module import Module
 from jkeras.core.naming import current_path, scope
 from jkeras.core.own_variables import OwnVariables
@@ -154,8 +155,7 @@ class Weighted(OwnVariables, Module):
             raise ValueError(
                 f"Layer {self.name!r} has weights of shapes {wanted}, but set_weights() got shapes {given}.{hint}"
             )
-        for variable, weight in zip(variables, weights, strict=True):
-            variable.assign(weight)
+        assign_all(zip(variables, weights, strict=True))
 
     def count_params(self) -> int:
         """The number of entries of all weights."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jkeras.core import tree
+from jkeras.core.assignment import assign_all
 from jkeras.core.errors import suggest
 from jkeras.core.variable import Variable
 
@@ -68,5 +69,4 @@ def write_state(model: Any, state_tree: Mapping) -> None:
             if tuple(value.shape) != variable.shape:
                 raise ValueError(f"{tree.show(path)!r} has shape {variable.shape}, but the tree has {tuple(value.shape)}.")
             assignments.append((variable, value))
-    for variable, value in assignments:
-        variable.assign(value)
+    assign_all(assignments)

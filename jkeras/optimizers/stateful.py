@@ -13,9 +13,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jkeras.core.assignment import assign_all
 from jkeras.core.module import Module
 from jkeras.core.naming import auto_name
 from jkeras.core.tree import Path
+from jkeras.core.undo import all_or_nothing
 from jkeras.core.variable import Variable
 from jkeras.optimizers.hooks import INNER, OUTER, overridden
 from jkeras.optimizers.parameters import Parameters, is_variable, names, values_of
@@ -82,15 +84,14 @@ class Stateful(Module):
             if parameters.structure != self._parameters.structure:
                 self._restructure(parameters)
             return
-        self._parameters, self._building = parameters, True
-        try:
+        with all_or_nothing(self):
+            self._parameters, self._building = parameters, True
             make_variables(list(parameters.variables))
-        finally:
             self._building = False
-        if overridden(self, *OUTER, *INNER):
-            self._made += self._held()
-        self._make_slots()
-        self.built = True
+            if overridden(self, *OUTER, *INNER):
+                self._made += self._held()
+            self._make_slots()
+            self.built = True
 
     def _held(self) -> list[Variable]:
         """The variables that a user's class holds besides those made by `add_variable`: plain ones, other optimizers', ..."""
@@ -230,8 +231,7 @@ class Stateful(Module):
                 f"Optimizer {self.name!r} has variables of shapes {[v.shape for v in variables]}, but set_weights() got "
                 f"{[w.shape for w in weights]}." + ("" if self.built else " It is not built yet.")
             )
-        for variable, weight in zip(variables, weights, strict=True):
-            variable.assign(weight)
+        assign_all(zip(variables, weights, strict=True))
 
 
 def _given_a_list(build: Callable) -> Callable:

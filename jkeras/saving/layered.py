@@ -23,9 +23,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jkeras.core.assignment import assign_all
 from jkeras.core.variable import Variable
 from jkeras.saving.store import plain_member, read_dataset
-from jkeras.saving.undo import unless_it_fails
 
 WEIGHTS, TOP, OPTIMIZER = "model_weights", "top_level_model_weights", "optimizer_weights"
 LONGEST_ATTRIBUTE = 64512  # bytes that fit into the header of an HDF5 object
@@ -88,11 +88,7 @@ def read_layers(model: Any, group: Any, name: str, by_name: bool = False, skip_m
 
 def assign(plans: Iterable[Plan]) -> None:
     """Assign all, or nothing."""
-    plans = list(plans)
-    with unless_it_fails(variable for plan in plans for variable in plan.variables):
-        for plan in plans:
-            for variable, value in zip(plan.variables, plan.read(), strict=True):
-                variable.assign(value)
+    assign_all(pair for plan in plans for pair in zip(plan.variables, plan.read(), strict=True))
 
 
 def _pairs(layers: list, stored: dict, by_name: bool, problems: list[str]) -> list[tuple[Any, str]]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from jkeras.core.assignment import unless_it_fails
 from jkeras.core.module import Module
 from jkeras.core.own_variables import OwnVariables, check_store, own_variables
 from jkeras.core.variable import Variable
@@ -21,7 +22,6 @@ from jkeras.saving.hdf5 import VERSION
 from jkeras.saving.layered import layered_group, read_layers, write_layers
 from jkeras.saving.members import Members
 from jkeras.saving.store import ReadStore, WrittenStore, check_budget, stored_paths
-from jkeras.saving.undo import unless_it_fails
 
 EXTENSION = ".weights.h5"
 MEMBER = "model.weights.h5"  # of an archive

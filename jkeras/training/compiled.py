@@ -14,6 +14,7 @@ import numpy as np
 from jkeras import losses, optimizers
 from jkeras import metrics as metrics_module
 from jkeras.core import tree
+from jkeras.core.assignment import assign_all
 from jkeras.core.errors import outside
 from jkeras.core.frame import Frame, Unbound
 from jkeras.core.variable import as_arrays
@@ -202,10 +203,9 @@ class Compiled:
 
     def write(self, state: dict, metrics: dict, extra: dict) -> None:
         """Put what an evaluation has changed into the variables."""
-        for slots, values in ((self.slots.state, state), (self.slots.metrics, metrics), (self.slots.extra, extra)):
-            flat = tree.flatten(values)
-            for path, variable in slots.items():
-                variable.assign(flat[path])
+        groups = ((self.slots.state, state), (self.slots.metrics, metrics), (self.slots.extra, extra))
+        flat = [(slots, tree.flatten(values)) for slots, values in groups]
+        assign_all((variable, values[path]) for slots, values in flat for path, variable in slots.items())
 
     def _programs(self, model: Any) -> tuple[Program, Program]:
         """The compiled loops of training and evaluation; models of equal identity share their executables."""

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 
 from jkeras.callbacks.history import History
+from jkeras.core.assignment import assign_all
 from jkeras.core.errors import outside
 from jkeras.core.host_random import host_random_state, set_host_random_state
 from jkeras.core.variable import is_variable
@@ -148,8 +149,7 @@ class Run:
 
     def _restore(self) -> None:
         state, self._resumed = self._resumed, None
-        for path, variable in self._variables().items():
-            variable.assign(state["variables"][path])
+        assign_all((variable, state["variables"][path]) for path, variable in self._variables().items())
         self.batch, self.logs = (0 if state["ended"] else state["batch"]), dict(state["logs"])
         self.model.stop_training = state["stop_training"]
         self.callbacks.calls("train").step = state["steps"]

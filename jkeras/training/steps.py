@@ -24,6 +24,7 @@ from typing import Any
 import jax
 
 from jkeras.core import frame as frames
+from jkeras.core.assignment import assign_all
 from jkeras.core.frame import Frame
 from jkeras.core.lists import bind_lists, read_list
 from jkeras.core.variable import is_variable
@@ -122,8 +123,7 @@ class Steps:
             return
         places = Places(self._require_ready("update").variables)
         values = places.bind(variables)
-        for variable in places.variables:
-            variable.assign(values[id(variable)])
+        assign_all((variable, values[id(variable)]) for variable in places.variables)
 
     def _require_ready(self: Any, method: str) -> Any:
         compiled = self._require_compiled(method)
