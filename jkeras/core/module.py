@@ -20,6 +20,7 @@ from jkeras.core.assignment import assign_all
 from jkeras.core.errors import suggest
 from jkeras.core.frame import Frame
 from jkeras.core.tree import Path
+from jkeras.core.turns import at_one_step
 from jkeras.core.variable import PARAMS, STATE, Variable, as_arrays
 
 
@@ -175,7 +176,9 @@ class Module:
         >>> model.snapshot()["params"]["dense"]["kernel"].shape
         (3, 2)
         """
-        return to_tree(self.slots(), lambda path, variable: variable.value)
+        slots = self.slots()
+        with at_one_step(slots.values()):
+            return to_tree(slots, lambda path, variable: variable.value)
 
     def build_abstractly(self, *args: Any, **kwargs: Any) -> Any:
         """Call the module on shapes alone, which builds what is not built; returns the outputs' shapes and dtypes."""

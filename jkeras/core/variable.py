@@ -24,6 +24,7 @@ from jkeras.core import dtype as dtypes
 from jkeras.core import frame as frames
 from jkeras.core.naming import scoped
 from jkeras.core.registry import deserialize, published
+from jkeras.core.turns import Turn, in_training
 
 PARAMS, STATE = "params", "state"
 
@@ -32,7 +33,7 @@ class Promise:
     """What a box holds until somebody reads it."""
 
     def redeem(self, variable: "Variable") -> jax.Array:
-        """The array that belongs in the box of `variable`."""
+        """Put the array that belongs there into the box of `variable`, and return it."""
         raise TypeError(f"{type(self).__name__} must define redeem().")
 
 
@@ -40,7 +41,9 @@ class Initial(Promise):
     """The promise of a new variable: its initializer, run at the first read."""
 
     def redeem(self, variable: "Variable") -> jax.Array:
-        return variable.initial_value()
+        value = variable.initial_value()
+        variable.settle(self, value)
+        return value
 
 
 class Variable:
@@ -66,6 +69,7 @@ class Variable:
     """
 
     __array_priority__ = 100  # NumPy gives way to our operators
+    turn: Turn | None = None  # of the model that trains it
     detached = False  # whether JAX made it, by flattening a variable and putting another value in its place
 
     def __init__(
@@ -133,7 +137,8 @@ class Variable:
 
         Raises:
             ValueError: the shape differs.
-            RuntimeError: the write would leak out of a JAX transformation that was entered after the call began.
+            RuntimeError: the write would leak out of a JAX transformation that was entered after the call began; or another
+                thread is training the variable.
         """
         if self.detached:
             raise RuntimeError(
@@ -149,6 +154,8 @@ class Variable:
         else:
             if isinstance(value, jax.core.Tracer):
                 raise _leak(self)
+            if self.turn is not None and self.turn.is_taken():
+                raise in_training(f"The model with variable {self.path!r}")
             self._box = value
         return value
 
@@ -170,16 +177,17 @@ class Variable:
 
     def read_box(self) -> jax.Array:
         """The array in the box, whatever frames are open; redeems a promise."""
-        if isinstance(self._box, Promise):
-            self._box = self._box.redeem(self)
-        return self._box
+        box = self._box
+        return box.redeem(self) if isinstance(box, Promise) else box
 
     def box(self) -> Any:
         """What the box holds once a loan has ended: an array, or the promise of the initial value."""
         return self._box if isinstance(self._box, Initial) else self.read_box()
 
     def __getstate__(self) -> dict:
-        return {**self.__dict__, "_box": self.box()}  # a copy must not wait for somebody else's loan to end
+        state = {**self.__dict__, "_box": self.box()}  # a copy must not wait for somebody else's loan to end
+        state.pop("turn", None)
+        return state
 
     def __setstate__(self, state: dict) -> None:
         self.__dict__.update(state)

@@ -13,6 +13,7 @@ from jkeras.core.naming import current_path, scope
 from jkeras.core.own_variables import OwnVariables
 from jkeras.core.policy import DTypePolicy, DTypePolicyMap, get_policy
 from jkeras.core.tree import Path
+from jkeras.core.turns import read_together
 from jkeras.core.variable import Variable
 
 
@@ -140,7 +141,7 @@ class Weighted(OwnVariables, Module):
 
     def get_weights(self) -> list[np.ndarray]:
         """The weights' values as NumPy arrays, in Keras's order."""
-        return [v.numpy() for v in self.weights]
+        return [np.array(value) for value in read_together(self.weights)]
 
     def set_weights(self, weights: Any) -> None:
         """Set all weights from arrays in the order of `get_weights()`.

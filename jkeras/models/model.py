@@ -12,11 +12,13 @@ from typing import Any
 import jax
 
 from jkeras.core import dtype as dtypes
+from jkeras.core import frame as frames
 from jkeras.core import symbolic
 from jkeras.core.module import Module
 from jkeras.core.naming import snake_case
 from jkeras.core.registry import deserialize, serialize
 from jkeras.core.tree import Path
+from jkeras.core.turns import at_one_step
 from jkeras.core.variable import Variable
 from jkeras.data import ArrayData, Staged
 from jkeras.layers.base import Layer
@@ -63,6 +65,9 @@ class Model(Saved, Trainer, Layer):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.host_stage is not None and args and self._is_before_stage(args[0]):
             args = (self.host_stage.run(self._arrange_inputs(args[0])), *args[1:])
+        if self._is_trained_elsewhere() and frames.current() is None:
+            with at_one_step(self.variables):
+                return super().__call__(*args, **kwargs)
         return super().__call__(*args, **kwargs)
 
     def _is_before_stage(self, x: Any) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 from jkeras.core import tree
 from jkeras.core.assignment import assign_all
 from jkeras.core.errors import suggest
+from jkeras.core.turns import at_one_step
 from jkeras.core.variable import Variable
 
 FORMATS = {"backend_tensor": lambda variable: variable.value, "numpy_array": lambda variable: variable.numpy()}
@@ -47,7 +48,9 @@ def read_state(model: Any, value_format: str) -> dict:
             f"value_format must be one of {list(FORMATS)}, got {value_format!r}.{suggest(value_format, FORMATS)}"
         )
     read = FORMATS[value_format]
-    return {kind: tree.nest({path: read(v) for path, v in group.items()}) for kind, group in groups(model).items()}
+    known = groups(model)
+    with at_one_step(variable for group in known.values() for variable in group.values()):
+        return {kind: tree.nest({path: read(v) for path, v in group.items()}) for kind, group in known.items()}
 
 
 def write_state(model: Any, state_tree: Mapping) -> None:

@@ -11,6 +11,7 @@ import warnings
 from typing import Any
 
 from jkeras.core.registry import published, serialize
+from jkeras.core.turns import at_one_step
 from jkeras.saving.keras2_configs import modernize
 from jkeras.saving.keras2_writing import NotInKeras2, antiquate
 from jkeras.saving.layered import layered_group, read_layers, read_optimizer, read_text, write_layers, write_optimizer
@@ -170,9 +171,11 @@ def write_model(model: Any, path: str, include_optimizer: bool) -> None:
             }
             training = {key: _compile_argument(value) for key, value in compiled.items()}
             _write_text(file, "training_config", {**training, "optimizer_config": optimizer})
-        write_layers(model, file.create_group("model_weights"), VERSION)
-        if compiled and model.optimizer.built:
-            write_optimizer(model, file)
+        optimizer = model.optimizer if compiled and model.optimizer.built else None
+        with at_one_step([*model.variables, *(optimizer.variables if optimizer else ())]):
+            write_layers(model, file.create_group("model_weights"), VERSION)
+            if optimizer:
+                write_optimizer(model, file)
 
 
 def _compile_argument(value: Any) -> Any:

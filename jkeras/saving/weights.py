@@ -14,6 +14,7 @@ from typing import Any
 from jkeras.core.assignment import unless_it_fails
 from jkeras.core.module import Module
 from jkeras.core.own_variables import OwnVariables, check_store, own_variables
+from jkeras.core.turns import at_one_step
 from jkeras.core.variable import Variable
 from jkeras.saving.files import may_write, path_of, replacing
 from jkeras.saving.groups import stored_modules
@@ -51,7 +52,7 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
         if path.endswith(EXTENSION):
             write_weights(model, temporary)
         else:
-            with opened(temporary, path, "x") as file:
+            with opened(temporary, path, "x") as file, at_one_step(model.variables):
                 write_layers(model, file, VERSION)
 
 
@@ -100,11 +101,17 @@ def _check_unnamed(by_name: bool, path: str) -> None:
 
 def write_weights(model: Module, path: str, include_optimizer: bool = True) -> None:
     """Write the stores of a model's modules to a new HDF5 file."""
-    with opened(path, path, "x") as file:
-        for group, module in stored_modules(model).items():
+    modules = stored_modules(model)
+    with opened(path, path, "x") as file, at_one_step(held_variables(modules)):
+        for group, module in modules.items():
             if group == "optimizer" and not include_optimizer:
                 continue
             module.save_own_variables(WrittenStore(file, group, getattr(module, "name", None)))  # type: ignore[attr-defined]
+
+
+def held_variables(modules: dict[str, Module]) -> list[Variable]:
+    """The variables that modules hold directly."""
+    return [child for module in modules.values() for _, child in module.children() if isinstance(child, Variable)]
 
 
 def read_weights(
@@ -141,8 +148,7 @@ def read_weights(
             raise ValueError(_listed(name, problems))
         if whole:
             _report_unused(file, modules, name)
-        owned = (child for module in modules.values() for _, child in module.children() if isinstance(child, Variable))
-        with unless_it_fails(owned):
+        with unless_it_fails(held_variables(modules)):
             for path, store in stores.items():
                 try:
                     modules[path].load_own_variables(store)

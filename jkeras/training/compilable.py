@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from jkeras.core import dtype as dtypes
 from jkeras.core.errors import known_keywords
+from jkeras.core.turns import in_training
 from jkeras.core.variable import as_arrays
 from jkeras.training.compiled import Compiled
 from jkeras.training.custom import built_in
@@ -59,6 +60,7 @@ class Compilable(Steps):
             TypeError: an unknown keyword.
             ValueError: an unknown name of an optimizer, loss or metric.
         """
+        self._check_not_trained_elsewhere()
         if not isinstance(steps_per_execution, int) or steps_per_execution < 1:
             raise ValueError(f"steps_per_execution must be a positive integer, got {steps_per_execution!r}.")
         self._compiled = Compiled(
@@ -133,10 +135,20 @@ class Compilable(Steps):
 
     def _recompile(self, **changes: Any) -> None:
         """Change some of the arguments of `compile`; what is assigned before `compile` waits for it."""
+        self._check_not_trained_elsewhere()
         if self._compiled is None:
             self._assigned = {**self._assigned, **changes}
         else:
             self._compiled.change(**changes)
+
+    def _is_trained_elsewhere(self) -> bool:
+        """Whether another thread is in `fit`."""
+        lease = getattr(self._compiled, "lease", None)
+        return lease is not None and lease.turn.is_taken()
+
+    def _check_not_trained_elsewhere(self) -> None:
+        if self._is_trained_elsewhere():
+            raise in_training(f"Model {self.name!r}")  # type: ignore[attr-defined]
 
     @property
     def _loss_tracker(self) -> Any:

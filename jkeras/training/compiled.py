@@ -4,6 +4,7 @@
 the first batch, builds the model, picks losses and metrics, makes the optimizer's state and the compiled programs.
 """
 
+import threading
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,7 @@ from jkeras.core import tree
 from jkeras.core.assignment import assign_all
 from jkeras.core.errors import outside
 from jkeras.core.frame import Frame, Unbound
+from jkeras.core.turns import held
 from jkeras.core.variable import as_arrays
 from jkeras.training.custom import custom_test_step, custom_train_step, is_custom
 from jkeras.training.engine import Program, Stats
@@ -25,6 +27,8 @@ from jkeras.training.lease import Lease, is_variable
 from jkeras.training.objective import CROSSENTROPY, Objective, Scores, check_names
 from jkeras.training.outputs import Outputs
 from jkeras.training.step import Slots, TrainState, make_logged_loss, make_results, make_train_step
+
+PREPARING = threading.RLock()  # models are built by one thread at a time
 
 
 class Compiled:
@@ -74,11 +78,14 @@ class Compiled:
             model: the trainer.
             spec: `(x, y, sample_weight)` as specs of a batch.
         """
-        if not self.ready:
-            self._resolve(model, spec)
-        if not hasattr(self, "train"):
-            self.lease = Lease(self.variables)
-            self.train, self.test = self._programs(model)
+        if self.ready and hasattr(self, "train"):
+            return
+        with PREPARING:
+            if not self.ready:
+                self._resolve(model, spec)
+            if not hasattr(self, "train"):
+                self.lease = Lease(self.variables)
+                self.train, self.test = self._programs(model)
 
     def __getstate__(self) -> dict:
         return {k: v for k, v in vars(self).items() if k not in ("train", "test", "lease")}  # a copy makes its own
@@ -169,7 +176,9 @@ class Compiled:
 
     def read(self) -> TrainState:
         """The current values, to be looked at (not consumed)."""
-        return jax.tree.map(lambda variable: variable.read_box(), self.variables, is_leaf=is_variable)
+        variables, structure = jax.tree.flatten(self.variables, is_leaf=is_variable)
+        with held(variables):
+            return jax.tree.unflatten(structure, [variable.read_box() for variable in variables])
 
     def run(self, model: Any, call: Callable[[], Any]) -> Any:
         """What `call` returns, which runs a program. If its trace finds variables that are not part of the state (which a loss,
@@ -185,14 +194,15 @@ class Compiled:
         new = [v for v in found.variables if id(v) not in known]
         if not new:
             raise found
-        self.slots = self.slots.with_extra(new)
-        self.variables = self.slots.variables()
-        old = self.train, self.test
-        self.lease.settle()
-        self.lease = Lease(self.variables)
-        self.train, self.test = self._programs(model)
-        self.train.take_over(old[0])
-        self.test.take_over(old[1])
+        with self.lease.held():
+            self.slots = self.slots.with_extra(new)
+            self.variables = self.slots.variables()
+            old = self.train, self.test
+            self.lease.settle()
+            self.lease = Lease(self.variables)
+            self.train, self.test = self._programs(model)
+            self.train.take_over(old[0])
+            self.test.take_over(old[1])
 
     def test_state(self, carry: tuple | None = None) -> tuple[TrainState, tuple]:
         """`(fixed, carry)` for the program of evaluation, to begin with or to go on with a carry."""
@@ -202,7 +212,9 @@ class Compiled:
         return ts, (*carry[:2], {**ts.extra, **carry[2]})
 
     def write(self, state: dict, metrics: dict, extra: dict) -> None:
-        """Put what an evaluation has changed into the variables."""
+        """Put what an evaluation has changed into the variables; not while another thread trains them, whose sums they are."""
+        if self.lease.turn.is_taken():
+            return
         groups = ((self.slots.state, state), (self.slots.metrics, metrics), (self.slots.extra, extra))
         flat = [(slots, tree.flatten(values)) for slots, values in groups]
         assign_all((variable, values[path]) for slots, values in flat for path, variable in slots.items())

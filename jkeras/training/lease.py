@@ -3,7 +3,8 @@
 The compiled loop consumes its state's buffers and returns new ones, so between two calls the only valid arrays are the
 loop's. A `Lease` is the promise that stands in the variables' boxes meanwhile. Reading any weight (a callback, a
 debugger, the end of `fit`) ends the loan: all boxes are filled with the current arrays. When the loop goes on, it
-borrows again, taking whatever it finds (a callback may have assigned new weights).
+borrows again, taking whatever it finds (a callback may have assigned new weights). Other threads that read wait for the end
+of the running call (`core.turns`).
 """
 
 import signal
@@ -13,6 +14,7 @@ from typing import Any
 
 import jax
 
+from jkeras.core.turns import held, share_turn
 from jkeras.core.variable import Promise, Variable, is_variable
 
 
@@ -34,6 +36,11 @@ class Lease(Promise):
     def __init__(self, variables: Any):
         self.variables, self.structure = jax.tree.flatten(variables, is_leaf=is_variable)
         self._state: list | None = None
+        self.turn = share_turn(self.variables)
+
+    def held(self) -> Any:
+        """Within a block `with lease.held():` other threads wait that want to read the variables."""
+        return held(self.variables[:1])
 
     def borrow(self) -> Any:
         """The current values, to be consumed; the boxes hold this promise from now on."""
@@ -60,14 +67,16 @@ class Lease(Promise):
 
         The arrays are given up last, so that an interrupt in between loses none of them: the next call goes on.
         """
-        if self._state is not None:
-            for variable, array in zip(self.variables, self._state, strict=True):
-                variable.settle(self, array)
-            self._state = None
+        with self.held():
+            if self._state is not None:
+                for variable, array in zip(self.variables, self._state, strict=True):
+                    variable.settle(self, array)
+                self._state = None
 
     def redeem(self, variable: Variable) -> jax.Array:
-        self.settle()
-        return variable.read_box()
+        with self.held():
+            self.settle()
+            return variable.read_box()
 
 
 class Uninterrupted:

@@ -11,6 +11,7 @@ import numpy as np
 from jkeras.core.dtype import floatx
 from jkeras.core.frame import Unbound
 from jkeras.core.heap import kept
+from jkeras.core.turns import read_together
 from jkeras.training.custom import custom_predict_step, is_custom
 from jkeras.training.engine import Predictor, Stats, chunks
 from jkeras.training.feed import ONE, pad_rows
@@ -97,7 +98,7 @@ class Prediction:
 
     def _state(self, changed: Mapping[int, Any] = MappingProxyType({})) -> Any:
         """The variables' values; of what a prediction has changed, the new ones."""
-        values = [variable.value for variable in self._leaves]
+        values = read_together(self._leaves)
         if changed:
             new = {id(self._carried[number]): value for number, value in changed.items()}
             values = [new.get(id(v), value) for v, value in zip(self._leaves, values, strict=True)]
@@ -105,7 +106,9 @@ class Prediction:
 
     def _keep(self, changed: Mapping[int, Any]) -> None:
         for number, value in changed.items():
-            self._carried[number].assign(value)
+            variable = self._carried[number]
+            if variable.turn is None or not variable.turn.is_taken():  # otherwise it is the training's
+                variable.assign(value)
 
     def run(self, feed: Any, steps: int | None, callbacks: Any, progress: Any) -> Any:
         """Predict a pass over the data.

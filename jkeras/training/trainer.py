@@ -21,9 +21,10 @@ from jkeras.core import switches, symbolic
 from jkeras.core.activity import told
 from jkeras.core.errors import known_keywords
 from jkeras.core.heap import kept
+from jkeras.core.turns import in_training
 from jkeras.data import ArrayData, make_data, train_validation_split, unpack_x_y_sample_weight
 from jkeras.training.compilable import STOPS, Compilable
-from jkeras.training.compiled import Compiled, whole
+from jkeras.training.compiled import PREPARING, Compiled, whole
 from jkeras.training.engine import Clock, Program, Stats
 from jkeras.training.feed import ONE, Feed, device_memory_budget
 from jkeras.training.lease import Uninterrupted
@@ -108,8 +109,11 @@ class Trainer(Compilable):
 
         Raises:
             ValueError: data that does not fit the model or itself, before the first step; a backup that belongs to another run.
+            RuntimeError: the model is being trained by another call of `fit`, in this thread or another one.
         """
         compiled = self._require_compiled("fit")
+        if self._run_of_fit is not None:
+            raise in_training(f"Model {self.name!r}")
         _check_counts(epochs=epochs, initial_epoch=initial_epoch)
         _check_frequency(validation_freq)
         if compiled.ready:
@@ -141,9 +145,28 @@ class Trainer(Compilable):
         callbacks = with_backup(callbacks, resume)
         callbacks = self._watchers(callbacks, progress, verbose, epochs, feed.steps(steps_per_epoch), add_history=True)
         self.stop_training = False
-        self._run_of_fit = run = Run(self, feed, callbacks, shuffle, steps_per_epoch, initial_epoch)
-        logs: dict = {}
+        run = Run(self, feed, callbacks, shuffle, steps_per_epoch, initial_epoch)
         try:
+            with compiled.lease.turn.training(f"Model {self.name!r}"):
+                return self._train(run, epochs, validation, validation_steps, validation_freq, progress)
+        finally:
+            if self._run_of_fit is run:
+                self._run_of_fit = None
+
+    def _train(
+        self,
+        run: Run,
+        epochs: int,
+        validation: Feed | None,
+        validation_steps: int | None,
+        validation_freq: Any,
+        progress: Progress | None,
+    ) -> History:
+        """The epochs of `fit`, while no other thread trains the model."""
+        compiled, feed, callbacks, initial_epoch = self._compiled, run.feed, run.callbacks, run.epoch
+        data, logs = feed.data, {}
+        try:
+            self._run_of_fit = run
             callbacks.on_train_begin({})
             goes_on = run.begin()
             logs = run.logs
@@ -171,7 +194,6 @@ class Trainer(Compilable):
                 callbacks.on_train_end(_sorted(logs))
             raise
         finally:  # the weights stay on loan until somebody reads one; what they are is valid however the run ended
-            self._run_of_fit = None
             if epochs > initial_epoch:
                 compiled.optimizer.finalize_variable_values(list(compiled.slots.params.values()))
         return self.history
@@ -208,12 +230,13 @@ class Trainer(Compilable):
         self, feed: Feed, run_of_fit: Run, epoch: int, callbacks: CallbackList, progress: Progress | None
     ) -> dict:
         compiled = self._compiled
-        ts = compiled.lease.borrow()
-        compiled.lease.hold(ts._replace(metrics=compiled.fresh_metrics))
+        with compiled.lease.held():
+            ts = compiled.lease.borrow()
+            compiled.lease.hold(ts._replace(metrics=compiled.fresh_metrics))
         done, logs = run_of_fit.enter(epoch)
 
         def advance(run: Any, program: Any, lo: int, hi: int) -> Any:
-            with Uninterrupted():
+            with compiled.lease.held(), Uninterrupted():
                 steps = lambda program, carry, lo, hi: run(program, (), carry, lo, hi)  # noqa: E731
                 carry, results = program.advance(steps, compiled.lease.borrow(), lo, hi)
                 compiled.lease.hold(carry)
@@ -403,7 +426,9 @@ class Trainer(Compilable):
             return self._predictor().repeat(x, batch_size)
         data = make_data(x, None, None, batch_size, steps, False, arrange=self._arrangement(), stage=self.host_stage)
         if not self.built:
-            self.output_spec(data.peek(False)[0])
+            with PREPARING:
+                if not self.built:
+                    self.output_spec(data.peek(False)[0])
             data.reset()
         self._check_inputs(data)
         prediction = self._predictor()
@@ -453,8 +478,8 @@ class Trainer(Compilable):
         """
         compiled, batch = self._one_batch("train_on_batch", x, y, sample_weight, class_weight)
         start = lambda: compiled.lease.borrow()._replace(metrics=compiled.fresh_metrics)  # noqa: E731
-        with kept:
-            with Uninterrupted():
+        with kept, compiled.lease.turn.training(f"Model {self.name!r}"):
+            with compiled.lease.held(), Uninterrupted():
                 carry, results = compiled.run(self, lambda: compiled.train.over_stack((), start(), batch, *ONE))
                 compiled.lease.hold(carry)
             logs = compiled.train.fetch(results, 1).logs
