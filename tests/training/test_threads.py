@@ -112,7 +112,9 @@ def test_readers_see_one_step_while_another_thread_trains(batch_hook, tmp_path):
             other.load_weights(path)
             seen.append(one_step(other.get_weights()))
             seen.append(float(np.asarray(model(rows))[0, 0]) / 0.25 / 24)
-            seen.append(one_step([a for tree in model.get_state_tree()["trainable_variables"].values() for a in _leaves(tree)]))
+            seen.append(
+                one_step([a for tree in model.get_state_tree()["trainable_variables"].values() for a in _leaves(tree)])
+            )
         assert training.thread.is_alive()
     assert seen == sorted(seen) and seen[-1] > seen[0] and all(step == int(step) for step in seen)
     assert one_step(model.get_weights()) >= seen[-1]
