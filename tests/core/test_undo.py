@@ -69,7 +69,7 @@ def test_a_layer_that_cannot_be_added():
 def test_assignments_happen_all_or_not_at_all():
     """Shapes and dtypes are compared before the first box changes, and an interrupt in between gives back what was there."""
     model = jkeras.Sequential([jkeras.Input((3,)), layers.Dense(2, name="dense"), layers.Dense(1)], name="m")
-    model.compile("adam", "mse")
+    model.compile(jkeras.optimizers.Adam(name="adam"), "mse")
     model.optimizer.build(model.trainable_variables)
     before = [v.numpy() for v in (*model.variables, *model.optimizer.variables)]
     good = model.get_weights()
