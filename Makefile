@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-all lint notebooks bench clean
+.PHONY: demo test test-slow test-all lint notebooks bench conformance conformance-fast clean
 
 demo: $(VENV)/demo.done  ## Train the tutorial's model on real data and save its learning curves.
 	$(BIN)/python -m notebooks.demo
@@ -26,6 +26,12 @@ notebooks: $(VENV)/test.done  ## Execute all notebooks and keep their outputs.
 
 bench: $(VENV)/bench.done  ## Time every workload side by side with raw JAX, Keras, PyTorch and Flax.
 	$(BIN)/python -m benchmarks
+
+conformance: $(VENV)/conformance.done  ## Run Keras's own tests (AREAS="losses ops" runs a part) and write docs/conformance.md.
+	$(BIN)/python tools/conformance/run.py --jit-cache build/conformance/cache $(if $(AREAS),--area $(AREAS),--write)
+
+conformance-fast: $(VENV)/conformance.done  ## Run a fixed tenth of Keras's tests; fail if fewer pass than are on record.
+	$(BIN)/python tools/conformance/run.py --jit-cache build/conformance/cache --fast $(RECORD)
 
 # One stamp per extra: `pip install -e .[extra]`, again when pyproject.toml changes.
 $(VENV)/%.done: pyproject.toml $(VENV)/bin/pip

@@ -3,10 +3,32 @@
 import difflib
 import functools
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any
+
+
+class ArgumentError(ValueError, TypeError):
+    """Arguments that do not fit: a ValueError, as programs for Keras expect, and a TypeError, as JAX raises."""
+
+
+_MISFIT = re.compile(r"shape|dimension|axis|axes|permutation|output types|index out of range|out of bounds")
+
+
+def as_argument_error(error: Exception) -> Exception:
+    """An error of JAX about shapes or axes as an `ArgumentError`; any other one as it is.
+
+    >>> as_argument_error(TypeError("add got incompatible shapes for broadcasting: (2,), (3,)."))
+    ArgumentError('add got incompatible shapes for broadcasting: (2,), (3,).')
+    """
+    if type(error) not in (TypeError, IndexError) or not _MISFIT.search(str(error)):
+        return error
+    made = ArgumentError(*error.args).with_traceback(error.__traceback__)
+    for note in getattr(error, "__notes__", ()):
+        made.add_note(note)
+    return made
 
 
 def suggest(name: object, options: Iterable[str]) -> str:

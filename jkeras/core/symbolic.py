@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jkeras.core import dimensions
 from jkeras.core import dtype as dtypes
 from jkeras.core.dimensions import Sizes, Spec
-from jkeras.core.errors import locate
+from jkeras.core.errors import ArgumentError, as_argument_error, locate
 from jkeras.core.frame import Frame, mask_of
 from jkeras.core.registry import published
 from jkeras.core.variable import Variable, as_arrays
@@ -79,8 +79,8 @@ class KerasTensor:
     def __repr__(self) -> str:
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
 
-    def _refuse(self, what: str) -> TypeError:
-        return TypeError(
+    def _refuse(self, what: str) -> ArgumentError:
+        return ArgumentError(
             f"A symbolic tensor (shape {self.shape}) has no value, so it cannot be {what}. Use functions of `jkeras.ops` "
             "and layers on it while a functional model is built; for a NumPy or jnp function, wrap it in a layer's call() "
             "or in `jkeras.layers.Lambda`."
@@ -288,11 +288,15 @@ def without_history(x: Any) -> Any:
 def call(function: Callable, args: tuple, kwargs: dict) -> Any:
     """Record the call of a plain function, and return its symbolic outputs."""
     name = getattr(function, "__name__", "function")
+    spec = getattr(function, "spec", None)  # says itself what comes out; see `jkeras.ops.op.spec_of`
     try:
-        outputs = infer(function, args, kwargs)
-    except Exception as error:
+        outputs = NotImplemented if spec is None else spec(*args, **kwargs)
+        if outputs is NotImplemented:
+            outputs = infer(function, args, kwargs)
+    except Exception as raised:
+        error = as_argument_error(raised)
         locate(error, f"This came up in {name}(), called on symbolic tensors of shape {list_shapes((args, kwargs))}.")
-        raise
+        raise error from raised.__cause__
     return record(function, args, kwargs, outputs, name)
 
 

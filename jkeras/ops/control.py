@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.core.variable import as_arrays
+from jkeras.ops.family import as_indices
 from jkeras.ops.op import op
 
 __all__ = [
@@ -46,7 +47,7 @@ def switch(index, branches, *operands):
         branches: list of functions of `operands` that return arrays of the same shapes.
         operands: their arguments.
     """
-    return jax.lax.switch(index, [_reading(branch) for branch in branches], *as_arrays(operands))
+    return jax.lax.switch(as_indices(index), [_reading(branch) for branch in branches], *as_arrays(operands))
 
 
 @op

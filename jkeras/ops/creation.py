@@ -1,9 +1,12 @@
 """Arrays from nothing but a shape, and from their diagonals. The dtype is the default float unless one is given."""
 
 import jax.numpy as jnp
+from numpy.lib.array_utils import normalize_axis_index
 
 from jkeras.core import dtype as dtypes
+from jkeras.core.symbolic import KerasTensor
 from jkeras.ops.family import Array, array_op, family
+from jkeras.ops.op import spec_of
 
 __all__ = [
     "arange", "array", "bartlett", "blackman", "diag", "diagflat", "diagonal", "empty", "empty_like", "eye", "full",
@@ -212,6 +215,12 @@ def diag(x: Array, k=0):
     return jnp.diag(x, k)
 
 
+@spec_of(diag)
+def _diag_spec(x, k=0):
+    # The shorter side, of which one is not known.
+    return KerasTensor((None,), x.dtype) if x.ndim == 2 and None in x.shape else NotImplemented
+
+
 @array_op
 def diagflat(x: Array, k=0):
     """The matrix with all entries of `x`, in order, along a diagonal (0 the main one, positive above, negative below)."""
@@ -233,7 +242,17 @@ def diagonal(x: Array, offset=0, axis1=0, axis2=1):
     Raises:
         ValueError: `axis1` and `axis2` are the same.
     """
+    if normalize_axis_index(axis1, x.ndim) == normalize_axis_index(axis2, x.ndim):
+        raise ValueError(f"diagonal() needs two different axes, got axis1={axis1} and axis2={axis2} for shape {x.shape}.")
     return jnp.diagonal(x, offset, axis1, axis2)
+
+
+@spec_of(diagonal)
+def _diagonal_spec(x, offset=0, axis1=0, axis2=1):
+    pair = {normalize_axis_index(axis, x.ndim) for axis in (axis1, axis2)}
+    if len(pair) < 2 or all(x.shape[axis] is not None for axis in pair):
+        return NotImplemented
+    return KerasTensor((*(d for axis, d in enumerate(x.shape) if axis not in pair), None), x.dtype)
 
 
 @array_op

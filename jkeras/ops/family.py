@@ -20,7 +20,7 @@ import functools
 import inspect
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
@@ -28,9 +28,13 @@ import jax.numpy as jnp
 from jkeras.core import dtype as dtypes
 from jkeras.core.variable import Variable
 from jkeras.ops.op import op
+from jkeras.ops.sparse import call_on_sparse, is_sparse
 
 Array = jax.Array
 Arrays = Sequence[jax.Array]
+# Positions. Floating-point numbers, as an `Input` has them by default, are cut off to integers.
+Indices = Annotated[jax.Array, "positions"]
+
 
 
 def as_array(x: Any) -> Any:
@@ -48,16 +52,21 @@ def as_array(x: Any) -> Any:
     return jnp.asarray(x)
 
 
-def is_sparse(x: Any) -> bool:
-    """Whether `x` is one of JAX's sparse arrays (`jax.experimental.sparse.BCOO`)."""
-    return type(x).__module__.startswith("jax.experimental.sparse")
+def as_indices(x: Any) -> Any:
+    """A JAX array of integers from anything array-like.
+
+    >>> as_indices([0.0, 2.0]).tolist()
+    [0, 2]
+    """
+    x = as_array(x)
+    return x.astype("int32") if jnp.issubdtype(x.dtype, jnp.floating) else x
 
 
 def _as_arrays(xs: Any) -> Any:
     return as_array(xs) if isinstance(xs, (jax.Array, Variable)) else [as_array(x) for x in xs]
 
 
-_CONVERSIONS = {Array: as_array, Array | None: as_array, Arrays: _as_arrays}
+_CONVERSIONS = {Array: as_array, Array | None: as_array, Arrays: _as_arrays, Indices: as_indices}
 
 
 def array_op(function: Callable) -> Callable:
@@ -80,30 +89,10 @@ def array_op(function: Callable) -> Callable:
         args = [x if to is None else to(x) for x, to in each]
         kwargs = {name: to(x) if (to := conversions.get(name)) else x for name, x in kwargs.items()}
         if any(is_sparse(x) or (type(x) is list and any(map(is_sparse, x))) for x in args):
-            return _on_sparse(function, args, kwargs)
+            return call_on_sparse(function, args, kwargs)
         return function(*args, **kwargs)
 
     return op(convert)
-
-
-def _on_sparse(function: Callable, args: list, kwargs: dict) -> Any:
-    """Call with sparse arrays where JAX has a rule for all that the function does, and with dense ones otherwise."""
-    from jax.experimental.sparse import sparsify  # 0.5 s to import, and already imported by whoever made the array
-
-    leaves, structure = jax.tree.flatten(args, is_leaf=is_sparse)
-    places = [i for i, x in enumerate(leaves) if isinstance(x, jax.Array) or is_sparse(x)]
-    arrays = [leaves[i] for i in places]
-
-    def call(*arrays: Any) -> Any:
-        filled = leaves[:]
-        for i, array in zip(places, arrays, strict=True):
-            filled[i] = array
-        return function(*jax.tree.unflatten(structure, filled), **kwargs)
-
-    try:
-        return sparsify(call)(*arrays)
-    except NotImplementedError:
-        return call(*(x.todense() if is_sparse(x) else x for x in arrays))
 
 
 def family(prototype: Callable) -> Callable[..., Callable]:

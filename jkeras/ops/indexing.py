@@ -5,7 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras.core.errors import suggest
-from jkeras.ops.family import Array, Arrays, array_op
+from jkeras.core.symbolic import KerasTensor
+from jkeras.ops.family import Array, Arrays, Indices, array_op, as_indices
+from jkeras.ops.op import spec_of
 
 __all__ = [
     "argpartition", "argsort", "digitize", "get_item", "in_top_k", "isin", "nonzero", "scatter", "scatter_update",
@@ -35,7 +37,7 @@ def get_item(x: Array, key):
 
 
 @array_op
-def take(x: Array, indices: Array, axis=None):
+def take(x: Array, indices: Indices, axis=None):
     """The slices of `x` at given positions along an axis.
 
     Args:
@@ -50,7 +52,7 @@ def take(x: Array, indices: Array, axis=None):
 
 
 @array_op
-def take_along_axis(x: Array, indices: Array, axis=None):
+def take_along_axis(x: Array, indices: Indices, axis=None):
     """For each position the entry whose place along an axis is given there; what `argsort` and `argmax` are made for.
 
     Args:
@@ -80,6 +82,11 @@ def where(condition: Array, x1: Array | None = None, x2: Array | None = None):
     return jnp.where(condition, x1, x2)
 
 
+@spec_of(where)
+def _where_spec(condition, x1=None, x2=None):
+    return _nonzero_spec(condition) if x1 is None and x2 is None else NotImplemented
+
+
 @array_op
 def select(condlist: Arrays, choicelist: Arrays, default=0):
     """The first of several choices whose condition is true.
@@ -105,6 +112,11 @@ def nonzero(x: Array):
         tuple of int32 arrays, one for each axis.
     """
     return jnp.nonzero(x)
+
+
+@spec_of(nonzero)
+def _nonzero_spec(x):
+    return tuple(KerasTensor((None,), "int32") for _ in x.shape)
 
 
 @array_op
@@ -151,7 +163,7 @@ def top_k(x: Array, k, sorted=True):
 
 
 @array_op
-def in_top_k(targets: Array, predictions: Array, k):
+def in_top_k(targets: Indices, predictions: Array, k):
     """Whether the predicted value of each target class is among the `k` largest.
 
     Args:
@@ -249,6 +261,20 @@ def unique(
     return jnp.unique(x, return_index, return_inverse, return_counts, axis, **options)
 
 
+@spec_of(unique)
+def _unique_spec(
+    x, sorted=True, return_index=False, return_inverse=False, return_counts=False, axis=None, size=None, fill_value=None
+):
+    if size is not None or not isinstance(x, KerasTensor):
+        return NotImplemented
+    axis = None if axis is None else range(x.ndim)[axis]
+    entries = (None,) if axis is None else (*x.shape[:axis], None, *x.shape[axis + 1 :])
+    inverse = x.shape if axis is None else (x.shape[axis],)
+    asked = ((return_index, (None,)), (return_inverse, inverse), (return_counts, (None,)))
+    found = [KerasTensor(entries, x.dtype), *(KerasTensor(shape, "int32") for wanted, shape in asked if wanted)]
+    return tuple(found) if len(found) > 1 else found[0]
+
+
 @array_op
 def unravel_index(indices: Array, shape):
     """Flat positions as positions along each axis of an array of the given shape: a tuple of arrays."""
@@ -256,7 +282,7 @@ def unravel_index(indices: Array, shape):
 
 
 @array_op
-def scatter(indices: Array, values: Array, shape):
+def scatter(indices: Indices, values: Array, shape):
     """Zeros with values added at given positions.
 
     Args:
@@ -271,7 +297,7 @@ def scatter(indices: Array, values: Array, shape):
 
 
 @array_op
-def scatter_update(inputs: Array, indices: Array, updates: Array, reduction=None):
+def scatter_update(inputs: Array, indices: Indices, updates: Array, reduction=None):
     """`inputs` with values written at given positions.
 
     Args:
@@ -305,7 +331,7 @@ def slice(inputs: Array, start_indices, shape):
         shape: n lengths; -1 means up to the end (the position must be known then).
     """
     shape = [inputs.shape[i] - start_indices[i] if length == -1 else length for i, length in enumerate(shape)]
-    return jax.lax.dynamic_slice(inputs, start_indices, shape)
+    return jax.lax.dynamic_slice(inputs, _start(start_indices), shape)
 
 
 @array_op
@@ -317,4 +343,9 @@ def slice_update(inputs: Array, start_indices, updates: Array):
         start_indices: n positions, a list or an array of integers.
         updates: array of n axes, the block.
     """
-    return jax.lax.dynamic_update_slice(inputs, updates.astype(inputs.dtype), start_indices)
+    return jax.lax.dynamic_update_slice(inputs, updates.astype(inputs.dtype), _start(start_indices))
+
+
+def _start(indices):
+    """Where a block starts: a list of numbers, or of scalars, or an array."""
+    return as_indices(indices) if isinstance(indices, (jax.Array, np.ndarray)) else list(map(as_indices, indices))

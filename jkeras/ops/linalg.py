@@ -6,6 +6,7 @@ The axes before the last two are batches. Shapes are checked before anything is 
 import jax
 import jax.numpy as jnp
 
+from jkeras.core.dimensions import known
 from jkeras.core.namespace import namespace
 from jkeras.ops.control import jvp
 from jkeras.ops.family import Array, array_op, family, floating
@@ -23,6 +24,9 @@ def _check_matrix(name, x):
 
 def _check_square(name, x):
     _check_matrix(name, x)
+    rows, columns = known(x.shape[-2:])
+    if (rows is None) != (columns is None):
+        raise ValueError(f"{name}() needs square matrices, and of shape {known(x.shape)} one side is not known.")
     if x.shape[-1] != x.shape[-2]:
         raise ValueError(f"{name}() needs square matrices, arrays of shape (..., n, n), got shape {x.shape}.")
 
@@ -153,8 +157,8 @@ def svd(x: Array, full_matrices=True, compute_uv=True):
 
 def _check_equation(name, a, b):
     _check_square(name, a)
-    rows = b.shape[-1] if b.ndim in (1, a.ndim - 1) else b.shape[-2] if b.ndim > 1 else None
-    if rows != a.shape[-1]:
+    axis = -1 if b.ndim in (1, a.ndim - 1) else -2
+    if b.ndim < -axis or b.shape[axis] != a.shape[-1] or known(b.shape)[axis] != known(a.shape)[-1]:
         raise ValueError(
             f"{name}() needs a of shape (..., n, n) and b of shape (..., n) or (..., n, k), got {a.shape} and {b.shape}."
         )

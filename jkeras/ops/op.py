@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from jkeras.core import symbolic
 from jkeras.core.variable import Variable
+from jkeras.ops.sparse import stays_sparse
 
 F = TypeVar("F", bound=Callable)
 
@@ -27,10 +28,41 @@ def op(function: F) -> F:
     @functools.wraps(function)
     def operation(*args: Any, **kwargs: Any) -> Any:
         if symbolic.is_symbolic(args, kwargs):
-            return symbolic.call(operation, args, kwargs)
+            outputs = symbolic.call(operation, args, kwargs)
+            return _mark_sparse(function.__name__, args, outputs)
         return function(*map(_read, args), **{name: _read(value) for name, value in kwargs.items()})
 
     return operation  # type: ignore[return-value]
+
+
+def spec_of(operation: Callable) -> Callable[[F], F]:
+    """Decorator for the function that says what an operation returns on symbolic tensors, where sizes depend on values.
+
+    The function takes the operation's arguments and returns symbolic tensors without a history, or `NotImplemented` where the operation can
+    be asked by `jax.eval_shape` after all.
+
+    >>> from jkeras.core.symbolic import KerasTensor
+    >>> positive = op(lambda x: x[x > 0])
+    >>> @spec_of(positive)
+    ... def some(x):
+    ...     return KerasTensor((None,), x.dtype)
+    >>> positive(KerasTensor((4,))).shape
+    (None,)
+    """
+
+    def register(spec: F) -> F:
+        operation.spec = spec  # type: ignore[attr-defined]
+        return spec
+
+    return register
+
+
+def _mark_sparse(name: str, args: tuple, outputs: Any) -> Any:
+    """Say of a symbolic output whether it will be sparse."""
+    tensors = [x for x in symbolic.leaves(args) if isinstance(x, symbolic.KerasTensor)]
+    if any(x.sparse for x in tensors) and isinstance(outputs, symbolic.KerasTensor):
+        outputs.sparse = stays_sparse(name, [x.sparse for x in tensors])
+    return outputs
 
 
 def _read(x: Any) -> Any:

@@ -9,6 +9,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+from numpy.lib.array_utils import normalize_axis_index
 
 from jkeras.core import dtype as dtypes
 from jkeras.ops.family import Array, array_op, family, floating
@@ -119,6 +120,8 @@ def running(function, x: Array, axis=None, dtype=None):
     Returns:
         array of the shape of `x`; entry i covers the entries 0 to i.
     """
+    if isinstance(axis, (list, tuple)) and len(axis) == 1:
+        (axis,) = axis
     return function(x, axis=axis, dtype=_optional(dtype))
 
 
@@ -140,7 +143,7 @@ def diff(a: Array, n=1, axis=-1):
     Returns:
         array that is `n` shorter along the axis.
     """
-    return jnp.diff(a, n, axis)
+    return jnp.diff(a, n, normalize_axis_index(axis, a.ndim))
 
 
 @family

@@ -2,7 +2,9 @@
 
 import jax
 
+from jkeras.core.symbolic import KerasTensor
 from jkeras.ops.family import Array, family
+from jkeras.ops.op import spec_of
 
 __all__ = ["segment_max", "segment_min", "segment_prod", "segment_sum"]
 
@@ -34,3 +36,15 @@ segment_sum = segment(jax.ops.segment_sum, "Sum over the rows of each group.")
 segment_prod = segment(jax.ops.segment_prod, "Product over the rows of each group.")
 segment_max = segment(jax.ops.segment_max, "Largest over the rows of each group; the smallest number for an empty one.")
 segment_min = segment(jax.ops.segment_min, "Smallest over the rows of each group; the largest number for an empty one.")
+
+
+def _segment_spec(data, segment_ids, num_segments=None, sorted=False):
+    shape, ids = data.shape, segment_ids.shape
+    unknown = bool(shape) and len(ids) == 1 and None in (shape[0], ids[0])
+    if not unknown and (num_segments is not None or shape[:1] != ids):
+        return NotImplemented
+    return KerasTensor((num_segments, *shape[1:]), data.dtype)
+
+
+for _operation in (segment_sum, segment_prod, segment_max, segment_min):
+    spec_of(_operation)(_segment_spec)

@@ -5,8 +5,12 @@ import re
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
+from jkeras.core.symbolic import KerasTensor
 from jkeras.ops.family import Array, Arrays, array_op, family
+from jkeras.ops.op import spec_of
 
 __all__ = [
     "append", "array_split", "broadcast_to", "concatenate", "dsplit", "dstack", "expand_dims", "flip", "fliplr",
@@ -81,13 +85,15 @@ def transpose(x: Array, axes=None):
         x: array of any shape.
         axes: axis i of the result is axis `axes[i]` of `x`; None reverses the order.
     """
+    if axes is not None and sorted(normalize_axis_index(axis, x.ndim) for axis in axes) != list(range(x.ndim)):
+        raise ValueError(f"transpose() needs each axis of shape {x.shape} once, got axes={axes}.")
     return jnp.transpose(x, axes)
 
 
 @array_op
 def swapaxes(x: Array, axis1, axis2):
     """`x` with two axes exchanged."""
-    return jnp.swapaxes(x, axis1, axis2)
+    return jnp.swapaxes(x, normalize_axis_index(axis1, x.ndim), normalize_axis_index(axis2, x.ndim))
 
 
 @array_op
@@ -218,7 +224,7 @@ def split(x: Array, indices_or_sections, axis=0):
     Raises:
         ValueError: the axis cannot be cut into that many equal pieces.
     """
-    return jnp.split(x, _static(indices_or_sections), axis)
+    return jnp.split(x, _static(indices_or_sections), normalize_axis_index(axis, x.ndim))
 
 
 @array_op
@@ -237,7 +243,7 @@ def array_split(x: Array, indices_or_sections, axis=0):
         raise (ValueError if isinstance(indices_or_sections, int) else TypeError)(
             f"array_split() needs a positive number of pieces, got indices_or_sections={indices_or_sections!r}."
         )
-    return jnp.array_split(x, indices_or_sections, axis)
+    return jnp.array_split(x, indices_or_sections, normalize_axis_index(axis, x.ndim))
 
 
 @family
@@ -276,9 +282,20 @@ def unstack(x: Array, num=None, axis=0):
     Raises:
         ValueError: `num` is not the length of the axis.
     """
+    axis = normalize_axis_index(axis, x.ndim)
     if num is not None and num != x.shape[axis]:
         raise ValueError(f"unstack() was told num={num}, but axis {axis} of shape {x.shape} has {x.shape[axis]} entries.")
     return [jax.lax.index_in_dim(x, i, axis, keepdims=False) for i in range(x.shape[axis])]
+
+
+@spec_of(unstack)
+def _unstack_spec(x, num=None, axis=0):
+    axis = normalize_axis_index(axis, x.ndim)
+    if x.shape[axis] is not None:
+        return NotImplemented
+    if num is None:
+        raise ValueError(f"unstack() cannot tell how many slices shape {x.shape} has along axis {axis}: give num.")
+    return [KerasTensor((*x.shape[:axis], *x.shape[axis + 1 :]), x.dtype) for _ in range(num)]
 
 
 @array_op
@@ -293,7 +310,7 @@ def repeat(x: Array, repeats, axis=None):
     >>> repeat([1, 2], 2).tolist(), tile([1, 2], 2).tolist()
     ([1, 1, 2, 2], [1, 2, 1, 2])
     """
-    return jnp.repeat(x, jnp.asarray(repeats) if isinstance(repeats, (list, tuple)) else repeats, axis)
+    return jnp.repeat(x, np.asarray(repeats) if isinstance(repeats, (list, tuple)) else repeats, axis)
 
 
 @array_op
@@ -342,13 +359,13 @@ def meshgrid(*x: Array, indexing="xy"):
     """The coordinates of a grid's points.
 
     Args:
-        x: n 1-D arrays, the coordinates along each axis.
+        x: n arrays, the coordinates along each axis; what has several axes is flattened.
         indexing: "ij" for results of shape (len(x[0]), len(x[1]), ...); "xy" exchanges the first two axes.
 
     Returns:
         list of n arrays with n axes.
     """
-    return jnp.meshgrid(*x, indexing=indexing)
+    return jnp.meshgrid(*map(jnp.ravel, x), indexing=indexing)
 
 
 @array_op

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras.core import dtype as dtypes
-from jkeras.ops.family import Array, array_op, as_array, is_sparse
+from jkeras.ops.family import Array, array_op, as_array
+from jkeras.ops.sparse import is_sparse
 from jkeras.ops.op import op
 
 __all__ = [

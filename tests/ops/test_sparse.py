@@ -1,10 +1,11 @@
 """Sparse arrays among the arguments: used as they are where JAX can, and made dense where it cannot."""
 
+import jax
 import numpy as np
 import pytest
 from jax.experimental.sparse import BCOO
 
-from jkeras import ops
+from jkeras import KerasTensor, ops
 from tests.oracle import assert_close, keras
 
 DENSE = np.array([[0, 2, 0], [1, 0, 3]], "float32")
@@ -52,3 +53,36 @@ def test_classes_as_sparse_arrays():
     ):
         assert isinstance(ours, BCOO)
         assert_close(ours.todense(), theirs)
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "stays_sparse"),
+    [
+        *((name, (DENSE - OTHER * (OTHER > 3),), True) for name in ("ceil", "floor", "abs", "sqrt", "tanh", "relu")),
+        *((name, (DENSE, OTHER * (OTHER > 3)), True) for name in ("add", "subtract", "maximum", "minimum", "multiply")),
+        ("exp", (DENSE,), False),
+        ("divide", (DENSE, OTHER + 1), True),
+        ("divide", (DENSE, OTHER), True),  # 0 / 0 is NaN, stored or not
+        ("digitize", (DENSE, np.array([0.1, 2.0])), True),
+        ("digitize", (DENSE, np.array([-1.0, 2.0])), False),
+    ],
+)
+def test_entries_that_are_not_stored(name, args, stays_sparse):
+    many = name in ("add", "subtract", "maximum", "minimum", "multiply")
+    given = [BCOO.fromdense(a) if i == 0 or many else a for i, a in enumerate(args)]
+    symbolic = [KerasTensor(a.shape, sparse=isinstance(a, BCOO)) for a in given]
+    operation = getattr(ops, name)
+    with np.errstate(all="ignore"):
+        expected = getattr(keras.ops, name)(*args)
+    for function in (operation, jax.jit(operation)) if stays_sparse and name != "digitize" and 0 not in args[-1] else (operation,):
+        result = function(*given)
+        assert isinstance(result, BCOO) == stays_sparse
+        assert_close(ops.convert_to_numpy(result), expected)
+    if name != "digitize":
+        assert operation(*symbolic).sparse == stays_sparse
+
+
+def test_positions_that_are_stored_twice():
+    x = BCOO((np.array([1.0, 2.0], "float32"), np.array([[0, 1], [0, 1]])), shape=(2, 2))
+    assert ops.square(x).todense().tolist() == [[0, 9], [0, 0]]
+    assert ops.maximum(x, x).todense().tolist() == [[0, 3], [0, 0]]

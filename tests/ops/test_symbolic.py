@@ -97,3 +97,48 @@ def test_a_symbolic_tensor_has_no_value():
     for use in (np.asarray, float, bool, iter, len):
         with pytest.raises(TypeError, match="symbolic tensor"):
             use(x)
+    with pytest.raises(ValueError, match="symbolic tensor"):  # as in Keras
+        ops.convert_to_numpy(x)
+
+
+def test_sizes_that_depend_on_values():
+    table = KerasTensor((2, 4))
+    assert ops.unique(table).shape == (None,)
+    values, first, inverse = ops.unique(table, axis=0, return_index=True, return_inverse=True)
+    assert (values.shape, first.shape, inverse.shape) == ((None, 4), (None,), (2,))
+    assert ops.unique(table, size=3).shape == (3,)
+    assert [index.shape for index in ops.nonzero(table)] == [(None,), (None,)]
+    assert len(ops.where(table > 0)) == 2
+    assert ops.segment_sum(x, KerasTensor((None,), "int32")).shape == (None, 4)
+    assert ops.segment_sum(x, KerasTensor((10,), "int32"), num_segments=5).shape == (5, 4)
+    assert ops.diag(KerasTensor((None, 3))).shape == ops.diagonal(KerasTensor((None, 3))).shape == (None,)
+    assert [part.shape for part in ops.unstack(KerasTensor((2, None, 3)), num=2, axis=1)] == [(2, 3), (2, 3)]
+    with pytest.raises(ValueError, match="give num"):
+        ops.unstack(KerasTensor((2, None, 3)), axis=1)
+
+
+def test_positions_may_be_of_a_floating_dtype():  # which an Input has by default
+    positions = KerasTensor((None, 2))
+    assert ops.take(KerasTensor((5, 3)), positions, axis=0).shape == (None, 2, 3)
+    assert ops.take([1, 2, 3], [2.0, 0.0]).tolist() == [3, 1]
+    assert ops.slice_update(KerasTensor((4, 4)), KerasTensor((2,)), KerasTensor((2, 2))).shape == (4, 4)
+    assert ops.slice(np.eye(3), [1.0, 1.0], (2, 2)).tolist() == [[1, 0], [0, 1]]
+    assert float(ops.switch(1.0, [lambda: 1.0, lambda: 2.0])) == 2.0
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: ops.add(KerasTensor((2, 3)), KerasTensor((4, 3))),
+        lambda: ops.inner(KerasTensor((5, 3)), KerasTensor((4,))),
+        lambda: ops.split(KerasTensor((3, 4)), 2, axis=10),
+        lambda: ops.swapaxes(KerasTensor((3, 4)), 5, 0),
+        lambda: ops.transpose(KerasTensor((3, 4)), (0, 0)),
+        lambda: ops.diagonal(KerasTensor((3, 4)), axis1=-1, axis2=1),
+        lambda: ops.cond(KerasTensor((), "bool"), lambda: np.ones(3), lambda: np.ones(4)),
+        lambda: ops.linalg.inv(KerasTensor((None, 20))),
+    ],
+)
+def test_what_does_not_fit_is_a_value_error(call):
+    with pytest.raises(ValueError):
+        call()

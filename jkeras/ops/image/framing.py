@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.core.data_format import standardize_data_format
+from jkeras.core.errors import ArgumentError
 from jkeras.ops.family import Array, array_op
 from jkeras.ops.image.layout import batched
 
@@ -109,14 +110,14 @@ def extract_patches(images: Array, size, strides=None, dilation_rate=1, padding=
         array with the numbers of patches in the place of height and width, and `patch size * channels` channels.
 
     Raises:
-        ValueError: `size` has another length, or the array another number of axes.
+        ArgumentError: `size` has another length, or the array another number of axes.
 
     >>> extract_patches(jnp.zeros((2, 6, 6, 3)), 2).shape
     (2, 3, 3, 12)
     """
-    rank = 2 if isinstance(size, int) else len(size)
+    rank = 2 if isinstance(size, int) else len(size) if isinstance(size, (list, tuple)) else 0
     if rank not in (2, 3):
-        raise ValueError(f"extract_patches() needs an integer, a pair or a triple as size, got size={size}.")
+        raise ArgumentError(f"extract_patches() needs an integer, a pair or a triple as size, got size={size}.")
     return _patches("extract_patches", images, rank, size, strides, dilation_rate, padding, data_format)
 
 
@@ -136,7 +137,7 @@ def _patches(name, x, rank, size, strides, dilation_rate, padding, data_format):
         return (value,) * rank if isinstance(value, int) else tuple(value)
 
     if x.ndim not in (rank + 1, rank + 2) or len(each(size)) != rank:
-        raise ValueError(
+        raise ArgumentError(
             f"{name}() needs {rank} spatial axes, channels, and perhaps a batch axis, and a size for each spatial axis, got "
             f"shape {x.shape} and size={size}."
         )
