@@ -36,7 +36,6 @@ Arrays = Sequence[jax.Array]
 Indices = Annotated[jax.Array, "positions"]
 
 
-
 def as_array(x: Any) -> Any:
     """A JAX array from anything array-like; None stays None.
 

@@ -73,7 +73,12 @@ def call_on_sparse(function: Callable, args: list, kwargs: dict) -> Any:
     name, flags = function.__name__, [is_sparse(x) for x in arrays]
     if name in ELEMENTWISE and flags[0]:
         return _on_entries(call, arrays[0], *arrays[1:])
-    if name == "digitize" and flags == [True, False] and not _is_traced(arrays[1]) and not int(call(jnp.zeros(()), arrays[1])):
+    if (
+        name == "digitize"
+        and flags == [True, False]
+        and not _is_traced(arrays[1])
+        and not int(call(jnp.zeros(()), arrays[1]))
+    ):
         return _on_entries(call, *arrays)
     if name in UNION and flags == [True, True] and arrays[0].shape == arrays[1].shape:
         return _on_union(call, *arrays)

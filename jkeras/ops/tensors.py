@@ -8,8 +8,8 @@ import numpy as np
 
 from jkeras.core import dtype as dtypes
 from jkeras.ops.family import Array, array_op, as_array
-from jkeras.ops.sparse import is_sparse
 from jkeras.ops.op import op
+from jkeras.ops.sparse import is_sparse
 
 __all__ = [
     "cast", "convert_to_numpy", "convert_to_tensor", "dtype", "is_tensor", "ndim", "shape", "size", "stop_gradient", "view",

@@ -74,7 +74,9 @@ def test_entries_that_are_not_stored(name, args, stays_sparse):
     operation = getattr(ops, name)
     with np.errstate(all="ignore"):
         expected = getattr(keras.ops, name)(*args)
-    for function in (operation, jax.jit(operation)) if stays_sparse and name != "digitize" and 0 not in args[-1] else (operation,):
+    for function in (
+        (operation, jax.jit(operation)) if stays_sparse and name != "digitize" and 0 not in args[-1] else (operation,)
+    ):
         result = function(*given)
         assert isinstance(result, BCOO) == stays_sparse
         assert_close(ops.convert_to_numpy(result), expected)
