@@ -6,10 +6,11 @@ The axes before the last two are batches. Shapes are checked before anything is 
 import jax
 import jax.numpy as jnp
 
-from jkeras.core.dimensions import known
 from jkeras.core.namespace import namespace
 from jkeras.ops.control import jvp
+from jkeras.core.symbolic import KerasTensor
 from jkeras.ops.family import Array, array_op, family, floating
+from jkeras.ops.op import spec_of
 
 __all__ = [
     "cdist", "cholesky", "cholesky_inverse", "det", "eig", "eigh", "inv", "jvp", "logdet", "lstsq", "lu_factor",
@@ -24,9 +25,6 @@ def _check_matrix(name, x):
 
 def _check_square(name, x):
     _check_matrix(name, x)
-    rows, columns = known(x.shape[-2:])
-    if (rows is None) != (columns is None):
-        raise ValueError(f"{name}() needs square matrices, and of shape {known(x.shape)} one side is not known.")
     if x.shape[-1] != x.shape[-2]:
         raise ValueError(f"{name}() needs square matrices, arrays of shape (..., n, n), got shape {x.shape}.")
 
@@ -157,8 +155,8 @@ def svd(x: Array, full_matrices=True, compute_uv=True):
 
 def _check_equation(name, a, b):
     _check_square(name, a)
-    axis = -1 if b.ndim in (1, a.ndim - 1) else -2
-    if b.ndim < -axis or b.shape[axis] != a.shape[-1] or known(b.shape)[axis] != known(a.shape)[-1]:
+    rows = b.shape[-1] if b.ndim in (1, a.ndim - 1) else b.shape[-2] if b.ndim > 1 else None
+    if rows != a.shape[-1]:
         raise ValueError(
             f"{name}() needs a of shape (..., n, n) and b of shape (..., n) or (..., n, k), got {a.shape} and {b.shape}."
         )
@@ -280,6 +278,33 @@ def cdist(x: Array, y: Array):
     if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-1]:
         raise ValueError(f"cdist() needs points of the same number of dimensions, (..., n, d), got {x.shape} and {y.shape}.")
     return jnp.sqrt(jnp.sum(jnp.square(x[..., :, None, :] - y[..., None, :, :]), axis=-1))
+
+
+def _sides_known(operation):
+    """Refuse symbolic matrices of which only one side is known: nothing says that they are square."""
+
+    @spec_of(operation)
+    def spec(*arguments, **options):
+        x = arguments[0] if arguments else next(iter(options.values()))
+        if isinstance(x, KerasTensor) and x.shape[-2:].count(None) == 1:
+            raise ValueError(f"{operation.__name__}() needs square matrices, and of shape {x.shape} one side is not known.")
+        return NotImplemented
+
+
+for _operation in (cholesky, cholesky_inverse, det, eig, eigh, inv, logdet, slogdet):
+    _sides_known(_operation)
+
+
+def _equation_spec(a, b, lower=False):
+    shapes = [tuple(x.shape) for x in (a, b)]
+    sides = [*shapes[0][-2:], shapes[1][-1 if len(shapes[1]) in (1, len(shapes[0]) - 1) else -2]] if all(shapes) else []
+    if None in sides and set(sides) != {None}:
+        raise ValueError(f"The equations a x = b need square a and as many rows in b; of {shapes[0]} and {shapes[1]} some are not known.")
+    return NotImplemented
+
+
+for _operation in (solve, solve_triangular):
+    spec_of(_operation)(_equation_spec)
 
 
 __getattr__, __dir__ = namespace(__name__, __all__)

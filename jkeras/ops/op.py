@@ -38,8 +38,8 @@ def op(function: F) -> F:
 def spec_of(operation: Callable) -> Callable[[F], F]:
     """Decorator for the function that says what an operation returns on symbolic tensors, where sizes depend on values.
 
-    The function takes the operation's arguments and returns symbolic tensors without a history, or `NotImplemented` where the operation can
-    be asked by `jax.eval_shape` after all.
+    The function takes the operation's arguments and returns symbolic tensors without a history, or `NotImplemented` where
+    `jax.eval_shape` can tell after all.
 
     >>> from jkeras.core.symbolic import KerasTensor
     >>> positive = op(lambda x: x[x > 0])
