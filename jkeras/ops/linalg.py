@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.core.namespace import namespace
-from jkeras.ops.control import jvp
 from jkeras.core.symbolic import KerasTensor
+from jkeras.ops.control import jvp
 from jkeras.ops.family import Array, array_op, family, floating
 from jkeras.ops.op import spec_of
 
@@ -299,7 +299,9 @@ def _equation_spec(a, b, lower=False):
     shapes = [tuple(x.shape) for x in (a, b)]
     sides = [*shapes[0][-2:], shapes[1][-1 if len(shapes[1]) in (1, len(shapes[0]) - 1) else -2]] if all(shapes) else []
     if None in sides and set(sides) != {None}:
-        raise ValueError(f"The equations a x = b need square a and as many rows in b; of {shapes[0]} and {shapes[1]} some are not known.")
+        raise ValueError(
+            f"The equations a x = b need square a and as many rows in b; of {shapes[0]} and {shapes[1]} some are not known."
+        )
     return NotImplemented
 
 
