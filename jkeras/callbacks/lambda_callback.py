@@ -14,7 +14,7 @@ class LambdaCallback(Callback):
         on_epoch_begin, on_epoch_end: `(epoch, logs)`.
         on_train_begin, on_train_end: `(logs)`.
         on_train_batch_begin, on_train_batch_end: `(batch, logs)`.
-        **hooks: any other hook of `Callback`.
+        **hooks: any other hook of `Callback`; what does not begin with `on_` becomes an attribute.
 
     Raises:
         TypeError: there is no such hook.
@@ -27,7 +27,7 @@ class LambdaCallback(Callback):
     def __new__(cls, *args: Any, **hooks: Any) -> "LambdaCallback":
         # A class of its own, with only the hooks that were given: a batch hook that does nothing would slow training.
         given = dict(zip(_NAMES, args, strict=False)) | hooks
-        functions = {name: _as_method(function) for name, function in given.items() if function is not None}
+        functions = {name: _as_method(function) for name, function in given.items() if _is_hook(name) and function is not None}
         return super().__new__(type(cls.__name__, (cls,), functions))
 
     def __init__(
@@ -41,10 +41,11 @@ class LambdaCallback(Callback):
         **hooks: Callable,
     ):
         super().__init__()
-        known = [name for name in dir(Callback) if name.startswith("on_")]
-        unknown = [name for name in hooks if name not in known]
+        known = [name for name in dir(Callback) if _is_hook(name)]
+        unknown = [name for name in hooks if _is_hook(name) and name not in known]
         if unknown:
             raise unexpected_keywords("LambdaCallback()", unknown, known)
+        vars(self).update({name: value for name, value in hooks.items() if not _is_hook(name)})
 
 
 _NAMES = ("on_epoch_begin", "on_epoch_end", "on_train_begin", "on_train_end", "on_train_batch_begin", "on_train_batch_end")
@@ -52,3 +53,7 @@ _NAMES = ("on_epoch_begin", "on_epoch_end", "on_train_begin", "on_train_end", "o
 
 def _as_method(function: Callable) -> Callable:
     return lambda self, *args: function(*args)
+
+
+def _is_hook(name: str) -> bool:
+    return name.startswith("on_")

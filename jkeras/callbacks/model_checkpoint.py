@@ -3,15 +3,13 @@
 import errno
 import os
 import warnings
-from collections.abc import Callable
-from numbers import Integral
 
 import numpy as np
 
-from jkeras.callbacks.monitor import MonitorCallback
+from jkeras.callbacks.saver import Saver, check_save_freq
 
 
-class ModelCheckpoint(MonitorCallback):
+class ModelCheckpoint(Saver):
     """Saves the model, or its weights, while it is trained.
 
     A file is written beside its place and moved there when it is whole, so a file that is there is never half a file. If the disk is
@@ -59,11 +57,7 @@ class ModelCheckpoint(MonitorCallback):
         self.filepath = os.fspath(filepath)
         self.verbose, self.save_best_only, self.save_weights_only = verbose, save_best_only, save_weights_only
         self.save_freq = save_freq
-        is_number = isinstance(save_freq, Integral) and not isinstance(save_freq, bool)
-        if save_freq != "epoch" and not (is_number and save_freq > 0):
-            raise ValueError(
-                f"Unrecognized save_freq: {save_freq!r}. Expected save_freq are 'epoch' or integer values, 1 or more batches."
-            )
+        check_save_freq(save_freq)
         endings = (".weights.h5",) if save_weights_only else (".keras", ".h5")
         if not self.filepath.endswith(endings):
             option = "save_weights_only=True" if save_weights_only else "save_weights_only=False"
@@ -71,22 +65,9 @@ class ModelCheckpoint(MonitorCallback):
                 f"With {option}, the filepath of ModelCheckpoint must end in {' or '.join(map(repr, endings))}. "
                 f"Received: filepath={self.filepath}"
             )
-        self._current_epoch = 0
-        self._last_batch_seen: int | None = None
-        self._batches_seen_since_last_saving = 0
-        self._due: int | None = None  # the training step that the loop has been told to stop after
-
-    @property
-    def batch_calls(self) -> Callable | list:
-        """The steps after which the loop returns: every `save_freq`th of the run; none with `save_freq="epoch"`."""
-        return [] if self.save_freq == "epoch" else self._next_step
-
-    def _next_step(self, step: int) -> int:
-        self._due = step + self.save_freq - 1 - step % self.save_freq
-        return self._due
 
     def on_train_begin(self, logs: dict | None = None) -> None:
-        self._due = None
+        super().on_train_begin(logs)
         folder = os.path.dirname(self.filepath) or "."
         if "{" in folder:  # known only when it is filled in
             return
@@ -97,29 +78,6 @@ class ModelCheckpoint(MonitorCallback):
             raise PermissionError(
                 errno.EACCES, f"ModelCheckpoint cannot write to the folder of filepath={self.filepath!r}", folder
             )
-
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self._current_epoch = epoch
-
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        if self._due is not None or self._should_save_on_batch(batch):
-            self._save_model(self._current_epoch, batch, logs)
-
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        if self.save_freq == "epoch":
-            self._save_model(epoch, None, logs)
-
-    def _should_save_on_batch(self, batch: int) -> bool:
-        """In a loop of the user's own, which calls this for every batch, or for some."""
-        if self.save_freq == "epoch":
-            return False
-        last = self._last_batch_seen
-        self._batches_seen_since_last_saving += batch + 1 if last is None or batch <= last else batch - last
-        self._last_batch_seen = batch
-        if self._batches_seen_since_last_saving < self.save_freq:
-            return False
-        self._batches_seen_since_last_saving = 0
-        return True
 
     def _should_save_model(self, epoch: int, batch: int | None, logs: dict, filepath: str) -> bool:
         if not self.save_best_only:

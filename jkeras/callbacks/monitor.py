@@ -3,6 +3,7 @@
 import warnings
 from typing import Any
 
+from jkeras import ops
 from jkeras.callbacks.base import Callback
 
 
@@ -42,16 +43,34 @@ class MonitorCallback(Callback):
         for name in self.kept:
             setattr(self, name, state[name])
 
+    @property
+    def monitor_op(self) -> Any:
+        """`ops.less` or `ops.greater`: the comparison that says whether a value is better than another one. A subclass may set it.
+
+        Raises:
+            ValueError: `mode="auto"`, and the metric does not say in which direction it becomes better.
+        """
+        return self._compare or (ops.greater if self._larger_is_better() else ops.less)
+
+    @monitor_op.setter
+    def monitor_op(self, function: Any) -> None:
+        self._compare = function
+
+    _compare: Any = None
+
     def is_better(self, value: Any, reference: Any) -> bool:
         """Whether a value is better than another one by more than `min_delta`; anything is better than None.
 
         Raises:
             ValueError: `mode="auto"`, and the metric does not say in which direction it becomes better.
         """
-        larger = self._larger_is_better()
+        larger = self._larger_is_better() if self._compare is None else self._compare is not ops.less
         if reference is None:
             return True
-        return bool(value - self.min_delta > reference if larger else value + self.min_delta < reference)
+        value = value - self.min_delta if larger else value + self.min_delta
+        if self._compare is not None:
+            return bool(self._compare(value, reference))
+        return bool(value > reference if larger else value < reference)
 
     def _larger_is_better(self) -> bool:
         if self.mode == "auto":

@@ -57,7 +57,6 @@ LEFT_OUT = _table(
         "compute_loss_and_updates",
     ),
     ("Weights that are read during fit are always the current ones.", "Model", "jax_state_sync"),
-    ("Not there yet.", "callbacks", "OrbaxCheckpoint"),
 )
 
 # Names of older releases that programs still use.

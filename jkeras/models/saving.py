@@ -72,7 +72,8 @@ class Saved:
         """Take the weights, and the optimizer's state if there is one, from a file that was written here or by Keras.
 
         Args:
-            filepath: a `.weights.h5`, `.keras` or `.h5` file; the last may be of Keras 1, 2 or 3, and of weights alone.
+            filepath: a `.weights.h5`, `.keras` or `.h5` file, the last of Keras 1, 2 or 3 or of weights alone; or a folder of
+                checkpoints that `OrbaxCheckpoint` wrote.
             skip_mismatch: leave layers as they are whose weights do not fit, with a warning, instead of raising an error.
             by_name: take what the file has for layers of the same name. Only the older form, `.h5`, has names.
             max_bytes: how many bytes all arrays of the file may claim; by default 64 MiB, or 100 times the size of the file.

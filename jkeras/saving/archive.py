@@ -21,6 +21,7 @@ from typing import Any
 
 from jkeras.core.module import Module
 from jkeras.core.registry import custom_object_scope, published, serialize
+from jkeras.saving import orbax
 from jkeras.saving.assets import read_assets, write_assets
 from jkeras.saving.files import may_write, path_of, replacing, scratch
 from jkeras.saving.hdf5 import ENDINGS, VERSION, read_arrays, read_config, write_model
@@ -126,7 +127,8 @@ def load_model(
     """Make the model that `save_model` wrote, here or in Keras.
 
     Args:
-        filepath: a `.keras` file, a folder that was written with `zipped=False`, or a `.h5` file of Keras 1, 2 or 3.
+        filepath: a `.keras` file, a folder that was written with `zipped=False`, a `.h5` file of Keras 1, 2 or 3, or a folder of
+            checkpoints that `OrbaxCheckpoint` wrote.
         custom_objects: `{name: class or function}` that the file may name besides the library's and the registered ones.
         compile: whether to compile the model as it was; then training goes on where it stopped.
         safe_mode: only True is possible: code found in a file is never run.
@@ -139,6 +141,8 @@ def load_model(
     path = path_of(filepath)
     if path.endswith(ENDINGS) and not os.path.isdir(path):
         return _load_hdf5(path, custom_objects, compile, safe_mode, max_bytes)
+    if orbax.is_checkpoint(path):
+        return _load_checkpoint(path, custom_objects, compile, safe_mode)
     if not os.path.isdir(path) and not path.endswith(".keras"):
         raise ValueError(f"File format not supported: a model is loaded from a '.keras' or '.h5' file, got {path!r}.")
     with Members(path, max_bytes) as members:
@@ -149,6 +153,21 @@ def load_model(
         with members.open(MEMBER) as weights:
             read_weights(model, weights, path, whole=True, max_bytes=max_bytes)
         read_assets(model, members)
+    return model
+
+
+def _load_checkpoint(path: str, custom_objects: Mapping | None, compile: bool, safe_mode: bool) -> Any:
+    state, text, assets = orbax.load_state(path)
+    if text is None:
+        raise ValueError(
+            f"The checkpoint in {path!r} does not contain model configuration: it holds weights alone. Make the model in your "
+            f"program, and call model.load_weights({path!r})."
+        )
+    config = _parse(text.encode(), path)
+    if not compile:
+        config.pop("compile_config", None)
+    model = _make(config, custom_objects, safe_mode, path)
+    orbax.restore(model, state, assets)
     return model
 
 

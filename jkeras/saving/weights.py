@@ -16,6 +16,7 @@ from jkeras.core.module import Module
 from jkeras.core.own_variables import OwnVariables, check_store, own_variables
 from jkeras.core.turns import at_one_step
 from jkeras.core.variable import Variable
+from jkeras.saving import orbax
 from jkeras.saving.files import may_write, path_of, replacing
 from jkeras.saving.groups import stored_modules
 from jkeras.saving.hdf5 import ENDINGS as OLD_ENDINGS
@@ -63,7 +64,8 @@ def load_weights(
 
     Args:
         model: a model that is built.
-        filepath: a `.weights.h5`, `.keras` or `.h5` file; the last may be of Keras 1, 2 or 3, and of weights alone.
+        filepath: a `.weights.h5`, `.keras` or `.h5` file, the last of Keras 1, 2 or 3 or of weights alone; or a folder of checkpoints
+            that `OrbaxCheckpoint` wrote.
         skip_mismatch: leave layers as they are whose weights do not fit, with a warning, instead of raising an error.
         by_name: take what the file has for layers of the same name. Only the older form, `.h5`, has names.
         max_bytes: how many bytes all arrays of the file may claim; by default 64 MiB, or 100 times the size of the file.
@@ -73,6 +75,10 @@ def load_weights(
             The model is as it was, then.
     """
     path = path_of(filepath)
+    if orbax.is_checkpoint(path):
+        _check_built(model, "load_weights")
+        orbax.restore(model, orbax.load_state(path)[0])
+        return
     if not path.endswith((".keras", *OLD_ENDINGS)):
         raise ValueError(
             f"File format not supported: weights are loaded from a {EXTENSION!r}, '.keras' or '.h5' file, got {path!r}."

@@ -448,3 +448,26 @@ def test_a_factor_of_one_is_refused():
 def test_a_schedule_must_return_a_float():
     with pytest.raises(ValueError, match="should be a float. Got: 'fast'"):
         run(jkeras, jkeras.callbacks.LearningRateScheduler(lambda epoch: "fast"), epochs=1)
+
+
+def test_subclasses_compare_with_monitor_op():
+    class Patient(EarlyStopping):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = bool(self.monitor_op(self.limit, logs["loss"]))
+
+    stop = Patient("loss")
+    stop.limit = 1e9
+    model_of(jkeras).fit(X, Y, epochs=3, verbose=0, callbacks=[stop])
+    assert stop.monitor_op is jkeras.ops.less and EarlyStopping("loss", mode="max").monitor_op is jkeras.ops.greater
+    stop.monitor_op = lambda value, best: True
+    assert len(model_of(jkeras).fit(X, Y, epochs=3, verbose=0, callbacks=[stop]).epoch) == 1
+    own = EarlyStopping("loss")
+    own.monitor_op = lambda value, best: value > best
+    assert own.is_better(2.0, 1.0) and not own.is_better(1.0, 2.0)
+
+
+def test_functions_that_are_no_hooks_become_attributes():
+    callback = jkeras.callbacks.LambdaCallback(helper=lambda: 3)
+    assert callback.helper() == 3
+    with pytest.raises(TypeError, match="on_epoch_ent"):
+        jkeras.callbacks.LambdaCallback(on_epoch_ent=print)
