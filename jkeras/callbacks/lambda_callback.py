@@ -27,7 +27,9 @@ class LambdaCallback(Callback):
     def __new__(cls, *args: Any, **hooks: Any) -> "LambdaCallback":
         # A class of its own, with only the hooks that were given: a batch hook that does nothing would slow training.
         given = dict(zip(_NAMES, args, strict=False)) | hooks
-        functions = {name: _as_method(function) for name, function in given.items() if _is_hook(name) and function is not None}
+        functions = {
+            name: _as_method(function) for name, function in given.items() if _is_hook(name) and function is not None
+        }
         return super().__new__(type(cls.__name__, (cls,), functions))
 
     def __init__(

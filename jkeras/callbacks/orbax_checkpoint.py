@@ -75,10 +75,16 @@ class OrbaxCheckpoint(Saver):
         orbax.library()
         check_save_freq(save_freq)
         if max_to_keep is not None and not (isinstance(max_to_keep, Integral) and max_to_keep > 0):
-            raise ValueError(f"max_to_keep must be a number of checkpoints, 1 or more, or None for all, got {max_to_keep!r}.")
+            raise ValueError(
+                f"max_to_keep must be a number of checkpoints, 1 or more, or None for all, got {max_to_keep!r}."
+            )
         self.directory = os.path.abspath(os.fspath(directory))
         self.verbose, self.save_best_only, self.save_freq = verbose, save_best_only, save_freq
-        self.max_to_keep, self.save_on_background, self.save_weights_only = max_to_keep, save_on_background, save_weights_only
+        self.max_to_keep, self.save_on_background, self.save_weights_only = (
+            max_to_keep,
+            save_on_background,
+            save_weights_only,
+        )
         self._writing: list = []  # what the background has not finished
         self._checkpointer: Any = None
         self._first: int | None = None  # what the number of the first checkpoint is, if others came before
@@ -129,7 +135,10 @@ class OrbaxCheckpoint(Saver):
         if not self._should_save(epoch, logs or {}):
             return
         self.wait_until_finished()
-        parts, step = orbax.contents(self.model, self.save_weights_only), self._number(epoch if batch is None else self._batches)
+        parts, step = (
+            orbax.contents(self.model, self.save_weights_only),
+            self._number(epoch if batch is None else self._batches),
+        )
         if self.verbose > 0:
             print(f"\nEpoch {epoch + 1}: saving model to {os.path.join(self.directory, str(step))}")
         with orbax.library().Context():

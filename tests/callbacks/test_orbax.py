@@ -19,7 +19,9 @@ def model_of(library=jkeras, optimizer="adam"):
     library.utils.set_random_seed(0)
     inputs = library.Input((3,), name="in")
     x = library.layers.BatchNormalization(name="norm")(library.layers.Dense(4, name="first")(inputs))
-    model = library.Model(inputs, library.layers.Dense(1, name="last")(library.layers.Dropout(0.1, name="drop")(x)), name="net")
+    model = library.Model(
+        inputs, library.layers.Dense(1, name="last")(library.layers.Dropout(0.1, name="drop")(x)), name="net"
+    )
     model.compile(optimizer, "mse")
     return model
 
@@ -100,12 +102,16 @@ def test_best_only(tmp_path):
 def test_vocabularies_come_along(tmp_path):
     lookup = jkeras.layers.StringLookup()
     lookup.adapt(["a", "b"])
-    model = jkeras.Sequential([jkeras.Input((1,), dtype="string"), lookup, jkeras.layers.Embedding(3, 1), jkeras.layers.Flatten()])
+    model = jkeras.Sequential(
+        [jkeras.Input((1,), dtype="string"), lookup, jkeras.layers.Embedding(3, 1), jkeras.layers.Flatten()]
+    )
     model.compile("sgd", "mse")
     words = np.array([["a"], ["b"]])
     model.fit(words, np.ones((2, 1)), verbose=0, callbacks=[OrbaxCheckpoint(tmp_path)])
     assert os.path.isdir(tmp_path / "0" / "assets")
-    np.testing.assert_array_equal(jkeras.models.load_model(tmp_path).predict(words, verbose=0), model.predict(words, verbose=0))
+    np.testing.assert_array_equal(
+        jkeras.models.load_model(tmp_path).predict(words, verbose=0), model.predict(words, verbose=0)
+    )
 
 
 def test_a_full_disk_is_a_warning(tmp_path, monkeypatch):
