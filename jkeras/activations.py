@@ -51,6 +51,12 @@ from jkeras.ops.family import Array, array_op
 def linear(x: Any) -> Any:
     """The identity, `f(x) = x`.
 
+    Args:
+        x: anything.
+
+    Returns:
+        `x` itself.
+
     >>> linear(3.0)
     3.0
     """
@@ -64,6 +70,15 @@ def relu(x: Array, negative_slope: float = 0.0, max_value: float | None = None, 
         max_value                           where x >= max_value
         x                                   where threshold < x < max_value
         negative_slope * (x - threshold)    elsewhere
+
+    Args:
+        x: array of floats, of any shape.
+        negative_slope: the slope below the threshold, from 0 on.
+        max_value: the largest result, from 0 on. None means no bound.
+        threshold: the point at which the function starts to rise, from 0 on.
+
+    Returns:
+        array of the shape and dtype of `x`.
 
     Source: Nair and Hinton 2010, "Rectified Linear Units Improve Restricted Boltzmann Machines".
 
@@ -88,6 +103,13 @@ def gelu(x: Array, approximate: bool = False) -> jax.Array:
 
     With `approximate=True`: `x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3)))`.
 
+    Args:
+        x: array of floats, of any shape.
+        approximate: True uses the formula with `tanh`, which is a little faster and differs by less than 0.001.
+
+    Returns:
+        array of the shape and dtype of `x`.
+
     >>> round(float(gelu(1.0)), 4)
     0.8413
     """
@@ -98,6 +120,12 @@ def gelu(x: Array, approximate: bool = False) -> jax.Array:
 def mish(x: Array) -> jax.Array:
     """`x * tanh(softplus(x))` (arXiv:1908.08681).
 
+    Args:
+        x: array of floats, of any shape.
+
+    Returns:
+        array of the shape and dtype of `x`.
+
     >>> round(float(mish(1.0)), 4)
     0.8651
     """
@@ -107,6 +135,12 @@ def mish(x: Array) -> jax.Array:
 @array_op
 def exponential(x: Array) -> jax.Array:
     """`exp(x)`.
+
+    Args:
+        x: array of floats, of any shape.
+
+    Returns:
+        array of the shape and dtype of `x`.
 
     >>> exponential(0.0).item()
     1.0
@@ -146,6 +180,9 @@ _shortcuts.names["keras2_hard_sigmoid"] = keras2_hard_sigmoid
 def get(identifier: Any) -> Callable:
     """An activation from its name, its config, a callable, or None (`linear`).
 
+    Args:
+        identifier: a name such as `"relu"`, a config, a callable, or None for `linear`.
+
     Raises:
         ValueError: the name is unknown, or the identifier is none of these.
 
@@ -158,6 +195,9 @@ def get(identifier: Any) -> Callable:
 def serialize(activation: Callable) -> str | dict:
     """The name of one of the functions here; the config of any other callable.
 
+    Args:
+        activation: the function.
+
     Raises:
         TypeError: a lambda, which has no name.
 
@@ -169,7 +209,11 @@ def serialize(activation: Callable) -> str | dict:
 
 
 def deserialize(config: Any, custom_objects: Mapping | None = None) -> Callable:
-    """The activation that `serialize` described; `custom_objects` are `{name: callable}` that it may name too.
+    """The activation that `serialize` described.
+
+    Args:
+        config: what `serialize` returned, or None for `linear`.
+        custom_objects: `{name: callable}` that the config may name besides those of the library.
 
     >>> deserialize("tanh") is tanh
     True

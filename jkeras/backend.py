@@ -19,7 +19,10 @@ _numbers: Counter[str] = Counter()
 
 
 def get_uid(prefix: str = "") -> int:
-    """1 at the first call with this prefix, 2 at the second, ...
+    """Count the calls with a prefix: 1 at the first call, 2 at the second, and so on.
+
+    Args:
+        prefix: any text.
 
     >>> get_uid("documented"), get_uid("documented")
     (1, 2)
@@ -29,7 +32,10 @@ def get_uid(prefix: str = "") -> int:
 
 
 def is_float_dtype(dtype: Any) -> bool:
-    """Whether the dtype is a floating-point one.
+    """True if the dtype is a floating-point one.
+
+    Args:
+        dtype: a name or a NumPy or JAX dtype.
 
     >>> is_float_dtype("bfloat16"), is_float_dtype("int32")
     (True, False)
@@ -38,7 +44,10 @@ def is_float_dtype(dtype: Any) -> bool:
 
 
 def is_int_dtype(dtype: Any) -> bool:
-    """Whether the dtype is an integer one, signed or unsigned.
+    """True if the dtype is an integer one, signed or unsigned.
+
+    Args:
+        dtype: a name or a NumPy or JAX dtype.
 
     >>> is_int_dtype("uint8"), is_int_dtype("bool")
     (True, False)
@@ -48,6 +57,12 @@ def is_int_dtype(dtype: Any) -> bool:
 
 def result_type(*dtypes: Any) -> str:
     """The dtype of an operation on arrays of these dtypes.
+
+    Args:
+        *dtypes: names or dtypes, or Python types such as `int`.
+
+    Returns:
+        the name of the dtype.
 
     >>> result_type("int32", "float16")
     'float16'
@@ -59,6 +74,9 @@ def get_keras_mask(x: Any) -> Any:
     """The mask that travels with an array or a symbolic tensor: True where an entry counts. None if it has none.
 
     A mask lives as long as its array. It does not go through the boundary of a `jax.jit`: return it as a second output there.
+
+    Args:
+        x: an array or a symbolic tensor.
 
     >>> import jkeras, numpy as np
     >>> words = jkeras.layers.Embedding(5, 2, mask_zero=True)(np.array([[3, 0]]))

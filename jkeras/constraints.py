@@ -159,6 +159,9 @@ _shortcuts = Shortcuts(
 def get(identifier: Any) -> Any:
     """A constraint from a name, a config, a class, a function, or None (which stays None).
 
+    Args:
+        identifier: a name such as `"max_norm"`, a config, a class, a function, or None, which stays None.
+
     Raises:
         ValueError: the name is unknown, or the identifier is none of these.
 
@@ -169,12 +172,33 @@ def get(identifier: Any) -> Any:
 
 
 def serialize(constraint: Any) -> Any:
-    """The config of a constraint, as plain data."""
+    """The config of a constraint, as plain data.
+
+    Args:
+        constraint: the constraint.
+
+    Returns:
+        plain data, as it stands in a config.
+
+    >>> serialize(MaxNorm(3))["config"]["max_value"]
+    3
+    """
     return _serialize(constraint)
 
 
 def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
-    """Make a constraint from `serialize()`."""
+    """Make a constraint from what `serialize` returned.
+
+    Args:
+        config: what `serialize` returned, or a name.
+        custom_objects: `{name: class}` that the config may name besides those of the library and the registered ones.
+
+    Raises:
+        ValueError: the config names something unknown.
+
+    >>> deserialize(serialize(MaxNorm(3))).max_value
+    3
+    """
     return _shortcuts.get(config, custom_objects)
 
 

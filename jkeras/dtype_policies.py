@@ -22,6 +22,12 @@ FloatDTypePolicy = DTypePolicy
 def get(identifier: Any) -> DTypePolicy:
     """A policy from a policy, its name, a dtype, a config, or None (the global one).
 
+    Args:
+        identifier: a `DTypePolicy`, a name such as `"mixed_bfloat16"`, a dtype, a config, or None for the global policy.
+
+    Raises:
+        ValueError: the name is unknown.
+
     >>> get("mixed_bfloat16")
     <DTypePolicy "mixed_bfloat16">
     """
@@ -31,6 +37,9 @@ def get(identifier: Any) -> DTypePolicy:
 def serialize(dtype_policy: DTypePolicy) -> dict:
     """The policy's class and config, in Keras 3's form.
 
+    Args:
+        dtype_policy: the policy.
+
     >>> serialize(DTypePolicy("float32"))["config"]
     {'name': 'float32'}
     """
@@ -38,7 +47,15 @@ def serialize(dtype_policy: DTypePolicy) -> dict:
 
 
 def deserialize(config: Any, custom_objects: Mapping | None = None) -> DTypePolicy:
-    """The policy that `serialize` described."""
+    """The policy that `serialize` described.
+
+    Args:
+        config: what `serialize` returned.
+        custom_objects: `{name: class}` that the config may name besides those of the library.
+
+    >>> deserialize(serialize(DTypePolicy("float32")))
+    <DTypePolicy "float32">
+    """
     return registry.deserialize(config, custom_objects)
 
 

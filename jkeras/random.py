@@ -187,6 +187,17 @@ def _float(name: str, dtype: Any) -> str:
 def normal(shape: Shape, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None) -> jax.Array:
     """Draw from the normal distribution.
 
+    Args:
+        shape: the shape of the result, a tuple of integers.
+        mean: the mean. A number, or an array that broadcasts to the shape.
+        stddev: the standard deviation. A number, or an array that broadcasts to the shape.
+        dtype: a floating-point dtype. None means the default float.
+        seed: an integer for the same numbers at every call, a `SeedGenerator`, a JAX key, or None for the next numbers of
+            the global generator.
+
+    Returns:
+        array of the given shape and dtype.
+
     >>> normal((2, 3), seed=0).shape
     (2, 3)
     """
@@ -196,6 +207,17 @@ def normal(shape: Shape, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, 
 @op
 def truncated_normal(shape: Shape, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None) -> jax.Array:
     """Draw from the normal distribution, restricted to two standard deviations around the mean.
+
+    Args:
+        shape: the shape of the result, a tuple of integers.
+        mean: the mean. A number, or an array that broadcasts to the shape.
+        stddev: the standard deviation, before the distribution is cut. A number, or an array that broadcasts to the shape.
+        dtype: a floating-point dtype. None means the default float.
+        seed: an integer for the same numbers at every call, a `SeedGenerator`, a JAX key, or None for the next numbers of
+            the global generator.
+
+    Returns:
+        array of the given shape and dtype.
 
     >>> bool(abs(truncated_normal((100,), seed=0)).max() < 2)
     True
@@ -208,6 +230,17 @@ def truncated_normal(shape: Shape, mean: Any = 0.0, stddev: Any = 1.0, dtype: An
 def uniform(shape: Shape, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None, seed: Any = None) -> jax.Array:
     """Draw uniformly from `[minval, maxval)`.
 
+    Args:
+        shape: the shape of the result, a tuple of integers.
+        minval: the lower bound. A number, or an array that broadcasts to the shape.
+        maxval: the upper bound, which is not drawn itself. A number, or an array that broadcasts to the shape.
+        dtype: a floating-point dtype. None means the default float.
+        seed: an integer for the same numbers at every call, a `SeedGenerator`, a JAX key, or None for the next numbers of
+            the global generator.
+
+    Returns:
+        array of the given shape and dtype.
+
     >>> uniform((2, 3), seed=0).shape
     (2, 3)
     """
@@ -217,6 +250,17 @@ def uniform(shape: Shape, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = Non
 @op
 def randint(shape: Shape, minval: Any, maxval: Any, dtype: Any = "int32", seed: Any = None) -> jax.Array:
     """Draw integers uniformly from `[minval, maxval)`.
+
+    Args:
+        shape: the shape of the result, a tuple of integers.
+        minval: the smallest integer. A number, or an array that broadcasts to the shape.
+        maxval: the integer after the largest one. A number, or an array that broadcasts to the shape.
+        dtype: an integer dtype.
+        seed: an integer for the same numbers at every call, a `SeedGenerator`, a JAX key, or None for the next numbers of
+            the global generator.
+
+    Returns:
+        array of the given shape and dtype.
 
     >>> bool((randint((10,), 0, 2, seed=0) < 2).all())
     True
@@ -291,6 +335,15 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
 def shuffle(x: Any, axis: int = 0, seed: Any = None) -> jax.Array:
     """Permute the entries along `axis`, each slice along it with a permutation of its own.
 
+    Args:
+        x: array with at least one axis.
+        axis: the axis whose entries are permuted.
+        seed: an integer for the same numbers at every call, a `SeedGenerator`, a JAX key, or None for the next numbers of
+            the global generator.
+
+    Returns:
+        array of the shape and dtype of `x`.
+
     >>> sorted(shuffle(jnp.arange(5), seed=0).tolist())
     [0, 1, 2, 3, 4]
     """
@@ -300,6 +353,17 @@ def shuffle(x: Any, axis: int = 0, seed: Any = None) -> jax.Array:
 @op
 def gamma(shape: Shape, alpha: Any, dtype: Any = None, seed: Any = None) -> jax.Array:
     """Draw from the gamma distribution with shape parameter `alpha` and scale 1.
+
+    Args:
+        shape: the shape of the result, a tuple of integers.
+        alpha: the shape parameter, which is the mean, too. It is positive. A number, or an array that broadcasts to the
+            shape.
+        dtype: a floating-point dtype. None means the default float.
+        seed: an integer for the same numbers at every call, a `SeedGenerator`, a JAX key, or None for the next numbers of
+            the global generator.
+
+    Returns:
+        array of the given shape and dtype.
 
     >>> gamma((2, 3), 2.0, seed=0).shape
     (2, 3)
@@ -311,6 +375,18 @@ def gamma(shape: Shape, alpha: Any, dtype: Any = None, seed: Any = None) -> jax.
 def binomial(shape: Shape, counts: Any, probabilities: Any, dtype: Any = None, seed: Any = None) -> jax.Array:
     """Draw the number of successes in `counts` trials that each succeed with probability `probabilities`.
 
+    Args:
+        shape: the shape of the result, a tuple of integers.
+        counts: the number of trials. A number, or an array that broadcasts to the shape.
+        probabilities: the probability that a trial succeeds, from 0 to 1. A number, or an array that broadcasts to the
+            shape.
+        dtype: a floating-point dtype. None means the default float.
+        seed: an integer for the same numbers at every call, a `SeedGenerator`, a JAX key, or None for the next numbers of
+            the global generator.
+
+    Returns:
+        array of the given shape and dtype.
+
     >>> binomial((2,), 10.0, 1.0, seed=0).tolist()
     [10.0, 10.0]
     """
@@ -321,6 +397,18 @@ def binomial(shape: Shape, counts: Any, probabilities: Any, dtype: Any = None, s
 @op
 def beta(shape: Shape, alpha: Any, beta: Any, dtype: Any = None, seed: Any = None) -> jax.Array:
     """Draw from the beta distribution on (0, 1).
+
+    Args:
+        shape: the shape of the result, a tuple of integers.
+        alpha: the first parameter, a positive number. A number, or an array that broadcasts to the shape.
+        beta: the second parameter, a positive number. The mean is `alpha / (alpha + beta)`. A number, or an array that
+            broadcasts to the shape.
+        dtype: a floating-point dtype. None means the default float.
+        seed: an integer for the same numbers at every call, a `SeedGenerator`, a JAX key, or None for the next numbers of
+            the global generator.
+
+    Returns:
+        array of the given shape and dtype.
 
     >>> beta((2, 3), 2.0, 3.0, seed=0).shape
     (2, 3)

@@ -65,6 +65,10 @@ class L1L2(Regularizer):
 
     The name `"l1_l2"` gives the defaults, which penalize nothing (as in Keras).
 
+    Args:
+        l1: the factor of the sum of the absolute values, from 0 on.
+        l2: the factor of the sum of the squares, from 0 on.
+
     Raises:
         ValueError: a factor is negative or not finite.
 
@@ -87,6 +91,9 @@ class L1L2(Regularizer):
 class L1(Regularizer):
     """`l1 * sum |x|`.
 
+    Args:
+        l1: the factor, from 0 on.
+
     >>> float(L1(0.5)(jnp.array([1.0, -2.0])))
     1.5
     """
@@ -103,6 +110,9 @@ class L1(Regularizer):
 
 class L2(Regularizer):
     """`l2 * sum x^2`.
+
+    Args:
+        l2: the factor, from 0 on.
 
     >>> float(L2(0.5)(jnp.array([1.0, -2.0])))
     2.5
@@ -186,6 +196,9 @@ _shortcuts = Shortcuts(
 def get(identifier: Any) -> Any:
     """A regularizer from a name, a config, a class, a function, or None (which stays None).
 
+    Args:
+        identifier: a name such as `"l2"`, a config, a class, a function, or None, which stays None.
+
     Raises:
         ValueError: the name is unknown, or the identifier is none of these.
 
@@ -196,12 +209,33 @@ def get(identifier: Any) -> Any:
 
 
 def serialize(regularizer: Any) -> Any:
-    """The config of a regularizer, as plain data."""
+    """The config of a regularizer, as plain data.
+
+    Args:
+        regularizer: the regularizer.
+
+    Returns:
+        plain data, as it stands in a config.
+
+    >>> serialize(L2(0.5))["config"]
+    {'l2': 0.5}
+    """
     return _serialize(regularizer)
 
 
 def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
-    """Make a regularizer from `serialize()`."""
+    """Make a regularizer from what `serialize` returned.
+
+    Args:
+        config: what `serialize` returned, or a name.
+        custom_objects: `{name: class}` that the config may name besides those of the library and the registered ones.
+
+    Raises:
+        ValueError: the config names something unknown.
+
+    >>> deserialize(serialize(L2(0.5))).get_config()
+    {'l2': 0.5}
+    """
     return _shortcuts.get(config, custom_objects)
 
 

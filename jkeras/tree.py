@@ -16,7 +16,10 @@ class MAP_TO_NONE:
 
 
 def is_nested(structure: Any) -> bool:
-    """Whether `structure` is a list, tuple or dict, rather than a leaf.
+    """True if `structure` is a list, tuple or dict, False if it is a leaf.
+
+    Args:
+        structure: anything.
 
     >>> is_nested([]), is_nested(None)
     (True, False)
@@ -49,6 +52,9 @@ def _like(structure: Any, values: Sequence) -> Any:
 def flatten_with_path(structure: Any) -> list[tuple[tuple, Any]]:
     """The leaves with their paths, tuples of keys and indices.
 
+    Args:
+        structure: nested lists, tuples and dicts, or a single leaf.
+
     >>> flatten_with_path({"b": 1, "a": [2, None]})
     [(('a', 0), 2), (('a', 1), None), (('b',), 1)]
     """
@@ -59,6 +65,9 @@ def flatten_with_path(structure: Any) -> list[tuple[tuple, Any]]:
 
 def flatten(structure: Any) -> list:
     """The leaves, in order.
+
+    Args:
+        structure: nested lists, tuples and dicts, or a single leaf.
 
     >>> flatten({"b": 1, "a": [2, (3,)]})
     [2, 3, 1]
@@ -99,6 +108,11 @@ def _map(func: Callable, structures: Sequence, none_is_leaf: bool = True) -> Any
 def map_structure_up_to(shallow_structure: Any, func: Callable, *structures: Any) -> Any:
     """`map_structure` that stops at the leaves of the first structure, whatever the others hold there.
 
+    Args:
+        shallow_structure: says how deep to go.
+        func: a function of one part of each structure.
+        *structures: structures that are at least as deep.
+
     Raises:
         ValueError: a structure is not as deep as the shallow one.
 
@@ -114,7 +128,11 @@ def map_structure_up_to(shallow_structure: Any, func: Callable, *structures: Any
 
 
 def pack_sequence_as(structure: Any, flat_sequence: Sequence) -> Any:
-    """The structure with other leaves, given in order; undoes `flatten`.
+    """A structure of the same form with other leaves, given in order. It undoes `flatten`.
+
+    Args:
+        structure: a structure that gives the form.
+        flat_sequence: the new leaves, a list or tuple.
 
     Raises:
         TypeError: `flat_sequence` is no sequence.
@@ -157,7 +175,10 @@ def traverse(func: Callable, structure: Any, top_down: bool = True) -> Any:
 
 
 def lists_to_tuples(structure: Any) -> Any:
-    """Tuples in the place of lists.
+    """The same structure with tuples in the place of lists.
+
+    Args:
+        structure: nested lists, tuples and dicts, or a single leaf.
 
     >>> lists_to_tuples([1, {"a": [2]}])
     (1, {'a': (2,)})
@@ -166,7 +187,11 @@ def lists_to_tuples(structure: Any) -> Any:
 
 
 def map_shape_structure(func: Callable, structure: Any) -> Any:
-    """`map_structure` whose leaves are shapes: tuples or lists of integers and None.
+    """`map_structure` for structures whose leaves are shapes: tuples or lists of integers and None.
+
+    Args:
+        func: a function of one shape.
+        structure: nested lists, tuples and dicts of shapes.
 
     >>> map_shape_structure(len, {"x": (None, 3), "y": [(1, 2, 3)]})
     {'x': 2, 'y': [3]}
@@ -204,6 +229,10 @@ def assert_same_structure(a: Any, b: Any, check_types: bool | None = None) -> No
 
 def assert_same_paths(a: Any, b: Any) -> None:
     """Check that two structures have leaves under the same paths, in lists or tuples alike.
+
+    Args:
+        a: nested lists, tuples and dicts, or a single leaf.
+        b: another structure.
 
     Raises:
         ValueError: they differ.

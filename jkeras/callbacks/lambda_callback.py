@@ -1,5 +1,6 @@
 """`LambdaCallback`: hooks given as functions."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -50,6 +51,7 @@ class LambdaCallback(Callback):
         vars(self).update({name: value for name, value in hooks.items() if not _is_hook(name)})
 
 
+LambdaCallback.__new__.__signature__ = inspect.signature(LambdaCallback.__init__)  # type: ignore[attr-defined]
 _NAMES = ("on_epoch_begin", "on_epoch_end", "on_train_begin", "on_train_end", "on_train_batch_begin", "on_train_batch_end")
 
 

@@ -14,6 +14,9 @@ def image_data_format() -> str:
 def set_image_data_format(data_format: str) -> None:
     """Set the format of layers made from now on.
 
+    Args:
+        data_format: `"channels_last"` or `"channels_first"`.
+
     Raises:
         ValueError: it is neither `"channels_last"` nor `"channels_first"`.
     """

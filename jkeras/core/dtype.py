@@ -25,6 +25,12 @@ def set_floatx(value: str) -> None:
     """Set the default floating-point dtype: `"bfloat16"`, `"float16"`, `"float32"` or `"float64"`.
 
     `"float64"` needs `jax.config.update("jax_enable_x64", True)` to have an effect.
+
+    Args:
+        value: the name of the dtype.
+
+    Raises:
+        ValueError: it is none of the four.
     """
     if value not in FLOATS:
         raise ValueError(f"floatx must be one of {FLOATS}, got {value!r}.{suggest(value, FLOATS)}")
@@ -37,12 +43,24 @@ def epsilon() -> float:
 
 
 def set_epsilon(value: float) -> None:
-    """Set the fuzz factor returned by `epsilon()`."""
+    """Set the small number that `epsilon()` returns.
+
+    Args:
+        value: a small positive number.
+
+    >>> set_epsilon(1e-5)
+    >>> epsilon()
+    1e-05
+    >>> set_epsilon(1e-7)
+    """
     _settings["epsilon"] = float(value)
 
 
 def standardize(dtype: Any) -> str:
     """The name of a dtype given as a name, a Python type, a NumPy or JAX dtype, or None (the default float).
+
+    Args:
+        dtype: the dtype in any form.
 
     >>> standardize(None), standardize(int), standardize(np.float32)
     ('float32', 'int32', 'float32')

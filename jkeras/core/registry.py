@@ -75,7 +75,14 @@ def register_serializable(package: str = "Custom", name: str | None = None) -> C
 
 
 def get_registered_name(obj: Any) -> str:
-    """The name under which `obj` was registered, or its plain name."""
+    """The name under which `obj` was registered, or its plain name.
+
+    Args:
+        obj: a class or function.
+
+    >>> get_registered_name(dict)
+    'dict'
+    """
     return next((name for name, known in _registered.items() if known is obj), obj.__name__)
 
 
@@ -85,7 +92,16 @@ def get_custom_objects() -> dict[str, Any]:
 
 
 def get_registered_object(name: str, custom_objects: Mapping | None = None, module_objects: Mapping | None = None) -> Any:
-    """Find a custom object by its registered or plain name; None if it is unknown."""
+    """Find a custom object by its registered or plain name; None if it is unknown.
+
+    Args:
+        name: the registered name `"package>name"`, or the plain one.
+        custom_objects: `{name: object}` in which to look first.
+        module_objects: `{name: object}` in which to look last.
+
+    Returns:
+        the object, or None.
+    """
     for table in (custom_objects or {}, *reversed(_scopes()), _registered, module_objects or {}):
         if name in table:
             return table[name]
@@ -191,6 +207,13 @@ def serialize(obj: Any) -> Any:
     """Turn an object, or a structure of them, into plain JSON-able data in Keras 3's form.
 
     What the object holds twice is marked in its config, so that it is one object again when it is read.
+
+    Args:
+        obj: a layer, loss, optimizer or other object with a config, a public or registered function, an array, a dtype, a
+            slice, plain data, or nested lists, tuples and dicts of them.
+
+    Returns:
+        plain data.
 
     Raises:
         TypeError: the object has no config, or is a lambda (which cannot be named).

@@ -92,17 +92,23 @@ def is_traceback_filtering_enabled() -> bool:
 
 
 def set_max_epochs(max_epochs: int | None) -> None:
-    """Let no `fit` train for more epochs, for a quick run of a whole program. None for no limit.
+    """Let no `fit` train for more epochs than this, for a quick run of a whole program. None sets no limit.
 
     The environment variable `KERAS_MAX_EPOCHS` does the same.
+
+    Args:
+        max_epochs: the largest number of epochs, or None.
     """
     _state["max_epochs"] = _limit("max_epochs", max_epochs)
 
 
 def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
-    """Let no epoch, evaluation or prediction have more steps. None for no limit.
+    """Let no epoch, evaluation or prediction have more steps than this. None sets no limit.
 
     The environment variable `KERAS_MAX_STEPS_PER_EPOCH` does the same.
+
+    Args:
+        max_steps_per_epoch: the largest number of steps, or None.
     """
     _state["max_steps"] = _limit("max_steps_per_epoch", max_steps_per_epoch)
 

@@ -29,7 +29,13 @@ RAN_OUT = (
 
 
 class Epoch(NamedTuple):
-    """The steps of one epoch: batch `i` is rows `order[i * batch_size : (i + 1) * batch_size]` for start <= i < stop."""
+    """The steps of one epoch: batch `i` is rows `order[i * batch_size : (i + 1) * batch_size]` for start <= i < stop.
+
+    Args:
+        order: the numbers of the rows, int32, in the order in which they are used.
+        start: the first step.
+        stop: the step after the last one.
+    """
 
     order: np.ndarray  # int32[num_samples]
     start: int

@@ -26,6 +26,11 @@ def prefetch(iterator: Iterable[Any], function: Callable[[Any], Any] | None, siz
     exception in it, Ctrl-C among them) ends the thread and closes `iterator`. The thread starts at the first `next`.
     Settings that JAX keeps per thread (`jax.default_device`) do not hold in `function`: let it name its device.
 
+    Args:
+        iterator: the items.
+        function: called in the thread on each item. None leaves items as they are.
+        size: the largest number of results that wait.
+
     >>> list(prefetch(range(4), lambda i: i * i, size=2))
     [0, 1, 4, 9]
     """
@@ -94,6 +99,10 @@ def stack(batches: Iterable[Any], size: int | Callable[[], int]) -> Iterator[tup
 
     Each batch is copied as it arrives, so a generator may use the same buffer again and again. A batch of another shape
     starts a new group. `size` can be a function, asked when a group starts.
+
+    Args:
+        batches: structures of arrays.
+        size: the largest number of batches in a group, or a function that returns it.
 
     >>> [(count, x.shape) for count, x in stack([np.zeros(4), np.zeros(4), np.zeros(4), np.zeros(3)], 2)]
     [(2, (2, 4)), (1, (1, 4)), (1, (1, 3))]

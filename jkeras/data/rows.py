@@ -25,12 +25,17 @@ Index = slice | np.ndarray
 class Rows:
     """An array whose first axis counts the samples.
 
-    Attributes:
-        shape, dtype: those of what `read` hands out.
+    Args:
+        source: anything with a shape whose rows can be taken: a NumPy or JAX array, a memory map, an HDF5 data set.
         name: how messages call it: `"x"`, `"y['age']"`.
-        columns: names of the columns, where the source has them.
-        on_disk: the rows come from a file, and should not be read without need.
-        on_device: the source is a JAX array, which needs no memory of its own on the device.
+        dtype: the dtype that `read` returns. None chooses it by the dtype of the source.
+        columns: the names of the columns, if the source has them.
+
+    Attributes:
+        shape: the shape of all rows.
+        dtype: the dtype of the rows that `read` returns.
+        on_disk: True if the rows come from a file and should not be read without need.
+        on_device: True if the source is a JAX array, which needs no memory of its own on the device.
     """
 
     on_disk = False

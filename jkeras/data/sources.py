@@ -99,7 +99,11 @@ def _as_series(value: Any) -> Any:
 
 
 def as_rows(value: Any, name: str) -> Rows:
-    """Put anything that holds an array behind the face of `Rows`.
+    """Wrap anything that holds an array as `Rows`.
+
+    Args:
+        value: an array of NumPy, JAX, pandas, torch, TensorFlow or SciPy, a nested list, an HDF5 data set.
+        name: how messages call it.
 
     >>> rows = as_rows([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], "x")
     >>> rows.shape, rows.dtype, rows.read(np.array([2, 0]))
@@ -137,9 +141,12 @@ def holds_array(value: Any) -> bool:
 
 
 def is_leaf(value: Any) -> bool:
-    """Whether a part of a nested structure stands for one array.
+    """True if a part of a nested structure stands for one array.
 
     A list of arrays is a structure (several inputs); a list of numbers, or of lists of numbers, is one array.
+
+    Args:
+        value: a part of `x`, `y` or `sample_weight`.
 
     >>> is_leaf([[1, 2], [3, 4]]), is_leaf([np.zeros(2), np.zeros(2)])
     (True, False)
@@ -163,5 +170,12 @@ def tree_of_rows(tree: Any, name: str) -> Any:
 
 
 def spec_of(batch: Any) -> Any:
-    """The shapes and dtypes of a batch, as a structure of `jax.ShapeDtypeStruct`."""
+    """The shapes and dtypes of a batch, as a structure of `jax.ShapeDtypeStruct`.
+
+    Args:
+        batch: a structure of arrays.
+
+    >>> spec_of({"x": np.zeros((2, 3))})
+    {'x': ShapeDtypeStruct(shape=(2, 3), dtype=float64)}
+    """
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), batch)

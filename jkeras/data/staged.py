@@ -19,13 +19,24 @@ PIECE = 4096  # rows that are computed at a time
 
 
 class Staged(NamedTuple):
-    """What a model's host stage has made: the arrays that its compiled part starts from."""
+    """The arrays that a model's host stage has made, from which its compiled part starts.
+
+    Args:
+        values: the arrays.
+    """
 
     values: tuple
 
 
 class HostRows(Rows):
-    """An array that only the host sees, of any dtype."""
+    """An array that only the host sees, of any dtype.
+
+    Args:
+        source: the array.
+        name: how messages call it.
+        dtype: not used: the rows keep the dtype of the source.
+        columns: the names of the columns, if the source has them.
+    """
 
     def __init__(self, source: np.ndarray, name: str, dtype: Any = None, columns: Sequence | None = None):
         super().__init__(source, name, source.dtype, columns)
@@ -35,7 +46,13 @@ class HostRows(Rows):
 
 
 class Source:
-    """The inputs of a host stage, and what it makes of chosen rows of them; remembers the last, which several arrays ask for."""
+    """The inputs of a host stage, and the results for chosen rows of them. It remembers the last results, since several
+    arrays ask for them.
+
+    Args:
+        arrays: the inputs, arrays with one row per sample.
+        run: the host stage, a function from a list of arrays to a list of arrays.
+    """
 
     def __init__(self, arrays: list[np.ndarray], run: Callable[[list[np.ndarray]], list[np.ndarray]]):
         self.arrays, self._run = arrays, run
@@ -59,7 +76,15 @@ class Source:
 
 
 class StagedRows(Rows):
-    """One result of a host stage, computed when it is read."""
+    """One result of a host stage, computed when it is read.
+
+    Args:
+        source: the inputs and the stage.
+        place: which of the results it is.
+        shape: the shape of all rows of the result.
+        dtype: the dtype of the result.
+        name: how messages call it.
+    """
 
     on_disk = True  # rows take work: they are read ahead, and not without need
 

@@ -6,6 +6,12 @@ from typing import Any
 def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
     """Split data into inputs, targets and sample weights; what is missing is None.
 
+    Args:
+        data: `x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)`.
+
+    Returns:
+        the tuple `(x, y, sample_weight)`.
+
     >>> unpack_x_y_sample_weight(("features", "labels"))
     ('features', 'labels', None)
 
@@ -24,9 +30,17 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
 
 
 def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
-    """The shortest form that `unpack_x_y_sample_weight` takes apart again.
+    """The shortest form of inputs, targets and weights from which `unpack_x_y_sample_weight` makes all three again.
 
     A lone `x` stays bare unless it is a tuple or list, whose entries would be taken for y and sample_weight.
+
+    Args:
+        x: the inputs.
+        y: the targets, or None.
+        sample_weight: the weights of the samples, or None.
+
+    Returns:
+        `x`, `(x, y)` or `(x, y, sample_weight)`.
 
     >>> pack_x_y_sample_weight("features"), pack_x_y_sample_weight("features", "labels")
     ('features', ('features', 'labels'))

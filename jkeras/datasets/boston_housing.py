@@ -6,6 +6,8 @@ use it to study that, not to predict prices.
 
 from jkeras.datasets.files import fetch, split_table
 
+__all__ = ["load_data"]
+
 
 def load_data(path: str = "boston_housing.npz", test_split: float = 0.2, seed: int = 113) -> tuple:
     """The table, shuffled and split.

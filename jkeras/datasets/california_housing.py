@@ -5,6 +5,8 @@ Source: Pace and Barry, "Sparse spatial autoregressions", 1997.
 
 from jkeras.datasets.files import fetch, split_table
 
+__all__ = ["load_data"]
+
 
 def load_data(
     version: str = "large", path: str = "california_housing.npz", test_split: float = 0.2, seed: int = 113

@@ -2,6 +2,8 @@
 
 from jkeras.datasets.cifar import load
 
+__all__ = ["load_data"]
+
 
 def load_data() -> tuple:
     """The images and classes.

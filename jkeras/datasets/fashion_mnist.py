@@ -8,6 +8,8 @@ import numpy as np
 from jkeras.datasets.files import BASE
 from jkeras.utils.download import get_file
 
+__all__ = ["load_data"]
+
 
 def load_data() -> tuple:
     """The images and classes.

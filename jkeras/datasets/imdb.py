@@ -11,6 +11,8 @@ import numpy as np
 from jkeras.datasets.files import fetch, read_npz, shuffled
 from jkeras.datasets.sequences import drop_long, limit, ragged, shift
 
+__all__ = ["get_word_index", "load_data"]
+
 
 def load_data(
     path: str = "imdb.npz",

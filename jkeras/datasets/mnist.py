@@ -2,6 +2,8 @@
 
 from jkeras.datasets.files import fetch, read_npz
 
+__all__ = ["load_data"]
+
 
 def load_data(path: str = "mnist.npz") -> tuple:
     """The images and digits.

@@ -10,6 +10,8 @@ import numpy as np
 from jkeras.datasets.files import fetch, read_npz, shuffled
 from jkeras.datasets.sequences import drop_long, limit, ragged, shift
 
+__all__ = ["get_label_names", "get_word_index", "load_data"]
+
 _TOPICS = (
     "cocoa grain veg-oil earn acq wheat copper housing money-supply coffee sugar trade reserves ship cotton carcass crude nat-gas "
     "cpi money-fx interest gnp meal-feed alum oilseed gold tin strategic-metal livestock retail ipi iron-steel rubber heat jobs lei "

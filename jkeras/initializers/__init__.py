@@ -64,6 +64,10 @@ _shortcuts = Shortcuts(
 def get(identifier: Any) -> Any:
     """An initializer from a name, a config, a class, an array (the values themselves), a function, or None.
 
+    Args:
+        identifier: a name such as `"zeros"`, a config, a class, an array (the values themselves), a function `(shape, dtype)
+            -> array`, or None, which stays None.
+
     Raises:
         ValueError: the name is unknown, or the identifier is none of these.
 
@@ -82,12 +86,33 @@ def get(identifier: Any) -> Any:
 
 
 def serialize(initializer: Any) -> Any:
-    """The config of an initializer, as plain data."""
+    """The config of an initializer, as plain data.
+
+    Args:
+        initializer: the initializer.
+
+    Returns:
+        plain data, as it stands in a config.
+
+    >>> serialize(Constant(2.0))["config"]
+    {'value': 2.0}
+    """
     return _serialize(initializer)
 
 
 def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
-    """Make an initializer from `serialize()`."""
+    """Make an initializer from what `serialize` returned.
+
+    Args:
+        config: what `serialize` returned, or a name.
+        custom_objects: `{name: class}` that the config may name besides those of the library and the registered ones.
+
+    Raises:
+        ValueError: the config names something unknown.
+
+    >>> deserialize(serialize(Constant(2.0)))((2,)).tolist()
+    [2.0, 2.0]
+    """
     return _shortcuts.get(config, custom_objects)
 
 

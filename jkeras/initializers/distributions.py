@@ -64,7 +64,12 @@ class RandomInitializer(Initializer):
 
 
 class _Normal(RandomInitializer):
-    """What the two normal distributions have in common."""
+    """The base of the two normal distributions.
+
+    Args:
+        mean: the mean of the distribution.
+        stddev: the standard deviation of the distribution (before it is cut, where it is).
+    """
 
     sample: Callable
 
@@ -102,6 +107,10 @@ class TruncatedNormal(_Normal):
 class RandomUniform(RandomInitializer):
     """Entries uniformly distributed in `[minval, maxval)`.
 
+    Args:
+        minval: the lower bound.
+        maxval: the upper bound, which is not drawn itself.
+
     >>> bool(RandomUniform(2.0, 3.0, seed=0)((100,)).min() >= 2)
     True
     """
@@ -121,6 +130,9 @@ class Orthogonal(RandomInitializer):
     """`gain` times a random matrix with orthonormal rows or columns, whichever are fewer (Saxe et al. 2014).
 
     A kernel with more than two axes is seen as a matrix with as many columns as its last axis is long.
+
+    Args:
+        gain: a factor for all entries.
 
     Raises:
         ValueError: the shape has fewer than two axes.

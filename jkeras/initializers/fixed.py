@@ -22,6 +22,9 @@ class Fixed(Initializer):
 class Constant(Fixed):
     """All entries equal to `value` (a number, or an array that is broadcast to the shape).
 
+    Args:
+        value: a number, or an array that is broadcast to the shape.
+
     >>> Constant(2.0)((2,)).tolist()
     [2.0, 2.0]
     """
@@ -75,6 +78,9 @@ def _full(shape: tuple[int, ...], value: Any, dtype: Any) -> jax.Array:
 
 class Identity(Fixed):
     """`gain` times the identity matrix (with ones on the main diagonal if it is not square).
+
+    Args:
+        gain: the number on the diagonal.
 
     Raises:
         ValueError: the shape has not two axes.

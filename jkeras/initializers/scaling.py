@@ -15,11 +15,12 @@ class VarianceScaling(RandomInitializer):
     """Entries with mean 0 and variance `scale / n`, where n counts inputs or outputs of a unit.
 
     Args:
-        scale: positive.
-        mode: n is `"fan_in"`, `"fan_out"`, or their mean, `"fan_avg"`.
+        scale: the factor of the variance, a positive number.
+        mode: what n is: `"fan_in"`, the number of inputs, `"fan_out"`, the number of outputs, or `"fan_avg"`, their mean.
         distribution: `"truncated_normal"` (also called `"normal"`), `"untruncated_normal"` or `"uniform"`.
-        seed: see `RandomInitializer`.
-        input_axes: the axes that count as inputs, and `output_axes` those that count as outputs, when both are given.
+        input_axes: the axes that count as inputs. It needs `output_axes`, too. By default the last but one axis counts inputs, and
+            those before it count for both.
+        output_axes: the axes that count as outputs. It needs `input_axes`, too. By default this is the last axis.
 
     Raises:
         ValueError: an option is unknown, or the scale is not positive.
@@ -68,9 +69,14 @@ class VarianceScaling(RandomInitializer):
 def compute_fans(
     shape: Shape, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
 ) -> tuple[int, int]:
-    """How many inputs and outputs a unit with weights of this shape has, `(fan_in, fan_out)`.
+    """The numbers of inputs and outputs of a unit with weights of this shape, `(fan_in, fan_out)`.
 
     The last two axes are inputs and outputs; those before them are the window of a convolution and count for both.
+
+    Args:
+        shape: the shape of the weights.
+        input_axes: the axes that count as inputs. None takes the last but one.
+        output_axes: the axes that count as outputs. None takes the last.
 
     >>> compute_fans((3, 3, 8, 16)), compute_fans((5,)), compute_fans((2, 3, 4), [0], [1, 2])
     ((72, 144), (5, 5), (2, 12))
@@ -96,36 +102,78 @@ class _Scaled(VarianceScaling):
 
 
 class GlorotUniform(_Scaled):
-    """Uniform with variance `2 / (fan_in + fan_out)`: the default of most layers."""
+    """Uniform with variance `2 / (fan_in + fan_out)`. It is the default of most layers.
+
+    Source: Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks".
+
+    >>> w = GlorotUniform(seed=0)((100, 100))
+    >>> round(float(w.var() * 100), 1)
+    1.0
+    """
 
     recipe = (1.0, "fan_avg", "uniform")
 
 
 class GlorotNormal(_Scaled):
-    """Truncated normal with variance `2 / (fan_in + fan_out)`."""
+    """Normal, cut at two standard deviations, with variance `2 / (fan_in + fan_out)`.
+
+    Source: Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks".
+
+    >>> w = GlorotNormal(seed=0)((100, 100))
+    >>> round(float(w.var() * 100), 1)
+    1.0
+    """
 
     recipe = (1.0, "fan_avg", "truncated_normal")
 
 
 class LecunUniform(_Scaled):
-    """Uniform with variance `1 / fan_in`."""
+    """Uniform with variance `1 / fan_in`.
+
+    Source: LeCun et al. 1998, "Efficient BackProp".
+
+    >>> w = LecunUniform(seed=0)((100, 100))
+    >>> round(float(w.var() * 100), 1)
+    1.0
+    """
 
     recipe = (1.0, "fan_in", "uniform")
 
 
 class LecunNormal(_Scaled):
-    """Truncated normal with variance `1 / fan_in`: for SELU networks."""
+    """Normal, cut at two standard deviations, with variance `1 / fan_in`. It suits networks with SELU.
+
+    Source: Klambauer et al. 2017, arXiv:1706.02515.
+
+    >>> w = LecunNormal(seed=0)((100, 100))
+    >>> round(float(w.var() * 100), 1)
+    1.0
+    """
 
     recipe = (1.0, "fan_in", "truncated_normal")
 
 
 class HeUniform(_Scaled):
-    """Uniform with variance `2 / fan_in`: for ReLU networks."""
+    """Uniform with variance `2 / fan_in`. It suits networks with ReLU.
+
+    Source: He et al. 2015, arXiv:1502.01852.
+
+    >>> w = HeUniform(seed=0)((100, 100))
+    >>> round(float(w.var() * 100), 1)
+    2.0
+    """
 
     recipe = (2.0, "fan_in", "uniform")
 
 
 class HeNormal(_Scaled):
-    """Truncated normal with variance `2 / fan_in`: for ReLU networks."""
+    """Normal, cut at two standard deviations, with variance `2 / fan_in`. It suits networks with ReLU.
+
+    Source: He et al. 2015, arXiv:1502.01852.
+
+    >>> w = HeNormal(seed=0)((100, 100))
+    >>> round(float(w.var() * 100), 1)
+    2.0
+    """
 
     recipe = (2.0, "fan_in", "truncated_normal")

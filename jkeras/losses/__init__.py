@@ -92,6 +92,9 @@ __all__ += ["check_targets", "deserialize", "get", "has_class_axis", "reduce_wei
 def get(identifier: Any) -> Any:
     """A loss from a name (of a function or a class), a config, a class, a function, or None (None).
 
+    Args:
+        identifier: a name such as `"mse"` or `"MeanSquaredError"`, a config, a class, a function, or None, which stays None.
+
     Returns:
         The function for the name of a function; an instance for a class.
 
@@ -110,6 +113,9 @@ def get(identifier: Any) -> Any:
 def serialize(loss: Any) -> Any:
     """The config of a loss function or a `Loss`.
 
+    Args:
+        loss: the loss: a `Loss`, or one of the library's or registered functions.
+
     >>> serialize(MeanSquaredError())["config"]
     {'name': 'mean_squared_error', 'reduction': 'sum_over_batch_size'}
     """
@@ -117,7 +123,11 @@ def serialize(loss: Any) -> Any:
 
 
 def deserialize(name: Any, custom_objects: Mapping | None = None) -> Any:
-    """The loss that `serialize` described; `custom_objects` are `{name: loss}` that it may name too.
+    """The loss that `serialize` described.
+
+    Args:
+        name: what `serialize` returned, or a name.
+        custom_objects: `{name: loss}` that the config may name besides those of the library and the registered ones.
 
     >>> deserialize(serialize(Huber(delta=2.0))).delta
     2.0

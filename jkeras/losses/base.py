@@ -31,10 +31,12 @@ class Loss:
     """Base of all losses, and of yours: define `call(y_true, y_pred)`, which returns one value per sample.
 
     Args:
-        name: what logs call it; by default the class in snake case.
-        reduction: how the values of a batch become one number, one of `"sum_over_batch_size"` (the mean), `"mean"` (the
-            same), `"mean_with_sample_weight"`, `"sum"`, `"none"` or None (no reduction).
-        dtype: the dtype computed in, by default `floatx()`; of a `DTypePolicy`, the compute dtype.
+        name: the name of the loss in messages and configs. None means the class name in snake case.
+        reduction: how the values of a batch become one number: `"sum_over_batch_size"` or `"mean"` (their sum divided by their
+            number), `"mean_with_sample_weight"` (their sum divided by the sum of the weights), `"sum"`, or `"none"` or None,
+            which return the values as they are.
+        dtype: the dtype of the computation, such as `"float32"`, or a `DTypePolicy`, whose compute dtype counts. None means the
+            default float.
 
     Raises:
         ValueError: an unknown reduction.
@@ -61,7 +63,7 @@ class Loss:
 
     @property
     def dtype(self) -> str:
-        """The dtype computed in."""
+        """The dtype of the computation."""
         return self._dtype
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> jax.Array:
@@ -194,7 +196,7 @@ def _misfit(what: str, values: jax.Array, weight: jax.Array) -> ValueError:
 
 
 def same_rank(a: Any, b: Any) -> tuple[Any, Any]:
-    """Let a last axis of size 1 that only one of two arrays has come (next to a vector) or go, as Keras does.
+    """If the ranks differ by one and the extra last axis has length 1, drop it, as Keras does; a vector gets one instead.
 
     >>> [x.shape for x in same_rank(jnp.ones(4), jnp.ones((4, 1)))]
     [(4, 1), (4, 1)]

@@ -75,7 +75,12 @@ def check_targets(loss: Any, y_true: Any, y_pred: Any, warn: bool = True) -> Non
 
 
 def has_class_axis(loss: Any, targets: Shape, outputs: Shape | None = None) -> bool | None:
-    """Whether the last axis of targets counts the classes, as far as the loss and the outputs tell; None if they do not.
+    """True if the last axis of targets counts the classes, as far as the loss and the outputs tell; None if they do not.
+
+    Args:
+        loss: a `Loss`, or a loss function.
+        targets: the shape of the targets.
+        outputs: the shape of the outputs, if it is known.
 
     >>> from jkeras.losses import binary_crossentropy, sparse_categorical_crossentropy
     >>> has_class_axis(sparse_categorical_crossentropy, (8, 5)), has_class_axis(binary_crossentropy, (8, 5), (8, 5, 1))

@@ -28,10 +28,10 @@ def binary_crossentropy(
     """`-mean(y * log(p) + (1 - y) * log(1 - p))` over `axis`, for targets between 0 and 1.
 
     Args:
-        y_true: of shape `(batch, ...)`.
+        y_true: targets of shape `(batch, ...)`, between 0 and 1.
         y_pred: probabilities of the same shape; with `from_logits`, the inputs of the sigmoid.
-        from_logits: what `y_pred` holds.
-        label_smoothing: targets become `y * (1 - s) + s / 2`.
+        from_logits: True if `y_pred` holds logits, the inputs of the final sigmoid. False if it holds probabilities.
+        label_smoothing: a number `s` from 0 to 1. Targets become `y * (1 - s) + s / 2`.
         axis: the axis to take the mean over.
 
     >>> round(float(binary_crossentropy([1, 0], [0.5, 0.5])), 4)
@@ -72,8 +72,22 @@ def binary_focal_crossentropy(
 ) -> jax.Array:
     """Binary crossentropy times `(1 - q)^gamma`, where `q` is the probability of the truth: easy samples count less.
 
-    With `apply_class_balancing`, positives also count `alpha` and negatives `1 - alpha`. The other arguments are those of
-    `binary_crossentropy`. Source: Lin et al. 2017, arXiv:1708.02002.
+    With `apply_class_balancing`, positives also count `alpha` and negatives `1 - alpha`.
+
+    Args:
+        y_true: targets of shape `(batch, ...)`, between 0 and 1.
+        y_pred: probabilities of the same shape; with `from_logits`, the inputs of the sigmoid.
+        apply_class_balancing: True if positive and negative targets have weights of their own.
+        alpha: the weight of positive targets, from 0 to 1. Negative ones have the weight `1 - alpha`.
+        gamma: the strength of the focus, a number from 0 on. With 0 all samples count the same.
+        from_logits: True if `y_pred` holds logits, the inputs of the final sigmoid. False if it holds probabilities.
+        label_smoothing: a number `s` from 0 to 1. Targets become `y * (1 - s) + s / 2`.
+        axis: the axis to take the mean over.
+
+    Returns:
+        array of shape `(batch, ...)`: one value per sample.
+
+    Source: Lin et al. 2017, arXiv:1708.02002.
 
     >>> round(float(binary_focal_crossentropy([1], [0.5])), 4)
     0.1733
@@ -97,11 +111,11 @@ def categorical_crossentropy(
     """`-sum(y * log(p))` over the classes, for one-hot targets (or any distributions).
 
     Args:
-        y_true: of shape `(batch, ..., classes)`.
+        y_true: targets of shape `(batch, ..., classes)`.
         y_pred: probabilities of the same shape, which are divided by their sum; with `from_logits`, the inputs of the
             softmax.
-        from_logits: what `y_pred` holds.
-        label_smoothing: targets become `y * (1 - s) + s / classes`.
+        from_logits: True if `y_pred` holds logits, the inputs of the final softmax. False if it holds probabilities.
+        label_smoothing: a number `s` from 0 to 1. Targets become `y * (1 - s) + s / classes`.
         axis: the axis of the classes.
 
     >>> round(float(categorical_crossentropy([0, 1, 0], [0.25, 0.5, 0.25])), 4)
@@ -145,8 +159,9 @@ def sparse_categorical_crossentropy(
     Args:
         y_true: class numbers from 0 to `classes - 1`, of shape `(batch, ...)` or `(batch, ..., 1)`. A number out of range
             has loss 0.
-        y_pred: as for `categorical_crossentropy`.
-        from_logits: what `y_pred` holds.
+        y_pred: probabilities of shape `(batch, ..., classes)`, which are divided by their sum; with `from_logits`, the inputs of
+            the softmax.
+        from_logits: True if `y_pred` holds logits, the inputs of the final softmax. False if it holds probabilities.
         ignore_class: targets with this number do not count: their loss is 0, and a `Loss` takes the mean over the others.
         axis: the axis of the classes.
 
@@ -206,8 +221,20 @@ def categorical_focal_crossentropy(
 ) -> jax.Array:
     """`-sum(alpha * (1 - p)^gamma * y * log(p))`: categorical crossentropy in which easy samples count less.
 
-    `alpha` may be a list with one weight per class. The other arguments are those of `categorical_crossentropy`. Source:
-    Lin et al. 2017, arXiv:1708.02002.
+    Args:
+        y_true: targets of shape `(batch, ..., classes)`.
+        y_pred: probabilities of the same shape, which are divided by their sum; with `from_logits`, the inputs of the
+            softmax.
+        alpha: a weight for all classes, or a list with one weight per class.
+        gamma: the strength of the focus, a number from 0 on. With 0 all samples count the same.
+        from_logits: True if `y_pred` holds logits, the inputs of the final softmax. False if it holds probabilities.
+        label_smoothing: a number `s` from 0 to 1. Targets become `y * (1 - s) + s / classes`.
+        axis: the axis of the classes.
+
+    Returns:
+        array of shape `(batch, ...)`: one value per sample.
+
+    Source: Lin et al. 2017, arXiv:1708.02002.
 
     >>> round(float(categorical_focal_crossentropy([0, 1], [0.5, 0.5], alpha=1.0)), 4)
     0.1733
@@ -226,7 +253,7 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) ->
     Args:
         y_true: class numbers, of shape `(batch, ...)` or `(batch, ..., 1)`.
         y_pred: probabilities, of shape `(batch, ..., classes)`.
-        q: between 0 and 1.
+        q: a number between 0 and 1.
 
     Source: Zhang and Sabuncu 2018, arXiv:1805.07836.
 
@@ -243,7 +270,7 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) ->
 
 
 class BinaryCrossentropy(LossFunctionWrapper, function=binary_crossentropy):
-    """See `binary_crossentropy`; the other arguments are those of `Loss`.
+    """Crossentropy for two classes, `-mean(y * log(p) + (1 - y) * log(1 - p))`, or for several yes/no labels.
 
     >>> round(BinaryCrossentropy(label_smoothing=0.1)([[1.0], [0.0]], [[0.5], [0.5]]).item(), 4)
     0.6931
@@ -251,7 +278,7 @@ class BinaryCrossentropy(LossFunctionWrapper, function=binary_crossentropy):
 
 
 class BinaryFocalCrossentropy(LossFunctionWrapper, function=binary_focal_crossentropy):
-    """See `binary_focal_crossentropy`; the other arguments are those of `Loss`.
+    """Binary crossentropy in which easy samples count less.
 
     >>> round(BinaryFocalCrossentropy(gamma=0.0)([[1.0], [0.0]], [[0.5], [0.5]]).item(), 4)
     0.6931
@@ -259,7 +286,7 @@ class BinaryFocalCrossentropy(LossFunctionWrapper, function=binary_focal_crossen
 
 
 class CategoricalCrossentropy(LossFunctionWrapper, function=categorical_crossentropy):
-    """See `categorical_crossentropy`; the other arguments are those of `Loss`.
+    """Crossentropy for several classes, `-sum(y * log(p))`, with one-hot targets.
 
     >>> round(CategoricalCrossentropy(from_logits=True)([[0, 1]], [[3.0, 3.0]]).item(), 4)
     0.6931
@@ -267,7 +294,7 @@ class CategoricalCrossentropy(LossFunctionWrapper, function=categorical_crossent
 
 
 class CategoricalFocalCrossentropy(LossFunctionWrapper, function=categorical_focal_crossentropy):
-    """See `categorical_focal_crossentropy`; the other arguments are those of `Loss`.
+    """Categorical crossentropy in which easy samples count less.
 
     >>> round(CategoricalFocalCrossentropy(alpha=[0.5, 1.0])([[0, 1]], [[0.5, 0.5]]).item(), 4)
     0.1733
@@ -282,7 +309,7 @@ class SparseCategoricalCrossentropy(
     reduction=MEAN,
     axis=-1,
 ):
-    """See `sparse_categorical_crossentropy`; the other arguments are those of `Loss`.
+    """Crossentropy for several classes, `-log(p[y])`, with class numbers as targets.
 
     >>> round(SparseCategoricalCrossentropy(ignore_class=-1)([0, -1], [[0.5, 0.5], [0.9, 0.1]]).item(), 4)
     0.6931
@@ -290,7 +317,10 @@ class SparseCategoricalCrossentropy(
 
 
 class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
-    """See `categorical_generalized_cross_entropy`; the other arguments are those of `Loss`.
+    """`(1 - p[y]^q) / q`, a crossentropy for class numbers some of which are wrong.
+
+    Args:
+        q: a number between 0 and 1. Near 0 the loss is crossentropy, near 1 the absolute error.
 
     Raises:
         ValueError: `q` is not between 0 and 1.

@@ -20,6 +20,13 @@ def _signs(y_true: jax.Array) -> jax.Array:
 def hinge(y_true: Any, y_pred: Any) -> jax.Array:
     """`mean(max(1 - y * p, 0))` over the last axis.
 
+    Args:
+        y_true: targets of shape `(batch, ..., d)`, -1 or 1. If all are 0 or 1, then 0 stands for -1.
+        y_pred: outputs of the same shape, floats.
+
+    Returns:
+        array of shape `(batch, ...)`: one value per sample.
+
     >>> hinge([[1.0, -1.0]], [[0.5, 0.5]]).tolist()
     [1.0]
     """
@@ -29,6 +36,13 @@ def hinge(y_true: Any, y_pred: Any) -> jax.Array:
 @loss_function()
 def squared_hinge(y_true: Any, y_pred: Any) -> jax.Array:
     """`mean(max(1 - y * p, 0)^2)` over the last axis.
+
+    Args:
+        y_true: targets of shape `(batch, ..., d)`, -1 or 1. If all are 0 or 1, then 0 stands for -1.
+        y_pred: outputs of the same shape, floats.
+
+    Returns:
+        array of shape `(batch, ...)`: one value per sample.
 
     >>> squared_hinge([[1.0, -1.0]], [[0.5, 0.5]]).tolist()
     [1.25]
@@ -40,6 +54,13 @@ def squared_hinge(y_true: Any, y_pred: Any) -> jax.Array:
 def categorical_hinge(y_true: Any, y_pred: Any) -> jax.Array:
     """`max(max((1 - y) * p) - sum(y * p) + 1, 0)`: the right class must lead the best wrong one. Targets are one-hot.
 
+    Args:
+        y_true: one-hot targets of shape `(batch, ..., classes)`.
+        y_pred: scores of the same shape, floats.
+
+    Returns:
+        array of shape `(batch, ...)`: one value per sample.
+
     >>> categorical_hinge([[0, 1, 0]], [[0.5, 1.0, 0.25]]).tolist()
     [0.5]
     """
@@ -49,7 +70,7 @@ def categorical_hinge(y_true: Any, y_pred: Any) -> jax.Array:
 
 
 class Hinge(LossFunctionWrapper, function=hinge):
-    """See `hinge`; the other arguments are those of `Loss`.
+    """The margin loss `mean(max(1 - y * p, 0))` for targets -1 and 1.
 
     >>> Hinge()([[1.0], [-1.0]], [[0.5], [0.5]]).item()
     1.0
@@ -57,7 +78,7 @@ class Hinge(LossFunctionWrapper, function=hinge):
 
 
 class SquaredHinge(LossFunctionWrapper, function=squared_hinge):
-    """See `squared_hinge`; the other arguments are those of `Loss`.
+    """The squared margin loss `mean(max(1 - y * p, 0)^2)` for targets -1 and 1.
 
     >>> SquaredHinge()([[1.0], [-1.0]], [[0.5], [0.5]]).item()
     1.25
@@ -65,7 +86,7 @@ class SquaredHinge(LossFunctionWrapper, function=squared_hinge):
 
 
 class CategoricalHinge(LossFunctionWrapper, function=categorical_hinge):
-    """See `categorical_hinge`; the other arguments are those of `Loss`.
+    """The margin loss of several classes: the score of the right class must be higher than the best wrong one by 1.
 
     >>> CategoricalHinge()([[0, 1, 0]], [[0.5, 1.0, 0.25]]).item()
     0.5

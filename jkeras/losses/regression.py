@@ -17,6 +17,13 @@ from jkeras.losses.wrapper import LossFunctionWrapper, loss_function
 def mean_squared_error(y_true: Any, y_pred: Any) -> jax.Array:
     """`mean((y - p)^2)`.
 
+    Args:
+        y_true: targets of shape `(batch, ..., d)`. They are cast to the dtype of `y_pred`.
+        y_pred: outputs of the same shape, floats.
+
+    Returns:
+        array of shape `(batch, ...)`: one value per sample.
+
     >>> mean_squared_error([[0.0, 0.0]], [[1.0, 3.0]]).tolist()
     [5.0]
     """
@@ -26,6 +33,13 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> jax.Array:
 @loss_function()
 def mean_absolute_error(y_true: Any, y_pred: Any) -> jax.Array:
     """`mean(|y - p|)`.
+
+    Args:
+        y_true: targets of shape `(batch, ..., d)`. They are cast to the dtype of `y_pred`.
+        y_pred: outputs of the same shape, floats.
+
+    Returns:
+        array of shape `(batch, ...)`: one value per sample.
 
     >>> mean_absolute_error([[0.0, 0.0]], [[1.0, -3.0]]).tolist()
     [2.0]
@@ -37,6 +51,13 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> jax.Array:
 def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> jax.Array:
     """`100 * mean(|y - p| / max(|y|, eps))`, in percent; `eps` is `jkeras.config.epsilon()`.
 
+    Args:
+        y_true: targets of shape `(batch, ..., d)`. They are cast to the dtype of `y_pred`.
+        y_pred: outputs of the same shape, floats.
+
+    Returns:
+        array of shape `(batch, ...)`: one value per sample.
+
     >>> mean_absolute_percentage_error([[4.0, 2.0]], [[3.0, 2.0]]).tolist()
     [12.5]
     """
@@ -46,6 +67,13 @@ def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> jax.Array:
 @loss_function()
 def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> jax.Array:
     """`mean((log(max(p, eps) + 1) - log(max(y, eps) + 1))^2)`, for what grows by factors.
+
+    Args:
+        y_true: targets of shape `(batch, ..., d)`. They are cast to the dtype of `y_pred`.
+        y_pred: outputs of the same shape, floats.
+
+    Returns:
+        array of shape `(batch, ...)`: one value per sample.
 
     >>> mean_squared_logarithmic_error([[1.0]], [[1.0]]).tolist()
     [0.0]
@@ -64,6 +92,14 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> jax.Array:
     Written as `a * (|e| - a / 2)` with `a = min(|e|, delta)`, which is both. Source: Huber 1964, "Robust Estimation of a
     Location Parameter".
 
+    Args:
+        y_true: targets of shape `(batch, ..., d)`. They are cast to the dtype of `y_pred`.
+        y_pred: outputs of the same shape, floats.
+        delta: the size of an error up to which it counts with its square, a positive number.
+
+    Returns:
+        array of shape `(batch, ...)`: one value per sample.
+
     >>> huber([[0.0, 0.0]], [[1.0, 4.0]], delta=2.0).tolist()
     [3.25]
     """
@@ -76,6 +112,13 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> jax.Array:
 def log_cosh(y_true: Any, y_pred: Any) -> jax.Array:
     """`mean(log(cosh(p - y)))`: a square near 0, a straight line far away.
 
+    Args:
+        y_true: targets of shape `(batch, ..., d)`. They are cast to the dtype of `y_pred`.
+        y_pred: outputs of the same shape, floats.
+
+    Returns:
+        array of shape `(batch, ...)`: one value per sample.
+
     >>> log_cosh([[1.0]], [[1.0]]).tolist()
     [0.0]
     """
@@ -86,6 +129,14 @@ def log_cosh(y_true: Any, y_pred: Any) -> jax.Array:
 @loss_function(elementwise=False)
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> jax.Array:
     """Minus the cosine of the angle between the vectors along `axis`: -1 if they point the same way. 0 for a zero vector.
+
+    Args:
+        y_true: targets of shape `(batch, ..., d)`. They are cast to the dtype of `y_pred`.
+        y_pred: outputs of the same shape, floats.
+        axis: the axis along which the vectors lie.
+
+    Returns:
+        array of the shape of `y_pred` without `axis`.
 
     >>> cosine_similarity([[1.0, 0.0], [1.0, 0.0]], [[3.0, 0.0], [0.0, 2.0]]).tolist()
     [-1.0, -0.0]
@@ -99,7 +150,7 @@ def _unit(x: jax.Array, axis: int) -> jax.Array:
 
 
 class MeanSquaredError(LossFunctionWrapper, function=mean_squared_error):
-    """See `mean_squared_error`; the other arguments are those of `Loss`.
+    """The mean of the squared errors, `mean((y - p)^2)`.
 
     >>> MeanSquaredError()([[0.0], [0.0]], [[1.0], [3.0]]).item()
     5.0
@@ -107,7 +158,7 @@ class MeanSquaredError(LossFunctionWrapper, function=mean_squared_error):
 
 
 class MeanAbsoluteError(LossFunctionWrapper, function=mean_absolute_error):
-    """See `mean_absolute_error`; the other arguments are those of `Loss`.
+    """The mean of the absolute errors, `mean(|y - p|)`.
 
     >>> MeanAbsoluteError()([[0.0], [0.0]], [[1.0], [3.0]]).item()
     2.0
@@ -115,7 +166,7 @@ class MeanAbsoluteError(LossFunctionWrapper, function=mean_absolute_error):
 
 
 class MeanAbsolutePercentageError(LossFunctionWrapper, function=mean_absolute_percentage_error):
-    """See `mean_absolute_percentage_error`; the other arguments are those of `Loss`.
+    """The mean of the errors in percent of the targets, `100 * mean(|y - p| / |y|)`.
 
     >>> MeanAbsolutePercentageError()([[4.0], [2.0]], [[3.0], [2.0]]).item()
     12.5
@@ -123,7 +174,8 @@ class MeanAbsolutePercentageError(LossFunctionWrapper, function=mean_absolute_pe
 
 
 class MeanSquaredLogarithmicError(LossFunctionWrapper, function=mean_squared_logarithmic_error):
-    """See `mean_squared_logarithmic_error`; the other arguments are those of `Loss`.
+    """The mean of the squared errors of logarithms, `mean((log(y + 1) - log(p + 1))^2)`. It suits targets that grow by
+    factors.
 
     >>> round(MeanSquaredLogarithmicError()([[0.0]], [[1.718281828]]).item(), 4)
     1.0
@@ -131,7 +183,7 @@ class MeanSquaredLogarithmicError(LossFunctionWrapper, function=mean_squared_log
 
 
 class Huber(LossFunctionWrapper, function=huber, delta=1.0, reduction=MEAN, name="huber_loss"):
-    """See `huber`; the other arguments are those of `Loss`.
+    """Huber's loss: small errors count with their square, large ones with their size.
 
     >>> Huber(delta=2.0)([[0.0], [0.0]], [[1.0], [4.0]]).item()
     3.25
@@ -139,7 +191,7 @@ class Huber(LossFunctionWrapper, function=huber, delta=1.0, reduction=MEAN, name
 
 
 class LogCosh(LossFunctionWrapper, function=log_cosh):
-    """See `log_cosh`; the other arguments are those of `Loss`.
+    """`mean(log(cosh(p - y)))`: small errors count with their square, large ones with their size.
 
     >>> round(LogCosh()([[0.0]], [[100.0]]).item(), 4)
     99.3069
@@ -147,7 +199,7 @@ class LogCosh(LossFunctionWrapper, function=log_cosh):
 
 
 class CosineSimilarity(LossFunctionWrapper, function=cosine_similarity):
-    """See `cosine_similarity`; the other arguments are those of `Loss`.
+    """Minus the cosine of the angle between target and output: -1 if they point the same way, 1 if they are opposite.
 
     >>> CosineSimilarity(axis=-1)([[1.0, 0.0]], [[3.0, 0.0]]).item()
     -1.0

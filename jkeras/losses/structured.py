@@ -18,6 +18,13 @@ from jkeras.losses.wrapper import LABELS, LossFunctionWrapper, loss_function
 def kl_divergence(y_true: Any, y_pred: Any) -> jax.Array:
     """Kullback-Leibler divergence, `sum(y * log(y / p))` over the last axis, of distributions clipped to `[eps, 1]`.
 
+    Args:
+        y_true: probabilities of shape `(batch, ..., d)`.
+        y_pred: probabilities of the same shape, floats.
+
+    Returns:
+        array of shape `(batch, ...)`: one value per sample.
+
     >>> kl_divergence([[0.5, 0.5]], [[0.5, 0.5]]).tolist()
     [0.0]
     """
@@ -28,6 +35,13 @@ def kl_divergence(y_true: Any, y_pred: Any) -> jax.Array:
 @loss_function()
 def poisson(y_true: Any, y_pred: Any) -> jax.Array:
     """`mean(p - y * log(p + eps))` over the last axis: the log-likelihood of counts `y` whose mean is `p`.
+
+    Args:
+        y_true: counts of shape `(batch, ..., d)`.
+        y_pred: their expected values, of the same shape, positive floats.
+
+    Returns:
+        array of shape `(batch, ...)`: one value per sample.
 
     >>> poisson([[3.0, 0.0]], [[1.0, 1.0]]).round(4).tolist()
     [1.0]
@@ -42,6 +56,14 @@ def poisson(y_true: Any, y_pred: Any) -> jax.Array:
 def dice(y_true: Any, y_pred: Any, axis: Any = None) -> jax.Array:
     """`1 - 2 * sum(y * p) / (sum(y) + sum(p) + eps)` over `axis`; by default over everything, which gives a scalar.
 
+    Args:
+        y_true: targets of any shape, 0 or 1.
+        y_pred: probabilities of the same shape.
+        axis: the axis or the axes to sum over. None sums over all, the batch included.
+
+    Returns:
+        array of the shape of `y_pred` without `axis`, or a scalar.
+
     Source: Milletari et al. 2016, arXiv:1606.04797, after Dice 1945.
 
     >>> round(float(dice([[1.0, 1.0, 0.0]], [[1.0, 0.0, 0.0]])), 4)
@@ -55,8 +77,19 @@ def dice(y_true: Any, y_pred: Any, axis: Any = None) -> jax.Array:
 def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Any = None) -> jax.Array:
     """`1 - o / (o + alpha * sum((1 - p) * y) + beta * sum(p * (1 - y)) + eps)` with the overlap `o = sum(y * p)`.
 
-    `alpha` weighs what was missed and `beta` what was claimed too much; with 1/2 each it is `dice`. Source: Salehi et al.
-    2017, arXiv:1706.05721.
+    `alpha` weighs what was missed and `beta` what was claimed too much; with 1/2 each it is `dice`.
+
+    Args:
+        y_true: targets of any shape, 0 or 1.
+        y_pred: probabilities of the same shape.
+        alpha: the weight of what was missed.
+        beta: the weight of what was claimed too much.
+        axis: the axis or the axes to sum over. None sums over all, the batch included.
+
+    Returns:
+        array of the shape of `y_pred` without `axis`, or a scalar.
+
+    Source: Salehi et al. 2017, arXiv:1706.05721.
 
     >>> round(float(tversky([[1.0, 1.0, 0.0]], [[1.0, 0.0, 0.0]], alpha=1.0, beta=0.0)), 4)
     0.5
@@ -89,10 +122,10 @@ def circle(
         y_true: class numbers, of shape `(batch,)` or `(batch, 1)`.
         y_pred: embeddings of length 1, of shape `(batch, d)`.
         ref_labels: class numbers of the references, of shape `(references,)`; by default `y_true`.
-        ref_embeddings: of shape `(references, d)`; by default `y_pred`.
-        remove_diagonal: whether the i-th reference is left out for the i-th sample, as it is the sample itself.
-        gamma: the scale.
-        margin: the margin `m`.
+        ref_embeddings: embeddings of the references, of shape `(references, d)`; by default `y_pred`.
+        remove_diagonal: True if the i-th reference is left out for the i-th sample, as it is the sample itself.
+        gamma: the scale of the exponents, a positive number.
+        margin: the margin `m`, a number from 0 to 1.
 
     Returns:
         Values of shape `(batch,)`. A sample without a pair of both kinds has loss 0, and a `Loss` takes the mean over the
@@ -161,7 +194,7 @@ def ctc(y_true: Any, y_pred: Any) -> jax.Array:
 
 
 class KLDivergence(LossFunctionWrapper, function=kl_divergence):
-    """See `kl_divergence`; the other arguments are those of `Loss`.
+    """The Kullback-Leibler divergence of two distributions, `sum(y * log(y / p))`.
 
     >>> round(KLDivergence()([[1.0, 0.0]], [[0.5, 0.5]]).item(), 4)
     0.6931
@@ -169,7 +202,7 @@ class KLDivergence(LossFunctionWrapper, function=kl_divergence):
 
 
 class Poisson(LossFunctionWrapper, function=poisson):
-    """See `poisson`; the other arguments are those of `Loss`.
+    """The negative log-likelihood of counts, `mean(p - y * log(p))`, without the part that depends on the targets alone.
 
     >>> round(Poisson()([[3.0], [0.0]], [[1.0], [1.0]]).item(), 4)
     1.0
@@ -177,7 +210,7 @@ class Poisson(LossFunctionWrapper, function=poisson):
 
 
 class Dice(LossFunctionWrapper, function=dice, reduction=MEAN, name="dice", axis=None):
-    """See `dice`; the other arguments are those of `Loss`.
+    """One minus the overlap of two regions, `1 - 2 * sum(y * p) / (sum(y) + sum(p))`, for segmentation.
 
     >>> round(Dice()([[1.0, 1.0, 0.0]], [[1.0, 0.0, 0.0]]).item(), 4)
     0.3333
@@ -185,7 +218,7 @@ class Dice(LossFunctionWrapper, function=dice, reduction=MEAN, name="dice", axis
 
 
 class Tversky(LossFunctionWrapper, function=tversky, alpha=0.5, beta=0.5, reduction=MEAN, name="tversky", axis=None):
-    """See `tversky`; the other arguments are those of `Loss`.
+    """`Dice` in which missed places and places claimed too much have weights of their own.
 
     >>> round(Tversky(alpha=1.0, beta=0.0)([[1.0, 1.0, 0.0]], [[1.0, 0.0, 0.0]]).item(), 4)
     0.5
@@ -193,7 +226,7 @@ class Tversky(LossFunctionWrapper, function=tversky, alpha=0.5, beta=0.5, reduct
 
 
 class Circle(LossFunctionWrapper, function=circle, gamma=80.0, margin=0.4, remove_diagonal=True):
-    """See `circle`; the other arguments are those of `Loss`. The references are the batch itself.
+    """Circle loss of embeddings: each sample is near to those of its class and far from the others.
 
     >>> round(Circle(gamma=1.0)([0, 0, 1], [[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]]).item(), 4)
     0.789
@@ -201,7 +234,7 @@ class Circle(LossFunctionWrapper, function=circle, gamma=80.0, margin=0.4, remov
 
 
 class CTC(LossFunctionWrapper, function=ctc):
-    """See `ctc`; the other arguments are those of `Loss`.
+    """Connectionist temporal classification: the loss of a sequence of labels for outputs at more steps than labels.
 
     >>> round(CTC()([[1]], [[[0.0, 0.0], [0.0, 0.0]]]).item(), 4)
     0.2877

@@ -86,15 +86,14 @@ class LossFunctionWrapper(Loss):
 
     Args:
         fn: `(y_true, y_pred, **kwargs) -> values`, one per sample.
-        reduction: see `Loss`.
-        name: see `Loss`.
-        dtype: see `Loss`.
         **kwargs: further arguments for `fn`.
 
     >>> from jkeras.losses import huber
     >>> LossFunctionWrapper(huber, delta=2.0)([0.0, 0.0], [1.0, 4.0]).item()
     3.25
     """
+
+    described_by: tuple[Callable, ...] = ()  # functions whose docstrings describe arguments of the class
 
     def __init__(
         self, fn: Callable, reduction: str | None = MEAN, name: str | None = None, dtype: Any = None, **kwargs: Any
@@ -114,6 +113,7 @@ class LossFunctionWrapper(Loss):
         super().__init_subclass__()
         if function is not None:
             cls.__init__ = _constructor(function, arguments)  # type: ignore[method-assign]
+            cls.described_by = (function,)
 
     def __getattr__(self, name: str) -> Any:
         if name in self.__dict__.get("_fn_kwargs", ()):

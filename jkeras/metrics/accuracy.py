@@ -25,7 +25,15 @@ def accuracy(y_true: Any, y_pred: Any) -> jax.Array:
 
 
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> jax.Array:
-    """Whether `y_pred > threshold` is what the 0/1 target says, for two arrays of the same shape.
+    """1.0 where `y_pred > threshold` says the same as the target, and 0.0 elsewhere.
+
+    Args:
+        y_true: targets of any shape, 0 or 1.
+        y_pred: probabilities of the same shape.
+        threshold: a number from 0 to 1.
+
+    Returns:
+        array of the shape of the targets.
 
     >>> binary_accuracy([1, 1, 0], [0.9, 0.2, 0.2]).tolist()
     [1.0, 0.0, 1.0]
@@ -35,7 +43,14 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> jax.Arr
 
 
 def categorical_accuracy(y_true: Any, y_pred: Any) -> jax.Array:
-    """Whether the largest score stands at the largest target, for one-hot rows and scores `(..., classes)` -> `(...)`.
+    """1.0 where the largest score stands at the largest target, and 0.0 elsewhere.
+
+    Args:
+        y_true: one-hot targets of shape `(..., classes)`.
+        y_pred: scores of the same shape.
+
+    Returns:
+        array of shape `(...)`.
 
     >>> categorical_accuracy([[0, 0, 1], [0, 1, 0]], [[0.1, 0.9, 0.8], [0.05, 0.95, 0]]).tolist()
     [0.0, 1.0]
@@ -45,8 +60,14 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> jax.Array:
 
 
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> jax.Array:
-    """Whether the largest score stands at the target class, for class numbers `(...)` or `(..., 1)` and scores
-    `(..., classes)` -> `(...)`.
+    """1.0 where the largest score stands at the target class, and 0.0 elsewhere.
+
+    Args:
+        y_true: class numbers of shape `(...)` or `(..., 1)`.
+        y_pred: scores of shape `(..., classes)`.
+
+    Returns:
+        array of shape `(...)`.
 
     >>> sparse_categorical_accuracy([2, 1], [[0.1, 0.6, 0.3], [0.05, 0.95, 0]]).tolist()
     [0.0, 1.0]
@@ -59,7 +80,15 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> jax.Array:
 
 
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> jax.Array:
-    """Whether the target class is among the `k` highest scores, for one-hot rows and scores `(..., classes)` -> `(...)`.
+    """1.0 where the target class is among the `k` highest scores, and 0.0 elsewhere.
+
+    Args:
+        y_true: one-hot targets of shape `(..., classes)`.
+        y_pred: scores of the same shape.
+        k: the number of scores that count.
+
+    Returns:
+        array of shape `(...)`.
 
     >>> top_k_categorical_accuracy([[0, 0, 1], [1, 0, 0]], [[0.1, 0.9, 0.8], [0.05, 0.95, 0.5]], k=2).tolist()
     [1.0, 0.0]
@@ -69,13 +98,13 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> jax.Arra
 
 
 def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False) -> jax.Array:
-    """Whether the target class is among the `k` highest scores, for class numbers `(...)` or `(..., 1)`.
+    """1.0 where the target class is among the `k` highest scores, and 0.0 elsewhere.
 
     Args:
-        y_true: class numbers.
+        y_true: class numbers of shape `(...)` or `(..., 1)`.
         y_pred: scores `(..., classes)`; or, with `from_sorted_ids`, the numbers of the best classes, best first.
-        k: how many count.
-        from_sorted_ids: what `y_pred` holds.
+        k: the number of scores that count.
+        from_sorted_ids: True if `y_pred` holds class numbers instead of scores.
 
     >>> sparse_top_k_categorical_accuracy([2, 0], [[0.1, 0.9, 0.8], [0.05, 0.95, 0.5]], k=2).tolist()
     [1.0, 0.0]
@@ -137,6 +166,9 @@ class Accuracy(MeanMetricWrapper):
 class BinaryAccuracy(MeanMetricWrapper):
     """The share of predictions on the right side of a threshold.
 
+    Args:
+        threshold: the probability above which a prediction means 1.
+
     >>> metric = BinaryAccuracy()
     >>> float(metric([[1], [1], [0], [0]], [[0.98], [1], [0], [0.6]]))
     0.75
@@ -180,6 +212,9 @@ class SparseCategoricalAccuracy(MeanMetricWrapper):
 class TopKCategoricalAccuracy(MeanMetricWrapper):
     """The share of samples whose one-hot target is among the `k` highest scores.
 
+    Args:
+        k: the number of scores that count.
+
     >>> metric = TopKCategoricalAccuracy(k=1)
     >>> float(metric([[0, 0, 1], [0, 1, 0]], [[0.1, 0.9, 0.8], [0.05, 0.95, 0]]))
     0.5
@@ -195,6 +230,10 @@ class TopKCategoricalAccuracy(MeanMetricWrapper):
 class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
     """The share of samples whose target class is among the `k` highest scores (or, with `from_sorted_ids`, among the
     first `k` class numbers that the model gives).
+
+    Args:
+        k: the number of scores that count.
+        from_sorted_ids: True if the model gives the numbers of the best classes, best first, instead of scores.
 
     >>> metric = SparseTopKCategoricalAccuracy(k=1)
     >>> float(metric([2, 1], [[0.1, 0.9, 0.8], [0.05, 0.95, 0]]))

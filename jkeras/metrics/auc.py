@@ -34,8 +34,8 @@ class AUC(ConfusionMetric):
         curve: `"ROC"`, `"PR"` or `"PRGAIN"`.
         summation_method: the height of each step: `"interpolation"` (the middle; for PR the exact integral),
             `"minoring"` (the lower side) or `"majoring"` (the upper).
-        name: what logs call it.
-        dtype: of the counts.
+        name: the name under which logs show the value.
+        dtype: the dtype of the counts. None means the default float.
         thresholds: those between 0 and 1, in place of evenly spaced ones; the two ends are added.
         multi_label: whether each label (the last axis of `(batch, labels)`) has a curve of its own; the result is their
             mean.

@@ -36,8 +36,8 @@ class ConfusionMetric(Metric):
         top_k: if given, only the `k` highest scores of each sample can be "yes".
         class_id: if given, only this class of the last axis counts.
         labels: for counts of their own for each of so many labels (the last axis).
-        name: what logs call it.
-        dtype: of the counts.
+        name: the name under which logs show the value.
+        dtype: the dtype of the counts. None means the default float.
     """
 
     _direction = "up"
@@ -164,8 +164,8 @@ class TruePositives(_ThresholdMetric):
 
     Args:
         thresholds: a number or several, each in [0, 1]; 0.5 if left out. For several the result is an array.
-        name: what logs call it.
-        dtype: of the counts.
+        name: the name under which logs show the value.
+        dtype: the dtype of the counts. None means the default float.
 
     >>> float(TruePositives()([0, 1, 1, 1], [1, 0, 1, 1]))
     2.0
@@ -179,7 +179,7 @@ class TruePositives(_ThresholdMetric):
 
 
 class FalsePositives(TruePositives):
-    """How many negative targets are predicted to be positive; arguments as of `TruePositives`.
+    """How many negative targets are predicted to be positive.
 
     >>> float(FalsePositives()([0, 1, 0, 0], [0, 0, 1, 1]))
     2.0
@@ -190,7 +190,7 @@ class FalsePositives(TruePositives):
 
 
 class TrueNegatives(TruePositives):
-    """How many negative targets are predicted to be negative; arguments as of `TruePositives`.
+    """How many negative targets are predicted to be negative.
 
     >>> float(TrueNegatives()([0, 1, 0, 0], [1, 1, 0, 0]))
     2.0
@@ -201,7 +201,7 @@ class TrueNegatives(TruePositives):
 
 
 class FalseNegatives(TruePositives):
-    """How many positive targets are predicted to be negative; arguments as of `TruePositives`.
+    """How many positive targets are predicted to be negative.
 
     >>> float(FalseNegatives()([0, 1, 1, 1], [0, 1, 0, 0]))
     2.0
@@ -218,8 +218,8 @@ class Precision(_ThresholdMetric):
         thresholds: a number or several, each in [0, 1]; 0.5 if left out, or, with `top_k`, below every score.
         top_k: if given, only the `k` highest scores of each sample can be positive.
         class_id: if given, only this class of the last axis counts.
-        name: what logs call it.
-        dtype: of the counts.
+        name: the name under which logs show the value.
+        dtype: the dtype of the counts. None means the default float.
 
     >>> round(float(Precision()([0, 1, 1, 1], [1, 0, 1, 1])), 4)
     0.6667
@@ -241,7 +241,7 @@ class Precision(_ThresholdMetric):
 
 
 class Recall(Precision):
-    """The share of the positive targets that are found: `TP / (TP + FN)`; arguments as of `Precision`.
+    """The share of the positive targets that are found: `TP / (TP + FN)`.
 
     >>> round(float(Recall()([0, 1, 1, 1], [1, 0, 1, 1])), 4)
     0.6667

@@ -19,6 +19,14 @@ from jkeras.metrics.shapes import align
 def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> jax.Array:
     """Pearson's correlation along `axis`; NaN where targets or predictions are constant.
 
+    Args:
+        y_true: targets of any shape.
+        y_pred: predictions of the same shape.
+        axis: the axis along which the numbers vary.
+
+    Returns:
+        array of the shape of the targets without `axis`.
+
     >>> pearson_correlation([[0.0, 1.0, 2.0]], [[1.0, 3.0, 5.0]]).round(4).tolist()
     [1.0]
     """
@@ -30,6 +38,14 @@ def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> jax.Array:
 
 def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> jax.Array:
     """Lin's concordance correlation along `axis`.
+
+    Args:
+        y_true: targets of any shape.
+        y_pred: predictions of the same shape.
+        axis: the axis along which the numbers vary.
+
+    Returns:
+        array of the shape of the targets without `axis`.
 
     >>> round(concordance_correlation([[0.0, 1.0, 2.0]], [[1.0, 2.0, 3.0]]).item(), 4)
     0.5714
@@ -52,6 +68,9 @@ def _centered(x: jax.Array, axis: int) -> jax.Array:
 class PearsonCorrelation(MeanMetricWrapper):
     """The mean of Pearson's correlations along `axis`.
 
+    Args:
+        axis: the axis along which the numbers vary.
+
     >>> round(float(PearsonCorrelation()([[0.0, 1.0, 2.0]], [[5.0, 3.0, 1.0]])), 4)
     -1.0
     """
@@ -65,6 +84,9 @@ class PearsonCorrelation(MeanMetricWrapper):
 
 class ConcordanceCorrelation(MeanMetricWrapper):
     """The mean of Lin's concordance correlations along `axis`.
+
+    Args:
+        axis: the axis along which the numbers vary.
 
     >>> round(float(ConcordanceCorrelation()([[0.0, 1.0, 2.0]], [[0.0, 1.0, 2.0]])), 4)
     1.0

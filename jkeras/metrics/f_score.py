@@ -25,8 +25,8 @@ class FBetaScore(Metric):
             `"weighted"` (the mean weighted by how frequent each class is).
         beta: a float above 0.
         threshold: a float in (0, 1] above which a class is predicted; if left out, the class with the highest score is.
-        name: what logs call it.
-        dtype: of the computation.
+        name: the name under which logs show the value.
+        dtype: the dtype of the computation. None means the default float.
 
     Raises:
         ValueError: an argument is out of its range, or (at a batch) the shapes are not `(batch, classes)`.
@@ -105,8 +105,7 @@ class FBetaScore(Metric):
 
 
 class F1Score(FBetaScore):
-    """The F-score in which precision and recall count the same, `2 precision recall / (precision + recall)`; arguments as
-    of `FBetaScore`.
+    """The F-score in which precision and recall count the same, `2 precision recall / (precision + recall)`.
 
     >>> metric = F1Score(threshold=0.5, average="micro")
     >>> round(float(metric([[1, 0], [0, 1]], [[0.9, 0.6], [0.2, 0.7]])), 4)

@@ -20,8 +20,8 @@ class IoU(Metric):
     Args:
         num_classes: how many classes there are; entries with other class numbers do not count.
         target_class_ids: the classes that the result is the mean of. A class that occurs nowhere is left out.
-        name: what logs call it.
-        dtype: of the confusion matrix, by default integers: sample weights then count as integers.
+        name: the name under which logs show the value.
+        dtype: the dtype of the confusion matrix. None means integers; sample weights then count as integers.
         ignore_class: a true class whose entries do not count (such as "void").
         sparse_y_true: True for class numbers, False for one-hot targets.
         sparse_y_pred: True for class numbers, False for scores.
@@ -127,8 +127,8 @@ class BinaryIoU(IoU):
     Args:
         target_class_ids: which of the two the result is the mean of.
         threshold: from which a prediction is foreground.
-        name: what logs call it.
-        dtype: of the confusion matrix.
+        name: the name under which logs show the value.
+        dtype: the dtype of the confusion matrix.
 
     >>> metric = BinaryIoU(target_class_ids=[0, 1], threshold=0.3)
     >>> round(float(metric([0, 1, 0, 1], [0.1, 0.2, 0.4, 0.7])), 4)
@@ -153,7 +153,7 @@ class BinaryIoU(IoU):
 
 
 class MeanIoU(IoU):
-    """The mean intersection over union of all classes; arguments as of `IoU`.
+    """The mean intersection over union of all classes.
 
     >>> metric = MeanIoU(num_classes=2)
     >>> round(float(metric([0, 0, 1, 1], [0, 1, 0, 1])), 4)

@@ -129,6 +129,10 @@ publish("keras.metrics", FUNCTIONS)  # in a config `mean_squared_error` is the f
 def get(identifier: Any) -> Any:
     """A metric (or the function that was given) from a name, a config, a class, an instance or a function.
 
+    Args:
+        identifier: a name such as `"accuracy"` or `"AUC"`, a config, a class, a `Metric`, or a function `(y_true, y_pred) ->
+            values`.
+
     Raises:
         ValueError: the name is unknown; a similar one is suggested.
 
@@ -154,6 +158,9 @@ def look_up(name: str) -> Any:
 def serialize(metric: Any) -> Any:
     """The metric's class and config, in Keras 3's form.
 
+    Args:
+        metric: the metric, or a function.
+
     >>> serialize(regression.MeanSquaredError(name="m"))["config"]["name"]
     'm'
     """
@@ -161,7 +168,18 @@ def serialize(metric: Any) -> Any:
 
 
 def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
-    """The metric that `serialize` described, or that a name stands for."""
+    """The metric that `serialize` described, or that a name stands for.
+
+    Args:
+        config: what `serialize` returned, or a name.
+        custom_objects: `{name: class}` that the config may name besides those of the library and the registered ones.
+
+    Raises:
+        ValueError: the config names something unknown.
+
+    >>> deserialize(serialize(regression.MeanSquaredError(name="m"))).name
+    'm'
+    """
     return (
         _shortcuts.get(config, custom_objects) if isinstance(config, str) else registry.deserialize(config, custom_objects)
     )

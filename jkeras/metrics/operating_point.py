@@ -52,8 +52,8 @@ class SensitivityAtSpecificity(_OperatingPoint):
         specificity: in [0, 1].
         num_thresholds: how many thresholds in [0, 1] are tried.
         class_id: if given, only this class of the last axis counts.
-        name: what logs call it.
-        dtype: of the counts.
+        name: the name under which logs show the value.
+        dtype: the dtype of the counts. None means the default float.
 
     >>> metric = SensitivityAtSpecificity(0.5)
     >>> float(metric([0, 0, 0, 1, 1], [0, 0.3, 0.8, 0.3, 0.8]))
@@ -80,8 +80,8 @@ class SpecificityAtSensitivity(_OperatingPoint):
         sensitivity: in [0, 1].
         num_thresholds: how many thresholds in [0, 1] are tried.
         class_id: if given, only this class of the last axis counts.
-        name: what logs call it.
-        dtype: of the counts.
+        name: the name under which logs show the value.
+        dtype: the dtype of the counts. None means the default float.
 
     >>> metric = SpecificityAtSensitivity(0.5)
     >>> round(float(metric([0, 0, 0, 1, 1], [0, 0.3, 0.8, 0.3, 0.8])), 4)
@@ -108,8 +108,8 @@ class PrecisionAtRecall(_OperatingPoint):
         recall: in [0, 1].
         num_thresholds: how many thresholds in [0, 1] are tried.
         class_id: if given, only this class of the last axis counts.
-        name: what logs call it.
-        dtype: of the counts.
+        name: the name under which logs show the value.
+        dtype: the dtype of the counts. None means the default float.
 
     >>> metric = PrecisionAtRecall(0.5)
     >>> float(metric([0, 0, 0, 1, 1], [0, 0.3, 0.8, 0.3, 0.8]))
@@ -136,8 +136,8 @@ class RecallAtPrecision(_OperatingPoint):
         precision: in [0, 1].
         num_thresholds: how many thresholds in [0, 1] are tried.
         class_id: if given, only this class of the last axis counts.
-        name: what logs call it.
-        dtype: of the counts.
+        name: the name under which logs show the value.
+        dtype: the dtype of the counts. None means the default float.
 
     >>> metric = RecallAtPrecision(0.8)
     >>> float(metric([0, 0, 1, 1], [0, 0.5, 0.3, 0.9]))

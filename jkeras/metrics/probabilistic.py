@@ -9,6 +9,10 @@ from jkeras.metrics.reduction import MeanMetricWrapper
 class BinaryCrossentropy(MeanMetricWrapper):
     """`-mean(y log p + (1 - y) log(1 - p))`, for 0/1 targets.
 
+    Args:
+        from_logits: True if `y_pred` holds logits, the inputs of the final sigmoid. False if it holds probabilities.
+        label_smoothing: a number `s` from 0 to 1. Targets become `y * (1 - s) + s / 2`.
+
     >>> round(float(BinaryCrossentropy()([[1.0], [0.0]], [[0.5], [0.5]])), 4)
     0.6931
     """
@@ -27,6 +31,11 @@ class BinaryCrossentropy(MeanMetricWrapper):
 
 class CategoricalCrossentropy(MeanMetricWrapper):
     """`-mean(sum_c y[c] log p[c])`, for one-hot targets.
+
+    Args:
+        from_logits: True if `y_pred` holds logits, the inputs of the final softmax. False if it holds probabilities.
+        label_smoothing: a number `s` from 0 to 1. Targets become `y * (1 - s) + s / classes`.
+        axis: the axis of the classes.
 
     >>> round(float(CategoricalCrossentropy()([[0.0, 1.0]], [[0.5, 0.5]])), 4)
     0.6931
@@ -47,6 +56,11 @@ class CategoricalCrossentropy(MeanMetricWrapper):
 
 class SparseCategoricalCrossentropy(MeanMetricWrapper):
     """`-mean(log p[y])`, for targets that are class numbers.
+
+    Args:
+        from_logits: True if `y_pred` holds logits, the inputs of the final softmax. False if it holds probabilities.
+        ignore_class: targets with this number do not count. None counts all.
+        axis: the axis of the classes.
 
     >>> round(float(SparseCategoricalCrossentropy()([1], [[0.5, 0.5]])), 4)
     0.6931

@@ -95,8 +95,8 @@ class MeanMetricWrapper(Mean):
     Args:
         fn: returns one value for each sample, or several, of which the mean counts. A loss instance counts with its
             per-sample values.
-        name: what logs call it.
-        dtype: of the accumulated numbers.
+        name: the name under which logs show the value.
+        dtype: the dtype of the accumulated numbers. None means the default float.
         **kwargs: further arguments for `fn`.
 
     >>> import jax.numpy as jnp

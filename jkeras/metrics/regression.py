@@ -17,6 +17,11 @@ from jkeras.metrics.shapes import align, batch_weight, match_weights
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> jax.Array:
     """The cosine of the angle between target and prediction, from -1 (opposite) to 1 (same direction).
 
+    Args:
+        y_true: vectors along `axis`.
+        y_pred: vectors of the same shape.
+        axis: the axis along which the vectors lie.
+
     >>> cosine_similarity([[0.0, 1.0], [1.0, 1.0]], [[1.0, 0.0], [2.0, 2.0]]).round(4).tolist()
     [0.0, 1.0]
     """
@@ -87,6 +92,9 @@ class LogCoshError(MeanMetricWrapper):
 class CosineSimilarity(MeanMetricWrapper):
     """The mean cosine between targets and predictions along `axis`.
 
+    Args:
+        axis: the axis along which the vectors lie.
+
     >>> round(float(CosineSimilarity()([[0.0, 1.0], [1.0, 1.0]], [[1.0, 0.0], [1.0, 1.0]])), 4)
     0.5
     """
@@ -130,8 +138,8 @@ class R2Score(Metric):
             each output.
         num_regressors: the number `p` of independent variables; not 0 for the adjusted score
             `1 - (1 - R2) (n - 1) / (n - p - 1)`.
-        name: what logs call it.
-        dtype: of the computation.
+        name: the name under which logs show the value.
+        dtype: the dtype of the computation. None means the default float.
 
     Raises:
         ValueError: an argument is out of its range, or (at the first batch) the shapes are not `(batch, outputs)`.

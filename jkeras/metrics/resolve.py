@@ -25,7 +25,14 @@ BY_SHAPE.update(acc=BY_SHAPE["accuracy"], ce=BY_SHAPE["crossentropy"])
 
 
 def problem_kind(y_true_shape: tuple, y_pred_shape: tuple) -> str:
-    """Whether shapes speak of two classes, of class numbers, or of one-hot targets.
+    """Tell from shapes whether targets are two classes, class numbers, or one-hot rows.
+
+    Args:
+        y_true_shape: the shape of the targets.
+        y_pred_shape: the shape of the outputs.
+
+    Returns:
+        `"binary"`, `"sparse_categorical"` or `"categorical"`.
 
     >>> problem_kind((8, 1), (8, 1)), problem_kind((8,), (8, 3)), problem_kind((8, 3), (8, 3))
     ('binary', 'sparse_categorical', 'categorical')

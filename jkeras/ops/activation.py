@@ -26,6 +26,12 @@ __all__ = [
 def relu(x: Array):
     """Rectified linear unit, `max(x, 0)`.
 
+    Args:
+        x: array of floats, of any shape.
+
+    Returns:
+        array of the shape and dtype of `x`.
+
     Source: Nair and Hinton 2010, "Rectified Linear Units Improve Restricted Boltzmann Machines".
 
     >>> relu([-2.0, 0.0, 3.0]).tolist()
@@ -38,6 +44,12 @@ def relu(x: Array):
 def relu6(x: Array):
     """`min(max(x, 0), 6)` (Krizhevsky 2010, "Convolutional Deep Belief Networks on CIFAR-10").
 
+    Args:
+        x: array of floats, of any shape.
+
+    Returns:
+        array of the shape and dtype of `x`.
+
     >>> relu6([-1.0, 3.0, 9.0]).tolist()
     [0.0, 3.0, 6.0]
     """
@@ -47,6 +59,13 @@ def relu6(x: Array):
 @array_op
 def leaky_relu(x: Array, negative_slope=0.2):
     """`x` where `x >= 0`, and `negative_slope * x` below (Maas et al. 2013).
+
+    Args:
+        x: array of floats, of any shape.
+        negative_slope: the slope for negative `x`.
+
+    Returns:
+        array of the shape and dtype of `x`.
 
     >>> leaky_relu([-1.0, 2.0], negative_slope=0.5).tolist()
     [-0.5, 2.0]
@@ -58,6 +77,13 @@ def leaky_relu(x: Array, negative_slope=0.2):
 def elu(x: Array, alpha=1.0):
     """Exponential linear unit: `x` where `x > 0`, and `alpha * (exp(x) - 1)` below (arXiv:1511.07289).
 
+    Args:
+        x: array of floats, of any shape.
+        alpha: the limit for small `x` is `-alpha`. A positive number.
+
+    Returns:
+        array of the shape and dtype of `x`.
+
     >>> elu([-1e9, 2.0]).tolist()
     [-1.0, 2.0]
     """
@@ -68,6 +94,13 @@ def elu(x: Array, alpha=1.0):
 def celu(x: Array, alpha=1.0):
     """`max(x, 0) + min(alpha * (exp(x / alpha) - 1), 0)`: an ELU whose slope at 0 is 1 for every alpha (arXiv:1704.07483).
 
+    Args:
+        x: array of floats, of any shape.
+        alpha: the limit for small `x` is `-alpha`. A positive number.
+
+    Returns:
+        array of the shape and dtype of `x`.
+
     >>> celu([-1e9, 2.0], alpha=0.5).tolist()
     [-0.5, 2.0]
     """
@@ -77,6 +110,12 @@ def celu(x: Array, alpha=1.0):
 @array_op
 def selu(x: Array):
     """Scaled ELU, `1.0507 * elu(x, 1.67326)`, which keeps mean 0 and variance 1 from layer to layer (arXiv:1706.02515).
+
+    Args:
+        x: array of floats, of any shape.
+
+    Returns:
+        array of the shape and dtype of `x`.
 
     >>> round(float(selu(1.0)), 4)
     1.0507
@@ -90,6 +129,13 @@ def gelu(x: Array, approximate=True):
 
     With `approximate=True`: `x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3)))`.
 
+    Args:
+        x: array of floats, of any shape.
+        approximate: True uses the formula with `tanh`, which is a little faster and differs by less than 0.001.
+
+    Returns:
+        array of the shape and dtype of `x`.
+
     >>> round(float(gelu(1.0, approximate=False)), 4)
     0.8413
     """
@@ -99,6 +145,12 @@ def gelu(x: Array, approximate=True):
 @array_op
 def silu(x: Array):
     """`x * sigmoid(x)`, also called swish (arXiv:1702.03118).
+
+    Args:
+        x: array of floats, of any shape.
+
+    Returns:
+        array of the shape and dtype of `x`.
 
     >>> round(float(silu(1.0)), 4)
     0.7311
@@ -110,6 +162,12 @@ def silu(x: Array):
 def hard_silu(x: Array):
     """`x * hard_sigmoid(x)`, also called hard swish (arXiv:1905.02244).
 
+    Args:
+        x: array of floats, of any shape.
+
+    Returns:
+        array of the shape and dtype of `x`.
+
     >>> hard_silu([-3.0, 3.0]).tolist()
     [-0.0, 3.0]
     """
@@ -119,6 +177,13 @@ def hard_silu(x: Array):
 @array_op
 def glu(x: Array, axis=-1):
     """Gated linear unit: the first half along `axis` times the sigmoid of the second half (arXiv:1612.08083).
+
+    Args:
+        x: array of floats, of any shape.
+        axis: the axis that is split into two halves, of even length.
+
+    Returns:
+        array of the dtype of `x`, half as long along `axis`.
 
     Raises:
         ValueError: the size along `axis` is odd.
@@ -136,6 +201,12 @@ def glu(x: Array, axis=-1):
 def sigmoid(x: Array):
     """`1 / (1 + exp(-x))`.
 
+    Args:
+        x: array of floats, of any shape.
+
+    Returns:
+        array of the shape and dtype of `x`.
+
     >>> sigmoid([-100.0, 0.0, 100.0]).tolist()
     [0.0, 0.5, 1.0]
     """
@@ -145,6 +216,12 @@ def sigmoid(x: Array):
 @array_op
 def log_sigmoid(x: Array):
     """`log(sigmoid(x))`, without its overflow.
+
+    Args:
+        x: array of floats, of any shape.
+
+    Returns:
+        array of the shape and dtype of `x`.
 
     >>> float(log_sigmoid(-1000.0))
     -1000.0
@@ -156,6 +233,12 @@ def log_sigmoid(x: Array):
 def hard_sigmoid(x: Array):
     """`min(max(x / 6 + 1/2, 0), 1)`, the sigmoid as three straight lines.
 
+    Args:
+        x: array of floats, of any shape.
+
+    Returns:
+        array of the shape and dtype of `x`.
+
     >>> hard_sigmoid([-3.0, 0.0, 3.0]).tolist()
     [0.0, 0.5, 1.0]
     """
@@ -165,6 +248,12 @@ def hard_sigmoid(x: Array):
 @array_op
 def sparse_sigmoid(x: Array):
     """`min(max((x + 1) / 2, 0), 1)`, the derivative of `sparse_plus` (arXiv:1901.02324).
+
+    Args:
+        x: array of floats, of any shape.
+
+    Returns:
+        array of the shape and dtype of `x`.
 
     >>> sparse_sigmoid([-1.0, 0.0, 1.0]).tolist()
     [0.0, 0.5, 1.0]
@@ -176,6 +265,12 @@ def sparse_sigmoid(x: Array):
 def hard_tanh(x: Array):
     """`min(max(x, -1), 1)`.
 
+    Args:
+        x: array of floats, of any shape.
+
+    Returns:
+        array of the shape and dtype of `x`.
+
     >>> hard_tanh([-2.0, 0.5, 2.0]).tolist()
     [-1.0, 0.5, 1.0]
     """
@@ -185,6 +280,12 @@ def hard_tanh(x: Array):
 @array_op
 def softsign(x: Array):
     """`x / (1 + |x|)`.
+
+    Args:
+        x: array of floats, of any shape.
+
+    Returns:
+        array of the shape and dtype of `x`.
 
     >>> softsign([-1.0, 3.0]).tolist()
     [-0.5, 0.75]
@@ -196,6 +297,12 @@ def softsign(x: Array):
 def softplus(x: Array):
     """`log(1 + exp(x))`, without its overflow.
 
+    Args:
+        x: array of floats, of any shape.
+
+    Returns:
+        array of the shape and dtype of `x`.
+
     >>> softplus([-1000.0, 1000.0]).tolist()
     [0.0, 1000.0]
     """
@@ -205,6 +312,13 @@ def softplus(x: Array):
 @array_op
 def squareplus(x: Array, b=4):
     """`(x + sqrt(x^2 + b)) / 2`, a softplus without exponentials (arXiv:2112.11687).
+
+    Args:
+        x: array of floats, of any shape.
+        b: says how smooth the bend at 0 is, a number from 0 on. With 0 it is `relu`.
+
+    Returns:
+        array of the shape and dtype of `x`.
 
     >>> squareplus([0.0, 1.5]).tolist()
     [1.0, 2.0]
@@ -216,6 +330,12 @@ def squareplus(x: Array, b=4):
 def sparse_plus(x: Array):
     """0 where `x <= -1`, `(x + 1)^2 / 4` between, `x` where `x >= 1` (arXiv:1901.02324).
 
+    Args:
+        x: array of floats, of any shape.
+
+    Returns:
+        array of the shape and dtype of `x`.
+
     >>> sparse_plus([-1.0, 0.0, 3.0]).tolist()
     [0.0, 0.25, 3.0]
     """
@@ -225,6 +345,12 @@ def sparse_plus(x: Array):
 @array_op
 def tanh_shrink(x: Array):
     """`x - tanh(x)`.
+
+    Args:
+        x: array of floats, of any shape.
+
+    Returns:
+        array of the shape and dtype of `x`.
 
     >>> float(tanh_shrink(100.0))
     99.0
@@ -236,6 +362,13 @@ def tanh_shrink(x: Array):
 def soft_shrink(x: Array, threshold=0.5):
     """`x` moved towards 0 by `threshold`, and 0 if that would pass it.
 
+    Args:
+        x: array of floats, of any shape.
+        threshold: a number from 0 on.
+
+    Returns:
+        array of the shape and dtype of `x`.
+
     >>> soft_shrink([-2.0, 0.25, 2.0]).tolist()
     [-1.5, 0.0, 1.5]
     """
@@ -245,6 +378,13 @@ def soft_shrink(x: Array, threshold=0.5):
 @array_op
 def hard_shrink(x: Array, threshold=0.5):
     """`x` where `|x| > threshold`, else 0.
+
+    Args:
+        x: array of floats, of any shape.
+        threshold: a number from 0 on.
+
+    Returns:
+        array of the shape and dtype of `x`.
 
     >>> hard_shrink([-2.0, 0.25, 2.0]).tolist()
     [-2.0, 0.0, 2.0]
@@ -257,6 +397,14 @@ def hard_shrink(x: Array, threshold=0.5):
 def threshold(x: Array, threshold, default_value):
     """`x` where `x > threshold`, else `default_value`.
 
+    Args:
+        x: array of floats, of any shape.
+        threshold: the bound.
+        default_value: what stands for entries up to the bound.
+
+    Returns:
+        array of the shape and dtype of `x`.
+
     >>> threshold([0.0, 2.0], 1.0, -5.0).tolist()
     [-5.0, 2.0]
     """
@@ -266,6 +414,13 @@ def threshold(x: Array, threshold, default_value):
 @array_op
 def softmax(x: Array, axis=-1):
     """`exp(x) / sum(exp(x))` along `axis` (one axis or several), a probability distribution.
+
+    Args:
+        x: array of floats, of any shape.
+        axis: the axis along which the results sum to 1, or a tuple of several axes.
+
+    Returns:
+        array of the shape and dtype of `x`.
 
     Warns:
         UserWarning: the axis has size 1, where the softmax is always 1.
@@ -295,6 +450,13 @@ def _warn_of_certainty(x: Array, axis: int) -> None:
 def log_softmax(x: Array, axis=-1):
     """`x - log(sum(exp(x)))` along `axis`: the logarithm of the softmax, without its overflow.
 
+    Args:
+        x: array of floats, of any shape.
+        axis: the axis along which the probabilities sum to 1, or a tuple of several axes.
+
+    Returns:
+        array of the shape and dtype of `x`.
+
     >>> log_softmax([0.0, -1000.0]).tolist()
     [0.0, -1000.0]
     """
@@ -309,6 +471,13 @@ def sparsemax(x: Array, axis=-1):
     `tau = (z[1] + ... + z[k] - 1) / k`. Source: Martins and Astudillo 2016, arXiv:1602.02068, algorithm 1.
 
     Keras up to 3.15 sums the partial sums instead, which is right for `k = 1` only (fixed in keras-team/keras#23469).
+
+    Args:
+        x: array of floats, of any shape.
+        axis: the axis along which the results sum to 1.
+
+    Returns:
+        array of the shape and dtype of `x`.
 
     >>> sparsemax([1.0, 0.5, -1.0]).tolist()
     [0.75, 0.25, 0.0]

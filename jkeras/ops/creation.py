@@ -174,7 +174,15 @@ def eye(N, M=None, k=0, dtype=None):
 
 @array_op
 def identity(n, dtype=None):
-    """The identity matrix of `n` rows."""
+    """The identity matrix of `n` rows.
+
+    Args:
+        n: the number of rows and columns.
+        dtype: the dtype. None means the default float.
+
+    >>> identity(2).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
     return jnp.identity(n, dtypes.canonical(dtype))
 
 
@@ -223,7 +231,18 @@ def _diag_spec(x, k=0):
 
 @array_op
 def diagflat(x: Array, k=0):
-    """The matrix with all entries of `x`, in order, along a diagonal (0 the main one, positive above, negative below)."""
+    """The matrix with all entries of `x`, in order, along a diagonal.
+
+    Args:
+        x: array of any shape.
+        k: the diagonal: 0 is the main one, positive numbers are above it, negative ones below.
+
+    Returns:
+        array of shape (n, n) with n = x.size + abs(k).
+
+    >>> diagflat([1, 2]).tolist()
+    [[1, 0], [0, 2]]
+    """
     return jnp.diagflat(x, k)
 
 

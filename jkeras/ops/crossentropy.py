@@ -145,10 +145,11 @@ def multi_hot(inputs: Array, num_classes=None, axis=-1, dtype=None, sparse=False
 
     Args:
         inputs: array of integers of shape (batch, n, ...), or (n,): the n classes of a sample.
-        num_classes: the number of classes (Keras's older name, `num_tokens`, is understood too).
-        axis: where their axis would stand in the `one_hot` of `inputs`, whose maximum over the n classes this is.
+        num_classes: the number of classes.
+        axis: the axis of the classes in `one_hot(inputs)`. The result is the maximum of that array over the n classes.
         dtype: dtype of the result, by default the default float.
-        sparse: whether to return a `jax.experimental.sparse.BCOO`.
+        sparse: True returns a `jax.experimental.sparse.BCOO`.
+        kwargs: `num_tokens`, an older name of `num_classes`.
 
     Returns:
         array of shape (batch, ..., num_classes), or (num_classes,).

@@ -203,7 +203,14 @@ def ldexp(x1: Array, x2: Array):
 
 @array_op
 def divide_no_nan(x1: Array, x2: Array):
-    """`x1 / x2`, and 0 where `x2` is 0; so are the gradients there.
+    """`x1 / x2`, and 0 where `x2` is 0. The gradients are 0 there, too.
+
+    Args:
+        x1: array.
+        x2: array whose shape broadcasts with that of `x1`.
+
+    Returns:
+        floating-point array of the broadcast shape.
 
     >>> divide_no_nan([1.0, 2.0], [0.0, 4.0]).tolist()
     [0.0, 0.5]
@@ -241,7 +248,17 @@ def round(x: Array, decimals=0):
 
 @array_op
 def trunc(x: Array):
-    """`x` without its fractional part; integers stay as they are."""
+    """`x` without its fractional part; integers stay as they are.
+
+    Args:
+        x: array of any shape.
+
+    Returns:
+        array of the same shape and dtype.
+
+    >>> trunc([-1.5, 1.5]).tolist()
+    [-1.0, 1.0]
+    """
     return jnp.trunc(x) if jnp.issubdtype(x.dtype, jnp.inexact) else x
 
 
@@ -273,7 +290,21 @@ def isclose(x1: Array, x2: Array, rtol=1e-5, atol=1e-8, equal_nan=False):
 
 @array_op
 def allclose(x1: Array, x2: Array, rtol=1e-5, atol=1e-8, equal_nan=False):
-    """Whether `isclose` holds everywhere, a boolean scalar."""
+    """True if `isclose` holds everywhere: `|x1 - x2| <= atol + rtol * |x2|`.
+
+    Args:
+        x1: array.
+        x2: array whose shape broadcasts with that of `x1`.
+        rtol: the allowed difference relative to `x2`.
+        atol: the allowed difference.
+        equal_nan: True if two NaNs count as close.
+
+    Returns:
+        a boolean scalar.
+
+    >>> bool(allclose([1.0, 2.0], [1.0, 2.000001]))
+    True
+    """
     return jnp.allclose(x1, x2, rtol, atol, equal_nan)
 
 

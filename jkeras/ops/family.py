@@ -19,6 +19,7 @@ or a variable, and arrives as a JAX array (Python numbers as weakly typed ones, 
 import functools
 import inspect
 import itertools
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
@@ -108,6 +109,7 @@ def family(prototype: Callable) -> Callable[..., Callable]:
     >>> root.__name__, float(root(16.0)), inspect.signature(root).parameters.keys() == {"x"}
     ('root', 2.0, True)
     """
+    shared = _sections(prototype)
     signature = inspect.signature(prototype)
     signature = signature.replace(parameters=list(signature.parameters.values())[1:])
 
@@ -117,11 +119,18 @@ def family(prototype: Callable) -> Callable[..., Callable]:
 
         member.__name__ = member.__qualname__ = name or function.__name__
         member.__module__ = prototype.__module__
-        member.__doc__ = f"{summary}\n\n    {prototype.__doc__}"
+        member.__doc__ = f"{summary}\n\n{shared}"
         member.__signature__ = signature  # type: ignore[attr-defined]
         return array_op(member)
 
     return make
+
+
+def _sections(prototype: Callable) -> str:
+    """The docstring of a prototype. Cleaning one that is a list of arguments alone takes the indentation of the list away."""
+    text = inspect.cleandoc(prototype.__doc__ or "")
+    heading, _, rest = text.partition("\n")
+    return f"{heading}\n{textwrap.indent(rest, '    ')}" if heading == "Args:" and not rest.startswith(" ") else text
 
 
 def floating(x: Array) -> Array:

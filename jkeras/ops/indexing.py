@@ -18,7 +18,11 @@ __all__ = [
 
 @array_op
 def get_item(x: Array, key):
-    """`x[key]`.
+    """A part of an array, `x[key]`.
+
+    Args:
+        x: array of any shape.
+        key: an integer, a slice, an array of integers or booleans, None, `...`, or a tuple of these.
 
     >>> get_item([[1, 2], [3, 4]], (0, -1)).tolist()
     2
@@ -108,8 +112,14 @@ def select(condlist: Arrays, choicelist: Arrays, default=0):
 def nonzero(x: Array):
     """The positions of entries that are not zero. Their number depends on the values, so it cannot run inside `jit`.
 
+    Args:
+        x: array of any shape.
+
     Returns:
         tuple of int32 arrays, one for each axis.
+
+    >>> [positions.tolist() for positions in nonzero([[0, 1], [2, 0]])]
+    [[0, 1], [1, 0]]
     """
     return jnp.nonzero(x)
 
@@ -121,13 +131,35 @@ def _nonzero_spec(x):
 
 @array_op
 def sort(x: Array, axis=-1):
-    """`x` in ascending order along an axis; None flattens it first."""
+    """The entries in ascending order along an axis.
+
+    Args:
+        x: array of any shape.
+        axis: the axis. None makes one axis of all first.
+
+    Returns:
+        array of the shape and dtype of `x`.
+
+    >>> sort([3, 1, 2]).tolist()
+    [1, 2, 3]
+    """
     return jnp.sort(x, axis=axis)
 
 
 @array_op
 def argsort(x: Array, axis=-1):
-    """The positions that would sort `x` along an axis, equals in order; None means all entries."""
+    """The positions that would sort `x` along an axis. Equal entries keep their order.
+
+    Args:
+        x: array of any shape.
+        axis: the axis. None sorts all entries.
+
+    Returns:
+        int32 array of the shape of `x`.
+
+    >>> argsort([3, 1, 2]).tolist()
+    [1, 2, 0]
+    """
     return jnp.argsort(x, axis=axis if x.ndim else None)
 
 
@@ -277,7 +309,18 @@ def _unique_spec(
 
 @array_op
 def unravel_index(indices: Array, shape):
-    """Flat positions as positions along each axis of an array of the given shape: a tuple of arrays."""
+    """Turn positions in a flat array into positions along each axis of an array of the given shape.
+
+    Args:
+        indices: array of integers.
+        shape: the shape.
+
+    Returns:
+        a tuple with one array of integers per axis, each of the shape of `indices`.
+
+    >>> [positions.tolist() for positions in unravel_index([3, 5], (2, 3))]
+    [[1, 1], [0, 2]]
+    """
     return jnp.unravel_index(indices, tuple(shape))
 
 

@@ -48,7 +48,17 @@ def reshape(x: Array, newshape):
 
 @array_op
 def ravel(x: Array):
-    """All entries in order, as a 1-D array."""
+    """All entries in order, as a 1-D array.
+
+    Args:
+        x: array of any shape.
+
+    Returns:
+        array of shape (x.size,).
+
+    >>> ravel([[1, 2], [3, 4]]).tolist()
+    [1, 2, 3, 4]
+    """
     return jnp.ravel(x)
 
 
@@ -92,7 +102,16 @@ def transpose(x: Array, axes=None):
 
 @array_op
 def swapaxes(x: Array, axis1, axis2):
-    """`x` with two axes exchanged."""
+    """`x` with two axes exchanged.
+
+    Args:
+        x: array with two axes or more.
+        axis1: one axis.
+        axis2: the other axis.
+
+    >>> swapaxes([[1, 2, 3]], 0, 1).shape
+    (3, 1)
+    """
     return jnp.swapaxes(x, normalize_axis_index(axis1, x.ndim), normalize_axis_index(axis2, x.ndim))
 
 
@@ -110,19 +129,44 @@ def moveaxis(x: Array, source, destination):
 
 @array_op
 def flip(x: Array, axis=None):
-    """`x` in reverse order along an axis, or a tuple of axes; None means all."""
+    """The entries in reverse order along one axis or several.
+
+    Args:
+        x: array of any shape.
+        axis: the axis, or a tuple of axes. None means all.
+
+    Returns:
+        array of the shape and dtype of `x`.
+
+    >>> flip([1, 2, 3]).tolist()
+    [3, 2, 1]
+    """
     return jnp.flip(x, tuple(axis) if isinstance(axis, list) else axis)
 
 
 @array_op
 def fliplr(x: Array):
-    """`x` in reverse order along axis 1."""
+    """The columns in reverse order: the entries along axis 1.
+
+    Args:
+        x: array with two axes or more.
+
+    >>> fliplr([[1, 2], [3, 4]]).tolist()
+    [[2, 1], [4, 3]]
+    """
     return jnp.fliplr(x)
 
 
 @array_op
 def flipud(x: Array):
-    """`x` in reverse order along axis 0."""
+    """The rows in reverse order: the entries along axis 0.
+
+    Args:
+        x: array with one axis or more.
+
+    >>> flipud([[1, 2], [3, 4]]).tolist()
+    [[3, 4], [1, 2]]
+    """
     return jnp.flipud(x)
 
 
@@ -326,7 +370,18 @@ def tile(x: Array, repeats):
 
 @array_op
 def broadcast_to(x: Array, shape):
-    """`x` repeated along axes of length 1, and new axes in front, so that it has the given shape."""
+    """Repeat `x` along axes of length 1, and along new axes in front, so that it has the given shape.
+
+    Args:
+        x: array whose shape broadcasts to the other.
+        shape: the shape, a tuple of integers.
+
+    Returns:
+        array of that shape.
+
+    >>> broadcast_to([1, 2], (2, 2)).tolist()
+    [[1, 2], [1, 2]]
+    """
     return jnp.broadcast_to(x, shape)
 
 

@@ -45,7 +45,17 @@ def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
 
 
 def convert_to_numpy(x) -> np.ndarray:
-    """A NumPy array, a copy of anything array-like."""
+    """Copy anything array-like to a NumPy array.
+
+    Args:
+        x: an array, a variable, a number, or nested lists of numbers.
+
+    Returns:
+        a NumPy array of the same shape and dtype.
+
+    >>> convert_to_numpy(jnp.ones(2))
+    array([1., 1.], dtype=float32)
+    """
     return np.array(x.todense() if is_sparse(x) else x)
 
 
@@ -64,27 +74,47 @@ def cast(x, dtype):
 
 
 def is_tensor(x: Any) -> bool:
-    """Whether `x` is a JAX array, traced and sparse ones included. Symbolic tensors and variables are not."""
+    """True if `x` is a JAX array, also a traced or sparse one. Symbolic tensors and variables are none.
+
+    Args:
+        x: anything.
+
+    >>> is_tensor(jnp.ones(2)), is_tensor([1.0])
+    (True, False)
+    """
     return isinstance(x, jax.Array) or is_sparse(x)
 
 
 def shape(x: Any) -> tuple:
     """The shape, a tuple of integers; None stands for an unknown length of a symbolic tensor.
 
+    Args:
+        x: anything array-like, or a symbolic tensor.
+
     >>> from jkeras.core.symbolic import KerasTensor
     >>> shape(KerasTensor((None, 3)))
     (None, 3)
     """
-    return tuple(x.shape if hasattr(x, "shape") else jnp.shape(x))
+    return tuple((x if hasattr(x, "shape") else as_array(x)).shape)
 
 
 def ndim(x: Any) -> int:
-    """The number of axes."""
+    """The number of axes.
+
+    Args:
+        x: anything array-like, or a symbolic tensor.
+
+    >>> ndim([[1, 2]])
+    2
+    """
     return len(shape(x))
 
 
 def dtype(x: Any) -> str:
     """The name of the dtype.
+
+    Args:
+        x: anything array-like, or a symbolic tensor.
 
     >>> dtype(jnp.zeros(2))
     'float32'
@@ -94,7 +124,14 @@ def dtype(x: Any) -> str:
 
 @array_op
 def size(x: Array):
-    """The number of entries, an integer."""
+    """The number of entries, an integer.
+
+    Args:
+        x: anything array-like.
+
+    >>> int(size([[1, 2], [3, 4]]))
+    4
+    """
     return jnp.size(x)
 
 

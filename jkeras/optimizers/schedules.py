@@ -52,7 +52,18 @@ class LearningRateSchedule:
 
 
 class ExponentialDecay(LearningRateSchedule):
-    """initial_learning_rate * decay_rate ^ (step / decay_steps), in whole powers if `staircase`."""
+    """The learning rate shrinks by a factor: `initial_learning_rate * decay_rate ^ (step / decay_steps)`.
+
+    Args:
+        initial_learning_rate: the learning rate of step 0.
+        decay_steps: the number of steps after which it is `decay_rate` times as large, a positive integer.
+        decay_rate: the factor of `decay_steps` steps.
+        staircase: True takes `step / decay_steps` as an integer, so that the rate stays the same for `decay_steps` steps.
+        name: the name in configs.
+
+    >>> float(ExponentialDecay(0.5, decay_steps=10, decay_rate=0.25)(5))
+    0.25
+    """
 
     def __init__(
         self,
@@ -72,7 +83,18 @@ class ExponentialDecay(LearningRateSchedule):
 
 
 class InverseTimeDecay(LearningRateSchedule):
-    """initial_learning_rate / (1 + decay_rate * step / decay_steps), in whole periods if `staircase`."""
+    """The learning rate shrinks like 1 over time: `initial_learning_rate / (1 + decay_rate * step / decay_steps)`.
+
+    Args:
+        initial_learning_rate: the learning rate of step 0.
+        decay_steps: the unit of time in steps, a positive integer.
+        decay_rate: how fast it shrinks: after `1 / decay_rate` units it is half as large.
+        staircase: True takes `step / decay_steps` as an integer, so that the rate stays the same for `decay_steps` steps.
+        name: the name in configs.
+
+    >>> float(InverseTimeDecay(0.5, decay_steps=10, decay_rate=1.0)(10))
+    0.25
+    """
 
     def __init__(
         self,
@@ -92,7 +114,15 @@ class InverseTimeDecay(LearningRateSchedule):
 
 
 class PiecewiseConstantDecay(LearningRateSchedule):
-    """values[0] up to and including step boundaries[0], then values[1] up to boundaries[1], and so on.
+    """`values[0]` up to and including step `boundaries[0]`, then `values[1]` up to step `boundaries[1]`, and so on.
+
+    Args:
+        boundaries: the last steps of all values but the last: increasing integers.
+        values: the learning rates, one more than boundaries.
+        name: the name in configs.
+
+    Raises:
+        ValueError: the numbers of boundaries and values do not fit.
 
     >>> schedule = PiecewiseConstantDecay([10, 20], [1.0, 0.5, 0.25])
     >>> [float(schedule(step)) for step in (10, 11, 21)]
@@ -119,6 +149,17 @@ class PolynomialDecay(LearningRateSchedule):
     """From the initial to the end learning rate in `decay_steps` steps, as (1 - step / decay_steps) ^ power.
 
     With `cycle`, the decay starts again whenever it has come to its end, each time over one more `decay_steps`.
+
+    Args:
+        initial_learning_rate: the learning rate of step 0.
+        decay_steps: the number of steps of the decay, a positive integer.
+        end_learning_rate: the learning rate after them.
+        power: the exponent. With 1 the rate falls along a straight line.
+        cycle: True starts the decay again whenever it has come to its end.
+        name: the name in configs.
+
+    >>> float(PolynomialDecay(0.5, decay_steps=10, end_learning_rate=0.0)(5))
+    0.25
     """
 
     def __init__(
@@ -149,14 +190,18 @@ class CosineDecay(LearningRateSchedule):
     """Half a cosine from the top to `alpha` times the top, after a linear warm-up if `warmup_target` is given.
 
     Args:
-        initial_learning_rate: where it starts: at the top, or, with a warm-up, below it.
-        decay_steps: the length of the decay.
-        alpha: the end, as a fraction of the top.
-        name: of the schedule.
-        warmup_target: the top that the warm-up leads to; None: no warm-up.
-        warmup_steps: the length of the warm-up.
+        initial_learning_rate: the learning rate of step 0. Without a warm-up it is the top.
+        decay_steps: the number of steps of the decay, a positive integer.
+        alpha: the last learning rate, as a fraction of the top.
+        name: the name in configs.
+        warmup_target: the top, to which the warm-up leads along a straight line. None means that there is no warm-up.
+        warmup_steps: the number of steps of the warm-up.
 
-    Loshchilov & Hutter 2016, arXiv:1608.03983.
+    Source: Loshchilov and Hutter 2016, arXiv:1608.03983.
+
+    >>> schedule = CosineDecay(0.5, decay_steps=10)
+    >>> round(float(schedule(5)), 4), float(schedule(10))
+    (0.25, 0.0)
     """
 
     def __init__(
@@ -187,14 +232,18 @@ class CosineDecayRestarts(LearningRateSchedule):
     """A cosine decay that restarts: each period is `t_mul` times as long, and starts at `m_mul` times the height.
 
     Args:
-        initial_learning_rate: the first top.
-        first_decay_steps: the length of the first period.
-        t_mul: how much longer each period is than the one before.
-        m_mul: how much higher (or lower) it starts.
+        initial_learning_rate: the learning rate of step 0, the first top.
+        first_decay_steps: the number of steps of the first period, a positive integer.
+        t_mul: the length of a period as a multiple of the one before.
+        m_mul: the top of a period as a multiple of the one before.
         alpha: the end of each period, as a fraction of the initial learning rate.
-        name: of the schedule.
+        name: the name in configs.
 
-    Loshchilov & Hutter 2016, arXiv:1608.03983.
+    Source: Loshchilov and Hutter 2016, arXiv:1608.03983.
+
+    >>> schedule = CosineDecayRestarts(0.5, first_decay_steps=10)
+    >>> round(float(schedule(5)), 4), float(schedule(10))
+    (0.25, 0.5)
     """
 
     def __init__(
@@ -235,6 +284,9 @@ def _positive(name: str, value: Any) -> Any:
 
 def serialize(learning_rate_schedule: LearningRateSchedule) -> dict:
     """The schedule's class and config, in Keras 3's form; `deserialize` makes it again.
+
+    Args:
+        learning_rate_schedule: the schedule.
 
     >>> serialize(PiecewiseConstantDecay([10], [0.1, 0.01]))["class_name"]
     'PiecewiseConstantDecay'

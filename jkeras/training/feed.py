@@ -39,6 +39,9 @@ def device_memory_budget() -> float:
 def set_device_memory_budget(nbytes: float | None) -> None:
     """Set how many bytes of a data set may be put on the device at once; None for the default, 0 to stream everything.
 
+    Args:
+        nbytes: the number of bytes, or None.
+
     >>> set_device_memory_budget(2**30)
     >>> device_memory_budget()
     1073741824

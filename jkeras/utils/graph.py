@@ -6,7 +6,10 @@ from jkeras.core.symbolic import KerasTensor
 
 
 def is_keras_tensor(x: Any) -> bool:
-    """Whether `x` is symbolic: a placeholder such as `Input` returns, or what was computed from one.
+    """True if `x` is symbolic: a placeholder such as `Input` returns, or something that was computed from one.
+
+    Args:
+        x: anything.
 
     >>> is_keras_tensor(KerasTensor((None, 3))), is_keras_tensor(1.0)
     (True, False)
@@ -16,6 +19,9 @@ def is_keras_tensor(x: Any) -> bool:
 
 def get_source_inputs(tensor: KerasTensor) -> list[KerasTensor]:
     """The inputs that a symbolic tensor is computed from, each once, in the order in which they are met.
+
+    Args:
+        tensor: the symbolic tensor.
 
     >>> from jkeras.core.symbolic import call
     >>> a, b = KerasTensor((2,), name="a"), KerasTensor((2,), name="b")

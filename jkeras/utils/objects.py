@@ -10,6 +10,9 @@ from jkeras.core.errors import suggest
 class Config(MutableMapping):
     """A dict whose entries are attributes too, and which can be frozen.
 
+    Args:
+        **kwargs: the entries.
+
     >>> config = Config(learning_rate=0.1)
     >>> config.momentum = 0.9
     >>> config["momentum"], config.to_json()

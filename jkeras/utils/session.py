@@ -19,6 +19,9 @@ def set_random_seed(seed: int) -> None:
     Python's `random`, NumPy's global generator and jkeras's are seeded. The numbers are those that Keras draws (JAX
     backend) after the same call.
 
+    Args:
+        seed: an integer from 0 on.
+
     Raises:
         ValueError: the seed is not an int.
 
