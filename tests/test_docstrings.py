@@ -22,8 +22,8 @@ MODULES = [
         "losses",
     ),
     *("metrics", "mixed_precision", "models", "ops", "ops.image", "ops.linalg", "ops.nn", "ops.numpy", "optimizers"),
-    *("optimizers.schedules", "preprocessing", "preprocessing.image", "preprocessing.sequence", "random", "regularizers"),
-    *("saving", "tree", "utils"),
+    *("optimizers.schedules", "preprocessing", "preprocessing.image", "preprocessing.sequence", "quantizers", "random", "regularizers"),
+    *("saving", "tree", "utils", "wrappers"),
 ]
 DATASETS = ["boston_housing", "california_housing", "cifar10", "cifar100", "fashion_mnist", "imdb", "mnist", "reuters"]
 OPEN = {"backend", "mixed_precision", "models", "optimizers"}  # modules in which some arguments are not described yet

@@ -393,6 +393,7 @@ def set_dtype_policy(policy: "DTypePolicy | str") -> None:
 
     Args:
         policy: a policy, or the name of one.
+        policy: a `DTypePolicy`, its name such as `"mixed_bfloat16"`, or None.
 
     Raises:
         ValueError: it is neither.

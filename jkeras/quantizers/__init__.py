@@ -39,6 +39,10 @@ def serialize(initializer: Any) -> Any:
 def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
     """The quantizer that `serialize` described.
 
+    Args:
+        config: what `serialize` returned, or a name.
+        custom_objects: `{name: class}` that the config may name besides those of the library and the registered ones.
+
     Raises:
         ValueError: the config names something unknown.
     """
