@@ -22,7 +22,15 @@ MODULES = [
         "losses",
     ),
     *("metrics", "mixed_precision", "models", "ops", "ops.image", "ops.linalg", "ops.nn", "ops.numpy", "optimizers"),
-    *("optimizers.schedules", "preprocessing", "preprocessing.image", "preprocessing.sequence", "quantizers", "random", "regularizers"),
+    *(
+        "optimizers.schedules",
+        "preprocessing",
+        "preprocessing.image",
+        "preprocessing.sequence",
+        "quantizers",
+        "random",
+        "regularizers",
+    ),
     *("saving", "tree", "utils", "wrappers"),
 ]
 DATASETS = ["boston_housing", "california_housing", "cifar10", "cifar100", "fashion_mnist", "imdb", "mnist", "reuters"]
