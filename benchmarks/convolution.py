@@ -22,12 +22,13 @@ from jax import lax
 from benchmarks.harness import log, machine
 from jkeras.ops import convolution_cpu
 from jkeras.ops.convolution_cpu import METHODS, Axis
+from jkeras.runtime import compiler_options
 
 TOLERANCE = 1.25
 RESULTS = pathlib.Path(__file__).with_suffix(".md")
 ROLES = ("input", "kernel", "output")
 CONTEXTS = {  # how a program is lowered, and the options of its compiler
-    "all cores": (convolution_cpu.all_cores, convolution_cpu.COMPILER_OPTIONS),
+    "all cores": (compiler_options.all_cores, compiler_options.ALL_CORES),
     "library": (contextlib.nullcontext, {}),
 }
 HEAD = """# Ways to compute a convolution on CPU

@@ -2,7 +2,7 @@
 
 import gc
 
-import jkeras.core.heap  # noqa: F401 (first, because some of its settings count for threads that start later)
+import jkeras.runtime.heap  # noqa: F401 (first, because some of its settings count for threads that start later)
 
 _collecting = gc.isenabled()
 gc.disable()
@@ -33,7 +33,6 @@ try:
         wrappers,
     )
     from jkeras.compat.hook import as_keras, install
-    from jkeras.core.namespace import namespace
     from jkeras.core.policy import DTypePolicy
     from jkeras.core.symbolic import KerasTensor
     from jkeras.core.variable import Variable
@@ -46,6 +45,7 @@ try:
     from jkeras.optimizers import Optimizer
     from jkeras.quantizers import Quantizer
     from jkeras.regularizers import Regularizer
+    from jkeras.serialization.namespace import namespace
     from jkeras.utils.device import device
 
     if _collecting and not gc.get_freeze_count():

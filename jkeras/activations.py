@@ -15,9 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jkeras.core import registry
-from jkeras.core.namespace import namespace
-from jkeras.core.registry import Shortcuts
+from jkeras import serialization
 from jkeras.ops.activation import (
     celu,
     elu,
@@ -46,6 +44,8 @@ from jkeras.ops.activation import (
 )
 from jkeras.ops.elementwise import tanh
 from jkeras.ops.family import Array, array_op
+from jkeras.serialization import Shortcuts
+from jkeras.serialization.namespace import namespace
 
 
 def linear(x: Any) -> Any:
@@ -173,7 +173,7 @@ _functions: dict[str, Callable] = {
 }
 _shortcuts = Shortcuts("activation", "keras.activations", {**_functions, "swish": silu, "hard_swish": hard_silu})
 _functions["keras2_hard_sigmoid"] = keras2_hard_sigmoid  # for configs; no name for users
-registry.publish("keras.activations", {"keras2_hard_sigmoid": keras2_hard_sigmoid})
+serialization.publish("keras.activations", {"keras2_hard_sigmoid": keras2_hard_sigmoid})
 _shortcuts.names["keras2_hard_sigmoid"] = keras2_hard_sigmoid
 
 
@@ -205,7 +205,7 @@ def serialize(activation: Callable) -> str | dict:
     'silu'
     """
     name = getattr(activation, "__name__", None)
-    return name if name is not None and _functions.get(name) is activation else registry.serialize(activation)
+    return name if name is not None and _functions.get(name) is activation else serialization.serialize(activation)
 
 
 def deserialize(config: Any, custom_objects: Mapping | None = None) -> Callable:

@@ -10,9 +10,9 @@ from jkeras.core import dtype as dtypes
 from jkeras.core import masks
 from jkeras.core.dtype import standardize as standardize_dtype
 from jkeras.core.frame import current, mask_of
-from jkeras.core.namespace import namespace
 from jkeras.core.symbolic import KerasTensor
 from jkeras.core.variable import Variable
+from jkeras.serialization.namespace import namespace
 from jkeras.utils import clear_session, is_keras_tensor
 
 _numbers: Counter[str] = Counter()

@@ -6,9 +6,9 @@ import jax
 
 from jkeras.core.data_format import image_data_format, set_image_data_format
 from jkeras.core.dtype import epsilon, floatx, set_epsilon, set_floatx
-from jkeras.core.namespace import namespace
 from jkeras.core.policy import dtype_policy, set_dtype_policy
-from jkeras.core.switches import (
+from jkeras.core.targets import set_strict_targets, strict_targets
+from jkeras.runtime.switches import (
     disable_flash_attention,
     disable_interactive_logging,
     disable_traceback_filtering,
@@ -23,7 +23,7 @@ from jkeras.core.switches import (
     set_max_epochs,
     set_max_steps_per_epoch,
 )
-from jkeras.core.targets import set_strict_targets, strict_targets
+from jkeras.serialization.namespace import namespace
 from jkeras.training.feed import device_memory_budget, set_device_memory_budget
 
 

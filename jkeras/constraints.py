@@ -16,11 +16,11 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.core import dtype as dtypes
-from jkeras.core.namespace import namespace
-from jkeras.core.naming import represent
-from jkeras.core.registry import Shortcuts
-from jkeras.core.registry import serialize as _serialize
 from jkeras.ops.op import op
+from jkeras.serialization import Shortcuts
+from jkeras.serialization import serialize as _serialize
+from jkeras.serialization.namespace import namespace
+from jkeras.serialization.naming import represent
 
 Axes = int | list[int] | tuple[int, ...]
 

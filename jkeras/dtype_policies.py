@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jkeras.core import registry
-from jkeras.core.namespace import namespace
+from jkeras import serialization
 from jkeras.core.policy import (
     AWQDTypePolicy,
     DTypePolicy,
@@ -15,6 +14,7 @@ from jkeras.core.policy import (
     QuantizedFloat8DTypePolicy,
     get_policy,
 )
+from jkeras.serialization.namespace import namespace
 
 FloatDTypePolicy = DTypePolicy
 
@@ -43,7 +43,7 @@ def serialize(dtype_policy: DTypePolicy) -> dict:
     >>> serialize(DTypePolicy("float32"))["config"]
     {'name': 'float32'}
     """
-    return registry.serialize(dtype_policy)
+    return serialization.serialize(dtype_policy)
 
 
 def deserialize(config: Any, custom_objects: Mapping | None = None) -> DTypePolicy:
@@ -56,7 +56,7 @@ def deserialize(config: Any, custom_objects: Mapping | None = None) -> DTypePoli
     >>> deserialize(serialize(DTypePolicy("float32")))
     <DTypePolicy "float32">
     """
-    return registry.deserialize(config, custom_objects)
+    return serialization.deserialize(config, custom_objects)
 
 
 __all__ = [

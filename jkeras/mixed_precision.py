@@ -3,9 +3,9 @@
 keras.mixed_precision.set_global_policy("mixed_bfloat16")     # the same as keras.config.set_dtype_policy
 """
 
-from jkeras.core.namespace import namespace
 from jkeras.core.policy import DTypePolicy, dtype_policy, set_dtype_policy
 from jkeras.optimizers import LossScaleOptimizer
+from jkeras.serialization.namespace import namespace
 
 Policy, global_policy, set_global_policy = DTypePolicy, dtype_policy, set_dtype_policy
 

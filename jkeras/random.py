@@ -23,12 +23,13 @@ import numpy as np
 from jkeras.core import dtype as dtypes
 from jkeras.core import frame as frames
 from jkeras.core.frame import Frame
-from jkeras.core.namespace import namespace
-from jkeras.core.naming import auto_name, represent
 from jkeras.core.own_variables import OwnVariables
-from jkeras.core.registry import publish
 from jkeras.core.variable import Variable
 from jkeras.ops.op import op
+from jkeras.runtime.placement import to_device
+from jkeras.serialization import publish
+from jkeras.serialization.namespace import namespace
+from jkeras.serialization.naming import auto_name, represent
 
 Shape = Sequence[int]
 
@@ -99,7 +100,7 @@ class _Start:
         self.seed, self.given = seed, given
 
     def __call__(self, shape: Any, dtype: Any = None) -> jax.Array:
-        return jax.device_put(raw_key(self.seed))
+        return to_device(raw_key(self.seed))
 
     def fork(self) -> "_Start":
         return self
@@ -151,7 +152,7 @@ def draw_key(seed: Any) -> jax.Array:
     if isinstance(seed, SeedGenerator):
         return seed.next()
     if isinstance(seed, (int, np.integer)):
-        return jax.device_put(raw_key(seed))
+        return to_device(raw_key(seed))
     if isinstance(seed, (jax.Array, np.ndarray)):
         return seed
     if seed is not None:

@@ -14,12 +14,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jkeras.core.errors import suggest
-from jkeras.core.namespace import namespace
-from jkeras.core.naming import represent
-from jkeras.core.registry import Shortcuts
-from jkeras.core.registry import serialize as _serialize
+from jkeras.errors import suggest
 from jkeras.ops.op import op
+from jkeras.serialization import Shortcuts
+from jkeras.serialization import serialize as _serialize
+from jkeras.serialization.namespace import namespace
+from jkeras.serialization.naming import represent
 
 
 class Regularizer:

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from jkeras.core.namespace import namespace
+from jkeras.serialization.namespace import namespace
 
 
 class MAP_TO_NONE:

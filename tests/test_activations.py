@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from jkeras import activations
 from jkeras.core.frame import Frame
-from jkeras.core.registry import register_serializable
 from jkeras.core.symbolic import KerasTensor
 from jkeras.core.variable import Variable
+from jkeras.serialization import register_serializable
 from tests.oracle import assert_close, keras
 
 # Rows of 8, with the kinks of every activation among the points.

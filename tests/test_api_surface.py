@@ -1,7 +1,7 @@
 """Keras's public interface is here: every name, every argument in its place with its default, every member.
 
-`LEFT_OUT` is the one list of what is not, each with its reason: the names in `jkeras/core/left_out.py`, whose reasons users see,
-the arguments here. The comparison finds exactly these, so an entry that is no longer true fails as well as a missing name.
+`LEFT_OUT` is the one list of what is not, each with its reason: the names in `jkeras/serialization/left_out.py`, whose reasons users
+see, the arguments here. The comparison finds exactly these, so an entry that is no longer true fails as well as a missing name.
 
     "layers.Rescaling"          a name
     "layers.Dense(lora_rank)"   an argument
@@ -15,7 +15,7 @@ import inspect
 import pytest
 
 import jkeras
-from jkeras.core import left_out
+from jkeras.serialization import left_out
 from tests.oracle import keras
 
 NAMESPACES = (

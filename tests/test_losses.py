@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 import jkeras
 from jkeras import losses
 from jkeras.core.frame import Frame
-from jkeras.core.registry import register_serializable
 from jkeras.core.symbolic import KerasTensor
 from jkeras.core.variable import Variable
 from jkeras.metrics import MeanMetricWrapper
+from jkeras.serialization import register_serializable
 from tests.oracle import assert_close, keras
 
 EPS = 1e-7

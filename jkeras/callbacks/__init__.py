@@ -16,7 +16,7 @@ from jkeras.callbacks.remote_monitor import RemoteMonitor
 from jkeras.callbacks.swap_ema_weights import SwapEMAWeights
 from jkeras.callbacks.tensorboard import TensorBoard
 from jkeras.callbacks.terminate_on_nan import TerminateOnNaN
-from jkeras.core.namespace import namespace
+from jkeras.serialization.namespace import namespace
 
 __all__ = [
     "BackupAndRestore",

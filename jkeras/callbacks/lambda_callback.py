@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jkeras.callbacks.base import Callback
-from jkeras.core.errors import unexpected_keywords
+from jkeras.errors import unexpected_keywords
 
 
 class LambdaCallback(Callback):

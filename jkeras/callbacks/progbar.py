@@ -8,7 +8,7 @@ import numpy as np
 
 from jkeras.callbacks.line import Line
 from jkeras.callbacks.progress import duration, per_step, values
-from jkeras.core.switches import is_live, report
+from jkeras.runtime.switches import is_live, report
 
 
 class Progbar:

@@ -10,7 +10,7 @@ import numpy as np
 
 from jkeras.callbacks.base import Callback
 from jkeras.callbacks.line import Line
-from jkeras.core.switches import is_live, report
+from jkeras.runtime.switches import is_live, report
 
 
 class Progress(Callback):

@@ -8,7 +8,7 @@ import numpy as np
 from jkeras.callbacks.line import columns
 from jkeras.callbacks.monitor import direction
 from jkeras.callbacks.progress import Progress
-from jkeras.core.switches import is_live, report
+from jkeras.runtime.switches import is_live, report
 
 GAP = " "
 GREEN, PLAIN = "\x1b[1;32m", "\x1b[0m"

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from jkeras.compat import private, tensorflow
-from jkeras.core.namespace import missing
+from jkeras.serialization.namespace import missing
 
 KERAS_VERSION = "3.15.1"  # whose interface jkeras offers
 ROOTS = ("keras", "tf_keras", "tensorflow")

@@ -1,6 +1,7 @@
 """Where the channels of an image stand: `"channels_last"` is (batch, height, width, channels)."""
 
-from jkeras.core.errors import suggest
+from jkeras.errors import suggest
+from jkeras.runtime.identity import programs_depend_on
 
 FORMATS = ("channels_last", "channels_first")
 _settings = {"default": "channels_last"}
@@ -38,3 +39,6 @@ def standardize_data_format(data_format: str | None) -> str:
     if known not in FORMATS:
         raise ValueError(f"data_format must be one of {FORMATS}, got {data_format!r}.{suggest(known, FORMATS)}")
     return known
+
+
+programs_depend_on(image_data_format)

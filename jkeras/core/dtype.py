@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras.core.errors import suggest
+from jkeras.errors import suggest
+from jkeras.runtime.identity import programs_depend_on
 
 FLOATS = ("bfloat16", "float16", "float32", "float64")
 DTYPES = (*FLOATS, "float8_e4m3fn", "float8_e5m2", "bool", "complex64", "complex128", "string") + tuple(
@@ -97,3 +98,6 @@ def canonical(dtype: Any) -> np.dtype:
             "jkeras.layers.StringLookup for categories, TextVectorization for texts, Hashing for both."
         )
     return jax.dtypes.canonicalize_dtype(jnp.dtype(name))
+
+
+programs_depend_on(floatx, epsilon)

@@ -17,11 +17,11 @@ import jax
 
 from jkeras.core import symbolic, tree
 from jkeras.core.assignment import assign_all
-from jkeras.core.errors import suggest
 from jkeras.core.frame import Frame
 from jkeras.core.tree import Path
 from jkeras.core.turns import at_one_step
 from jkeras.core.variable import PARAMS, STATE, Variable, as_arrays
+from jkeras.errors import suggest
 
 
 class Module:

@@ -9,10 +9,12 @@ import re
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
-import jax
 import numpy as np
 
 from jkeras.core import dtype as dtypes
+from jkeras.runtime.identity import programs_depend_on
+from jkeras.runtime.placement import to_device
+from jkeras.serialization.registry import publish
 
 QUANTIZATION_MODES = ("int8", "float8", "int4", "gptq", "awq")
 _settings: dict[str, Any] = {"policy": None}
@@ -33,6 +35,7 @@ class DTypePolicy:
     ('float32', 'bfloat16')
     """
 
+    is_plain_value = True  # equal policies are the same: a config does not say which of them are one object
     _quantization_mode: str | None = None
 
     def __init__(self, name: str | None = None):
@@ -69,7 +72,7 @@ class DTypePolicy:
         if not hasattr(x, "astype") and not hasattr(x, "__array__"):
             return x
         if isinstance(x, (np.ndarray, np.generic)) or not hasattr(x, "astype"):
-            x = jax.device_put(np.asarray(x))
+            x = to_device(np.asarray(x))
         if autocast and dtypes.is_float(x.dtype) and dtypes.standardize(x.dtype) != dtype:
             x = x.astype(dtype)
         return x
@@ -452,3 +455,8 @@ def _quantized(name: str) -> DTypePolicy:
     if "/" in mode and algorithm == "int4":
         return Int4DTypePolicy(mode, source)
     return kinds.get(algorithm, QuantizedDTypePolicy)(mode, source)
+
+
+programs_depend_on(lambda: dtype_policy().name)
+publish("keras", {"DTypePolicy": DTypePolicy})
+publish("keras.dtype_policies", POLICIES)

@@ -17,10 +17,10 @@ import jax.numpy as jnp
 from jkeras.core import dimensions
 from jkeras.core import dtype as dtypes
 from jkeras.core.dimensions import Sizes, Spec
-from jkeras.core.errors import ArgumentError, as_argument_error, locate
 from jkeras.core.frame import Frame, mask_of
-from jkeras.core.registry import published
 from jkeras.core.variable import Variable, as_arrays
+from jkeras.errors import ArgumentError, as_argument_error, locate
+from jkeras.serialization import published
 
 
 class History(NamedTuple):
@@ -43,7 +43,7 @@ class KerasTensor:
     """
 
     __array_priority__ = 100  # NumPy arrays and numbers give way to our operators
-    labels = ("name",)  # attributes that matter to a program only where data comes by name; see `training.identity`
+    labels = ("name",)  # attributes that matter to a program only where data comes by name; see `runtime.identity`
 
     def __init__(
         self, shape: Any, dtype: Any = "float32", sparse: bool = False, record_history: bool = True, name: str | None = None

@@ -22,9 +22,10 @@ import numpy as np
 
 from jkeras.core import dtype as dtypes
 from jkeras.core import frame as frames
-from jkeras.core.naming import scoped
-from jkeras.core.registry import deserialize, published
 from jkeras.core.turns import Turn, in_training
+from jkeras.runtime.placement import to_device
+from jkeras.serialization import deserialize, published
+from jkeras.serialization.naming import scoped
 
 PARAMS, STATE = "params", "state"
 
@@ -70,6 +71,17 @@ class Variable:
 
     __array_priority__ = 100  # NumPy gives way to our operators
     turn: Turn | None = None  # of the model that trains it
+    # What a trace reads besides the value; see `runtime/identity.py`.
+    traced = (
+        "shape",
+        "dtype",
+        "trainable",
+        "collection",
+        "autocast",
+        "regularizer",
+        "constraint",
+        "overwrite_with_gradient",
+    )
     detached = False  # whether JAX made it, by flattening a variable and putting another value in its place
 
     def __init__(
@@ -327,7 +339,7 @@ def _convert(name: str, value: Any, dtype: str, shape: tuple[int, ...] | None) -
         # Through NumPy, because jnp.asarray compiles a program for each new shape (25 ms; this takes 0.15 ms).
         value = np.asarray(value)
         _check_numbers(name, value.dtype, target)
-        value = jax.device_put(value.astype(target, copy=False))
+        value = to_device(value.astype(target, copy=False))
     elif value.dtype != target or value.weak_type:
         _check_numbers(name, value.dtype, target)
         value = value.astype(target)

@@ -5,11 +5,11 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from jkeras.core.errors import outside
 from jkeras.data.arrays import ArrayData, Shuffle
 from jkeras.data.check import check_count
 from jkeras.data.staged import StagedBatches
 from jkeras.data.streams import StreamData, is_stream
+from jkeras.errors import outside
 
 
 def make_data(

@@ -13,11 +13,11 @@ from typing import Any, Literal, NamedTuple
 import jax
 import numpy as np
 
-from jkeras.core.errors import outside
 from jkeras.data.check import check_count, check_lengths, warn_about_infinity, warn_about_nan, warn_about_negative
 from jkeras.data.rows import Rows, take
 from jkeras.data.sources import spec_of, tree_of_rows
 from jkeras.data.weights import sample_weights
+from jkeras.errors import outside
 
 Shuffle = bool | Literal["batch"]
 ALIGNMENT = 64  # bytes; what XLA asks of memory that it is to use on a CPU as it is

@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from jkeras.core.errors import outside
 from jkeras.data.rows import Rows
+from jkeras.errors import outside
 
 # Looking for NaN reads everything once (measured: 9 ms for 188 MB in memory); a file larger than this is not read for it.
 NAN_CHECK_BYTES = 256 * 2**20

@@ -3,7 +3,7 @@
 Two small pieces that compose: `stack` groups successive batches into one array of several, and `prefetch` runs an
 iterator in a thread, a few items ahead of its reader:
 
-    with contextlib.closing(prefetch(stack(data.epoch(), size=8), jax.device_put, size=2)) as ahead:
+    with contextlib.closing(prefetch(stack(data.epoch(), size=8), to_device, size=2)) as ahead:
         for count, batches in ahead: ...
 """
 

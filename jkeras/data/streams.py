@@ -15,14 +15,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from jkeras.core.errors import outside
-from jkeras.core.host_random import host_random_state, set_host_random_state
 from jkeras.data.arrays import RAN_OUT
 from jkeras.data.check import check_lengths
 from jkeras.data.dataset import PyDataset, by_index, length
 from jkeras.data.sources import holds_array, holds_samples, is_leaf, spec_of, tree_of_rows
 from jkeras.data.unpack import unpack_x_y_sample_weight
 from jkeras.data.weights import sample_weights
+from jkeras.errors import outside
+from jkeras.runtime.host_random import host_random_state, set_host_random_state
 
 USED_UP = (
     "Training ends here: the iterator has no batch left for another epoch. Give something that can be read again (arrays, a "

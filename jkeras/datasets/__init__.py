@@ -5,7 +5,6 @@
 Without a network, a file that is put there by hand will do; the error says which, and where.
 """
 
-from jkeras.core.namespace import namespace
 from jkeras.datasets import (
     boston_housing,
     california_housing,
@@ -16,6 +15,7 @@ from jkeras.datasets import (
     mnist,
     reuters,
 )
+from jkeras.serialization.namespace import namespace
 
 __all__ = [
     "boston_housing",

@@ -20,10 +20,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from jkeras.core.namespace import namespace
-from jkeras.core.naming import snake_case
-from jkeras.core.registry import Shortcuts
-from jkeras.core.registry import serialize as _serialize
 from jkeras.initializers.base import Initializer
 from jkeras.initializers.distributions import Orthogonal, RandomInitializer, RandomNormal, RandomUniform, TruncatedNormal
 from jkeras.initializers.fixed import Constant, Identity, Ones, Zeros
@@ -38,6 +34,10 @@ from jkeras.initializers.scaling import (
     compute_fans,
 )
 from jkeras.initializers.stft import STFT
+from jkeras.serialization import Shortcuts
+from jkeras.serialization import serialize as _serialize
+from jkeras.serialization.namespace import namespace
+from jkeras.serialization.naming import snake_case
 
 constant, zeros, ones, identity, stft = Constant, Zeros, Ones, Identity, STFT
 random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, TruncatedNormal

@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras.core.errors import suggest
-from jkeras.core.naming import represent
+from jkeras.errors import suggest
 from jkeras.random import is_tracing
+from jkeras.runtime.placement import to_device
+from jkeras.serialization.naming import represent
 
 Shape = Sequence[int]
 
@@ -60,7 +61,7 @@ def array_library() -> Any:
 
 def on_device(array: Any) -> jax.Array:
     """A NumPy array as a JAX array: a mere transfer (`jnp.asarray` would compile for each shape, at 25 ms)."""
-    return jax.device_put(array) if isinstance(array, np.ndarray) else array
+    return to_device(array) if isinstance(array, np.ndarray) else array
 
 
 def as_shape(shape: Shape) -> tuple[int, ...]:

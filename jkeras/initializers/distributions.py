@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras.core import dtype as dtypes
-from jkeras.core.registry import deserialize, serialize
 from jkeras.initializers import sampling
 from jkeras.initializers.base import Initializer, Shape, as_shape, on_device
 from jkeras.random import SeedGenerator, default_seed, raw_key
+from jkeras.serialization import deserialize, serialize
 
 
 class RandomInitializer(Initializer):

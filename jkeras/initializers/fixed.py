@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras.core import dtype as dtypes
-from jkeras.core.registry import deserialize, serialize
 from jkeras.initializers.base import Initializer, Shape, array_library, as_shape, on_device
+from jkeras.serialization import deserialize, serialize
 
 
 class Fixed(Initializer):

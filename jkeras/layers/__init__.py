@@ -1,7 +1,5 @@
 """The layers."""
 
-from jkeras.core.namespace import namespace
-from jkeras.core.registry import publish
 from jkeras.layers import (
     activation,
     attention,
@@ -87,6 +85,8 @@ from jkeras.layers.sequence_wrappers import *  # noqa: F403
 from jkeras.layers.serialization import *  # noqa: F403
 from jkeras.layers.spectral_normalization import *  # noqa: F403
 from jkeras.layers.wrapper import *  # noqa: F403
+from jkeras.serialization import publish
+from jkeras.serialization.namespace import namespace
 
 _FAMILIES = (
     *(core, einsum_dense, embedding, activation, regularization, reshaping, merging, convolutional, separable, pooling),

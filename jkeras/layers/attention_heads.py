@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras import ops, regularizers
-from jkeras.core.registry import serialize
 from jkeras.initializers import Initializer
 from jkeras.layers.activation import Softmax
 from jkeras.layers.attention_axes import Order
@@ -19,6 +18,7 @@ from jkeras.layers.einsum_dense import EinsumDense
 from jkeras.layers.options import Configured, alias
 from jkeras.layers.regularization import Dropout
 from jkeras.ops.attention import attention_logits, attention_weights, weighted_sum
+from jkeras.serialization import serialize
 
 __all__ = ["GroupQueryAttention", "MultiHeadAttention"]
 

@@ -20,18 +20,19 @@ from jkeras import regularizers
 from jkeras.core import dtype as dtypes
 from jkeras.core import frame as frames
 from jkeras.core import symbolic
-from jkeras.core.errors import locate, suggest, unexpected_keywords
 from jkeras.core.frame import Frame
-from jkeras.core.namespace import explain
-from jkeras.core.naming import auto_name, reset_names, scope, snake_case
-from jkeras.core.registry import describe_constructor, serialize, serialize_arguments
 from jkeras.core.symbolic import KerasTensor
 from jkeras.core.undo import all_or_nothing
 from jkeras.core.variable import Variable, as_arrays
+from jkeras.errors import locate, suggest, unexpected_keywords
 from jkeras.layers.input_spec import InputSpec, check_input
 from jkeras.layers.signatures import CallSpec, call_spec, holds_tensors, shapes_of, specs_of
 from jkeras.layers.stateless import Stateless
 from jkeras.layers.weights import Weighted
+from jkeras.runtime.placement import to_device
+from jkeras.serialization import describe_constructor, serialize, serialize_arguments
+from jkeras.serialization.namespace import explain
+from jkeras.serialization.naming import auto_name, reset_names, scope, snake_case
 
 
 class Layer(Weighted, Stateless):
@@ -245,11 +246,11 @@ class Layer(Weighted, Stateless):
 
         def convert(x: Any) -> Any:
             if isinstance(x, (np.ndarray, np.generic)):
-                x = jax.device_put(x)  # jnp.asarray would compile a program for each new shape
+                x = to_device(x)  # jnp.asarray would compile a program for each new shape
             elif isinstance(x, Variable):
                 x = x.value
             elif not isinstance(x, jax.Array):
-                return jax.device_put(x.__array__()) if hasattr(x, "__array__") else x
+                return to_device(x.__array__()) if hasattr(x, "__array__") else x
             if self.autocast and x.dtype != target and dtypes.is_float(x.dtype) and dtypes.is_float(target):
                 mask = frames.current().get_mask(x)
                 x = x.astype(target)

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from jkeras import activations, constraints, initializers, regularizers
-from jkeras.core.errors import keywords_of
-from jkeras.core.registry import custom_object_scope, deserialize, serialize_arguments
 from jkeras.core.variable import Variable
+from jkeras.errors import keywords_of
 from jkeras.layers.base import Layer
+from jkeras.serialization import custom_object_scope, deserialize, serialize_arguments
 
 _KINDS = {
     "initializer": initializers.get,

@@ -16,10 +16,9 @@ from jax import lax
 
 from jkeras.core import frame as frames
 from jkeras.core import symbolic
-from jkeras.core.errors import keywords_of
 from jkeras.core.frame import Frame
-from jkeras.core.naming import snake_case
 from jkeras.core.variable import STATE, Variable
+from jkeras.errors import keywords_of
 from jkeras.layers.base import Layer
 from jkeras.layers.input_spec import InputSpec
 from jkeras.layers.options import Configured
@@ -36,6 +35,7 @@ from jkeras.layers.recurrent_cells import (
     initial_state,
 )
 from jkeras.ops import recurrent
+from jkeras.serialization.naming import snake_case
 
 __all__ = ["GRU", "LSTM", "RNN", "SimpleRNN"]
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jkeras import ops
 from jkeras.core.data_format import standardize_data_format
-from jkeras.core.errors import suggest
+from jkeras.errors import suggest
 from jkeras.layers.input_spec import InputSpec
 from jkeras.layers.options import Configured, sizes
 

@@ -7,11 +7,11 @@ import jax.numpy as jnp
 
 from jkeras import ops
 from jkeras.core import frame as frames
-from jkeras.core.errors import keywords_of
-from jkeras.core.registry import deserialize, serialize
+from jkeras.errors import keywords_of
 from jkeras.layers.base import Layer
 from jkeras.layers.options import Configured
 from jkeras.layers.wrapper import Wrapper, hand_on_policy
+from jkeras.serialization import deserialize, serialize
 
 __all__ = ["Bidirectional", "TimeDistributed"]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jkeras.core import registry
+from jkeras import serialization
 from jkeras.layers.base import Layer
 
 __all__ = ["deserialize", "serialize"]
@@ -23,7 +23,7 @@ def serialize(layer: Layer) -> dict:
     >>> config["class_name"], config["config"]["max_value"]
     ('ReLU', 6.0)
     """
-    return registry.serialize(layer)
+    return serialization.serialize(layer)
 
 
 def deserialize(config: Any, custom_objects: Mapping | None = None) -> Layer:
@@ -40,7 +40,7 @@ def deserialize(config: Any, custom_objects: Mapping | None = None) -> Layer:
     >>> deserialize(serialize(jkeras.layers.ReLU(max_value=6.0))).max_value
     6.0
     """
-    layer = registry.deserialize(config, custom_objects)
+    layer = serialization.deserialize(config, custom_objects)
     if not isinstance(layer, Layer):
         raise ValueError(f"The config describes {layer!r}, which is no layer.")
     return layer

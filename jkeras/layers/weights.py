@@ -9,12 +9,12 @@ from jkeras import constraints, initializers, regularizers
 from jkeras.core import dtype as dtypes
 from jkeras.core.assignment import assign_all
 from jkeras.core.module import Module
-from jkeras.core.naming import current_path, scope
 from jkeras.core.own_variables import OwnVariables
 from jkeras.core.policy import DTypePolicy, DTypePolicyMap, get_policy
 from jkeras.core.tree import Path
 from jkeras.core.turns import read_together
 from jkeras.core.variable import Variable
+from jkeras.serialization.naming import current_path, scope
 
 
 class Weighted(OwnVariables, Module):

@@ -7,9 +7,7 @@ weighs and reduces them (`MeanSquaredError`). `model.compile(loss=...)` takes ei
 from collections.abc import Mapping
 from typing import Any
 
-from jkeras.core import registry
-from jkeras.core.namespace import namespace
-from jkeras.core.registry import Shortcuts
+from jkeras import serialization
 from jkeras.losses.base import Loss, reduce_weighted_values
 from jkeras.losses.check import check_targets, has_class_axis
 from jkeras.losses.crossentropy import (
@@ -58,6 +56,8 @@ from jkeras.losses.structured import (
     tversky,
 )
 from jkeras.losses.wrapper import LossFunctionWrapper, with_logits
+from jkeras.serialization import Shortcuts
+from jkeras.serialization.namespace import namespace
 
 # The short names, and the spellings of earlier Keras and of tutorials.
 mse = MSE = mean_squared_err = mean_squared_error
@@ -119,7 +119,7 @@ def serialize(loss: Any) -> Any:
     >>> serialize(MeanSquaredError())["config"]
     {'name': 'mean_squared_error', 'reduction': 'sum_over_batch_size'}
     """
-    return registry.serialize(loss)
+    return serialization.serialize(loss)
 
 
 def deserialize(name: Any, custom_objects: Mapping | None = None) -> Any:

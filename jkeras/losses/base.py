@@ -17,11 +17,11 @@ import jax.numpy as jnp
 
 from jkeras.core import dtype as dtypes
 from jkeras.core import frame as frames
-from jkeras.core.errors import suggest
 from jkeras.core.frame import Frame
-from jkeras.core.naming import auto_name, represent
 from jkeras.core.policy import get_policy
 from jkeras.core.variable import Variable
+from jkeras.errors import suggest
+from jkeras.serialization.naming import auto_name, represent
 
 REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None)
 MEAN = "sum_over_batch_size"
@@ -54,7 +54,7 @@ class Loss:
     keeps_integers = False  # True where integer targets are class numbers, which a cast to a short float would blur
 
     elementwise = False  # True where each number of the targets may have a weight of its own, see `one_by_one`
-    labels = ("name",)  # see `training.identity`
+    labels = ("name",)  # see `runtime.identity`
 
     def __init__(self, name: str | None = None, reduction: str | None = MEAN, dtype: Any = None):
         self.name = name or auto_name(type(self).__name__)

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jkeras.core.errors import outside
+from jkeras.errors import outside
 from jkeras.losses.wrapper import LABELS, ONE_HOT, LossFunctionWrapper, may_broadcast
 
 Shape = tuple[int | None, ...]

@@ -18,11 +18,11 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.core import dtype as dtypes
-from jkeras.core.errors import keywords_of, unexpected_keywords
-from jkeras.core.registry import deserialize, serialize
 from jkeras.core.targets import broadcast, strict_targets
+from jkeras.errors import keywords_of, unexpected_keywords
 from jkeras.losses.base import MEAN, Loss, as_array, same_rank
 from jkeras.ops.op import op
+from jkeras.serialization import deserialize, serialize
 
 VALUES, ONE_HOT, LABELS = "values", "one-hot", "labels"
 

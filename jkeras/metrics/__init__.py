@@ -1,6 +1,5 @@
 """Metrics: what is measured beside the loss. Each accumulates sums; `result()` is the value over all batches."""
 
-from jkeras.core.namespace import namespace
 from jkeras.losses import (
     binary_crossentropy,
     binary_focal_crossentropy,
@@ -70,6 +69,7 @@ from jkeras.metrics.regression import (
     RootMeanSquaredError,
 )
 from jkeras.metrics.resolve import problem_kind, resolve
+from jkeras.serialization.namespace import namespace
 
 # fmt: off
 __all__ = [

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.core.dtype import epsilon
-from jkeras.core.errors import suggest
+from jkeras.errors import suggest
 from jkeras.metrics.confusion import ConfusionMetric
 from jkeras.metrics.reduction import divide_no_nan
 from jkeras.metrics.shapes import as_array

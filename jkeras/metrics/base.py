@@ -17,10 +17,10 @@ from jkeras.core import dtype as dtypes
 from jkeras.core import tree
 from jkeras.core.frame import Frame
 from jkeras.core.module import Module
-from jkeras.core.naming import auto_name
 from jkeras.core.policy import get_policy
 from jkeras.core.tree import Path
 from jkeras.core.variable import Variable, as_arrays
+from jkeras.serialization.naming import auto_name
 
 State = dict[Path, jax.Array]
 

@@ -3,10 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jkeras import losses
-from jkeras.core import registry
-from jkeras.core.naming import snake_case
-from jkeras.core.registry import Shortcuts, publish
+from jkeras import losses, serialization
 from jkeras.metrics import (
     accuracy,
     auc,
@@ -21,6 +18,8 @@ from jkeras.metrics import (
     reduction,
     regression,
 )
+from jkeras.serialization import Shortcuts, publish
+from jkeras.serialization.naming import snake_case
 
 CLASSES = {
     cls.__name__: cls
@@ -164,7 +163,7 @@ def serialize(metric: Any) -> Any:
     >>> serialize(regression.MeanSquaredError(name="m"))["config"]["name"]
     'm'
     """
-    return registry.serialize(metric)
+    return serialization.serialize(metric)
 
 
 def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
@@ -181,7 +180,9 @@ def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
     'm'
     """
     return (
-        _shortcuts.get(config, custom_objects) if isinstance(config, str) else registry.deserialize(config, custom_objects)
+        _shortcuts.get(config, custom_objects)
+        if isinstance(config, str)
+        else serialization.deserialize(config, custom_objects)
     )
 
 

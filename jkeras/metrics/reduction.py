@@ -16,12 +16,12 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.core.dimensions import as_float
-from jkeras.core.errors import keywords_of
 from jkeras.core.frame import Frame
-from jkeras.core.registry import deserialize, published, serialize
+from jkeras.errors import keywords_of
 from jkeras.losses.base import one_by_one
 from jkeras.metrics.base import Metric
 from jkeras.metrics.shapes import as_array, batch_weight, match_weights
+from jkeras.serialization import deserialize, published, serialize
 
 
 class Sum(Metric):

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from jkeras.core.naming import object_name
 from jkeras.metrics.accuracy import BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy
 from jkeras.metrics.base import Metric
 from jkeras.metrics.names import get, look_up
 from jkeras.metrics.probabilistic import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
 from jkeras.metrics.reduction import MeanMetricWrapper
+from jkeras.serialization.naming import object_name
 
 BY_SHAPE = {
     "accuracy": {

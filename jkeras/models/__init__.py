@@ -1,12 +1,12 @@
 """Models: layers that can be trained."""
 
-from jkeras.core.namespace import namespace
-from jkeras.core.registry import publish
 from jkeras.models.cloning import clone_model
 from jkeras.models.functional import Functional
 from jkeras.models.model import Model, model_from_json
 from jkeras.models.sequential import Sequential
 from jkeras.saving import load_model, save_model
+from jkeras.serialization import publish
+from jkeras.serialization.namespace import namespace
 
 publish("keras.src.models.functional", {"Functional": Functional})
 publish("keras", {"Sequential": Sequential, "Model": Model})

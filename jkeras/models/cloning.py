@@ -6,14 +6,14 @@ from typing import Any
 import jax
 
 from jkeras.core import symbolic
-from jkeras.core.errors import known_keywords
-from jkeras.core.registry import deserialize, serialize
 from jkeras.core.symbolic import KerasTensor
+from jkeras.errors import known_keywords
 from jkeras.layers.base import Layer
 from jkeras.layers.input_layer import Input, InputLayer
 from jkeras.models.functional import Functional, replay
 from jkeras.models.model import Model, makes_graphs
 from jkeras.models.sequential import Sequential
+from jkeras.serialization import deserialize, serialize
 
 
 @known_keywords

@@ -14,12 +14,12 @@ import jax.numpy as jnp
 from jkeras.core import dtype as dtypes
 from jkeras.core import frame as frames
 from jkeras.core import symbolic
-from jkeras.core.errors import outside, suggest
 from jkeras.core.module import Module
 from jkeras.core.symbolic import KerasTensor, Node
 from jkeras.core.tree import Path
 from jkeras.core.variable import Variable
 from jkeras.data import Staged
+from jkeras.errors import outside, suggest
 from jkeras.layers.base import Layer
 from jkeras.layers.input_layer import InputLayer
 from jkeras.models.graph_config import read_graph, write_graph

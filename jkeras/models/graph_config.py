@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from jkeras.core import symbolic
-from jkeras.core.registry import deserialize, serialize
-from jkeras.core.shared_objects import KEY, reading, without_single_ids, writing
 from jkeras.core.symbolic import KerasTensor, Node
 from jkeras.layers.base import Layer
 from jkeras.layers.input_layer import InputLayer
 from jkeras.layers.signatures import call_spec, holds_tensors
 from jkeras.models.operation_config import operation_name, read_operation, write_operation
+from jkeras.serialization import deserialize, serialize
+from jkeras.serialization.shared_objects import KEY, reading, without_single_ids, writing
 
 Address = tuple[str, int, int]  # entry, call, output
 

@@ -15,8 +15,6 @@ from jkeras.core import dtype as dtypes
 from jkeras.core import frame as frames
 from jkeras.core import symbolic
 from jkeras.core.module import Module
-from jkeras.core.naming import snake_case
-from jkeras.core.registry import deserialize, serialize
 from jkeras.core.tree import Path
 from jkeras.core.turns import at_one_step
 from jkeras.core.variable import Variable
@@ -26,6 +24,8 @@ from jkeras.models.by_rows import works_by_rows
 from jkeras.models.saving import Saved
 from jkeras.models.state_tree import read_state, write_state
 from jkeras.models.summary import show, summarize
+from jkeras.serialization import deserialize, serialize
+from jkeras.serialization.naming import snake_case
 from jkeras.training.custom import is_custom
 from jkeras.training.trainer import Trainer
 

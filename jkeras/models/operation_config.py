@@ -16,8 +16,8 @@ from collections.abc import Callable
 from typing import Any
 
 from jkeras import ops
-from jkeras.core.errors import suggest
-from jkeras.core.registry import published, serialize
+from jkeras.errors import suggest
+from jkeras.serialization import published, serialize
 
 # The arguments of `call`, by name, whatever the operation; all others are the constructor's ...
 _CALL = """

@@ -7,8 +7,6 @@ from typing import Any
 from jkeras.core import dtype as dtypes
 from jkeras.core import symbolic
 from jkeras.core.module import Module
-from jkeras.core.naming import auto_name, scope
-from jkeras.core.registry import deserialize, serialize
 from jkeras.core.symbolic import KerasTensor
 from jkeras.core.tree import Path
 from jkeras.core.undo import all_or_nothing
@@ -20,6 +18,8 @@ from jkeras.layers.preprocessing.host import as_array
 from jkeras.models.inference import fit, infer_again, infer_call
 from jkeras.models.model import Model, name_paths
 from jkeras.models.stage import HostStage, LateStage, is_on_host, stage_of
+from jkeras.serialization import deserialize, serialize
+from jkeras.serialization.naming import auto_name, scope
 
 
 class Sequential(Model):

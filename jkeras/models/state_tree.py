@@ -5,9 +5,9 @@ from typing import Any
 
 from jkeras.core import tree
 from jkeras.core.assignment import assign_all
-from jkeras.core.errors import suggest
 from jkeras.core.turns import at_one_step
 from jkeras.core.variable import Variable
+from jkeras.errors import suggest
 
 FORMATS = {"backend_tensor": lambda variable: variable.value, "numpy_array": lambda variable: variable.numpy()}
 

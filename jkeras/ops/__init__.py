@@ -7,8 +7,6 @@ otherwise plain jnp. `ops.nn`, `ops.numpy`, `ops.linalg` and `ops.image` are the
     ops.softmax(ops.matmul(x, kernel) + bias)
 """
 
-from jkeras.core.namespace import namespace
-from jkeras.core.registry import publish
 from jkeras.ops import (
     activation,
     attention,
@@ -52,6 +50,8 @@ from jkeras.ops.segments import *  # noqa: F403
 from jkeras.ops.shaping import *  # noqa: F403
 from jkeras.ops.signal import *  # noqa: F403
 from jkeras.ops.tensors import *  # noqa: F403
+from jkeras.serialization import publish
+from jkeras.serialization.namespace import namespace
 
 _FAMILIES = (
     *(activation, attention, blocks, control, convolution, creation, crossentropy, ctc, elementwise, indexing, linalg),

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from jkeras.core import frame as frames
 from jkeras.core import symbolic
-from jkeras.core.errors import outside
+from jkeras.errors import outside
 from jkeras.ops.family import Array, array_op, floating
 
 __all__ = [

@@ -5,8 +5,8 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jkeras.core.switches import is_flash_attention_enabled
 from jkeras.ops.family import Array, array_op
+from jkeras.runtime.switches import is_flash_attention_enabled
 
 __all__ = ["dot_product_attention"]
 

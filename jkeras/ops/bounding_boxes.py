@@ -9,8 +9,8 @@ in pixels; with `rel_` in front, as fractions of the image's width and height.
 
 import jax.numpy as jnp
 
-from jkeras.core.errors import suggest
 from jkeras.core.symbolic import list_shapes
+from jkeras.errors import suggest
 from jkeras.ops.image.resampling import homography
 
 _TO_CORNERS = {

@@ -8,8 +8,8 @@ differentiation gave it and is computed element by element: the kernel's gradien
 **XLA's convolution**, with the gradients written in the fast layout: both are convolutions themselves. XLA's own code for it
 has all cores. By default XLA gives most of them to a library instead (YNNPACK), which runs all but large ones on one core:
 the output of 128x13x13x32 -> 64 takes 2.5 ms without and 6.7 with it, the kernel's gradient 4.6 and 6.5. So programs that
-are lowered in the context `all_cores`, as all of jkeras's own are, leave the library out; those of users' own `jax.jit` have
-it.
+are lowered in the context `all_cores` of `runtime/compiler_options.py` leave the library out. All of jkeras's own are. Those of
+users' own `jax.jit` have it.
 
 **Patches times a matrix.** Cut the input into one patch per output, each a row of `kernel size * channels` numbers
 (im2col). Then, with the kernel as a matrix of as many rows,
@@ -26,11 +26,9 @@ kernel has entries, which XLA fuses into one pass over memory. This is for depth
 `_method` chooses. All times are of float32 in a loop on 2 cores; `benchmarks/convolution.py` measures the alternatives.
 """
 
-import contextlib
 import itertools
 import math
 import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -39,28 +37,11 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from jkeras.ops.ranks import multiply
+from jkeras.runtime.compiler_options import has_all_cores
 
 LARGE = 10**8  # multiplications
 CHUNK = 4 * 2**20  # bytes of patches at a time, where they are cut; each is written twice before it is multiplied
 PRODUCT = 20 * 2**20  # bytes of patches at a time, where they come from a product: one pass with all cores adds them up
-
-# For the compiler of programs lowered in `all_cores`: what is left to the library, sums and products of matrices.
-COMPILER_OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_REDUCE,LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
-_lowering = threading.local()
-
-
-@contextlib.contextmanager
-def all_cores() -> Iterator[None]:
-    """Programs that this thread lowers in this context are going to be compiled with `COMPILER_OPTIONS`."""
-    before, _lowering.all_cores = _has_all_cores(), True
-    try:
-        yield
-    finally:
-        _lowering.all_cores = before
-
-
-def _has_all_cores() -> bool:
-    return getattr(_lowering, "all_cores", False)
 
 
 class Axis(NamedTuple):
@@ -114,7 +95,7 @@ def _method(role: str, operands: Sequence[Array], axes: Axes) -> str:
         return "xla"  # a program for any number of rows, which cannot be taken a few at a time
     if len(axes) == 3:
         return "patches"  # 0.02 to 0.8
-    if _has_all_cores():
+    if has_all_cores():
         return _all_cores_method(role, channels, entries, axes)
     if role == "kernel":
         return "patches" if channels == 1 or channels > 128 else "xla"  # 0.5 to 0.9; otherwise 0.9 to 2
@@ -258,7 +239,7 @@ def _xla_kernel(x: Array, g: Array, axes: Axes) -> Array:
         x, g = lax.transpose(x, (x.ndim - 1, *range(1, x.ndim - 1), 0)), jnp.moveaxis(g, 0, -2)
         return jnp.moveaxis(_xla(x, g, pads, dilations, strides, [1] * len(axes)), 0, -2)
 
-    if _has_all_cores():
+    if has_all_cores():
         return some(x, g)
     # Of 128 examples at once the library takes 13 ms; of 32 at a time 8.0, of 8 at a time 6.7. It wants more than 16 of something.
     return _by_examples(some, [x, g], 8 if g.shape[-1] > 16 else 32, total=True)

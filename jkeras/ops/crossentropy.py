@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.core import dtype as dtypes
-from jkeras.core.errors import unexpected_keywords
+from jkeras.errors import unexpected_keywords
 from jkeras.ops.family import Array, array_op, floating
 
 __all__ = [

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jkeras.core.errors import suggest
+from jkeras.errors import suggest
 from jkeras.ops.family import Array, array_op
 
 __all__ = ["ctc_decode", "ctc_loss"]

@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras.core.errors import suggest
 from jkeras.core.symbolic import KerasTensor
+from jkeras.errors import suggest
 from jkeras.ops.family import Array, Arrays, Indices, array_op, as_indices
 from jkeras.ops.op import spec_of
 

@@ -6,11 +6,11 @@ The axes before the last two are batches. Shapes are checked before anything is 
 import jax
 import jax.numpy as jnp
 
-from jkeras.core.namespace import namespace
 from jkeras.core.symbolic import KerasTensor
 from jkeras.ops.control import jvp
 from jkeras.ops.family import Array, array_op, family, floating
 from jkeras.ops.op import spec_of
+from jkeras.serialization.namespace import namespace
 
 __all__ = [
     "cdist", "cholesky", "cholesky_inverse", "det", "eig", "eigh", "inv", "jvp", "logdet", "lstsq", "lu_factor",

@@ -1,7 +1,6 @@
 """The operations of neural networks, Keras's `ops.nn`: one namespace over the files that define them."""
 
 # ruff: noqa: F405
-from jkeras.core.namespace import namespace
 from jkeras.ops.activation import *  # noqa: F403
 from jkeras.ops.attention import *  # noqa: F403
 from jkeras.ops.blocks import *  # noqa: F403
@@ -11,6 +10,7 @@ from jkeras.ops.ctc import *  # noqa: F403
 from jkeras.ops.elementwise import polar
 from jkeras.ops.normalization import *  # noqa: F403
 from jkeras.ops.pooling import *  # noqa: F403
+from jkeras.serialization.namespace import namespace
 
 __all__ = [
     "adaptive_average_pool",

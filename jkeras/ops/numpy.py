@@ -1,7 +1,6 @@
 """The operations that NumPy has, Keras's `ops.numpy`: one namespace over the files that define them."""
 
 # ruff: noqa: F405
-from jkeras.core.namespace import namespace
 from jkeras.ops.control import vectorize
 from jkeras.ops.creation import *  # noqa: F403
 from jkeras.ops.elementwise import *  # noqa: F403
@@ -11,6 +10,7 @@ from jkeras.ops.products import *  # noqa: F403
 from jkeras.ops.reductions import *  # noqa: F403
 from jkeras.ops.shaping import *  # noqa: F403
 from jkeras.ops.tensors import ndim, size, view
+from jkeras.serialization.namespace import namespace
 
 __all__ = [
     "abs",

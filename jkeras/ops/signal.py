@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras.core.errors import suggest
+from jkeras.errors import suggest
 from jkeras.ops.family import Array, array_op, as_array
 from jkeras.ops.op import op
 

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from jkeras.core import registry
-from jkeras.core.namespace import namespace
-from jkeras.core.registry import Shortcuts, deserialize
+from jkeras import serialization
 from jkeras.optimizers import schedules
 from jkeras.optimizers.base import Optimizer
 from jkeras.optimizers.layerwise_optimizers import Adafactor, Lamb, Muon
@@ -25,6 +23,8 @@ from jkeras.optimizers.optimizers import (
 )
 from jkeras.optimizers.stateful import OptimizerState
 from jkeras.optimizers.wrap import is_transformation, wrap
+from jkeras.serialization import Shortcuts, deserialize
+from jkeras.serialization.namespace import namespace
 
 _CLASSES = (
     *(SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Adamax, Nadam, Ftrl, Lion, Lamb, Adafactor, Muon, ScheduleFreeAdamW),
@@ -73,7 +73,7 @@ def serialize(optimizer: Optimizer) -> dict:
     >>> serialize(SGD(0.5))["class_name"]
     'SGD'
     """
-    return registry.serialize(optimizer)
+    return serialization.serialize(optimizer)
 
 
 __all__ = [

@@ -20,11 +20,9 @@ import numpy as np
 import optax
 
 from jkeras.core.dtype import floatx
-from jkeras.core.errors import unexpected_keywords
 from jkeras.core.frame import Frame
-from jkeras.core.naming import auto_name
-from jkeras.core.registry import deserialize, serialize
 from jkeras.core.variable import Variable
+from jkeras.errors import unexpected_keywords
 from jkeras.optimizers import options
 from jkeras.optimizers.arguments import Same, at_least, given, in_range, parameters_of, signature_of
 from jkeras.optimizers.eager import Eager
@@ -33,6 +31,9 @@ from jkeras.optimizers.imperative import Imperative, by_hooks
 from jkeras.optimizers.parameters import is_variable, names
 from jkeras.optimizers.rule import Tree
 from jkeras.optimizers.stateful import OptimizerState
+from jkeras.runtime.placement import scalar, to_device
+from jkeras.serialization import deserialize, serialize
+from jkeras.serialization.naming import auto_name
 
 CLASSIC = ("lr", "decay", "schedule_decay")  # arguments of the first Kerases
 
@@ -197,7 +198,7 @@ class Optimizer(Imperative, Eager):
 
     def init(self, params: Tree) -> Any:
         """The state before the first update, for parameters given as any pytree of arrays."""
-        return OptimizerState(jax.device_put(np.zeros((), "int32")), self._own_copy(), self.transformation().init(params))
+        return OptimizerState(scalar(0, "int32"), self._own_copy(), self.transformation().init(params))
 
     def update(self, grads: Tree, state: Any, params: Tree | None = None) -> tuple[Tree, Any]:
         """One update, as a pure function.
@@ -309,7 +310,7 @@ class Optimizer(Imperative, Eager):
         if not is_variable(self._learning_rate):
             return None
         value = self._learning_rate.value
-        return value if isinstance(value, jax.core.Tracer) else jax.device_put(np.array(value))
+        return value if isinstance(value, jax.core.Tracer) else to_device(np.array(value))
 
     def _rate(self, state: OptimizerState) -> Any:
         """The learning rate of the next update."""

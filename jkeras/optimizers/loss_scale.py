@@ -12,12 +12,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras.core.registry import serialize
 from jkeras.core.tree import Path
 from jkeras.optimizers.arguments import at_least
 from jkeras.optimizers.base import Optimizer
 from jkeras.optimizers.parameters import Parameters
 from jkeras.optimizers.rule import Tree
+from jkeras.runtime.placement import scalar
+from jkeras.serialization import serialize
 
 
 class LossScaleState(NamedTuple):
@@ -62,8 +63,8 @@ class LossScaleOptimizer(Optimizer):
     # -- the pure functions -------------------------------------------------------------------------------------------
 
     def init(self, params: Tree) -> LossScaleState:
-        zero, scale = jax.device_put(np.zeros((), "int32")), jax.device_put(np.float32(self.initial_scale))
-        counter = jax.device_put(np.zeros((), "int32"))
+        zero, scale = scalar(0, "int32"), scalar(self.initial_scale, "float32")
+        counter = scalar(0, "int32")
         return LossScaleState(zero, self._own_copy(), counter, scale, self.inner_optimizer.init(params))
 
     def _pure_update(self, grads: Tree, state: LossScaleState, params: Tree | None) -> tuple[Tree, LossScaleState]:

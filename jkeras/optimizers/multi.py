@@ -4,16 +4,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from typing import Any, NamedTuple
 
-import jax
-import numpy as np
-
-from jkeras.core.registry import deserialize, serialize
 from jkeras.core.tree import Path
 from jkeras.core.variable import Variable
 from jkeras.optimizers.base import Optimizer
 from jkeras.optimizers.loss_scale import LossScaleOptimizer
 from jkeras.optimizers.parameters import Parameters
 from jkeras.optimizers.rule import Tree
+from jkeras.runtime.placement import scalar
+from jkeras.serialization import deserialize, serialize
 
 
 class OptimizerMap(MutableMapping):
@@ -143,7 +141,7 @@ class MultiOptimizer(Optimizer):
             self._build_on_stand_ins(params)
         values = self._parameters.flatten(params)
         inner = tuple(o.init(self._part(values, i)) for i, o in enumerate(self._optimizers))
-        return MultiState(jax.device_put(np.zeros((), "int32")), self._own_copy(), inner)
+        return MultiState(scalar(0, "int32"), self._own_copy(), inner)
 
     def _pure_update(self, grads: Tree, state: MultiState, params: Tree | None) -> tuple[Tree, MultiState]:
         flatten = self._parameters.flatten

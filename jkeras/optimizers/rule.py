@@ -17,6 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from optax import GradientTransformationExtraArgs
 
+from jkeras.runtime.placement import to_device
+
 Tree = Any  # a pytree of arrays, shaped like the parameters
 
 
@@ -57,7 +59,7 @@ def constant(like: Any, shape: tuple, value: float, dtype: Any) -> jax.Array:
     """
     if isinstance(like, jax.core.Tracer):
         return jnp.full(shape, value, dtype)
-    return jax.device_put(np.full(shape, value, dtype))
+    return to_device(np.full(shape, value, dtype))
 
 
 def wide_dtype(tree: Tree) -> Any:

@@ -14,12 +14,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jkeras.core import registry
-from jkeras.core.errors import keywords_of
-from jkeras.core.namespace import namespace
-from jkeras.core.naming import represent
-from jkeras.core.registry import deserialize, publish
+from jkeras import serialization
 from jkeras.core.variable import Variable
+from jkeras.errors import keywords_of
+from jkeras.serialization import deserialize, publish
+from jkeras.serialization.namespace import namespace
+from jkeras.serialization.naming import represent
 
 
 class LearningRateSchedule:
@@ -291,7 +291,7 @@ def serialize(learning_rate_schedule: LearningRateSchedule) -> dict:
     >>> serialize(PiecewiseConstantDecay([10], [0.1, 0.01]))["class_name"]
     'PiecewiseConstantDecay'
     """
-    return registry.serialize(learning_rate_schedule)
+    return serialization.serialize(learning_rate_schedule)
 
 
 publish(

@@ -15,12 +15,12 @@ import numpy as np
 
 from jkeras.core.assignment import assign_all
 from jkeras.core.module import Module
-from jkeras.core.naming import auto_name
 from jkeras.core.tree import Path
 from jkeras.core.undo import all_or_nothing
 from jkeras.core.variable import Variable
 from jkeras.optimizers.hooks import INNER, OUTER, overridden
 from jkeras.optimizers.parameters import Parameters, is_variable, names, values_of
+from jkeras.serialization.naming import auto_name
 
 
 class OptimizerState(NamedTuple):

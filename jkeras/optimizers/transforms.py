@@ -28,6 +28,7 @@ import numpy as np
 from optax import GradientTransformationExtraArgs
 
 from jkeras.optimizers.rule import Tree, constant, filled, per_leaf, rule, scalars
+from jkeras.runtime.placement import to_device
 
 # -- the gradient itself ----------------------------------------------------------------------------------------------
 
@@ -288,7 +289,7 @@ def schedule_free_adamw(
     """
 
     def copied(p: Any) -> Any:
-        return jnp.copy(p) if isinstance(p, jax.core.Tracer) else jax.device_put(np.array(p))
+        return jnp.copy(p) if isinstance(p, jax.core.Tracer) else to_device(np.array(p))
 
     def leaf_at(lr: Any, t: Any) -> Callable:
         root_bias = 1 - beta_2**t

@@ -1,7 +1,7 @@
 """Readers of data, under the names that older programs use; the same functions stand in `jkeras.utils`."""
 
-from jkeras.core.namespace import namespace
 from jkeras.preprocessing import image, sequence
+from jkeras.serialization.namespace import namespace
 from jkeras.utils import image_dataset_from_directory, text_dataset_from_directory, timeseries_dataset_from_array
 
 __all__ = [

@@ -1,6 +1,6 @@
 """Images in files and arrays; see `jkeras.utils`."""
 
-from jkeras.core.namespace import namespace
+from jkeras.serialization.namespace import namespace
 from jkeras.utils.images import array_to_img, img_to_array, load_img, save_img, smart_resize
 
 __all__ = ["array_to_img", "img_to_array", "load_img", "save_img", "smart_resize"]

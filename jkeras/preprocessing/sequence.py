@@ -1,6 +1,6 @@
 """Sequences of several lengths; see `jkeras.utils`."""
 
-from jkeras.core.namespace import namespace
+from jkeras.serialization.namespace import namespace
 from jkeras.utils import pad_sequences
 
 __all__ = ["pad_sequences"]

@@ -4,11 +4,8 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from jkeras.core import registry
-from jkeras.core.errors import suggest
-from jkeras.core.namespace import namespace
-from jkeras.core.naming import snake_case
-from jkeras.core.registry import publish
+from jkeras import serialization
+from jkeras.errors import suggest
 from jkeras.quantizers import base, config, fake, float8, int4, zero_point
 from jkeras.quantizers.base import *  # noqa: F403
 from jkeras.quantizers.base import Quantizer
@@ -17,6 +14,9 @@ from jkeras.quantizers.fake import *  # noqa: F403
 from jkeras.quantizers.float8 import *  # noqa: F403
 from jkeras.quantizers.int4 import *  # noqa: F403
 from jkeras.quantizers.zero_point import *  # noqa: F403
+from jkeras.serialization import publish
+from jkeras.serialization.namespace import namespace
+from jkeras.serialization.naming import snake_case
 
 __all__ = [name for part in (base, config, fake, float8, int4, zero_point) for name in part.__all__]
 _CLASSES = {name: globals()[name] for name in __all__ if inspect.isclass(globals()[name])}
@@ -33,7 +33,7 @@ def serialize(initializer: Any) -> Any:
     >>> serialize(jkeras.quantizers.AbsMaxQuantizer(axis=0))["config"]["axis"]
     (0,)
     """
-    return registry.serialize(initializer)
+    return serialization.serialize(initializer)
 
 
 def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
@@ -46,7 +46,7 @@ def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
     Raises:
         ValueError: the config names something unknown.
     """
-    return registry.deserialize(config, custom_objects)
+    return serialization.deserialize(config, custom_objects)
 
 
 def get(identifier: Any, **kwargs: Any) -> Any:

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jkeras.core.variable import Variable
 from jkeras.ops.op import op
+from jkeras.runtime.placement import to_device
 
 __all__ = ["AbsMaxQuantizer", "Quantizer", "abs_max_quantize"]
 
@@ -135,5 +135,5 @@ def abs_max_quantize(
     kept = scale.astype(x.dtype)
     integers = xp.clip(xp.round(x * (scale if to_numpy else kept)), *value_range).astype(dtype)
     if to_numpy:
-        return jax.device_put(integers), jax.device_put(kept.astype(getattr(given, "dtype", kept.dtype)))
+        return to_device(integers), to_device(kept.astype(getattr(given, "dtype", kept.dtype)))
     return integers, kept

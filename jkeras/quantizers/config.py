@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from jkeras.core.policy import QUANTIZATION_MODES
-from jkeras.core.registry import deserialize, serialize
 from jkeras.quantizers.base import AbsMaxQuantizer, Quantizer
+from jkeras.serialization import deserialize, serialize
 
 __all__ = [
     "AWQConfig",

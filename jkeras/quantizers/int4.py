@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras.ops.family import Array, array_op
+from jkeras.runtime.placement import to_device
 
 __all__ = ["pack_int4", "unpack_int4"]
 
@@ -35,7 +36,7 @@ def pack_int4(arr: Any, axis: int = 0, dtype: str = "int8") -> tuple[jax.Array, 
     padded = np.concatenate([array, np.zeros((length % 2, *array.shape[1:]), dtype)]).view("uint8")
     packed = (padded[::2] & 15) | (padded[1::2] << 4)
     packed = np.ascontiguousarray(np.moveaxis(packed, 0, axis)).view(dtype)
-    return jax.device_put(packed), packed.shape, length
+    return to_device(packed), packed.shape, length
 
 
 @array_op

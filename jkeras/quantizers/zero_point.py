@@ -6,12 +6,12 @@ The range that is covered always contains 0, so that 0 stays exact, and a group 
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jkeras.core.variable import Variable
 from jkeras.quantizers.base import EPSILON
+from jkeras.runtime.placement import to_device
 
 __all__ = ["abs_max_quantize_grouped_with_zero_point"]
 
@@ -53,7 +53,7 @@ def abs_max_quantize_grouped_with_zero_point(
     integers = xp.clip(xp.round(x / scale[groups]) + zero[groups], *value_range).astype(dtype)
     scale = scale.astype(getattr(given, "dtype", x.dtype))
     found = integers, scale, zero.astype("int8")
-    return tuple(map(jax.device_put, found)) if to_numpy else found  # type: ignore[return-value]
+    return tuple(map(to_device, found)) if to_numpy else found  # type: ignore[return-value]
 
 
 def extremes(matrix: Any, group_size: int, xp: Any = jnp) -> tuple[Any, Any]:

@@ -1,13 +1,13 @@
 """Models and weights in files, objects as plain data, and back: `keras.saving`."""
 
-from jkeras.core.namespace import namespace
-from jkeras.core.registry import custom_object_scope, get_custom_objects, get_registered_name, get_registered_object
-from jkeras.core.registry import register_serializable as register_keras_serializable
-from jkeras.core.registry import serialize as serialize_keras_object
 from jkeras.saving.archive import load_model, save_model
 from jkeras.saving.export import load_exported
 from jkeras.saving.objects import deserialize_keras_object
 from jkeras.saving.weights import load_weights, save_weights
+from jkeras.serialization import custom_object_scope, get_custom_objects, get_registered_name, get_registered_object
+from jkeras.serialization import register_serializable as register_keras_serializable
+from jkeras.serialization import serialize as serialize_keras_object
+from jkeras.serialization.namespace import namespace
 
 CustomObjectScope = custom_object_scope
 

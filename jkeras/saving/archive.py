@@ -20,7 +20,6 @@ from contextlib import ExitStack
 from typing import Any
 
 from jkeras.core.module import Module
-from jkeras.core.registry import custom_object_scope, published, serialize
 from jkeras.saving import orbax
 from jkeras.saving.assets import read_assets, write_assets
 from jkeras.saving.files import may_write, path_of, replacing, scratch
@@ -28,6 +27,7 @@ from jkeras.saving.hdf5 import ENDINGS, VERSION, read_arrays, read_config, write
 from jkeras.saving.members import Members
 from jkeras.saving.objects import deserialize_keras_object
 from jkeras.saving.weights import MEMBER, opened, read_weights, write_weights
+from jkeras.serialization import custom_object_scope, published, serialize
 
 METADATA, CONFIG = "metadata.json", "config.json"
 LARGEST_CONFIG = 2**28  # bytes; a thousand layers take about one million

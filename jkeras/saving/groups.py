@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from jkeras.core.module import Module
-from jkeras.core.naming import snake_case
+from jkeras.serialization.naming import snake_case
 
 
 def stored_modules(root: Module) -> dict[str, Module]:

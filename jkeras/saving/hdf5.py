@@ -10,11 +10,11 @@ import json
 import warnings
 from typing import Any
 
-from jkeras.core.registry import published, serialize
 from jkeras.core.turns import at_one_step
 from jkeras.saving.keras2_configs import modernize
 from jkeras.saving.keras2_writing import NotInKeras2, antiquate
 from jkeras.saving.layered import layered_group, read_layers, read_optimizer, read_text, write_layers, write_optimizer
+from jkeras.serialization import published, serialize
 
 VERSION = "3.15.1"  # the Keras whose format this is
 ENDINGS = (".h5", ".hdf5")

@@ -12,8 +12,8 @@ A config is data here, too: what cannot be translated raises a ValueError.
 from collections.abc import Mapping
 from typing import Any
 
-from jkeras.core.registry import published
 from jkeras.saving.keras2_operations import operation_entry
+from jkeras.serialization import published
 
 RENAMED = {
     **{"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU", "BatchNormalizationV1": "BatchNormalization", "ThresholdedReLU": "ReLU"},

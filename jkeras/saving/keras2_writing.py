@@ -7,7 +7,7 @@ graphs. A model with those is written as Keras 3 writes it, and Keras 2 cannot r
 import inspect
 from typing import Any
 
-from jkeras.core.registry import get_registered_object, published
+from jkeras.serialization import get_registered_object, published
 
 # Options that Keras 2 does not have; without them the layer is the same, as far as they are not used
 _UNKNOWN = """

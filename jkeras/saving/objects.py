@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jkeras.core.registry import deserialize
+from jkeras.serialization import deserialize
 
 
 def deserialize_keras_object(

@@ -19,9 +19,9 @@ import numpy as np
 from jax.sharding import SingleDeviceSharding
 
 from jkeras.core import tree
-from jkeras.core.registry import serialize
 from jkeras.saving.assets import FOLDER, read_assets, write_assets
 from jkeras.saving.members import Members
+from jkeras.serialization import serialize
 
 PARTS = ("pytree", "model_config", "assets")
 MARKS = ("_CHECKPOINT_METADATA", "orbax.checkpoint", "pytree.orbax-checkpoint", "checkpoint_metadata")

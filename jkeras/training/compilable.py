@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.core import dtype as dtypes
-from jkeras.core.errors import known_keywords
 from jkeras.core.turns import in_training
 from jkeras.core.variable import as_arrays
+from jkeras.errors import known_keywords
 from jkeras.training.compiled import Compiled
 from jkeras.training.custom import built_in
 from jkeras.training.objective import total
@@ -25,7 +25,7 @@ class Compilable(Steps):
     _compiled: Compiled | None = None
     _assigned: Mapping[str, Any] = MappingProxyType({})  # what was assigned before `compile`
     stop_training = stop_evaluating = stop_predicting = False  # a callback may set them
-    untraced: tuple[str, ...] = ("_compiled", *STOPS.values())  # see `training.identity`
+    untraced: tuple[str, ...] = ("_compiled", *STOPS.values())  # see `runtime.identity`
 
     def _forget_programs(self) -> None:
         """Something that was traced has changed: what was compiled is not this model any more."""

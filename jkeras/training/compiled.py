@@ -16,13 +16,13 @@ from jkeras import losses, optimizers
 from jkeras import metrics as metrics_module
 from jkeras.core import tree
 from jkeras.core.assignment import assign_all
-from jkeras.core.errors import outside
 from jkeras.core.frame import Frame, Unbound
 from jkeras.core.turns import held
 from jkeras.core.variable import as_arrays
+from jkeras.errors import outside
+from jkeras.runtime.identity import identity
 from jkeras.training.custom import custom_test_step, custom_train_step, is_custom
 from jkeras.training.engine import Program, Stats
-from jkeras.training.identity import identity
 from jkeras.training.lease import Lease, is_variable
 from jkeras.training.objective import CROSSENTROPY, Objective, Scores, check_names
 from jkeras.training.outputs import Outputs

@@ -22,8 +22,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras.core.activity import doing
-from jkeras.training.executables import Shared, spec_of, switches
+from jkeras.runtime.activity import doing
+from jkeras.runtime.executables import CompiledOnce, spec_of, trace_conditions
+from jkeras.runtime.placement import copy_to_device
 from jkeras.training.step import carried
 
 TARGET_SECONDS = 0.075  # one call of the compiled loop should last about this long
@@ -58,8 +59,8 @@ class Loops:
         self._warm: dict[Any, threading.Thread] = {}
         eager = [functools.partial(function, jit=False) for function in (self._over_rows, self._over_stack)]
         if jit:
-            self.over_rows = Shared(self._over_rows, eager=eager[0], steady=2, sets=self.sets, **options)
-            self.over_stack = Shared(self._over_stack, eager=eager[1], steady=2, sets=self.sets, **options)
+            self.over_rows = CompiledOnce(self._over_rows, eager=eager[0], steady=2, sets=self.sets, **options)
+            self.over_stack = CompiledOnce(self._over_stack, eager=eager[1], steady=2, sets=self.sets, **options)
         else:
             self.over_rows, self.over_stack = eager
 
@@ -79,12 +80,12 @@ class Loops:
 
     def warm_up(self, key: Any, function: Any, *args: Any, **static: Any) -> None:
         """Compile `function` for these arguments on a background thread, while the main one trains."""
-        if isinstance(function, Shared):
-            specs, wanted = jax.tree.map(spec_of, args), switches()
+        if isinstance(function, CompiledOnce):
+            specs, wanted = jax.tree.map(spec_of, args), trace_conditions()
 
             def prepare() -> None:
                 # Switches that hold in the caller's thread alone, such as jax.default_device, do not hold here.
-                if switches() == wanted:
+                if trace_conditions() == wanted:
                     with contextlib.suppress(Exception):  # it comes again where the program is run
                         function.prepare(*specs, **static)
 
@@ -95,7 +96,7 @@ class Loops:
     def take_over(self, earlier: "Loops") -> None:
         """Go on counting where the program stopped that this one replaces."""
         self.traced = earlier.traces
-        if isinstance(self.over_rows, Shared):
+        if isinstance(self.over_rows, CompiledOnce):
             self.over_rows.compilations = earlier.compilations
 
     def wait(self, key: Any) -> None:
@@ -126,7 +127,7 @@ class Program(Loops):
         undo: `(before, after) -> carry`: what is kept of a step whose loss is not finite; None if such steps count.
         record: whether to record the results of every step.
         guard: whether to stop at a loss that is not finite.
-        identity: what identifies step, results and undo, as `Shared` takes it.
+        identity: what identifies step, results and undo, as `CompiledOnce` takes it.
     """
 
     sets = ("names", "_capacity")
@@ -259,7 +260,7 @@ class Program(Loops):
         """
         if not self.guard:
             return run(self, carry, lo, hi)
-        start = jax.device_put(carry, may_alias=False)
+        start = copy_to_device(carry)
         after, results = run(self, carry, lo, hi)
         _, _, steps, is_finite, _ = results
         if is_finite:
@@ -308,7 +309,7 @@ class Predictor(Loops):
     Args:
         step: `(fixed, changed, x) -> (outputs, changed)`, pure, with a `TrainState` as `fixed`.
         jit: False runs op by op.
-        identity: what identifies the step, as `Shared` takes it.
+        identity: what identifies the step, as `CompiledOnce` takes it.
     """
 
     def __init__(self, step: Callable, jit: bool = True, identity: Callable[[bool], Any] | None = None):

@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from jkeras.data import ArrayData, prefetch, stack
+from jkeras.runtime.placement import to_device
 from jkeras.training.buckets import LARGE_BYTES, place, place_order, power
 from jkeras.training.engine import Clock, Stats
 
@@ -159,7 +160,7 @@ class Feed:
             length = capacity[shapes] = max(capacity.get(shapes, 1), power(count))
             if count < length:
                 batches = jax.tree.map(lambda a: np.resize(a, (length, *a.shape[1:])), batches)
-            return count, jax.device_put(batches), rows
+            return count, to_device(batches), rows
 
         moved = prefetch(stacks, move, size=2) if self._reads_ahead else (move(item) for item in stacks)
         with contextlib.closing(moved) as ahead:

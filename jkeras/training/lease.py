@@ -16,6 +16,7 @@ import jax
 
 from jkeras.core.turns import held, share_turn
 from jkeras.core.variable import Promise, Variable, is_variable
+from jkeras.runtime.placement import copy_to_device
 
 
 class Lease(Promise):
@@ -47,7 +48,7 @@ class Lease(Promise):
         if self._state is None or any(not variable.holds(self) for variable in self.variables):
             self.settle()
             # A copy, because somebody may hold the arrays that the loop is about to consume.
-            arrays = jax.device_put([v.read_box() for v in self.variables], may_alias=False)
+            arrays = copy_to_device([v.read_box() for v in self.variables])
             self._lend(arrays)
         return jax.tree.unflatten(self.structure, self._state)
 

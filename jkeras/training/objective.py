@@ -14,9 +14,9 @@ from jkeras import losses
 from jkeras import metrics as metrics_module
 from jkeras.core import frame as frames
 from jkeras.core.dimensions import as_float
-from jkeras.core.naming import object_name
 from jkeras.core.variable import as_arrays
 from jkeras.metrics.resolve import check_identifier
+from jkeras.serialization.naming import object_name
 from jkeras.training.outputs import Outputs
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import jax
 
-from jkeras.core.errors import suggest
+from jkeras.errors import suggest
 
 
 class Outputs:
@@ -25,7 +25,7 @@ class Outputs:
     (['a', 'b'], [None, 'mse'])
     """
 
-    labels = ("names",)  # see `training.identity`
+    labels = ("names",)  # see `runtime.identity`
 
     def __init__(self, structure: Any, names: list[str] | None = None):
         self.paths = [path for path, _ in _walk(structure, ())]

@@ -10,12 +10,12 @@ import numpy as np
 
 from jkeras.core.dtype import floatx
 from jkeras.core.frame import Unbound
-from jkeras.core.heap import kept
 from jkeras.core.turns import read_together
+from jkeras.runtime.heap import kept
+from jkeras.runtime.identity import identity
 from jkeras.training.custom import custom_predict_step, is_custom
 from jkeras.training.engine import Predictor, Stats, chunks
 from jkeras.training.feed import ONE, pad_rows
-from jkeras.training.identity import identity
 from jkeras.training.lease import is_variable
 from jkeras.training.step import Slots, carried, make_predict_step
 

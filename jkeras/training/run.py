@@ -11,9 +11,9 @@ import jax
 
 from jkeras.callbacks.history import History
 from jkeras.core.assignment import assign_all
-from jkeras.core.errors import outside
-from jkeras.core.host_random import host_random_state, set_host_random_state
 from jkeras.core.variable import is_variable
+from jkeras.errors import outside
+from jkeras.runtime.host_random import host_random_state, set_host_random_state
 
 # What a callback has that its `get_state` need not keep: `fit` sets it.
 GIVEN = {"_model", "params", "batch_calls", "validation_data"}

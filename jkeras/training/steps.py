@@ -29,6 +29,7 @@ from jkeras.core.frame import Frame
 from jkeras.core.lists import bind_lists, read_list
 from jkeras.core.variable import is_variable
 from jkeras.data import make_data, unpack_x_y_sample_weight
+from jkeras.runtime.placement import copy_to_device
 from jkeras.training.custom import Places, built_in, keras_groups
 from jkeras.training.step import TrainState, make_loss, make_results, make_train_step, make_update
 
@@ -113,7 +114,7 @@ class Steps:
             batch = (x, y, sample_weight)
             compiled.run(self, lambda: jax.eval_shape(lambda: self.train_step(compiled.read(), batch)))
         step = make_train_step(self, compiled.optimizer, compiled.slots)
-        state = jax.device_put(compiled.read()._replace(metrics=compiled.fresh_metrics), may_alias=False)
+        state = copy_to_device(compiled.read()._replace(metrics=compiled.fresh_metrics))
         return lambda state, batch: step(state, unpack_x_y_sample_weight(batch))[0], state
 
     def update(self: Any, variables: Any) -> None:

@@ -17,12 +17,13 @@ from jkeras.callbacks.history import History
 from jkeras.callbacks.progress import ProgbarLogger, Progress
 from jkeras.callbacks.table import EpochTable
 from jkeras.core import frame as frames
-from jkeras.core import switches, symbolic
-from jkeras.core.activity import told
-from jkeras.core.errors import known_keywords
-from jkeras.core.heap import kept
+from jkeras.core import symbolic
 from jkeras.core.turns import in_training
 from jkeras.data import ArrayData, make_data, train_validation_split, unpack_x_y_sample_weight
+from jkeras.errors import known_keywords
+from jkeras.runtime import switches
+from jkeras.runtime.activity import told
+from jkeras.runtime.heap import kept
 from jkeras.training.compilable import STOPS, Compilable
 from jkeras.training.compiled import PREPARING, Compiled, whole
 from jkeras.training.engine import Clock, Program, Stats

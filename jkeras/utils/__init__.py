@@ -2,13 +2,12 @@
 
 from jkeras.callbacks.progbar import Progbar
 from jkeras.core.dtype import standardize as standardize_dtype
-from jkeras.core.namespace import namespace
-from jkeras.core.switches import (
+from jkeras.data import PyDataset, pack_x_y_sample_weight, unpack_x_y_sample_weight
+from jkeras.runtime.switches import (
     disable_interactive_logging,
     enable_interactive_logging,
     is_interactive_logging_enabled,
 )
-from jkeras.data import PyDataset, pack_x_y_sample_weight, unpack_x_y_sample_weight
 from jkeras.saving import (
     CustomObjectScope,
     custom_object_scope,
@@ -19,6 +18,7 @@ from jkeras.saving import (
     register_keras_serializable,
     serialize_keras_object,
 )
+from jkeras.serialization.namespace import namespace
 from jkeras.utils import bounding_boxes, legacy
 from jkeras.utils.audio import audio_dataset_from_directory
 from jkeras.utils.download import get_file

@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.core.dtype import epsilon
-from jkeras.core.errors import suggest
-from jkeras.core.namespace import namespace
+from jkeras.errors import suggest
 from jkeras.ops.bounding_boxes import clip_to_image_size, convert_format
+from jkeras.serialization.namespace import namespace
 from jkeras.utils.box_overlap import compute_ciou, compute_iou, image_size
 
 __all__ = [

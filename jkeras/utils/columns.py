@@ -3,9 +3,9 @@
 from typing import Any
 
 from jkeras import layers
-from jkeras.core.errors import suggest
-from jkeras.core.naming import auto_name
-from jkeras.core.registry import deserialize, publish, serialize
+from jkeras.errors import suggest
+from jkeras.serialization import deserialize, publish, serialize
+from jkeras.serialization.naming import auto_name
 
 MODES = ("int", "one_hot", "float")
 HOME = "keras.src.layers.preprocessing.feature_space"  # where Keras has these classes; files name them so

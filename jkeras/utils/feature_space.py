@@ -9,12 +9,12 @@ import numpy as np
 
 from jkeras import layers
 from jkeras.core import symbolic
-from jkeras.core.errors import suggest
-from jkeras.core.registry import publish, serialize
 from jkeras.data.dataset import length
 from jkeras.data.streams import is_by_number
+from jkeras.errors import suggest
 from jkeras.layers.preprocessing.host import as_array
 from jkeras.saving import save_model
+from jkeras.serialization import publish, serialize
 from jkeras.utils import columns as kinds
 from jkeras.utils.columns import Cross, Feature
 

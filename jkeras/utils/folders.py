@@ -12,9 +12,9 @@ import numpy as np
 
 from jkeras.core import data_format as formats
 from jkeras.core import dtype as dtypes
-from jkeras.core.errors import suggest
 from jkeras.data import Dataset
 from jkeras.data.chain import WORKERS
+from jkeras.errors import suggest
 from jkeras.utils.images import METHODS, MODES, crop_to_ratio, load_img, pad_to_ratio, resize
 
 IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")

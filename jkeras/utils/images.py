@@ -11,7 +11,7 @@ import numpy as np
 
 from jkeras.core import data_format as formats
 from jkeras.core import dtype as dtypes
-from jkeras.core.errors import suggest
+from jkeras.errors import suggest
 
 PILLOW_METHODS = ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
 MODES = {"grayscale": ("L", 1), "rgb": ("RGB", 3), "rgba": ("RGBA", 4)}

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jkeras.core.namespace import namespace
-from jkeras.core.registry import serialize
 from jkeras.saving import deserialize_keras_object as _deserialize
+from jkeras.serialization import serialize
+from jkeras.serialization.namespace import namespace
 
 __all__ = ["deserialize_keras_object", "serialize_keras_object"]
 

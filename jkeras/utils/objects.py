@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
-from jkeras.core.errors import suggest
+from jkeras.errors import suggest
 
 
 class Config(MutableMapping):

@@ -5,7 +5,7 @@ import os
 import sys
 from typing import Any
 
-from jkeras.core.errors import known_keywords
+from jkeras.errors import known_keywords
 from jkeras.utils.diagram import Group, Shown, diagram
 from jkeras.utils.layout import cell_text, lay_out
 from jkeras.utils.painting import SPLINES, save

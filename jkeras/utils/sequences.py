@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from jkeras.core.errors import suggest
 from jkeras.data import Dataset
+from jkeras.errors import suggest
 
 
 def pad_sequences(

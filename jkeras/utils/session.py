@@ -6,11 +6,11 @@ import random
 import jax
 import numpy as np
 
-from jkeras.core.heap import kept
-from jkeras.core.naming import reset_names
 from jkeras.core.policy import reset_dtype_policy
 from jkeras.random import reset_global_generator
-from jkeras.training.store import store
+from jkeras.runtime.heap import kept
+from jkeras.runtime.store import store
+from jkeras.serialization.naming import reset_names
 
 
 def set_random_seed(seed: int) -> None:

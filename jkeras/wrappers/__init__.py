@@ -4,7 +4,7 @@ import importlib
 import sys
 from typing import Any
 
-from jkeras.core.namespace import missing, namespace
+from jkeras.serialization.namespace import missing, namespace
 
 __all__ = ["SKLearnClassifier", "SKLearnRegressor", "SKLearnTransformer"]
 

@@ -10,8 +10,8 @@ import pytest
 import jkeras
 from jkeras.callbacks import Callback, CallbackList, LambdaCallback
 from jkeras.callbacks.progress import Progress
-from jkeras.core.activity import doing, told
 from jkeras.layers import Dense
+from jkeras.runtime.activity import doing, told
 
 X, Y = np.zeros((40, 2), "float32"), np.zeros((40, 1), "float32")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import jkeras
-from jkeras.core.registry import deserialize, serialize
+from jkeras.serialization import deserialize, serialize
 from tests.oracle import assert_close, keras
 
 RNG = np.random.default_rng(0)

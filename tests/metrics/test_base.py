@@ -171,7 +171,7 @@ def test_dtypes():
 
 
 def test_names():
-    jkeras.core.naming.reset_names()
+    jkeras.serialization.naming.reset_names()
     assert [metrics.Precision().name for _ in range(2)] == ["precision", "precision_1"]
     assert metrics.Mean().name == metrics.Mean().name == "mean"
     assert repr(metrics.Mean(name="x")) == "<Mean name=x>"

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import jkeras
-from jkeras.core.registry import published
 from jkeras.models.operation_config import _is_call_argument, _tables, read_operation, write_operation
+from jkeras.serialization import published
 from tests.oracle import keras
 
 WITHOUT_A_FUNCTION = {"Function", "Operation", "SegmentReduction"}  # base classes

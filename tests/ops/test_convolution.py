@@ -15,7 +15,8 @@ from jkeras import ops
 from jkeras.ops import convolution_cpu
 from jkeras.ops.convolution_cpu import Axis
 from jkeras.ops.trilinear import ROLES, Form, _xla, convolve
-from jkeras.training.executables import Shared
+from jkeras.runtime import compiler_options
+from jkeras.runtime.executables import CompiledOnce
 from tests.oracle import assert_close, keras
 
 close = functools.partial(assert_close, rtol=2e-5)
@@ -100,7 +101,7 @@ def check_methods(form, channels, filters, n=3):
         return expected, results
 
     values = arguments_of(form, channels, filters, n)
-    for context, options in ((contextlib.nullcontext, {}), (convolution_cpu.all_cores, convolution_cpu.COMPILER_OPTIONS)):
+    for context, options in ((contextlib.nullcontext, {}), (compiler_options.all_cores, compiler_options.ALL_CORES)):
         with context():
             lowered = jax.jit(functools.partial(evaluate)).lower(values)  # another function each time: traces are kept
         expected, results = lowered.compile(options)(values)
@@ -127,9 +128,9 @@ def test_programs_of_training_leave_the_library_out():
     function = functools.partial(ops.conv, strides=strides, padding=padding)
     x, w = normal(32, *size, channels), normal(*kernel, channels, 32, seed=1)
     with_library = jax.jit(function).lower(x, w).compile().as_text()
-    without = Shared(function).prepare(x, w).as_text()
+    without = CompiledOnce(function).prepare(x, w).as_text()
     assert "ynn" in with_library and "ynn" not in without
-    assert not convolution_cpu._has_all_cores()
+    assert not compiler_options.has_all_cores()
 
 
 axis_strategy = st.builds(

@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from jkeras import ops
-from jkeras.core.registry import published
+from jkeras.serialization import published
 from tests.ops.rows import ROWS
 from tests.oracle import keras
 

@@ -13,9 +13,9 @@ import pytest
 import jkeras
 from jkeras import optimizers
 from jkeras.core.frame import Frame
-from jkeras.core.registry import deserialize, serialize
 from jkeras.core.variable import Variable
 from jkeras.optimizers import SGD, Adam, LossScaleOptimizer, MultiOptimizer, Optimizer, OptimizerMap, RMSprop, get
+from jkeras.serialization import deserialize, serialize
 from tests.oracle import assert_close, keras
 
 NAMES = [

@@ -17,9 +17,9 @@ import jkeras
 from jkeras.callbacks import Callback
 from jkeras.layers import LSTM, BatchNormalization, Conv2D, Dense, Dropout, Reshape
 from jkeras.models import Sequential
-from jkeras.training import executables
+from jkeras.runtime import compiler_options, executables
+from jkeras.runtime.store import store
 from jkeras.training.lease import Uninterrupted
-from jkeras.training.store import store
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(100, 3)).astype("float32")
@@ -130,11 +130,11 @@ def test_options_that_xla_does_not_know_are_left_out():
     for options in ({"xla_cpu_no_such_option": 1}, {"xla_cpu_experimental_ynn_fusion_type": "NO_SUCH_TYPE"}):
         with pytest.raises(jax.errors.JaxRuntimeError):
             lowered.compile(options)
-        assert executables._compile_with(lowered, options)(1.0) == 2.0
+        assert compiler_options.compile_with(lowered, options)(1.0) == 2.0
 
 
 def test_executables_are_told_apart_by_the_arguments_they_read():
-    first, second = executables.Shared(lambda a, b: a), executables.Shared(lambda a, b: b)
+    first, second = executables.CompiledOnce(lambda a, b: a), executables.CompiledOnce(lambda a, b: b)
     one, two = np.ones(3), np.zeros(3)
     assert first(one, two).tolist() == [1, 1, 1]
     assert second(one, two).tolist() == [0, 0, 0]

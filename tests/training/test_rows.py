@@ -8,8 +8,8 @@ import jkeras
 from jkeras.data import ArrayData
 from jkeras.data.arrays import ALIGNMENT, empty
 from jkeras.layers import BatchNormalization, Dense, Dropout
+from jkeras.runtime.store import store
 from jkeras.training import buckets, feed
-from jkeras.training.store import store
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(4000, 3)).astype("float32")

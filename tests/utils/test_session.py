@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from jkeras import config, initializers, utils
-from jkeras.core.naming import auto_name
 from jkeras.random import normal
+from jkeras.serialization.naming import auto_name
 from tests.oracle import keras
 
 

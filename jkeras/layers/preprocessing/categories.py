@@ -6,10 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras import ops
-from jkeras.core.registry import deserialize
 from jkeras.layers.options import Configured
 from jkeras.layers.preprocessing.adapt import arrays_of
 from jkeras.layers.preprocessing.images import chosen
+from jkeras.serialization import deserialize
 
 __all__ = ["CategoryEncoding", "Discretization"]
 

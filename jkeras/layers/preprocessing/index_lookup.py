@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from jkeras.core import dtype as dtypes
-from jkeras.core.errors import suggest
 from jkeras.core.symbolic import KerasTensor
+from jkeras.errors import suggest
 from jkeras.layers.preprocessing.hashes import farmhash, siphash
 from jkeras.layers.preprocessing.host import (
     HostLayer,

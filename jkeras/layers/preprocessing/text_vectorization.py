@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from jkeras.core.errors import suggest
-from jkeras.core.registry import deserialize, serialize
 from jkeras.core.symbolic import KerasTensor
+from jkeras.errors import suggest
 from jkeras.layers.preprocessing.host import HostLayer, batches_of, texts_of
 from jkeras.layers.preprocessing.index_lookup import output_mode_of, refuse_path
 from jkeras.layers.preprocessing.lookup import StringLookup
+from jkeras.serialization import deserialize, serialize
 
 __all__ = ["TextVectorization"]
 

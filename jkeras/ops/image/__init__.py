@@ -4,8 +4,6 @@ An image has shape (height, width, channels), a batch of them (batch, height, wi
 `data_format="channels_first"` the channels stand before the height. Every function takes both, and returns what it got.
 """
 
-from jkeras.core.namespace import namespace
-from jkeras.core.registry import publish
 from jkeras.ops.image.colors import hsv_to_rgb, rgb_to_grayscale, rgb_to_hsv
 from jkeras.ops.image.filters import gaussian_blur, sobel_edges, ssim
 from jkeras.ops.image.framing import crop_images, extract_patches, extract_patches_3d, pad_images
@@ -17,6 +15,8 @@ from jkeras.ops.image.resampling import (
     resize,
     scale_and_translate,
 )
+from jkeras.serialization import publish
+from jkeras.serialization.namespace import namespace
 
 __all__ = [
     "affine_transform",

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.core.data_format import standardize_data_format
-from jkeras.core.errors import ArgumentError
+from jkeras.errors import ArgumentError
 from jkeras.ops.family import Array, array_op
 from jkeras.ops.image.layout import batched
 

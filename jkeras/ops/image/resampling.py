@@ -11,12 +11,12 @@ which is what `affine_transform` and `perspective_transform` do. An affine map h
 import jax
 import jax.numpy as jnp
 
-from jkeras.core.errors import suggest
-from jkeras.core.registry import published
+from jkeras.errors import suggest
 from jkeras.ops.elementwise import saturate_cast
 from jkeras.ops.family import Array, array_op
 from jkeras.ops.image.filters import blur
 from jkeras.ops.image.layout import batched
+from jkeras.serialization import published
 
 __all__ = [
     "affine_transform", "elastic_transform", "map_coordinates", "perspective_transform", "resize", "scale_and_translate",

@@ -1,6 +1,6 @@
-"""Executables shared between programs that are equal.
+"""Executables that all equal programs use.
 
-A program is known in two ways. The text to which it is lowered says all of it: every operation, every constant. So `Shared`
+A program is known in two ways. The text to which it is lowered says all of it: every operation, every constant. So `CompiledOnce`
 is `jax.jit`, except that it compiles a text only once per process: a second model of the same class is traced again and not
 compiled again. (Three dense layers in a class of a user's own: the first epoch of the first model takes 0.33 s, that of the
 next 0.05 s.) And where the objects that are traced have an `identity`, those of an equal one are found without a trace.
@@ -21,28 +21,25 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jkeras.core.activity import doing
-from jkeras.core.heap import kept
-from jkeras.core.switches import is_flash_attention_enabled
-from jkeras.ops.convolution_cpu import COMPILER_OPTIONS, all_cores
-from jkeras.training.store import BYTES_PER_CHARACTER, PROGRAM_BYTES, store
+from jkeras.runtime.activity import doing
+from jkeras.runtime.compiler_options import CPU_OPTIONS, all_cores, compile_with
+from jkeras.runtime.heap import kept
+from jkeras.runtime.placement import placement, placements
+from jkeras.runtime.store import BYTES_PER_CHARACTER, PROGRAM_BYTES, store
+from jkeras.runtime.switches import is_flash_attention_enabled
 
 try:
     from jax._src.config import debug_infs, debug_nans, trace_context  # what jax.jit asks at each call
 
-    def switches() -> tuple:
+    def trace_conditions() -> tuple:
         """JAX's switches in this thread, and our own, as far as programs depend on them. (0.7 us)"""
         return trace_context(), debug_nans.value, debug_infs.value, is_flash_attention_enabled()
 
 except ImportError:  # another release of JAX
 
-    def switches() -> tuple:
+    def trace_conditions() -> tuple:
         found = (str(getattr(jax.config, name, None)) for name in sorted(jax.config.values))
         return (*found, is_flash_attention_enabled())
-
-
-# XLA's default is half the width of the registers of AVX-512: steps take 0.95 (LSTM, residual CNN, Transformer) to 1.0 as long.
-CPU_OPTIONS = COMPILER_OPTIONS | {"xla_cpu_prefer_vector_width": 512}
 
 
 class Prepared(NamedTuple):
@@ -53,7 +50,7 @@ class Prepared(NamedTuple):
     eager: bool = False
 
 
-class Shared:
+class CompiledOnce:
     """`jax.jit(function)` whose executables are those of every equal program.
 
     Args:
@@ -68,7 +65,7 @@ class Shared:
         sets: the attributes of the function's object that a trace sets. Where a trace is spared, they are set as it did.
 
     >>> import jax.numpy as jnp
-    >>> functions = [Shared(lambda x: x + 1), Shared(lambda y: y + 1), Shared(lambda y: y + 2)]
+    >>> functions = [CompiledOnce(lambda x: x + 1), CompiledOnce(lambda y: y + 1), CompiledOnce(lambda y: y + 2)]
     >>> [f(jnp.ones(2)).tolist() for f in functions]
     [[2.0, 2.0], [2.0, 2.0], [3.0, 3.0]]
     >>> first, second, third = (f.prepare(jnp.ones(2)) for f in functions)
@@ -102,7 +99,7 @@ class Shared:
             if type(error).__name__ == "InternalFloatingPointError":  # of jax.debug_nans, from a compiled program
                 self._run_eagerly(args, constants)  # nothing was donated; this raises where the number came up
                 raise FloatingPointError(f"A number that is not finite came up in {error}.") from error
-            if not isinstance(error, ValueError) or prepared.eager or prepared.places == _places(args[: self._steady]):
+            if not isinstance(error, ValueError) or prepared.eager or prepared.places == placements(args[: self._steady]):
                 raise
             self._known.pop(key, None)  # the state has moved to other devices
         return self._prepare(key, args, constants).run(*dynamic)
@@ -113,8 +110,8 @@ class Shared:
 
     def _key(self, args: tuple, constants: dict) -> tuple:
         leaves, structure = jax.tree.flatten(args[self._steady :])
-        looks = [(np.shape(a), getattr(a, "dtype", type(a)), _place(a)) for a in leaves]
-        return (switches(), structure, *looks, *(args[i] for i in self._static), *constants.values())
+        looks = [(np.shape(a), getattr(a, "dtype", type(a)), placement(a)) for a in leaves]
+        return (trace_conditions(), structure, *looks, *(args[i] for i in self._static), *constants.values())
 
     def _prepare(self, key: tuple, args: tuple, constants: dict) -> Prepared:
         found = self._known.get(key)
@@ -130,10 +127,10 @@ class Shared:
         return self._eager(*args, **constants)
 
     def _make(self, key: tuple, args: tuple, constants: dict) -> Prepared:
-        if jax.config.jax_disable_jit:
+        if jax.config.jax_disable_jit:  # type: ignore[attr-defined]
             static = {i: args[i] for i in self._static}
             return Prepared(lambda *dynamic: self._run_eagerly(tuple(_insert(dynamic, static)), constants), (), eager=True)
-        places = _places(args[: self._steady])
+        places = placements(args[: self._steady])
         identity = self._identify(key)
         alias = (identity, getattr(self._function, "__qualname__", None), self._variant, self._donate, key, places)
         found = store.find_alias(alias) if identity is not None else None
@@ -149,16 +146,16 @@ class Shared:
 
     def _compile(self, args: tuple, constants: dict, where: tuple) -> tuple[Any, Any]:
         # An argument that is not used still counts: the text does not say which one was left out.
-        debugged = jax.config.jax_debug_nans or jax.config.jax_debug_infs
+        debugged = jax.config.jax_debug_nans or jax.config.jax_debug_infs  # type: ignore[attr-defined]
         donated = () if debugged else self._donate
-        options = {"static_argnums": self._static, "donate_argnums": donated, "keep_unused": True}
+        options: dict[str, Any] = {"static_argnums": self._static, "donate_argnums": donated, "keep_unused": True}
         with all_cores():
             lowered = jax.jit(self._function, static_argnames=tuple(constants), **options).lower(*args, **constants)
         text = lowered.as_text()
         key = hashlib.sha256(text.encode()).digest(), lowered.in_tree, lowered.out_tree, where
         executable = store.find(key)
         if executable is None:
-            executable = _compile_with(lowered, self._compiler_options(text, args, lowered.out_info))
+            executable = compile_with(lowered, self._compiler_options(text, args, lowered.out_info))
             self.compilations += 1
             kept.expect(_temporary_bytes(executable))
             store.keep(key, executable, PROGRAM_BYTES + BYTES_PER_CHARACTER * len(text))
@@ -172,19 +169,8 @@ class Shared:
 
 
 def spec_of(array: Any) -> jax.ShapeDtypeStruct:
-    """What `Shared.prepare` needs to know of an array."""
-    return jax.ShapeDtypeStruct(np.shape(array), jax.numpy.result_type(array), sharding=_place(array))
-
-
-def _place(leaf: Any) -> Any:
-    """Where an array, or the spec of one, has to stay; None if it may be moved."""
-    if isinstance(leaf, jax.Array):
-        return leaf.sharding if leaf.committed else None
-    return getattr(leaf, "sharding", None)
-
-
-def _places(tree: Any) -> tuple:
-    return tuple(map(_place, jax.tree.leaves(tree)))
+    """What `CompiledOnce.prepare` needs to know of an array."""
+    return jax.ShapeDtypeStruct(np.shape(array), jax.numpy.result_type(array), sharding=placement(array))
 
 
 def _insert(values: tuple, static: dict[int, Any]) -> list:
@@ -192,16 +178,6 @@ def _insert(values: tuple, static: dict[int, Any]) -> list:
     for position in sorted(static):
         filled.insert(position, static[position])
     return filled
-
-
-def _compile_with(lowered: Any, options: dict[str, Any]) -> Any:
-    """Compile with options that make programs faster, or, if XLA does not know one of them, with none."""
-    try:
-        return lowered.compile(options)
-    except jax.errors.JaxRuntimeError as error:
-        if "option" not in str(error):
-            raise
-        return lowered.compile()  # those of another release may have other names
 
 
 def _shapes(tree: Any) -> set[tuple[int, ...]]:

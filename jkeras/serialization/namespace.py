@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any, NoReturn
 
-from jkeras.core.docstrings import complete_on_demand
-from jkeras.core.errors import suggest
-from jkeras.core.left_out import LEFT_OUT, OLDER
+from jkeras.errors import suggest
+from jkeras.serialization.docstrings import complete_on_demand
+from jkeras.serialization.left_out import LEFT_OUT, OLDER
 
 _IMPORT_FROM = dis.opmap["IMPORT_FROM"]
 
@@ -16,7 +16,7 @@ _IMPORT_FROM = dis.opmap["IMPORT_FROM"]
 def namespace(module: str, names: Iterable[str]) -> tuple[Callable, Callable]:
     """The functions `__getattr__` and `__dir__` of a module whose public names are `names`.
 
-    The docstrings of the module's classes are completed, too (`core/docstrings.py`).
+    The docstrings of the module's classes are completed, too (`serialization/docstrings.py`).
 
     Args:
         module: the module's `__name__`.

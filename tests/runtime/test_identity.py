@@ -7,8 +7,8 @@ import pytest
 import jkeras
 from jkeras.layers import BatchNormalization, Dense, Dropout, LayerNormalization
 from jkeras.models import Sequential
-from jkeras.training.identity import identity
-from jkeras.training.store import Store, store
+from jkeras.runtime.identity import identity
+from jkeras.runtime.store import Store, store
 from tests import catalogue
 
 RNG = np.random.default_rng(0)

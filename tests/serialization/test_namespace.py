@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import jkeras
-from jkeras.core.left_out import LEFT_OUT, OLDER
+from jkeras.serialization.left_out import LEFT_OUT, OLDER
 
 NAMESPACES = {
     "jkeras": jkeras,

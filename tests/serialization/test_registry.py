@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import jkeras
-from jkeras.core import registry
+from jkeras import serialization
 from tests.oracle import keras
 
 
@@ -27,12 +27,12 @@ class Shift(jkeras.layers.Layer):
     None, 1, 2.5, "text", [1, (2, 3)], {"a": [1, None]}, b"bytes", slice(1, 3), Ellipsis, np.float32(2.0),
 ], ids=repr)  # fmt: skip
 def test_plain_data_comes_back(value):
-    assert registry.deserialize(registry.serialize(value)) == value
+    assert serialization.deserialize(serialization.serialize(value)) == value
 
 
 def test_arrays_come_back():
     for array in (np.arange(3.0), jkeras.ops.ones((2, 2))):
-        back = registry.deserialize(registry.serialize(array))
+        back = serialization.deserialize(serialization.serialize(array))
         assert type(back) is type(array) and np.array_equal(back, array)
 
 
@@ -42,15 +42,15 @@ def test_arrays_come_back():
     jkeras.constraints.MaxNorm(2.0), jkeras.DTypePolicy("mixed_bfloat16"),
 ], ids=lambda item: type(item).__name__)  # fmt: skip
 def test_objects_come_back_here_and_in_keras(item):
-    config = registry.serialize(item)
-    back = registry.deserialize(config)
-    assert type(back) is type(item) and registry.serialize(back) == config
+    config = serialization.serialize(item)
+    back = serialization.deserialize(config)
+    assert type(back) is type(item) and serialization.serialize(back) == config
     assert type(keras.saving.deserialize_keras_object(config)).__name__ == type(item).__name__
 
 
 def test_what_a_user_registers_comes_back():
     layer = jkeras.layers.Dense(2, activation=doubled)
-    assert jkeras.layers.Dense.from_config(registry.deserialize(layer.get_config())).activation is doubled
+    assert jkeras.layers.Dense.from_config(serialization.deserialize(layer.get_config())).activation is doubled
     model = jkeras.Sequential([jkeras.Input((2,)), Shift(3.0)])
     again = jkeras.Sequential.from_config(model.get_config())
     assert again.layers[0].by == 3.0
@@ -60,12 +60,12 @@ def test_custom_objects_may_be_passed_along():
     class Local(Shift):
         pass
 
-    config = registry.serialize(Local(2.0))
+    config = serialization.serialize(Local(2.0))
     with pytest.raises(ValueError, match=r"'Local'.*register_keras_serializable"):
-        registry.deserialize(config)
-    assert registry.deserialize(config, {"Local": Local}).by == 2.0
+        serialization.deserialize(config)
+    assert serialization.deserialize(config, {"Local": Local}).by == 2.0
     with jkeras.utils.custom_object_scope({"Local": Local}):
-        assert registry.deserialize(config).by == 2.0
+        assert serialization.deserialize(config).by == 2.0
 
 
 def test_files_cannot_name_code():
@@ -75,11 +75,11 @@ def test_files_cannot_name_code():
         {"class_name": "__lambda__", "config": {"value": ["bytecode"]}},
     ):
         with pytest.raises(ValueError, match="not known here|never run"):
-            registry.deserialize(config)
+            serialization.deserialize(config)
     with pytest.raises(TypeError, match="lambda cannot be written"):
-        registry.serialize(lambda x: x)
+        serialization.serialize(lambda x: x)
 
 
 def test_misspelt_classes_get_a_suggestion():
     with pytest.raises(ValueError, match="Did you mean 'Dense'"):
-        registry.deserialize({"module": "keras.layers", "class_name": "Dens", "config": {}, "registered_name": None})
+        serialization.deserialize({"module": "keras.layers", "class_name": "Dens", "config": {}, "registered_name": None})

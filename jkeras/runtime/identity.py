@@ -2,7 +2,8 @@
 
 A model that equals one that was trained before needs no trace: it runs the same program. A configuration would not do to tell:
 it leaves out what an attribute was changed to after the object was made. So everything that is reachable from the objects is
-looked at: attributes, lists and dicts, the functions they hold with what those close over, arrays, and which variable stands where.
+looked at: attributes, lists and dicts, the functions they hold with what those close over, arrays, and which variable
+stands where. So are the settings of the process that a trace reads.
 
 Two things are not looked at. The values of variables are arguments of the program, and attributes that a class lists
 in `untraced` are read by no step.
@@ -15,38 +16,31 @@ import functools
 import hashlib
 import sys
 import types
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
 import numpy as np
 
-from jkeras.core import data_format, policy
-from jkeras.core import dtype as dtypes
-from jkeras.core.variable import Variable
-
 TRUSTED = frozenset(("jkeras", "jax", "jaxlib", "numpy", "optax", *sys.stdlib_module_names - {"__main__"}))
 TRANSPARENT = ("jkeras", "jax", "optax", "typing", "abc")  # whose objects consist of what their attributes say
 PLAIN = (type(None), str, bool, int, float, complex, bytes, type(...), type(NotImplemented))
 CONTAINERS = (tuple, list, dict, set, frozenset)
-READ_OF_VARIABLES = (
-    "shape",
-    "dtype",
-    "trainable",
-    "collection",
-    "autocast",
-    "regularizer",
-    "constraint",
-    "overwrite_with_gradient",
-)
+_settings: list[Callable[[], Any]] = []
 
 
-def identity(roots: Any, variables: Iterable[Variable], by_name: bool = False) -> bytes | None:
+def programs_depend_on(*settings: Callable[[], Any]) -> None:
+    """Let settings of the process, each a function that reads one, be part of every identity."""
+    _settings.extend(settings)
+
+
+def identity(roots: Any, arguments: Iterable[Any], by_name: bool = False) -> bytes | None:
     """The identity of some objects.
 
     Args:
         roots: any objects.
-        variables: those whose values are arguments of the program. If the objects hold others, they have no identity.
+        arguments: the variables whose values are arguments of the program. If the objects hold others, they have no identity. What
+            counts as a variable says so: its class lists in `traced` the attributes that a trace reads of it.
         by_name: whether data comes in dicts. Then names that were counted ("dense_7") and `labels` of classes are looked at, too.
 
     Returns:
@@ -59,9 +53,8 @@ def identity(roots: Any, variables: Iterable[Variable], by_name: bool = False) -
     >>> identity(Dense(3, activation=own), ()) is None
     True
     """
-    settings = dtypes.floatx(), dtypes.epsilon(), policy.dtype_policy().name, data_format.image_data_format()
     try:
-        return _Walk({id(v) for v in variables}, by_name).digest((roots, settings))
+        return _Walk({id(v) for v in arguments}, by_name).digest((roots, [read() for read in _settings]))
     except _Unknown:
         return None
 
@@ -73,8 +66,8 @@ class _Unknown(Exception):
 class _Walk:
     """A walk over everything reachable: each object gets a number when it is first met, and is written down once."""
 
-    def __init__(self, variables: set[int], by_name: bool):
-        self._variables, self._by_name = variables, by_name
+    def __init__(self, arguments: set[int], by_name: bool):
+        self._arguments, self._by_name = arguments, by_name
         self._numbers: dict[int, int] = {}
         self._queue: list[Any] = []  # by number; also keeps what is made on the way, so that ids stay unique
         self._classes: set[type] = set()
@@ -98,10 +91,11 @@ class _Walk:
 
     def _write(self, item: Any) -> list[str]:
         kind = type(item)
-        if isinstance(item, Variable):
-            if id(item) not in self._variables:
+        traced = getattr(kind, "traced", None)
+        if traced is not None:
+            if id(item) not in self._arguments:
                 raise _Unknown
-            return ["variable", *self._attributes({name: getattr(item, name) for name in READ_OF_VARIABLES})]
+            return ["variable", *self._attributes({name: getattr(item, name) for name in traced})]
         if isinstance(item, (np.ndarray, np.generic, jax.Array)):
             return _array(item)
         if isinstance(item, jax.tree_util.PyTreeDef):

@@ -7,7 +7,7 @@ import pytest
 import jkeras
 from jkeras.layers import Dense
 from jkeras.models import Sequential
-from jkeras.training.store import store
+from jkeras.runtime.store import store
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 4)).astype("float32")

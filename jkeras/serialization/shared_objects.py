@@ -26,7 +26,7 @@ _thread = _Thread()
 def writing() -> Iterator[bool]:
     """Within the block, objects are recognized when they are written. Yields whether it is the outermost one.
 
-    >>> from jkeras.core.registry import deserialize, serialize
+    >>> from jkeras.serialization import deserialize, serialize
     >>> import jkeras
     >>> layer = jkeras.layers.Dense(2)
     >>> one, two = deserialize(serialize([layer, layer]))

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from jkeras.core.heap import BLOCK, LIMIT, M_MMAP_MAX, MANY, ROOM, Heap
+from jkeras.runtime.heap import BLOCK, LIMIT, M_MMAP_MAX, MANY, ROOM, Heap
 
 STEPS = """
 import resource, sys

@@ -1,0 +1,54 @@
+"""Where arrays go: the only place of the library that puts them on a device.
+
+One device is the default one of JAX, or the one that `jkeras.device` chose. Meshes and shardings will be decided here, too.
+"""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+
+def to_device(values: Any) -> Any:
+    """Arrays on the device; for NumPy arrays without a program, which `jnp.asarray` would compile for each new shape.
+
+    Args:
+        values: an array, or any pytree of them. A NumPy array may be used where it lies, so it must not change afterwards.
+
+    >>> to_device({"a": np.zeros(2, "float32")})["a"].tolist()
+    [0.0, 0.0]
+    """
+    return jax.device_put(values)
+
+
+def copy_to_device(values: Any) -> Any:
+    """As `to_device`, but always in memory of its own: such arrays may be donated to a program.
+
+    >>> mine = np.zeros(2, "float32")
+    >>> copied = copy_to_device(mine)
+    >>> mine[:] = 1
+    >>> copied.tolist()
+    [0.0, 0.0]
+    """
+    return jax.device_put(values, may_alias=False)
+
+
+def scalar(value: Any, dtype: str) -> jax.Array:
+    """A number on the device.
+
+    >>> scalar(3, "int32")
+    Array(3, dtype=int32)
+    """
+    return to_device(np.array(value, dtype))
+
+
+def placement(leaf: Any) -> Any:
+    """The sharding that an array, or the spec of one, has to keep; None if it may be moved."""
+    if isinstance(leaf, jax.Array):
+        return leaf.sharding if leaf.committed else None
+    return getattr(leaf, "sharding", None)
+
+
+def placements(tree: Any) -> tuple:
+    """The `placement` of each leaf."""
+    return tuple(map(placement, jax.tree.leaves(tree)))
