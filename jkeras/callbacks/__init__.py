@@ -9,6 +9,7 @@ from jkeras.callbacks.history import History
 from jkeras.callbacks.lambda_callback import LambdaCallback
 from jkeras.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
 from jkeras.callbacks.model_checkpoint import ModelCheckpoint
+from jkeras.callbacks.nonfinite_guard import NonFiniteGuard
 from jkeras.callbacks.orbax_checkpoint import OrbaxCheckpoint
 from jkeras.callbacks.profiler import Profiler
 from jkeras.callbacks.progress import ProgbarLogger
@@ -28,6 +29,7 @@ __all__ = [
     "LambdaCallback",
     "LearningRateScheduler",
     "ModelCheckpoint",
+    "NonFiniteGuard",
     "OrbaxCheckpoint",
     "Profiler",
     "ProgbarLogger",

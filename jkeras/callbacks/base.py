@@ -33,6 +33,8 @@ class Callback:
             - `"nonfinite"`: `on_train_batch_end` after a batch whose loss is NaN or infinite, with `"batch_loss"` in the
               logs. The loop stops at that batch and leaves out its step: weights, optimizer and the states of layers are
               those before it. Training goes on with the next batch unless the callback sets `stop_training`.
+            - `"nonfinite update"`: the same, and also after a batch whose step would make a parameter or the optimizer's state NaN or
+              infinite, as gradients do that are not finite. The results of the epoch leave out that batch, too.
 
             During evaluation, `"later"` works as in training, and anything else means `"each"`. During prediction, everything
             means `"each"`. A subclass that overrides a batch hook and does not set `batch_calls` itself gets `"each"`.

@@ -13,7 +13,8 @@ HOOKS = {
     "test": ("on_test_batch_begin", "on_test_batch_end"),
     "predict": ("on_predict_batch_begin", "on_predict_batch_end"),
 }
-WORDS = ("each", "later", "chunk", "nonfinite")
+GUARDS = {"nonfinite": "loss", "nonfinite update": "update"}
+WORDS = ("each", "later", "chunk", *GUARDS)
 
 
 class Plan(NamedTuple):
@@ -21,10 +22,10 @@ class Plan(NamedTuple):
 
     each: bool  # it must run as many steps as it may (`room`), whatever it would do otherwise
     room: int | None  # it must return after so many steps, if it has not done so before; None for no bound
-    looks: tuple[bool, bool]  # whether it must record the logs of every step, and stop at a loss that is not finite
+    looks: tuple[bool, str | None]  # whether it must record the logs of every step, and at what that is not finite it must stop
 
 
-_UNWATCHED = Plan(False, None, (False, False))
+_UNWATCHED = Plan(False, None, (False, None))
 
 
 class BatchCalls:
@@ -84,10 +85,11 @@ class BatchCalls:
                 rooms.append(watcher.room)
         return Plan(any(w.kind == "each" for w in self._watchers), min(rooms, default=None), self.looks())
 
-    def looks(self) -> tuple[bool, bool]:
-        """Whether the logs of every step are wanted, and a stop at a loss that is not finite."""
+    def looks(self) -> tuple[bool, str | None]:
+        """Whether the logs of every step are wanted, and a stop at a `"loss"` or an `"update"` that is not finite."""
         kinds = {watcher.kind for watcher in self._watchers}
-        return "later" in kinds, "nonfinite" in kinds
+        guards = {GUARDS[kind] for kind in kinds if kind in GUARDS}
+        return "later" in kinds, max(guards, default=None)  # a stop at an update is one at a loss, too
 
     def begin(self, batch: int) -> None:
         """Call what is to be called before a call of the loop whose first batch is this one of the pass."""
@@ -103,7 +105,7 @@ class BatchCalls:
             count: how many it has run.
             logs: the results after the last one.
             recorded: the logs of each of them.
-            finite: whether the last one had a finite loss.
+            finite: whether the last one was finite in what the loop looked at.
         """
         last, self.step = batch + count - 1, self.step + count
         self._open = (self._open + count) % self._per
@@ -118,7 +120,7 @@ class BatchCalls:
         with_loss = recorded[-1] if recorded else logs
         for watcher in self._watchers:
             if watcher.is_due(self.step - 1, finite, self._open):
-                watcher.end(last, dict(with_loss if watcher.kind in ("later", "nonfinite") else logs))
+                watcher.end(last, dict(with_loss if watcher.kind in ("later", *GUARDS) else logs))
 
     @property
     def is_open(self) -> bool:
@@ -196,7 +198,7 @@ class _Watcher:
             return self.next == step
         if self.kind == "each":
             return not opened
-        return self.kind != "nonfinite" or not finite
+        return self.kind not in GUARDS or not finite
 
 
 def _is_declared(callback: Any, mode: str) -> bool:

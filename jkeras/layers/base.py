@@ -21,6 +21,7 @@ from jkeras.core import dtype as dtypes
 from jkeras.core import frame as frames
 from jkeras.core import symbolic
 from jkeras.core.frame import Frame
+from jkeras.core.observing import observe
 from jkeras.core.symbolic import KerasTensor
 from jkeras.core.undo import all_or_nothing
 from jkeras.core.variable import Variable, as_arrays
@@ -224,6 +225,7 @@ class Layer(Weighted, Stateless):
                 scale = output.shape[0] if output.ndim else 1
                 self.add_loss(self.activity_regularizer(output) / scale)
         self._carry_mask(frame, first, mask, outputs)
+        observe(self, outputs)
         return outputs
 
     def _call_symbolically(self, args: tuple, kwargs: dict) -> Any:

@@ -230,7 +230,7 @@ class Compiled:
         totals = make_results(model, self.slots)
         logged = is_custom(model, "compute_metrics")  # its results come from the step, not from the sums
         if is_custom(model, "train_step"):
-            train = Program(_with_loss(custom_train_step(model, self)), None, self.jit, undo=_undo)
+            train = Program(_with_loss(custom_train_step(model, self)), None, self.jit, undo=_undo, written=_written)
         else:
             step = make_train_step(model, self.optimizer, self.slots, logged)
             train = Program(
@@ -238,6 +238,7 @@ class Compiled:
                 None if logged else lambda fixed, ts: totals(ts),
                 self.jit,
                 undo=_undo,
+                written=_written,
                 identity=identify,
             )
         if is_custom(model, "test_step"):
@@ -290,6 +291,11 @@ def _with_loss(step: Callable) -> Callable:
 def _undo(before: TrainState, after: TrainState) -> TrainState:
     """The state without the last step, but with its loss and metrics in the results."""
     return before._replace(metrics=after.metrics)
+
+
+def _written(ts: TrainState) -> tuple:
+    """What an update writes."""
+    return ts.params, ts.opt_state
 
 
 def _reset(metrics: list, slots: Slots) -> dict:

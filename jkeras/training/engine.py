@@ -113,7 +113,7 @@ class Chunk(NamedTuple):
     steps: int  # how many it has run
     logs: dict[str, Any]  # the results after the last of them
     recorded: list[dict[str, Any]] | None = None  # the results after each of them, with its own "batch_loss"
-    is_finite: bool = True  # whether the loss of the last one was
+    is_finite: bool = True  # whether the last one was, in what the program guards
 
 
 class Program(Loops):
@@ -125,8 +125,9 @@ class Program(Loops):
         jit: False runs the same code without compiling, op by op (for debugging).
         donate: whether `carry`'s buffers are reused for the result.
         undo: `(before, after) -> carry`: what is kept of a step whose loss is not finite; None if such steps count.
+        written: `carry -> tree` of what an update writes.
         record: whether to record the results of every step.
-        guard: whether to stop at a loss that is not finite.
+        guard: `"loss"` to stop at a loss that is not finite, `"update"` to stop at an update that is not, too; None for neither.
         identity: what identifies step, results and undo, as `CompiledOnce` takes it.
     """
 
@@ -139,18 +140,19 @@ class Program(Loops):
         jit: bool = True,
         donate: bool = True,
         undo: Callable | None = None,
+        written: Callable | None = None,
         record: bool = False,
-        guard: bool = False,
+        guard: str | None = None,
         identity: Callable[[bool], Any] | None = None,
     ):
         super().__init__(step, jit, donate=(1,) if donate else (), identity=identity, variant=(record, guard))
         self.identity = identity
-        self.results, self.jit, self.donate, self.undo = results, jit, donate, undo
-        self.record, self.guard = record, guard and undo is not None
+        self.results, self.jit, self.donate, self.undo, self.written = results, jit, donate, undo, written
+        self.record, self.guard = record, guard if undo is not None else None
         self.names: tuple[str, ...] = ()
         self.seconds_per_step: float | None = None
         self._capacity = 1  # how many steps there is room to record; known once the program is traced
-        self._watching: dict[tuple[bool, bool], Program] = {}
+        self._watching: dict[tuple[bool, str | None], Program] = {}
 
     @property
     def traces(self) -> int:
@@ -160,12 +162,12 @@ class Program(Loops):
     def compilations(self) -> int:
         return super().compilations + sum(program.compilations for program in self._watching.values())
 
-    def watching(self, record: bool, guard: bool) -> "Program":
-        """This program, or one with the same step that records every step's results, or stops at a loss that is not finite."""
+    def watching(self, record: bool, guard: str | None) -> "Program":
+        """This program, or one with the same step that records every step's results, or stops at what is not finite."""
         if (record, guard) == (self.record, self.guard):
             return self
         if (record, guard) not in self._watching:
-            parts = self.step, self.results, self.jit, self.donate, self.undo
+            parts = self.step, self.results, self.jit, self.donate, self.undo, self.written
             self._watching[record, guard] = Program(*parts, record, guard, self.identity)
         return self._watching[record, guard]
 
@@ -231,7 +233,10 @@ class Program(Loops):
             after, logs, loss = look(i, before)
             if self.record:
                 records = [_put(all, new, i - lo) for all, new in zip(records, (*logs.values(), loss), strict=True)]
-            return i + 1, after, tuple(logs.values()), loss, jnp.isfinite(loss), records
+            is_finite = jnp.isfinite(loss)
+            if self.guard == "update" and self.written is not None:
+                is_finite = all_finite(self.written(after)) & is_finite
+            return i + 1, after, tuple(logs.values()), loss, is_finite, records
 
         _, spec, loss = jax.eval_shape(look, lo, carry)
         logs = tuple(jnp.zeros(a.shape, a.dtype) for a in spec.values())
@@ -240,7 +245,7 @@ class Program(Loops):
         records = [jnp.zeros((self._capacity, *a.shape), a.dtype) for a in row] if self.record else []
         start = (jnp.asarray(lo, "int32"), carry, logs, jnp.float32(0), jnp.bool_(True), records)
         loop = jax.lax.while_loop if jit else _python_while
-        goes_on = lambda state: (state[0] < hi) & (state[4] | (not self.guard))  # noqa: E731
+        goes_on = lambda state: (state[0] < hi) & (state[4] | (self.guard is None))  # noqa: E731
         i, carry, logs, loss, is_finite, records = loop(goes_on, advance, start)
         if self.results is not None and not self.record:
             spec = self.results(fixed, carry)
@@ -249,7 +254,7 @@ class Program(Loops):
         return carry, (logs, loss, i - lo, is_finite, records)
 
     def advance(self, run: Callable, carry: Any, lo: int, hi: int) -> tuple[Any, tuple]:
-        """Run steps, and if the last one's loss was not finite, undo that step.
+        """Run steps, and if the last one was not finite, undo that step.
 
         The loop cannot keep the carry before every step without copying it every time. So it is copied once, and the steps up to
         the bad one are run again, which gives the same bits.
@@ -265,7 +270,9 @@ class Program(Loops):
         _, _, steps, is_finite, _ = results
         if is_finite:
             return after, results
-        before = run(self, start, lo, lo + int(steps) - 1)[0] if steps > 1 else start
+        before, (logs, *_) = run(self, start, lo, lo + int(steps) - 1) if steps > 1 else (start, results)
+        if self.guard == "update":  # the batch is left out of the results, too
+            return before, (logs, *results[1:])
         return self.undo(before, after), results
 
     def fetch(self, results: tuple, steps: int) -> Chunk:
@@ -367,6 +374,16 @@ def index_batch(stack: Any, i: Any) -> Any:
 def take_rows(array: jax.Array, rows: jax.Array) -> jax.Array:
     """`array[rows]` for indices known to be in bounds."""
     return array.at[rows].get(mode="promise_in_bounds")
+
+
+def all_finite(tree: Any) -> jax.Array:
+    """Whether all floating-point numbers of a tree are finite.
+
+    >>> bool(all_finite({"a": jnp.ones(2), "b": 3})), bool(all_finite([jnp.array([1.0, jnp.nan])]))
+    (True, False)
+    """
+    floats = [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(jnp.result_type(leaf), jnp.inexact)]
+    return functools.reduce(jnp.logical_and, [jnp.isfinite(leaf).all() for leaf in floats], jnp.bool_(True))
 
 
 def _put(rows: jax.Array, row: Any, i: Any) -> jax.Array:

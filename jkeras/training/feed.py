@@ -16,7 +16,7 @@ import numpy as np
 from jkeras.data import ArrayData, prefetch, stack
 from jkeras.runtime.placement import to_device
 from jkeras.training.buckets import LARGE_BYTES, place, place_order, power
-from jkeras.training.engine import Clock, Stats
+from jkeras.training.engine import Clock, Stats, gather_batch, index_batch
 
 ONE = (np.int32(0), np.int32(1))  # the bounds of one step, in the dtype that all bounds have
 _settings: dict[str, float | None] = {"budget": None}
@@ -54,10 +54,11 @@ def set_device_memory_budget(nbytes: float | None) -> None:
 
 
 class Segment(NamedTuple):
-    """Equal batches in a row; `run(program, fixed, carry, lo, hi)` runs some of them."""
+    """Equal batches in a row; `run(program, fixed, carry, lo, hi)` runs some of them, and `batch(i)` is one of them."""
 
     steps: int
     run: Callable
+    batch: Callable
     rows: int | None = None  # how many rows count, where others were added to a single batch
 
 
@@ -134,7 +135,7 @@ class Feed:
                     batch_size=size,
                 )
 
-            yield Segment(full - epoch.start, run)
+            yield Segment(full - epoch.start, run, lambda i: gather_batch(self.device_data, order, epoch.start + i, size))
         if epoch.stop > full:
             program.wait(self._last)
             yield self._single(self._stack(epoch, full))
@@ -195,4 +196,4 @@ def _stacked(count: int, batches: Any, rows: int | None = None) -> Segment:
     def run(program: Any, fixed: Any, carry: Any, lo: int, hi: int) -> Any:
         return program.over_stack(fixed, carry, batches, np.int32(lo), np.int32(hi))
 
-    return Segment(count, run, rows)
+    return Segment(count, run, lambda i: index_batch(batches, i), rows)

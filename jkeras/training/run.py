@@ -5,6 +5,7 @@ sums, seeds), the generators of the host, the order of the data and the place in
 """
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -14,6 +15,7 @@ from jkeras.core.assignment import assign_all
 from jkeras.core.variable import is_variable
 from jkeras.errors import outside
 from jkeras.runtime.host_random import host_random_state, set_host_random_state
+from jkeras.training.nonfinite import explain
 
 # What a callback has that its `get_state` need not keep: `fit` sets it.
 GIVEN = {"_model", "params", "batch_calls", "validation_data"}
@@ -38,8 +40,23 @@ class Run:
     def __init__(self, model: Any, feed: Any, callbacks: Any, shuffle: Any, steps: int | None, epoch: int):
         self.model, self.feed, self.callbacks, self.shuffle, self.steps = model, feed, callbacks, shuffle, steps
         self.epoch, self.batch, self.ended, self.logs = epoch, 0, False, {}
+        self._bad: Callable | None = None  # makes the batch at which the loop has just stopped, since it was not finite
         self._resumed: dict | None = None
         self._warned = False
+
+    def note(self, batch: int, logs: dict, bad: Callable | None) -> None:
+        """A call of the loop is over.
+
+        Args:
+            batch: how many batches of the epoch are done.
+            logs: the results.
+            bad: makes the last batch, if the loop stopped since it was not finite.
+        """
+        self.batch, self.logs, self._bad = batch, logs, bad
+
+    def explain(self) -> str:
+        """What is not finite in the batch at which the loop has just stopped: its data, the first layer, the loss, gradients."""
+        return explain(self.model, self._bad())  # type: ignore[misc]
 
     # -- writing ------------------------------------------------------------------------------------------------------
 

@@ -291,10 +291,12 @@ class Trainer(Compilable):
                 else:  # a call that compiled says nothing about the time per step
                     stats.compile_seconds += clock.seconds
                     stats.compute_seconds -= clock.seconds
-                logs = chunk.logs
+                if chunk.is_finite or chunk.steps > 1 or loop.guard != "update" or not logs:
+                    logs = chunk.logs  # otherwise the only batch was left out
                 stats.calls, stats.steps = stats.calls + 1, stats.steps + chunk.steps
                 if mode == "train":
-                    self._run_of_fit.batch, self._run_of_fit.logs = done + chunk.steps, logs
+                    bad = None if chunk.is_finite else partial(segment.batch, lo + chunk.steps - 1)
+                    self._run_of_fit.note(done + chunk.steps, logs, bad)
                 if calls.watched:
                     with Clock(stats, "callback_seconds"):
                         calls.end(done, chunk.steps, _sorted(logs), chunk.recorded, chunk.is_finite)
