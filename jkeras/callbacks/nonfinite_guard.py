@@ -11,9 +11,9 @@ class NonFiniteGuard(Callback):
     """Watches every step of training: its loss, and the weights and the optimizer's state that it would write.
 
     The compiled loop itself looks at each step, and stops at the first one that is not finite. That step is left out: weights,
-    optimizer, metrics and the states of layers are those before it. The batch is then computed once more, layer by layer, so that the
-    message says where the numbers stop being finite: in the data, in a weight, in the first layer with such an output, in the loss, or in
-    which gradients.
+    optimizer, metrics and the states of layers are those before it. The batch is then computed once more, layer by layer, so
+    that the message says where the numbers stop being finite: in the data, in a weight, in the first layer with such an output,
+    in the loss, or in which gradients.
 
     Args:
         action: `"raise"` raises an error with that message; `"stop"` ends training as at the end of an epoch, with the message as
