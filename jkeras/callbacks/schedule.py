@@ -22,7 +22,9 @@ class Plan(NamedTuple):
 
     each: bool  # it must run as many steps as it may (`room`), whatever it would do otherwise
     room: int | None  # it must return after so many steps, if it has not done so before; None for no bound
-    looks: tuple[bool, str | None]  # whether it must record the logs of every step, and at what that is not finite it must stop
+    looks: tuple[
+        bool, str | None
+    ]  # whether it must record the logs of every step, and at what that is not finite it must stop
 
 
 _UNWATCHED = Plan(False, None, (False, None))

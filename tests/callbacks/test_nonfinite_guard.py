@@ -48,7 +48,10 @@ def with_value(array, row, value):
 
 def test_data_is_named():
     text = raised(model_of(), x=with_value(X, [34, 37], np.nan))
-    assert text == "Batch 3 of epoch 1 is not finite. The data is not finite: x has 6 NaN of 30 numbers in rows 4, 7 of the batch."
+    assert (
+        text
+        == "Batch 3 of epoch 1 is not finite. The data is not finite: x has 6 NaN of 30 numbers in rows 4, 7 of the batch."
+    )
     text = raised(model_of(), y=with_value(Y, 51, np.inf))
     assert "Batch 5" in text and "y has 1 infinite of 10 numbers in row 1" in text
 
@@ -71,13 +74,18 @@ def test_a_layer_of_a_nested_model_is_named():
 
 
 def test_the_loss_and_gradients_are_named():
-    assert "The outputs of all layers are finite, and the loss of them is inf." in raised(model_of(), y=with_value(Y, 3, 1e30))
+    assert "The outputs of all layers are finite, and the loss of them is inf." in raised(
+        model_of(), y=with_value(Y, 3, 1e30)
+    )
 
     def steep(y_true, y_pred):  # zero for zero, where its slope is infinite
         return ops.mean(ops.sqrt(ops.abs(y_pred * 0.0)))
 
     text = raised(model_of(loss=steep))
-    assert "and the loss, 0, are finite. These weights have a gradient that is not: 'last/" in text and "'last/kernel' (3 NaN" in text
+    assert (
+        "and the loss, 0, are finite. These weights have a gradient that is not: 'last/" in text
+        and "'last/kernel' (3 NaN" in text
+    )
 
 
 def test_an_update_that_overflows_is_named():
