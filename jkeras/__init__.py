@@ -33,7 +33,9 @@ try:
         wrappers,
     )
     from jkeras.compat.hook import as_keras, install
+    from jkeras.core.operation import Operation
     from jkeras.core.policy import DTypePolicy
+    from jkeras.core.scopes import StatelessScope, SymbolicScope
     from jkeras.core.symbolic import KerasTensor
     from jkeras.core.variable import Variable
     from jkeras.dtype_policies import FloatDTypePolicy
@@ -42,10 +44,12 @@ try:
     from jkeras.losses import Loss
     from jkeras.metrics import Metric
     from jkeras.models import Model, Sequential
+    from jkeras.models.function import Function
     from jkeras.optimizers import Optimizer
     from jkeras.quantizers import Quantizer
     from jkeras.regularizers import Regularizer
     from jkeras.serialization.namespace import namespace
+    from jkeras.serialization.naming import name_scope
     from jkeras.utils.device import device
 
     if _collecting and not gc.get_freeze_count():
@@ -72,6 +76,7 @@ def load_ipython_extension(shell: object) -> None:
 __all__ = [
     "DTypePolicy",
     "FloatDTypePolicy",
+    "Function",
     "Initializer",
     "Input",
     "InputSpec",
@@ -80,10 +85,13 @@ __all__ = [
     "Loss",
     "Metric",
     "Model",
+    "Operation",
     "Optimizer",
     "Quantizer",
     "Regularizer",
     "Sequential",
+    "StatelessScope",
+    "SymbolicScope",
     "Variable",
     "activations",
     "as_keras",
@@ -100,6 +108,7 @@ __all__ = [
     "metrics",
     "mixed_precision",
     "models",
+    "name_scope",
     "ops",
     "optimizers",
     "preprocessing",

@@ -56,7 +56,7 @@ def is_int_dtype(dtype: Any) -> bool:
 
 
 def result_type(*dtypes: Any) -> str:
-    """The dtype of an operation on arrays of these dtypes.
+    """The dtype of an operation on arrays of these dtypes; `int` and `float` stand for Python's numbers.
 
     Args:
         *dtypes: names or dtypes, or Python types such as `int`.
@@ -67,7 +67,10 @@ def result_type(*dtypes: Any) -> str:
     >>> result_type("int32", "float16")
     'float16'
     """
-    return jnp.result_type(*(jnp.dtype(standardize_dtype(dtype)) for dtype in dtypes)).name
+    if not dtypes:
+        return floatx()
+    weak = (bool, int, float)  # Python's numbers give way to arrays
+    return jnp.result_type(*(d if d in weak else jnp.dtype(standardize_dtype(d)) for d in dtypes)).name
 
 
 def get_keras_mask(x: Any) -> Any:

@@ -31,6 +31,9 @@ class History(NamedTuple):
     index: int  # type: ignore[assignment]  # shadows tuple.index
 
 
+_FIXED = frozenset(("shape", "dtype", "sparse"))
+
+
 class KerasTensor:
     """A placeholder for an array: a shape, a dtype, and the call that will produce it.
 
@@ -55,6 +58,11 @@ class KerasTensor:
         self.name = name or "keras_tensor"
         self.history: History | None = None
         self.mask: KerasTensor | None = None  # the mask that will travel with the array
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _FIXED and name in self.__dict__:
+            raise AttributeError(f"The {name} of a symbolic tensor cannot be changed; what an operation returns is a new one.")
+        super().__setattr__(name, value)
 
     @property
     def _keras_history(self) -> History | None:
@@ -178,18 +186,18 @@ class Node:
         return memo[id(self)]
 
 
-def _is_leaf(x: Any) -> bool:
+def is_leaf(x: Any) -> bool:
     return isinstance(x, (KerasTensor, Variable)) or x is None
 
 
 def leaves(structure: Any) -> list:
     """The leaves of nested lists, tuples and dicts; symbolic tensors, variables and None count as leaves."""
-    return jax.tree.leaves(structure, is_leaf=_is_leaf)
+    return jax.tree.leaves(structure, is_leaf=is_leaf)
 
 
 def map_structure(function: Callable, *structures: Any) -> Any:
     """Apply a function leaf by leaf; symbolic tensors, variables and None count as leaves."""
-    return jax.tree.map(function, *structures, is_leaf=_is_leaf)
+    return jax.tree.map(function, *structures, is_leaf=is_leaf)
 
 
 def is_symbolic(*values: Any) -> bool:
@@ -229,7 +237,7 @@ def infer(function: Callable, args: tuple = (), kwargs: dict | None = None, numb
     >>> infer(jnp.concatenate, ([KerasTensor((None, 3)), KerasTensor((None, 3))],))
     <KerasTensor shape=(None, 3), dtype=float32, name=keras_tensor>
     """
-    flat, structure = jax.tree.flatten((args, kwargs or {}), is_leaf=_is_leaf)
+    flat, structure = jax.tree.flatten((args, kwargs or {}), is_leaf=is_leaf)
     places = [i for i, leaf in enumerate(flat) if isinstance(leaf, KerasTensor)]
     tensors = [flat[i] for i in places]
 

@@ -53,7 +53,7 @@ class Variable:
     Args:
         initializer: an array or nested list (the value), a callable `(shape, dtype) -> array`, or an initializer's name.
         shape: needed unless `initializer` is the value itself.
-        dtype: by default that of the value if it is an array, and otherwise the default float.
+        dtype: by default that of the value: int32 for Python's integers, and the default float for other numbers.
         trainable: whether gradients change it. What is created with False belongs to the `"state"` collection, the
             rest to `"params"`; switching `.trainable` later (freezing) moves nothing.
         autocast: whether mixed precision reads it in the compute dtype.
@@ -95,15 +95,17 @@ class Variable:
         synchronization: str = "auto",
         name: str | None = None,
     ):
+        if name is not None and (not isinstance(name, str) or "/" in name):
+            raise ValueError(f"A variable's name must be a string without '/', got name={name!r}.")
         self.name = name or "variable"
         self.path = scoped(self.name)
         self.trainable = bool(trainable)
         self.collection = PARAMS if trainable else STATE
         self.autocast = autocast
         self.aggregation, self.synchronization = aggregation or "none", synchronization
-        self.regularizer: Callable | None = None
-        self.constraint: Callable | None = None
-        self.overwrite_with_gradient = False
+        self._regularizer: Callable | None = None
+        self._constraint: Callable | None = None
+        self._overwrite_with_gradient = False
         frames.note_made(self)
         if isinstance(initializer, (str, dict)):
             initializer = _named_initializer(initializer)
@@ -119,6 +121,8 @@ class Variable:
         else:
             value = initializer.value if isinstance(initializer, Variable) else initializer
             inferred = getattr(value, "dtype", None)
+            if inferred is None and (kind := np.asarray(value).dtype.kind) in "biu":
+                inferred = "bool" if kind == "b" else "int32"  # of Python's integers; other numbers are the default float
             self.dtype = dtypes.standardize(dtype if dtype is not None else inferred)
             self._box = _convert(self.name, value, self.dtype, None)
             self.dtype = self._box.dtype.name
@@ -126,6 +130,42 @@ class Variable:
             self._initializer = _Constant(self._box)
             if shape is not None and tuple(shape) != self.shape:
                 raise ValueError(f"Variable {self.name!r}: the value has shape {self.shape}, not shape={tuple(shape)}.")
+
+    # -- options ------------------------------------------------------------------------------------------------------
+
+    @property
+    def regularizer(self) -> Callable | None:
+        """Function of the value that returns a penalty, or None."""
+        return self._regularizer
+
+    @regularizer.setter
+    def regularizer(self, value: Callable | None) -> None:
+        self._regularizer = self._function("regularizer", value)
+
+    @property
+    def constraint(self) -> Callable | None:
+        """Function of the value that returns an allowed one, or None."""
+        return self._constraint
+
+    @constraint.setter
+    def constraint(self, value: Callable | None) -> None:
+        self._constraint = self._function("constraint", value)
+
+    @property
+    def overwrite_with_gradient(self) -> bool:
+        """Whether an optimizer takes the gradient for the new value."""
+        return self._overwrite_with_gradient
+
+    @overwrite_with_gradient.setter
+    def overwrite_with_gradient(self, value: bool) -> None:
+        if not isinstance(value, bool):
+            raise TypeError(f"overwrite_with_gradient of variable {self.name!r} must be a boolean, got {value!r}.")
+        self._overwrite_with_gradient = value
+
+    def _function(self, what: str, value: Any) -> Any:
+        if value is not None and not callable(value):
+            raise ValueError(f"The {what} of variable {self.name!r} must be a function of its value, or None, got {value!r}.")
+        return value
 
     # -- reading and writing ------------------------------------------------------------------------------------------
 
@@ -301,6 +341,9 @@ class Variable:
             )
         return value
 
+    def __round__(self, ndigits: int | None = None) -> jax.Array:
+        return jnp.round(self.value, ndigits or 0)
+
     def __format__(self, spec: str) -> str:
         return format(self.value, spec) if spec else str(self)
 
@@ -448,8 +491,8 @@ def _detach(name: _Name, leaves: Any) -> Variable:
     variable, value = object.__new__(Variable), leaves[0]  # of any kind: JAX puts specs, axes, None in the place of values
     dtype = getattr(value, "dtype", None)
     variable.__dict__.update(
-        detached=True, name=name.text, path=name.text, trainable=False, collection=STATE, autocast=True, regularizer=None,
-        constraint=None, overwrite_with_gradient=False, aggregation="none", synchronization="auto",
+        detached=True, name=name.text, path=name.text, trainable=False, collection=STATE, autocast=True, _regularizer=None,
+        _constraint=None, _overwrite_with_gradient=False, aggregation="none", synchronization="auto",
         shape=getattr(value, "shape", None), dtype=getattr(dtype, "name", dtype), _box=value,
     )  # fmt: skip
     return variable

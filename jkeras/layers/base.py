@@ -377,9 +377,15 @@ class Layer(Weighted, Stateless):
             found = [KerasTensor(t.shape, t.dtype) for t in symbolic.leaves(said)]
             for tensor in found:
                 tensor.mask = mask
-        for tensor, other in zip(symbolic.leaves(said), found, strict=False):
-            tensor.dtype, tensor.mask = other.dtype, other.mask
-        return said
+        each = iter(found)
+
+        def of_call(tensor: KerasTensor) -> KerasTensor:
+            other = next(each, tensor)
+            made = KerasTensor(tensor.shape, other.dtype)
+            made.mask = other.mask
+            return made
+
+        return symbolic.map_structure(of_call, said)
 
     def _infer_from_call(self, args: tuple, kwargs: dict) -> Any:
         return symbolic.infer(self, args, kwargs)

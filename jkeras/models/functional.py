@@ -15,6 +15,7 @@ from jkeras.core import dtype as dtypes
 from jkeras.core import frame as frames
 from jkeras.core import symbolic
 from jkeras.core.module import Module
+from jkeras.core.operation import named_operations
 from jkeras.core.symbolic import KerasTensor, Node
 from jkeras.core.tree import Path
 from jkeras.core.variable import Variable
@@ -112,6 +113,11 @@ class Functional(Model):
         """The names of the outputs: those of the layers that make them; with a number where one makes several."""
         names = [t.history.operation.name if isinstance(t.history.operation, Layer) else t.name for t in self.outputs]
         return [f"{n}_{names[:i].count(n)}" if names[:i].count(n) else n for i, n in enumerate(names)]
+
+    @property
+    def operations(self) -> list[Any]:
+        """The layers and operations between inputs and outputs, in the order in which they run."""
+        return named_operations(self._operations)
 
     @property
     def layers(self) -> list[Layer]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from jkeras.core import symbolic
+from jkeras.core.operation import Operation
 from jkeras.core.symbolic import KerasTensor, Node
 from jkeras.layers.base import Layer
 from jkeras.layers.input_layer import InputLayer
@@ -67,7 +68,8 @@ def _write(inputs: Any, outputs: Any, operations: Sequence[Layer | Node], mine: 
         if isinstance(operation, Layer):
             place(operation.name, operation._nodes if isinstance(operation, InputLayer) else calls[id(operation)])
         else:
-            titles[id(operation)] = names.new(operation_name(operation.operation))
+            called = operation.operation
+            titles[id(operation)] = names.new(called.name if isinstance(called, Operation) else operation_name(called))
             place(titles[id(operation)], [operation])
     address |= starts
 
@@ -88,7 +90,10 @@ def _write(inputs: Any, outputs: Any, operations: Sequence[Layer | Node], mine: 
             entries.append(entry)
         else:
             args, kwargs = symbolic.map_structure(plain, (operation.args, operation.kwargs))
-            entry, node = write_operation(operation.operation, args, kwargs)
+            if isinstance(operation.operation, Operation):
+                entry, node = serialize(operation.operation), {"args": serialize(args), "kwargs": serialize(kwargs)}
+            else:
+                entry, node = write_operation(operation.operation, args, kwargs)
             name = titles[id(operation)]
             entry["config"] = {"name": name, **entry["config"]}
             entries.append({**entry, "name": name, "inbound_nodes": [node]})
@@ -216,9 +221,9 @@ def _check_entry(entry: Any, made: Mapping) -> tuple[str, list]:
     return entry["name"], nodes
 
 
-def _layer(entry: Mapping, custom_objects: Mapping | None) -> Layer:
+def _layer(entry: Mapping, custom_objects: Mapping | None) -> Layer | Operation:
     layer = deserialize(dict(entry), custom_objects)
-    if not isinstance(layer, Layer):
+    if not isinstance(layer, (Layer, Operation)):
         raise ValueError(f"The config names {entry['class_name']!r} as layer {entry['name']!r}, but that is no layer.")
     return layer
 

@@ -129,9 +129,9 @@ class Saved:
         if self.has_fixed_structure or cls.call is Layer.call or not any(shapes.values()):  # type: ignore[attr-defined]
             return
         specs = {k.removesuffix("_shape"): specs_of(v, self.compute_dtype) for k, v in shapes.items()}  # type: ignore[attr-defined]
-        leaves = symbolic.leaves(specs)
-        for leaf, dtype in zip(leaves, dtypes if len(dtypes) == len(leaves) else (), strict=False):
-            leaf.dtype = dtype
+        if len(dtypes) == len(symbolic.leaves(specs)):
+            each = iter(dtypes)
+            specs = symbolic.map_structure(lambda leaf: symbolic.KerasTensor(leaf.shape, next(each)), specs)
         try:
             if set(specs) <= set(call_spec(cls.call).names):  # type: ignore[attr-defined]
                 symbolic.infer(self, (), specs)  # type: ignore[arg-type]

@@ -61,7 +61,7 @@ def _mark_sparse(name: str, args: tuple, outputs: Any) -> Any:
     """Say of a symbolic output whether it will be sparse."""
     tensors = [x for x in symbolic.leaves(args) if isinstance(x, symbolic.KerasTensor)]
     if any(x.sparse for x in tensors) and isinstance(outputs, symbolic.KerasTensor):
-        outputs.sparse = stays_sparse(name, [x.sparse for x in tensors])
+        vars(outputs)["sparse"] = stays_sparse(name, [x.sparse for x in tensors])
     return outputs
 
 

@@ -92,6 +92,41 @@ def scope(owner: Any) -> Iterator[None]:
         owners.pop()
 
 
+class name_scope:
+    """A block in which the paths of variables begin with a name.
+
+    Args:
+        name: text without `/`.
+        caller: what opens the scope; a scope that is open already for the same caller adds nothing, unless `deduplicate=False`.
+        deduplicate: see `caller`.
+
+    Raises:
+        ValueError: the name is not text, or holds a `/`.
+
+    >>> with name_scope("block"):
+    ...     scoped("kernel")
+    'block/kernel'
+    """
+
+    def __init__(self, name: str, caller: Any = None, deduplicate: bool = True):
+        if not isinstance(name, str) or "/" in name:
+            raise ValueError(f"The name of a scope must be a string without '/', got name={name!r}.")
+        self.name, self.caller, self.deduplicate = name, caller, deduplicate
+        self._adds = True
+
+    def __enter__(self) -> "name_scope":
+        last = _thread.owners[-1] if _thread.owners else None
+        same = self.caller is not None and (last is self.caller or getattr(last, "caller", None) is self.caller)
+        self._adds = not (self.deduplicate and same)
+        if self._adds:
+            _thread.owners.append(self)
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        if self._adds:
+            _thread.owners.pop()
+
+
 def scoped(name: str) -> str:
     """The path of a variable that is made now.
 

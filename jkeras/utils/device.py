@@ -18,8 +18,8 @@ def device(device_name: str) -> "jax.default_device":  # type: ignore[valid-type
     >>> x.device.platform
     'cpu'
     """
-    kind, _, number = device_name.partition(":")
     try:
+        kind, _, number = device_name.partition(":")
         return jax.default_device(jax.devices(kind)[int(number or 0)])
-    except (RuntimeError, IndexError, ValueError):
+    except (AttributeError, RuntimeError, IndexError, ValueError):
         raise ValueError(f"There is no device {device_name!r}; there are {[str(d) for d in jax.devices()]}.") from None
