@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from jkeras.core import symbolic
-from jkeras.serialization.naming import auto_name
 from jkeras.core.symbolic import KerasTensor
+from jkeras.serialization.naming import auto_name
 
 
 class Operation:

@@ -61,7 +61,9 @@ class KerasTensor:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _FIXED and name in self.__dict__:
-            raise AttributeError(f"The {name} of a symbolic tensor cannot be changed; what an operation returns is a new one.")
+            raise AttributeError(
+                f"The {name} of a symbolic tensor cannot be changed; what an operation returns is a new one."
+            )
         super().__setattr__(name, value)
 
     @property

@@ -164,7 +164,9 @@ class Variable:
 
     def _function(self, what: str, value: Any) -> Any:
         if value is not None and not callable(value):
-            raise ValueError(f"The {what} of variable {self.name!r} must be a function of its value, or None, got {value!r}.")
+            raise ValueError(
+                f"The {what} of variable {self.name!r} must be a function of its value, or None, got {value!r}."
+            )
         return value
 
     # -- reading and writing ------------------------------------------------------------------------------------------

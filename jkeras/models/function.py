@@ -70,7 +70,9 @@ class Function(Operation):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shapes that come out for shapes of the inputs."""
-        shapes = [tuple(input_shape)] if len(self.inputs) == 1 and not isinstance(input_shape, dict) else _shapes(input_shape)
+        shapes = (
+            [tuple(input_shape)] if len(self.inputs) == 1 and not isinstance(input_shape, dict) else _shapes(input_shape)
+        )
         tensors = [KerasTensor(shape, x.dtype) for shape, x in zip(shapes, self.inputs, strict=True)]
         arranged = iter(tensors)
         outputs = self.compute_output_spec(symbolic.map_structure(lambda _: next(arranged), self._inputs_struct))
@@ -88,11 +90,13 @@ class Function(Operation):
         """The arrays for the inputs, in order."""
         wanted, given = (jax.tree.structure(s, is_leaf=symbolic.is_leaf) for s in (self._inputs_struct, inputs))
         arrays = symbolic.leaves(inputs)
-        if wanted != given and len(arrays) != 1 or len(arrays) != len(self.inputs):
+        if (wanted != given and len(arrays) != 1) or len(arrays) != len(self.inputs):
             raise ValueError(f"Function {self.name!r} got an invalid input structure: {given} instead of {wanted}.")
         for array, tensor in zip(arrays, self.inputs, strict=True):
             shape = tuple(array.shape)
-            fits = len(shape) == tensor.ndim and all(None in (n, m) or n == m for n, m in zip(shape, tensor.shape, strict=True))
+            fits = len(shape) == tensor.ndim and all(
+                None in (n, m) or n == m for n, m in zip(shape, tensor.shape, strict=True)
+            )
             if not fits:
                 raise ValueError(f"Function {self.name!r} got incompatible inputs: shape {shape} for {tensor.shape}.")
         return arrays
