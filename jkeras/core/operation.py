@@ -86,7 +86,8 @@ class Operation:
     def _only_call(self) -> symbolic.Node:
         if len(self._calls) != 1:
             raise ValueError(
-                f"Operation {self.name!r} has been called on symbolic tensors {len(self._calls)} times; input and output are those of a single call."
+                f"Operation {self.name!r} has been called {len(self._calls)} times on symbolic tensors; input and output are those of a "
+                "single call."
             )
         return self._calls[0]
 
@@ -99,7 +100,7 @@ class Operation:
         plain = self._arguments is not None and all(map(_is_plain, self._arguments.values()))
         if not plain and type(self).__init__ is not Operation.__init__ and type(self).get_config is Operation.get_config:
             raise NotImplementedError(
-                f"{type(self).__name__} was made with arguments that cannot be written as plain data: define get_config() to return them."
+                f"{type(self).__name__} was made with arguments that are no plain data: define get_config()."
             )
         given = self._arguments if plain and self._arguments is not None else {}
         if type(self).get_config is not Operation.get_config:  # called by one that adds what it knows

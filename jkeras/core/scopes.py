@@ -44,7 +44,8 @@ class StatelessScope:
             array = jnp.asarray(value.value if is_variable(value) else value)
             if array.shape != variable.shape:
                 raise ValueError(
-                    f"StatelessScope: the value for variable {variable.path!r} must have its shape {variable.shape}, got {array.shape}."
+                    f"StatelessScope: the value for variable {variable.path!r} must have its shape {variable.shape}, got "
+                    f"{array.shape}."
                 )
             values[id(variable)] = array.astype(variable.dtype)
         self.collect_losses, self.initialize_variables = collect_losses, initialize_variables
