@@ -86,7 +86,7 @@ class Operation:
     def _only_call(self) -> symbolic.Node:
         if len(self._calls) != 1:
             raise ValueError(
-                f"Operation {self.name!r} has been called {len(self._calls)} times on symbolic tensors; input and output are those of a "
+                f"Operation {self.name!r} has been called {len(self._calls)} times; input and output are those of a "
                 "single call."
             )
         return self._calls[0]
