@@ -61,10 +61,14 @@ def unexpected_keywords(owner: str, given: Iterable[str], allowed: Iterable[str]
     return TypeError(f"{owner} got {plural} {listed}.{suggest(names[0], allowed)}")
 
 
-def known_keywords(function: Callable) -> Callable:
+def known_keywords(function: Callable, owner: str | None = None) -> Callable:
     """Let a method refuse keywords that it does not have with a suggestion, which Python's own message lacks.
 
     Its signature stays as it is written, for programs that look at it.
+
+    Args:
+        function: the method.
+        owner: what the message calls it. None means its name.
 
     >>> class Model:
     ...     @known_keywords
@@ -74,14 +78,14 @@ def known_keywords(function: Callable) -> Callable:
     ...
     TypeError: compile() got an unexpected keyword argument 'etrics'. Did you mean 'metrics'?
     """
-    allowed = keywords_of(function)
+    allowed, owner = keywords_of(function), owner or f"{function.__name__}()"
     known = frozenset(allowed)
 
     @functools.wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
         if not known.issuperset(kwargs):
             unknown = [name for name in kwargs if name not in known]
-            raise unexpected_keywords(f"{function.__name__}()", unknown, allowed)
+            raise unexpected_keywords(owner, unknown, allowed)
         return function(*args, **kwargs)
 
     return checked

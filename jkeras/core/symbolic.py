@@ -18,6 +18,7 @@ from jkeras.core import dimensions
 from jkeras.core import dtype as dtypes
 from jkeras.core.dimensions import Sizes, Spec
 from jkeras.core.frame import Frame, mask_of
+from jkeras.core.operators import Operators
 from jkeras.core.variable import Variable, as_arrays
 from jkeras.errors import ArgumentError, as_argument_error, locate
 from jkeras.serialization import published
@@ -34,7 +35,7 @@ class History(NamedTuple):
 _FIXED = frozenset(("shape", "dtype", "sparse"))
 
 
-class KerasTensor:
+class KerasTensor(Operators["KerasTensor"]):
     """A placeholder for an array: a shape, a dtype, and the call that will produce it.
 
     Arithmetic, comparisons (but `==`, which asks for identity), `@`, `~`, `&`, `|`, `^`, `abs`, `round` and indexing are
@@ -125,6 +126,16 @@ class KerasTensor:
         """Without axes of length 1."""
         return _operation("squeeze")(self, axis)
 
+    def operate(self, name: str, *operands: Any) -> "KerasTensor":
+        """Record an operator as a call of the function of `jkeras.ops`."""
+        return _operation(name)(*operands)
+
+    def __ne__(self, other: Any) -> Any:
+        return _operation("not_equal")(self, other)
+
+    def __getitem__(self, key: Any) -> "KerasTensor":
+        return _operation("get_item")(self, key)
+
     def __round__(self, ndigits: int | None = None) -> "KerasTensor":
         return _operation("round")(self, ndigits or 0)
 
@@ -132,26 +143,6 @@ class KerasTensor:
 def _operation(name: str) -> Callable:
     """A function of `jkeras.ops`, looked up when it is used, because ops are made of this module."""
     return published("keras.ops")[name]
-
-
-def _operator(name: str, reflected: bool = False) -> Callable:
-    if reflected:
-        return lambda self, other: _operation(name)(other, self)
-    return lambda self, *others: _operation(name)(self, *others)
-
-
-_OPERATORS = {
-    **{"add": "add", "sub": "subtract", "mul": "multiply", "truediv": "true_divide", "floordiv": "floor_divide"},
-    **{"mod": "mod", "pow": "power", "matmul": "matmul", "and": "logical_and", "or": "logical_or", "xor": "logical_xor"},
-}
-for _symbol, _name in _OPERATORS.items():
-    setattr(KerasTensor, f"__{_symbol}__", _operator(_name))
-    setattr(KerasTensor, f"__r{_symbol}__", _operator(_name, reflected=True))
-for _symbol, _name in {
-    **{"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "ne": "not_equal"},
-    **{"neg": "negative", "abs": "absolute", "invert": "logical_not", "getitem": "get_item"},
-}.items():
-    setattr(KerasTensor, f"__{_symbol}__", _operator(_name))
 
 
 class Node:

@@ -22,6 +22,7 @@ import numpy as np
 
 from jkeras.core import dtype as dtypes
 from jkeras.core import frame as frames
+from jkeras.core.operators import Operators
 from jkeras.core.turns import Turn, in_training
 from jkeras.runtime.placement import to_device
 from jkeras.serialization import deserialize, published
@@ -47,7 +48,7 @@ class Initial(Promise):
         return value
 
 
-class Variable:
+class Variable(Operators[jax.Array]):
     """A named array that layers, metrics and optimizers keep.
 
     Args:
@@ -310,6 +311,16 @@ class Variable:
             return getattr(self.value, name)
         raise AttributeError(f"Variable {self.__dict__.get('path', '')!r} has no attribute {name!r}.")
 
+    def operate(self, name: str, *operands: Any) -> jax.Array:
+        """Compute an operator with the values of variables."""
+        return _ON_ARRAYS[name](*map(_other, operands))
+
+    def __eq__(self, other: Any) -> Any:
+        return self.value == _other(other)
+
+    def __ne__(self, other: Any) -> Any:
+        return self.value != _other(other)
+
     def __getitem__(self, index: Any) -> jax.Array:
         return self.value[index]
 
@@ -448,32 +459,17 @@ _PROPERTIES = {name for name in _OF_ARRAYS if isinstance(getattr(jax.Array, name
 _METHODS = _OF_ARRAYS - _PROPERTIES | {"block_until_ready", "devices", "is_deleted", "is_ready", "tobytes", "tolist"}
 
 
-def _binary(function: Callable) -> Callable:
-    return lambda self, other: function(self.value, _other(other))
-
-
-def _unary(function: Callable) -> Callable:
-    return lambda self: function(self.value)
-
-
-def _reflected(function: Callable) -> Callable:
-    return lambda self, other: function(_other(other), self.value)
-
-
 def _other(x: Any) -> Any:
     return x.value if isinstance(x, Variable) else x
 
 
-# `&`, `|` and `^` are logical for variables, and for symbolic tensors, as in Keras: 1 & 2 is True.
-_LOGICAL = {"and": jnp.logical_and, "or": jnp.logical_or, "xor": jnp.logical_xor}
-for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", *_LOGICAL):
-    _function = _LOGICAL.get(_name) or getattr(operator, _name)
-    setattr(Variable, f"__{_name}__", _binary(_function))
-    setattr(Variable, f"__r{_name}__", _reflected(_function))
-for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
-    setattr(Variable, f"__{_name}__", _binary(getattr(operator, _name)))
-for _name in ("neg", "pos", "abs", "invert"):
-    setattr(Variable, f"__{_name}__", _unary(getattr(operator, _name)))
+_ON_ARRAYS: dict[str, Callable] = {
+    **{"add": operator.add, "subtract": operator.sub, "multiply": operator.mul, "true_divide": operator.truediv},
+    **{"floor_divide": operator.floordiv, "mod": operator.mod, "power": operator.pow, "matmul": operator.matmul},
+    **{"logical_and": jnp.logical_and, "logical_or": jnp.logical_or, "logical_xor": jnp.logical_xor},
+    **{"less": operator.lt, "less_equal": operator.le, "greater": operator.gt, "greater_equal": operator.ge},
+    **{"negative": operator.neg, "positive": operator.pos, "absolute": operator.abs, "logical_not": operator.invert},
+}
 
 
 class _Name:

@@ -117,32 +117,12 @@ def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
 
 
 __all__ = [
-    *(c.__name__ for c in _classes),
-    "IdentityInitializer",
-    "Initializer",
-    "OrthogonalInitializer",
-    "RandomInitializer",
-    "STFTInitializer",
-    "compute_fans",
-    "constant",
-    "deserialize",
-    "get",
-    "glorot_normal",
-    "glorot_uniform",
-    "he_normal",
-    "he_uniform",
-    "identity",
-    "lecun_normal",
-    "lecun_uniform",
-    "ones",
-    "orthogonal",
-    "random_normal",
-    "random_uniform",
-    "serialize",
-    "stft",
-    "truncated_normal",
-    "variance_scaling",
-    "zeros",
-]
+    "Constant", "Identity", "Ones", "STFT", "Zeros", "Orthogonal", "RandomNormal", "RandomUniform", "TruncatedNormal",
+    "VarianceScaling", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LecunNormal", "LecunUniform",
+    "IdentityInitializer", "Initializer", "OrthogonalInitializer", "RandomInitializer", "STFTInitializer",
+    "compute_fans", "constant", "deserialize", "get", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform",
+    "identity", "lecun_normal", "lecun_uniform", "ones", "orthogonal", "random_normal", "random_uniform", "serialize",
+    "stft", "truncated_normal", "variance_scaling", "zeros",
+]  # fmt: skip
 
 __getattr__, __dir__ = namespace(__name__, __all__)

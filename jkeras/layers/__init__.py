@@ -1,29 +1,5 @@
 """The layers."""
 
-from jkeras.layers import (
-    activation,
-    attention,
-    attention_heads,
-    batch_normalization,
-    conv_lstm,
-    convolutional,
-    core,
-    einsum_dense,
-    embedding,
-    merging,
-    normalization,
-    pooling,
-    recurrent,
-    recurrent_cells,
-    regularization,
-    reshaping,
-    reversible_embedding,
-    separable,
-    sequence_wrappers,
-    serialization,
-    spectral_normalization,
-    wrapper,
-)
 from jkeras.layers.activation import *  # noqa: F403
 from jkeras.layers.attention import *  # noqa: F403
 from jkeras.layers.attention_heads import *  # noqa: F403
@@ -39,25 +15,6 @@ from jkeras.layers.input_spec import InputSpec
 from jkeras.layers.merging import *  # noqa: F403
 from jkeras.layers.normalization import *  # noqa: F403
 from jkeras.layers.pooling import *  # noqa: F403
-from jkeras.layers.preprocessing import (
-    box_count,
-    categories,
-    colors,
-    distortions,
-    framing,
-    geometry,
-    hashing,
-    histograms,
-    lookup,
-    mixing,
-    pipeline,
-    policies,
-    rescaling,
-    sharpness,
-    spectrograms,
-    text_vectorization,
-)
-from jkeras.layers.preprocessing import normalization as data_normalization
 from jkeras.layers.preprocessing.box_count import *  # noqa: F403
 from jkeras.layers.preprocessing.categories import *  # noqa: F403
 from jkeras.layers.preprocessing.colors import *  # noqa: F403
@@ -88,25 +45,36 @@ from jkeras.layers.wrapper import *  # noqa: F403
 from jkeras.serialization import publish
 from jkeras.serialization.namespace import namespace
 
-_FAMILIES = (
-    *(core, einsum_dense, embedding, activation, regularization, reshaping, merging, convolutional, separable, pooling),
-    *(
-        normalization,
-        batch_normalization,
-        wrapper,
-        spectral_normalization,
-        recurrent,
-        recurrent_cells,
-        conv_lstm,
-        sequence_wrappers,
-    ),
-    *(attention, attention_heads, reversible_embedding),
-    *(rescaling, data_normalization, framing, geometry, colors, sharpness, distortions, histograms, mixing),
-    *(policies, spectrograms, box_count, categories, pipeline, lookup, text_vectorization, hashing),
-)
-__all__ = ["Input", "InputLayer", "InputSpec", "Layer", *(name for family in _FAMILIES for name in family.__all__)]
-
-publish("keras.layers", {name: globals()[name] for name in __all__})
-__all__ += serialization.__all__
+# Where several names lead to one class, files are written with the first.
+__all__ = [
+    "Input", "InputLayer", "InputSpec", "Layer", "Activation", "Dense", "Identity", "Lambda", "Masking", "EinsumDense",
+    "Embedding", "ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax", "ActivityRegularization", "AlphaDropout", "Dropout",
+    "GaussianDropout", "GaussianNoise", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "Cropping1D",
+    "Cropping2D", "Cropping3D", "Flatten", "Permute", "RepeatVector", "Reshape", "UpSampling1D", "UpSampling2D",
+    "UpSampling3D", "ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "Add", "Average", "Concatenate", "Dot", "Maximum",
+    "Minimum", "Multiply", "Subtract", "add", "average", "concatenate", "dot", "maximum", "minimum", "multiply",
+    "subtract", "Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "Convolution1D",
+    "Convolution2D", "Convolution3D", "Convolution1DTranspose", "Convolution2DTranspose", "Convolution3DTranspose",
+    "DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D", "SeparableConvolution1D",
+    "SeparableConvolution2D", "MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "AveragePooling1D", "AveragePooling2D",
+    "AveragePooling3D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D", "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D", "GlobalAveragePooling3D", "AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D",
+    "AdaptiveMaxPooling3D", "AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D", "AdaptiveAveragePooling3D",
+    "MaxPool1D", "MaxPool2D", "MaxPool3D", "AvgPool1D", "AvgPool2D", "AvgPool3D", "GlobalMaxPool1D", "GlobalMaxPool2D",
+    "GlobalMaxPool3D", "GlobalAvgPool1D", "GlobalAvgPool2D", "GlobalAvgPool3D", "GroupNormalization",
+    "LayerNormalization", "RMSNormalization", "UnitNormalization", "BatchNormalization", "Wrapper",
+    "SpectralNormalization", "GRU", "LSTM", "RNN", "SimpleRNN", "GRUCell", "LSTMCell", "SimpleRNNCell",
+    "StackedRNNCells", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional", "TimeDistributed", "AdditiveAttention",
+    "Attention", "GroupQueryAttention", "MultiHeadAttention", "ReversibleEmbedding", "Rescaling", "Normalization",
+    "CenterCrop", "RandomCrop", "Resizing", "RandomFlip", "RandomRotation", "RandomShear", "RandomTranslation",
+    "RandomZoom", "RandomBrightness", "RandomColorDegeneration", "RandomColorJitter", "RandomContrast",
+    "RandomGrayscale", "RandomHue", "RandomInvert", "RandomPosterization", "RandomSaturation", "RandomGaussianBlur",
+    "RandomSharpness", "RandomElasticTransform", "RandomErasing", "RandomPerspective", "AutoContrast",
+    "ContrastLimitedAdaptiveHistogramEqualization", "Equalization", "Solarization", "CutMix", "MixUp", "AugMix",
+    "RandAugment", "MelSpectrogram", "STFTSpectrogram", "MaxNumBoundingBoxes", "CategoryEncoding", "Discretization",
+    "Pipeline", "IntegerLookup", "StringLookup", "TextVectorization", "HashedCrossing", "Hashing", "deserialize",
+    "serialize",
+]  # fmt: skip
+publish("keras.layers", {name: globals()[name] for name in __all__ if name not in ("deserialize", "serialize")})
 
 __getattr__, __dir__ = namespace(__name__, __all__)

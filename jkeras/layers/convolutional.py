@@ -16,11 +16,9 @@ from jkeras.layers.options import Configured, alias, sizes
 from jkeras.ops.ranks import add
 
 __all__ = [
-    *("Conv1D", "Conv2D", "Conv3D"),
-    *("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"),
-    *("Convolution1D", "Convolution2D", "Convolution3D"),
-    *("Convolution1DTranspose", "Convolution2DTranspose", "Convolution3DTranspose"),
-]
+    "Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "Convolution1D",
+    "Convolution2D", "Convolution3D", "Convolution1DTranspose", "Convolution2DTranspose", "Convolution3DTranspose",
+]  # fmt: skip
 
 Weight = tuple[str, str, tuple[int, ...]]  # name, prefix of its options, shape
 

@@ -12,9 +12,9 @@ from jkeras import ops
 from jkeras.layers.options import Configured
 
 __all__ = [
-    *("Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract"),
-    *("add", "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract"),
-]
+    "Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract", "add", "average",
+    "concatenate", "dot", "maximum", "minimum", "multiply", "subtract",
+]  # fmt: skip
 
 
 class _Merge(Configured):

@@ -12,17 +12,13 @@ from jkeras.layers.input_spec import InputSpec
 from jkeras.layers.options import Configured, sizes
 
 __all__ = [
-    *("MaxPooling1D", "MaxPooling2D", "MaxPooling3D"),
-    *("AveragePooling1D", "AveragePooling2D", "AveragePooling3D"),
-    *("GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D"),
-    *("GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D"),
-    *("AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D", "AdaptiveMaxPooling3D"),
-    *("AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D", "AdaptiveAveragePooling3D"),
-    *("MaxPool1D", "MaxPool2D", "MaxPool3D"),
-    *("AvgPool1D", "AvgPool2D", "AvgPool3D"),
-    *("GlobalMaxPool1D", "GlobalMaxPool2D", "GlobalMaxPool3D"),
-    *("GlobalAvgPool1D", "GlobalAvgPool2D", "GlobalAvgPool3D"),
-]
+    "MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "AveragePooling1D", "AveragePooling2D", "AveragePooling3D",
+    "GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D", "GlobalAveragePooling1D", "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D", "AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D", "AdaptiveMaxPooling3D",
+    "AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D", "AdaptiveAveragePooling3D", "MaxPool1D", "MaxPool2D",
+    "MaxPool3D", "AvgPool1D", "AvgPool2D", "AvgPool3D", "GlobalMaxPool1D", "GlobalMaxPool2D", "GlobalMaxPool3D",
+    "GlobalAvgPool1D", "GlobalAvgPool2D", "GlobalAvgPool3D",
+]  # fmt: skip
 
 
 class _Pooling(Configured):

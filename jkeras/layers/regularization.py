@@ -11,9 +11,9 @@ from jkeras.layers.input_spec import InputSpec
 from jkeras.layers.options import Configured
 
 __all__ = [
-    *("ActivityRegularization", "AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise"),
-    *("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"),
-]
+    "ActivityRegularization", "AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D",
+    "SpatialDropout2D", "SpatialDropout3D",
+]  # fmt: skip
 
 
 class _Noise(Configured):

@@ -11,10 +11,9 @@ from jkeras import ops
 from jkeras.layers.convolutional import Convolution, Weight, positive
 
 __all__ = [
-    *("DepthwiseConv1D", "DepthwiseConv2D"),
-    *("SeparableConv1D", "SeparableConv2D"),
-    *("SeparableConvolution1D", "SeparableConvolution2D"),
-]
+    "DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D", "SeparableConvolution1D",
+    "SeparableConvolution2D",
+]  # fmt: skip
 
 
 class _DepthwiseConv(Convolution):

@@ -276,6 +276,19 @@ class BinaryCrossentropy(LossFunctionWrapper, function=binary_crossentropy):
     0.6931
     """
 
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = MEAN,
+        name: str | None = "binary_crossentropy",
+        dtype: Any = None,
+    ):
+        super().__init__(
+            binary_crossentropy, reduction, name, dtype, from_logits=from_logits, label_smoothing=label_smoothing, axis=axis
+        )
+
 
 class BinaryFocalCrossentropy(LossFunctionWrapper, function=binary_focal_crossentropy):
     """Binary crossentropy in which easy samples count less.
@@ -283,6 +296,31 @@ class BinaryFocalCrossentropy(LossFunctionWrapper, function=binary_focal_crossen
     >>> round(BinaryFocalCrossentropy(gamma=0.0)([[1.0], [0.0]], [[0.5], [0.5]]).item(), 4)
     0.6931
     """
+
+    def __init__(
+        self,
+        apply_class_balancing: bool = False,
+        alpha: float = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = MEAN,
+        name: str | None = "binary_focal_crossentropy",
+        dtype: Any = None,
+    ):
+        super().__init__(
+            binary_focal_crossentropy,
+            reduction,
+            name,
+            dtype,
+            apply_class_balancing=apply_class_balancing,
+            alpha=alpha,
+            gamma=gamma,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            axis=axis,
+        )
 
 
 class CategoricalCrossentropy(LossFunctionWrapper, function=categorical_crossentropy):
@@ -292,6 +330,25 @@ class CategoricalCrossentropy(LossFunctionWrapper, function=categorical_crossent
     0.6931
     """
 
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = MEAN,
+        name: str | None = "categorical_crossentropy",
+        dtype: Any = None,
+    ):
+        super().__init__(
+            categorical_crossentropy,
+            reduction,
+            name,
+            dtype,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            axis=axis,
+        )
+
 
 class CategoricalFocalCrossentropy(LossFunctionWrapper, function=categorical_focal_crossentropy):
     """Categorical crossentropy in which easy samples count less.
@@ -300,20 +357,55 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper, function=categorical_foc
     0.1733
     """
 
+    def __init__(
+        self,
+        alpha: float = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = MEAN,
+        name: str | None = "categorical_focal_crossentropy",
+        dtype: Any = None,
+    ):
+        super().__init__(
+            categorical_focal_crossentropy,
+            reduction,
+            name,
+            dtype,
+            alpha=alpha,
+            gamma=gamma,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            axis=axis,
+        )
 
-class SparseCategoricalCrossentropy(
-    LossFunctionWrapper,
-    function=sparse_categorical_crossentropy,
-    from_logits=False,
-    ignore_class=None,
-    reduction=MEAN,
-    axis=-1,
-):
+
+class SparseCategoricalCrossentropy(LossFunctionWrapper, function=sparse_categorical_crossentropy):
     """Crossentropy for several classes, `-log(p[y])`, with class numbers as targets.
 
     >>> round(SparseCategoricalCrossentropy(ignore_class=-1)([0, -1], [[0.5, 0.5], [0.9, 0.1]]).item(), 4)
     0.6931
     """
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        reduction: str | None = MEAN,
+        axis: int = -1,
+        name: str | None = "sparse_categorical_crossentropy",
+        dtype: Any = None,
+    ):
+        super().__init__(
+            sparse_categorical_crossentropy,
+            reduction,
+            name,
+            dtype,
+            from_logits=from_logits,
+            ignore_class=ignore_class,
+            axis=axis,
+        )
 
 
 class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):

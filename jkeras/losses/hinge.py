@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jkeras.losses.base import MEAN
 from jkeras.losses.wrapper import ONE_HOT, LossFunctionWrapper, loss_function
 
 
@@ -76,6 +77,9 @@ class Hinge(LossFunctionWrapper, function=hinge):
     1.0
     """
 
+    def __init__(self, reduction: str | None = MEAN, name: str | None = "hinge", dtype: Any = None):
+        super().__init__(hinge, reduction, name, dtype)
+
 
 class SquaredHinge(LossFunctionWrapper, function=squared_hinge):
     """The squared margin loss `mean(max(1 - y * p, 0)^2)` for targets -1 and 1.
@@ -84,6 +88,9 @@ class SquaredHinge(LossFunctionWrapper, function=squared_hinge):
     1.25
     """
 
+    def __init__(self, reduction: str | None = MEAN, name: str | None = "squared_hinge", dtype: Any = None):
+        super().__init__(squared_hinge, reduction, name, dtype)
+
 
 class CategoricalHinge(LossFunctionWrapper, function=categorical_hinge):
     """The margin loss of several classes: the score of the right class must be higher than the best wrong one by 1.
@@ -91,3 +98,6 @@ class CategoricalHinge(LossFunctionWrapper, function=categorical_hinge):
     >>> CategoricalHinge()([[0, 1, 0]], [[0.5, 1.0, 0.25]]).item()
     0.5
     """
+
+    def __init__(self, reduction: str | None = MEAN, name: str | None = "categorical_hinge", dtype: Any = None):
+        super().__init__(categorical_hinge, reduction, name, dtype)

@@ -156,6 +156,9 @@ class MeanSquaredError(LossFunctionWrapper, function=mean_squared_error):
     5.0
     """
 
+    def __init__(self, reduction: str | None = MEAN, name: str | None = "mean_squared_error", dtype: Any = None):
+        super().__init__(mean_squared_error, reduction, name, dtype)
+
 
 class MeanAbsoluteError(LossFunctionWrapper, function=mean_absolute_error):
     """The mean of the absolute errors, `mean(|y - p|)`.
@@ -164,6 +167,9 @@ class MeanAbsoluteError(LossFunctionWrapper, function=mean_absolute_error):
     2.0
     """
 
+    def __init__(self, reduction: str | None = MEAN, name: str | None = "mean_absolute_error", dtype: Any = None):
+        super().__init__(mean_absolute_error, reduction, name, dtype)
+
 
 class MeanAbsolutePercentageError(LossFunctionWrapper, function=mean_absolute_percentage_error):
     """The mean of the errors in percent of the targets, `100 * mean(|y - p| / |y|)`.
@@ -171,6 +177,9 @@ class MeanAbsolutePercentageError(LossFunctionWrapper, function=mean_absolute_pe
     >>> MeanAbsolutePercentageError()([[4.0], [2.0]], [[3.0], [2.0]]).item()
     12.5
     """
+
+    def __init__(self, reduction: str | None = MEAN, name: str | None = "mean_absolute_percentage_error", dtype: Any = None):
+        super().__init__(mean_absolute_percentage_error, reduction, name, dtype)
 
 
 class MeanSquaredLogarithmicError(LossFunctionWrapper, function=mean_squared_logarithmic_error):
@@ -181,13 +190,19 @@ class MeanSquaredLogarithmicError(LossFunctionWrapper, function=mean_squared_log
     1.0
     """
 
+    def __init__(self, reduction: str | None = MEAN, name: str | None = "mean_squared_logarithmic_error", dtype: Any = None):
+        super().__init__(mean_squared_logarithmic_error, reduction, name, dtype)
 
-class Huber(LossFunctionWrapper, function=huber, delta=1.0, reduction=MEAN, name="huber_loss"):
+
+class Huber(LossFunctionWrapper, function=huber):
     """Huber's loss: small errors count with their square, large ones with their size.
 
     >>> Huber(delta=2.0)([[0.0], [0.0]], [[1.0], [4.0]]).item()
     3.25
     """
+
+    def __init__(self, delta: float = 1.0, reduction: str | None = MEAN, name: str | None = "huber_loss", dtype: Any = None):
+        super().__init__(huber, reduction, name, dtype, delta=delta)
 
 
 class LogCosh(LossFunctionWrapper, function=log_cosh):
@@ -197,6 +212,9 @@ class LogCosh(LossFunctionWrapper, function=log_cosh):
     99.3069
     """
 
+    def __init__(self, reduction: str | None = MEAN, name: str | None = "log_cosh", dtype: Any = None):
+        super().__init__(log_cosh, reduction, name, dtype)
+
 
 class CosineSimilarity(LossFunctionWrapper, function=cosine_similarity):
     """Minus the cosine of the angle between target and output: -1 if they point the same way, 1 if they are opposite.
@@ -204,3 +222,8 @@ class CosineSimilarity(LossFunctionWrapper, function=cosine_similarity):
     >>> CosineSimilarity(axis=-1)([[1.0, 0.0]], [[3.0, 0.0]]).item()
     -1.0
     """
+
+    def __init__(
+        self, axis: int = -1, reduction: str | None = MEAN, name: str | None = "cosine_similarity", dtype: Any = None
+    ):
+        super().__init__(cosine_similarity, reduction, name, dtype, axis=axis)

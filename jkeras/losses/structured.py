@@ -200,6 +200,9 @@ class KLDivergence(LossFunctionWrapper, function=kl_divergence):
     0.6931
     """
 
+    def __init__(self, reduction: str | None = MEAN, name: str | None = "kl_divergence", dtype: Any = None):
+        super().__init__(kl_divergence, reduction, name, dtype)
+
 
 class Poisson(LossFunctionWrapper, function=poisson):
     """The negative log-likelihood of counts, `mean(p - y * log(p))`, without the part that depends on the targets alone.
@@ -208,29 +211,57 @@ class Poisson(LossFunctionWrapper, function=poisson):
     1.0
     """
 
+    def __init__(self, reduction: str | None = MEAN, name: str | None = "poisson", dtype: Any = None):
+        super().__init__(poisson, reduction, name, dtype)
 
-class Dice(LossFunctionWrapper, function=dice, reduction=MEAN, name="dice", axis=None):
+
+class Dice(LossFunctionWrapper, function=dice):
     """One minus the overlap of two regions, `1 - 2 * sum(y * p) / (sum(y) + sum(p))`, for segmentation.
 
     >>> round(Dice()([[1.0, 1.0, 0.0]], [[1.0, 0.0, 0.0]]).item(), 4)
     0.3333
     """
 
+    def __init__(self, reduction: str | None = MEAN, name: str | None = "dice", axis: Any = None, dtype: Any = None):
+        super().__init__(dice, reduction, name, dtype, axis=axis)
 
-class Tversky(LossFunctionWrapper, function=tversky, alpha=0.5, beta=0.5, reduction=MEAN, name="tversky", axis=None):
+
+class Tversky(LossFunctionWrapper, function=tversky):
     """`Dice` in which missed places and places claimed too much have weights of their own.
 
     >>> round(Tversky(alpha=1.0, beta=0.0)([[1.0, 1.0, 0.0]], [[1.0, 0.0, 0.0]]).item(), 4)
     0.5
     """
 
+    def __init__(
+        self,
+        alpha: float = 0.5,
+        beta: float = 0.5,
+        reduction: str | None = MEAN,
+        name: str | None = "tversky",
+        axis: Any = None,
+        dtype: Any = None,
+    ):
+        super().__init__(tversky, reduction, name, dtype, alpha=alpha, beta=beta, axis=axis)
 
-class Circle(LossFunctionWrapper, function=circle, gamma=80.0, margin=0.4, remove_diagonal=True):
+
+class Circle(LossFunctionWrapper, function=circle):
     """Circle loss of embeddings: each sample is near to those of its class and far from the others.
 
     >>> round(Circle(gamma=1.0)([0, 0, 1], [[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]]).item(), 4)
     0.789
     """
+
+    def __init__(
+        self,
+        gamma: float = 80.0,
+        margin: float = 0.4,
+        remove_diagonal: bool = True,
+        reduction: str | None = MEAN,
+        name: str | None = "circle",
+        dtype: Any = None,
+    ):
+        super().__init__(circle, reduction, name, dtype, gamma=gamma, margin=margin, remove_diagonal=remove_diagonal)
 
 
 class CTC(LossFunctionWrapper, function=ctc):
@@ -239,3 +270,6 @@ class CTC(LossFunctionWrapper, function=ctc):
     >>> round(CTC()([[1]], [[[0.0, 0.0], [0.0, 0.0]]]).item(), 4)
     0.2877
     """
+
+    def __init__(self, reduction: str | None = MEAN, name: str | None = "ctc", dtype: Any = None):
+        super().__init__(ctc, reduction, name, dtype)

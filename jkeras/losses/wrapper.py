@@ -1,16 +1,17 @@
 """From a formula to a loss function, and from a loss function to a `Loss` class.
 
 `@loss_function` makes a function of arrays accept what users pass (lists, integers, variables), and refuse targets that
-would only broadcast against the outputs. The classes are then one line and a docstring each:
+would only broadcast against the outputs. A class is then a constructor with the arguments of the function and those of `Loss`:
 
-    class Huber(LossFunctionWrapper, function=huber): ...
+    class Huber(LossFunctionWrapper, function=huber):
+        def __init__(self, delta=1.0, reduction=MEAN, name="huber_loss", dtype=None):
+            super().__init__(huber, reduction, name, dtype, delta=delta)
 
-has the arguments of `huber` and those of `Loss`, passes them on, and writes them in its config.
+`LossFunctionWrapper` passes the arguments of the function on and writes them in the config.
 """
 
 import copy
 import functools
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,7 +20,7 @@ import jax.numpy as jnp
 
 from jkeras.core import dtype as dtypes
 from jkeras.core.targets import broadcast, strict_targets
-from jkeras.errors import keywords_of, unexpected_keywords
+from jkeras.errors import keywords_of, known_keywords
 from jkeras.losses.base import MEAN, Loss, as_array, same_rank
 from jkeras.ops.op import op
 from jkeras.serialization import deserialize, serialize
@@ -104,16 +105,15 @@ class LossFunctionWrapper(Loss):
         self.keeps_integers = getattr(fn, "targets", None) == LABELS
         self.elementwise = getattr(fn, "elementwise", False) and kwargs.get("axis", -1) == -1
 
-    def __init_subclass__(cls, function: Callable | None = None, **arguments: Any) -> None:
-        """`class Huber(LossFunctionWrapper, function=huber)` writes the constructor, with the arguments of the function.
+    def __init_subclass__(cls, function: Callable | None = None) -> None:
+        """`class Huber(LossFunctionWrapper, function=huber)` names the function whose arguments the constructor has.
 
-        Arguments that stand in the class statement are taken instead, in their order; `reduction`, `name` and `dtype`
-        are added to either.
+        Its docstring describes them, and a wrong keyword is answered with a suggestion.
         """
         super().__init_subclass__()
         if function is not None:
-            cls.__init__ = _constructor(function, arguments)  # type: ignore[method-assign]
             cls.described_by = (function,)
+            cls.__init__ = known_keywords(cls.__init__, f"{cls.__name__}()")  # type: ignore[method-assign]
 
     def __getattr__(self, name: str) -> Any:
         if name in self.__dict__.get("_fn_kwargs", ()):
@@ -148,26 +148,6 @@ class LossFunctionWrapper(Loss):
     def from_config(cls, config: Mapping[str, Any]) -> "LossFunctionWrapper":
         """Make a loss from `get_config()`."""
         return cls(**deserialize(dict(config)))
-
-
-def _constructor(function: Callable, arguments: Mapping[str, Any]) -> Callable:
-    own = list(inspect.signature(function).parameters.values())[2:]
-    defaults = dict(arguments or {p.name: p.default for p in own})
-    for name, default in (("reduction", MEAN), ("name", function.__name__), ("dtype", None)):
-        defaults.setdefault(name, default)
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    parameters = [inspect.Parameter(name, kind, default=default) for name, default in defaults.items()]
-    signature = inspect.Signature([inspect.Parameter("self", kind), *parameters])
-
-    def init(self: LossFunctionWrapper, *args: Any, **kwargs: Any) -> None:
-        unknown = [name for name in kwargs if name not in defaults]
-        if unknown:
-            raise unexpected_keywords(f"{type(self).__name__}()", unknown, defaults)
-        given = signature.bind(self, *args, **kwargs).arguments
-        LossFunctionWrapper.__init__(self, function, **{**defaults, **{k: v for k, v in given.items() if k != "self"}})
-
-    init.__name__, init.__signature__ = "__init__", signature  # type: ignore[attr-defined]
-    return init
 
 
 def with_logits(loss: Any) -> Any:

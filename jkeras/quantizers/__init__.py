@@ -6,7 +6,7 @@ from typing import Any
 
 from jkeras import serialization
 from jkeras.errors import suggest
-from jkeras.quantizers import base, config, fake, float8, int4, zero_point
+from jkeras.quantizers import config
 from jkeras.quantizers.base import *  # noqa: F403
 from jkeras.quantizers.base import Quantizer
 from jkeras.quantizers.config import *  # noqa: F403
@@ -18,7 +18,12 @@ from jkeras.serialization import publish
 from jkeras.serialization.namespace import namespace
 from jkeras.serialization.naming import snake_case
 
-__all__ = [name for part in (base, config, fake, float8, int4, zero_point) for name in part.__all__]
+__all__ = [
+    "AbsMaxQuantizer", "Quantizer", "abs_max_quantize", "AWQConfig", "Float8QuantizationConfig", "GPTQConfig",
+    "Int4QuantizationConfig", "Int8QuantizationConfig", "QuantizationConfig", "fake_quant_with_min_max_vars",
+    "compute_float8_amax_history", "compute_float8_scale", "quantize_and_dequantize", "pack_int4", "unpack_int4",
+    "abs_max_quantize_grouped_with_zero_point",
+]  # fmt: skip
 _CLASSES = {name: globals()[name] for name in __all__ if inspect.isclass(globals()[name])}
 publish("keras.quantizers", _CLASSES)
 

@@ -12,9 +12,9 @@ from jkeras import ops, random
 from jkeras.layers.preprocessing.images import RandomImageLayer, Shape, Transformation, checked_range, interval, rescale
 
 __all__ = [
-    *("RandomBrightness", "RandomColorDegeneration", "RandomColorJitter", "RandomContrast", "RandomGrayscale"),
-    *("RandomHue", "RandomInvert", "RandomPosterization", "RandomSaturation"),
-]
+    "RandomBrightness", "RandomColorDegeneration", "RandomColorJitter", "RandomContrast", "RandomGrayscale", "RandomHue",
+    "RandomInvert", "RandomPosterization", "RandomSaturation",
+]  # fmt: skip
 
 LAST = {"data_format": "channels_last"}
 EPSILON = 1e-7
