@@ -142,11 +142,19 @@ def arithmetic() -> None:
     v.assign(v * 2)
     v.assign_sub(1.0)
     huber = losses.Huber(delta=2.0)
-    print(huber([0.0, 0.0], [1.0, 4.0]), losses.Huber()(y, y), huber.name, losses.MeanSquaredError(reduction="sum").reduction)
+    print(
+        huber([0.0, 0.0], [1.0, 4.0]), losses.Huber()(y, y), huber.name, losses.MeanSquaredError(reduction="sum").reduction
+    )
     print(layers.Conv2D(4, 3, strides=2), layers.AveragePooling2D((2, 2), padding="same"), layers.Softmax(axis=-1))
     print(optimizers.SGD(0.1, momentum=0.9, nesterov=True), optimizers.AdamW(weight_decay=0.01), optimizers.RMSprop())
     print(jkeras.utils.to_categorical(y, 10), jkeras.random.normal((2, 3), seed=1), jkeras.activations.relu(x))
-    print(ops.matmul(x, x), ops.concatenate([x, x], axis=-1), ops.nn.softmax(x), ops.image.resize(x, (14, 14)), ops.linalg.norm(x))
+    print(
+        ops.matmul(x, x),
+        ops.concatenate([x, x], axis=-1),
+        ops.nn.softmax(x),
+        ops.image.resize(x, (14, 14)),
+        ops.linalg.norm(x),
+    )
     jkeras.utils.set_random_seed(1)
     jkeras.mixed_precision.set_global_policy("mixed_bfloat16")
 
