@@ -180,16 +180,16 @@ class Node:
 
 
 def is_leaf(x: Any) -> bool:
-    return isinstance(x, (KerasTensor, Variable)) or x is None
+    return isinstance(x, (KerasTensor, Variable)) or x is None or hasattr(type(x), "todense")
 
 
 def leaves(structure: Any) -> list:
-    """The leaves of nested lists, tuples and dicts; symbolic tensors, variables and None count as leaves."""
+    """The leaves of nested lists, tuples and dicts; symbolic tensors, variables, sparse arrays and None count as leaves."""
     return jax.tree.leaves(structure, is_leaf=is_leaf)
 
 
 def map_structure(function: Callable, *structures: Any) -> Any:
-    """Apply a function leaf by leaf; symbolic tensors, variables and None count as leaves."""
+    """Apply a function leaf by leaf; symbolic tensors, variables, sparse arrays and None count as leaves."""
     return jax.tree.map(function, *structures, is_leaf=is_leaf)
 
 
@@ -281,7 +281,7 @@ def without_history(x: Any) -> Any:
     """A symbolic tensor of the same shape, dtype and mask that nothing has produced yet; anything else as it is."""
     if not isinstance(x, KerasTensor):
         return x
-    tensor = KerasTensor(x.shape, x.dtype, name=x.name)
+    tensor = KerasTensor(x.shape, x.dtype, sparse=x.sparse, name=x.name)
     tensor.mask = x.mask
     return tensor
 

@@ -67,11 +67,6 @@ OLDER = _table(
     ("Write jkeras.layers.add, concatenate, multiply, ... for the way to merge.", "layers", "Merge merge"),
     ("Use Dense with an activation in the layers of your own.", "layers", "MaxoutDense Highway"),
     ("The layers stand in jkeras.layers, as Rescaling, RandomFlip, ...", "layers", "experimental"),
-    (
-        "Read the files by jkeras.utils.image_dataset_from_directory, and let the model start with RandomFlip, RandomRotation, ...",
-        "preprocessing.image",
-        "ImageDataGenerator DirectoryIterator NumpyArrayIterator",
-    ),
     ("Use jkeras.layers.TextVectorization, in the model or on arrays.", "preprocessing", "text"),
     ("Use jkeras.utils.timeseries_dataset_from_array.", "preprocessing.sequence", "TimeseriesGenerator"),
 )

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras import ops
+from jkeras.core.symbolic import KerasTensor
 from jkeras.layers.options import Configured
 from jkeras.layers.preprocessing.adapt import arrays_of
 from jkeras.layers.preprocessing.images import chosen
@@ -42,9 +43,43 @@ def encode(inputs: Any, mode: str, depth: int, dtype: Any, weights: Any = None) 
     return vectors.sum(axis)
 
 
-def _check_sparse(layer: Any, sparse: bool) -> None:
-    if sparse:
-        raise ValueError(f"{type(layer).__name__} makes dense arrays: leave out sparse=True.")
+def encode_sparse(inputs: Any, mode: str, depth: int, dtype: Any, weights: Any = None) -> Any:
+    """The same as `encode` for a mode other than "int", as a `jax.experimental.sparse.BCOO`, without the dense array in between."""
+    from jax.experimental.sparse import BCOO  # 0.5 s to import, and rarely used
+
+    inputs = jnp.atleast_1d(inputs).astype("int32")
+    if mode == "one_hot" and inputs.ndim > 1 and inputs.shape[-1] == 1:
+        inputs = inputs[..., 0]
+    places = [index.reshape(-1) for index in jnp.indices(inputs.shape, dtype="int32")]
+    if mode != "one_hot":
+        del places[min(1, inputs.ndim - 1)]
+    known = (inputs >= 0) & (inputs < depth)
+    places.append(jnp.where(known, inputs, depth).reshape(-1))  # what lies outside of the shape counts as nothing
+    ones = jnp.ones(inputs.size, dtype) if weights is None else jnp.asarray(weights).astype(dtype).reshape(-1)
+    shape = encoded_shape(inputs.shape, mode, depth)
+    made = BCOO((ones, jnp.stack(places, -1)), shape=shape)
+    if mode == "one_hot":
+        return made
+    made = made.sum_duplicates(nse=inputs.size)
+    return made if mode == "count" else BCOO((jnp.minimum(made.data, 1), made.indices), shape=shape)
+
+
+def encoded_shape(shape: Any, mode: str, depth: int) -> tuple:
+    """The shape of `encode` for numbers of a shape, where None is an unknown size."""
+    shape = tuple(shape) or (1,)
+    if mode == "int":
+        return shape
+    if mode == "one_hot":
+        return (*(shape[:-1] if len(shape) > 1 and shape[-1] == 1 else shape), depth)
+    return (*shape[:1], *shape[2:], depth) if len(shape) > 1 else (depth,)
+
+
+def _check_sparse(layer: Any, sparse: bool, mode: str) -> None:
+    if sparse and mode == "int":
+        raise ValueError(
+            f"`sparse=True` of {type(layer).__name__} may only be used if `output_mode` is 'one_hot', 'multi_hot' or 'count', got "
+            f"output_mode={mode!r}."
+        )
 
 
 class CategoryEncoding(Configured):
@@ -54,7 +89,8 @@ class CategoryEncoding(Configured):
         num_tokens: the number of classes; inputs are integers from 0 up to below it, others leave zeros.
         output_mode: `"multi_hot"` for 1 where a class occurs in a sample, `"one_hot"` for a vector for each number, or
             `"count"` for how often a class occurs in a sample.
-        sparse: False: the vectors are dense arrays.
+        sparse: whether the vectors are a sparse array (`jax.experimental.sparse.BCOO`), which takes memory for the numbers that are
+            given only. `Dense` and the operations take it.
 
     Call arguments:
         inputs: integers, of shape (batch, numbers), or (batch, 1) for one-hot vectors.
@@ -74,13 +110,12 @@ class CategoryEncoding(Configured):
 
     def __init__(self, num_tokens: int | None = None, output_mode: str = "multi_hot", sparse: bool = False, **kwargs: Any):
         super().__init__(**kwargs)
-        _check_sparse(self, sparse)
         output_mode = "multi_hot" if output_mode == "binary" else output_mode
         self.output_mode = chosen(self, "output_mode", output_mode, MODES[1:])
         if not isinstance(num_tokens, int) or num_tokens < 1:
             raise ValueError(f"CategoryEncoding needs num_tokens= the number of classes, got num_tokens={num_tokens!r}.")
         self.num_tokens = num_tokens
-        self.sparse = False
+        self.sparse = bool(sparse)
         self.built = self.needs_no_build
 
     def call(self, inputs: Any, count_weights: Any = None) -> Any:
@@ -88,7 +123,20 @@ class CategoryEncoding(Configured):
             raise ValueError(
                 f"Layer {self.name!r} got count_weights=, which only output_mode='count' uses; it has {self.output_mode!r}."
             )
-        return encode(inputs, self.output_mode, self.num_tokens, self.compute_dtype, count_weights)
+        make = encode_sparse if self.sparse else encode
+        return make(inputs, self.output_mode, self.num_tokens, self.compute_dtype, count_weights)
+
+    def get_config(self) -> dict:
+        """The constructor's arguments, as plain data."""
+        return super().get_config() | ({"sparse": True} if self.sparse else {})  # Keras leaves it out
+
+    def compute_output_shape(self, input_shape: Any) -> tuple:
+        """The shape of the vectors for numbers of the given shape."""
+        return encoded_shape(input_shape, self.output_mode, self.num_tokens)
+
+    def compute_output_spec(self, inputs: Any, count_weights: Any = None) -> KerasTensor:
+        """Shape and dtype of the vectors."""
+        return KerasTensor(self.compute_output_shape(inputs.shape), self.compute_dtype, sparse=self.sparse)
 
 
 class Discretization(Configured):
@@ -101,7 +149,7 @@ class Discretization(Configured):
         num_bins: how many bins `adapt` makes.
         epsilon: how exact `adapt` is: the data are summed up by `1 / epsilon` numbers.
         output_mode: `"int"` for the numbers of the bins, or as in `CategoryEncoding`.
-        sparse: False: vectors are dense arrays.
+        sparse: whether vectors are a sparse array, as in `CategoryEncoding`.
 
     Raises:
         ValueError: not exactly one of `bin_boundaries` and `num_bins` is given, or the mode is unknown.
@@ -126,7 +174,7 @@ class Discretization(Configured):
         name: str | None = None,
     ):
         super().__init__(name=name, dtype=dtype)
-        _check_sparse(self, sparse)
+        _check_sparse(self, sparse, output_mode)
         if (num_bins is None) == (bin_boundaries is None):
             raise ValueError(
                 f"Discretization needs bin_boundaries= or, to adapt, num_bins=, one of them; got bin_boundaries="
@@ -138,7 +186,7 @@ class Discretization(Configured):
         self.num_bins = num_bins
         self.epsilon = epsilon
         self.output_mode = chosen(self, "output_mode", output_mode, MODES)
-        self.sparse = False
+        self.sparse = bool(sparse)
         self.built = self.needs_no_build
 
     @property
@@ -169,11 +217,28 @@ class Discretization(Configured):
 
     def call(self, inputs: Any) -> Any:
         if self.bin_boundaries is None:
-            raise ValueError(f"Layer {self.name!r} has no boundaries yet: call adapt(data), or pass bin_boundaries=.")
-        dtype = "int32" if self.output_mode == "int" else self.compute_dtype
+            raise ValueError(
+                f"You need to call adapt(data) of layer {self.name!r} before you use it, or to pass bin_boundaries=: it has no "
+                "boundaries yet."
+            )
         numbers = inputs.astype("float32")
         bins = jnp.searchsorted(jnp.asarray(self.bin_boundaries, "float32"), numbers, side="right")
-        return encode(bins, self.output_mode, len(self.bin_boundaries) + 1, dtype)
+        make = encode_sparse if self.sparse else encode
+        return make(bins, self.output_mode, len(self.bin_boundaries) + 1, self.output_dtype)
+
+    @property
+    def output_dtype(self) -> str:
+        """Of the outputs: "int32" for output mode "int"."""
+        return "int32" if self.output_mode == "int" else self.compute_dtype
+
+    def compute_output_shape(self, input_shape: Any) -> tuple:
+        """The shape of the outputs for numbers of the given shape; known before `adapt`."""
+        depth = self.num_bins if self.bin_boundaries is None else len(self.bin_boundaries) + 1
+        return tuple(input_shape) if self.output_mode == "int" else encoded_shape(input_shape, self.output_mode, depth or 1)
+
+    def compute_output_spec(self, inputs: Any) -> KerasTensor:
+        """Shape and dtype of the outputs."""
+        return KerasTensor(self.compute_output_shape(inputs.shape), self.output_dtype, sparse=self.sparse)
 
     def get_config(self) -> dict:
         """The constructor's arguments, as plain data."""

@@ -151,7 +151,9 @@ class RandomElasticTransform(RandomImageLayer):
         alpha, sigma = max(height, width) * 0.1 * strength, min(height, width) * 0.05 * strength
         size = int(6 * min(height, width) * 0.05 * self.scale[1]) | 1
         sigma = jnp.maximum(sigma, jnp.asarray(tiny, images.dtype))
-        noise = transformation["noise"]
+        noise = transformation.get("noise")
+        if noise is None:  # a transformation in Keras's form, which has a seed in its place
+            noise = random.normal(images.shape[:3], dtype=self.float_dtype, seed=transformation["seed"])
         changed = distort(images, noise, alpha, sigma, size, interpolation, self.fill_mode, self.fill_value)
         return where(transformation["apply_transform"], changed, images)
 

@@ -7,7 +7,7 @@ import numpy as np
 from jkeras.core import dtype as dtypes
 from jkeras.core.symbolic import KerasTensor
 from jkeras.layers.preprocessing.hashes import combine, farmhash, siphash
-from jkeras.layers.preprocessing.host import HostLayer, as_array, encode, encoded_shape, texts_of
+from jkeras.layers.preprocessing.host import HostLayer, as_array, encode, encoded_shape, refuse_sparse, texts_of
 from jkeras.layers.preprocessing.index_lookup import output_mode_of, salt_of
 
 __all__ = ["HashedCrossing", "Hashing"]
@@ -57,8 +57,7 @@ class Hashing(HostLayer):
             raise ValueError(
                 f"When `output_mode='int'`, `dtype` should be 'int32' or 'int64', got dtype={kwargs['dtype']!r}."
             )
-        if sparse:
-            raise ValueError("`sparse` may only be true with the TensorFlow backend: outputs of Hashing are dense.")
+        refuse_sparse("Hashing", sparse)
         self.num_bins, self.mask_value, self.sparse = num_bins, mask_value, sparse
         self.salt = salt_of(salt, "`Hashing`")
         self.output_mode = output_mode_of(output_mode, "Hashing", ("int", "one_hot", "multi_hot", "count"))
@@ -125,10 +124,7 @@ class HashedCrossing(HostLayer):
         **kwargs: Any,
     ):
         super().__init__(name=name, dtype="int64" if output_mode == "int" and dtype is None else dtype, **kwargs)
-        if sparse:
-            raise ValueError(
-                "`sparse=True` can only be used with the TensorFlow backend: outputs of HashedCrossing are dense."
-            )
+        refuse_sparse("HashedCrossing", sparse)
         if not isinstance(num_bins, int) or num_bins <= 0:
             raise ValueError(f"HashedCrossing needs a positive integer num_bins, got {num_bins!r}.")
         self.num_bins, self.sparse = num_bins, sparse

@@ -67,6 +67,19 @@ class HostLayer(Layer):
         )
 
 
+def refuse_sparse(owner: str, sparse: bool) -> None:
+    """Refuse `sparse=True`, and say what makes sparse arrays.
+
+    Raises:
+        ValueError: `sparse` is true.
+    """
+    if sparse:
+        raise ValueError(
+            f"`sparse=True` of {owner} can only be used with the TensorFlow backend of Keras: what {owner} makes is dense. "
+            "For sparse vectors take output_mode='int', and let CategoryEncoding(num_tokens, output_mode, sparse=True) follow."
+        )
+
+
 def texts_of(values: Any, name: str, encoding: str = "utf-8") -> tuple[list[bytes], tuple[int, ...]]:
     """The texts in an array, a list or a pandas column, encoded, and the shape that they stand in.
 

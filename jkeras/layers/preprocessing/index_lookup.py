@@ -18,6 +18,7 @@ from jkeras.layers.preprocessing.host import (
     encode,
     encoded_shape,
     is_array,
+    refuse_sparse,
 )
 
 MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf")
@@ -114,10 +115,7 @@ class IndexLookup(HostLayer):
             raise ValueError(
                 f"`salt` can only be used when `oov_method='farmhash'`, but {owner} got oov_method={oov_method!r}."
             )
-        if sparse:
-            raise ValueError(
-                f"`sparse=True` of {owner} can only be used with the TensorFlow backend: outputs here are dense."
-            )
+        refuse_sparse(owner, sparse)
         output_mode = output_mode_of(output_mode, owner)
         if invert and output_mode != "int":
             raise ValueError(

@@ -31,7 +31,7 @@ class _Mix(RandomImageLayer):
     def mix(self, values: jax.Array, transformation: Transformation) -> jax.Array:
         """Each value times the image's weight, plus another one times the rest."""
         weight = jnp.asarray(transformation["mix_weight"]).astype(values.dtype).reshape((-1,) + (1,) * (values.ndim - 1))
-        return weight * values + (1 - weight) * values[transformation["permutation_order"]]
+        return weight * values + (1 - weight) * values[jnp.asarray(transformation["permutation_order"])]
 
 
 class MixUp(_Mix):
@@ -76,7 +76,7 @@ class MixUp(_Mix):
         """The boxes of both images, (batch, 2 * boxes, 4)."""
         if not self._acts(transformation, training):
             return bounding_boxes
-        order = transformation["permutation_order"]
+        order = jnp.asarray(transformation["permutation_order"])
         return {key: jnp.concatenate([value, jnp.asarray(value)[order]], 1) for key, value in bounding_boxes.items()}
 
 
@@ -113,7 +113,7 @@ class CutMix(_Mix):
         return {"batch_masks": masks, "mix_weight": 1 - area, "permutation_order": self.order(shape, seed)}
 
     def change(self, images: jax.Array, transformation: Transformation) -> jax.Array:
-        return jnp.where(transformation["batch_masks"], images[transformation["permutation_order"]], images)
+        return jnp.where(transformation["batch_masks"], images[jnp.asarray(transformation["permutation_order"])], images)
 
     change_masks = change
 

@@ -35,6 +35,11 @@ class Pipeline(Configured):
             inputs = layer(inputs, training=training)
         return inputs
 
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: Any = None) -> "Pipeline":
+        """Make a pipeline from `get_config()`."""
+        return super().from_config({"layers": None, **config}, custom_objects)  # type: ignore[return-value]
+
     def get_config(self) -> dict:
         """The constructor's arguments, as plain data."""
         config = super().get_config()

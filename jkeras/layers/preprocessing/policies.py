@@ -87,7 +87,7 @@ class RandAugment(_Policy):
         data_format: `"channels_last"` or `"channels_first"`; None for the setting in `jkeras.config`.
 
     Raises:
-        ValueError: a factor that is not from 0 to 1, or `num_ops` is no positive integer.
+        ValueError: a factor that is not from 0 to 1, or `num_ops` is no integer from 0 on.
 
     >>> import numpy as np
     >>> RandAugment(seed=1)(np.ones((2, 8, 8, 3)), training=True).shape
@@ -110,7 +110,7 @@ class RandAugment(_Policy):
         **kwargs: Any,
     ):
         super().__init__(value_range, factor, interpolation, seed, {"data_format": data_format, **kwargs})
-        (self.num_ops,) = sizes(self, "num_ops", num_ops, 1)
+        (self.num_ops,) = sizes(self, "num_ops", num_ops, 1, zero=True)
         self.make_layers()
 
     def draw(self, shape: Shape, seed: Any) -> Transformation:

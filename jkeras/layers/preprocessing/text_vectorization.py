@@ -7,7 +7,7 @@ import numpy as np
 
 from jkeras.core.symbolic import KerasTensor
 from jkeras.errors import suggest
-from jkeras.layers.preprocessing.host import HostLayer, batches_of, texts_of
+from jkeras.layers.preprocessing.host import HostLayer, batches_of, refuse_sparse, texts_of
 from jkeras.layers.preprocessing.index_lookup import output_mode_of, refuse_path
 from jkeras.layers.preprocessing.lookup import StringLookup
 from jkeras.serialization import deserialize, serialize
@@ -75,9 +75,11 @@ class TextVectorization(HostLayer):
         fixed = kwargs.pop("has_input_vocabulary", vocabulary is not None)
         size = kwargs.pop("vocabulary_size", None)
         super().__init__(name=name, **kwargs)
-        if sparse or ragged:
+        refuse_sparse("TextVectorization", sparse)
+        if ragged:
             raise ValueError(
-                "`sparse=True` and `ragged=True` can only be used with the TensorFlow backend: outputs are dense."
+                "`ragged=True` of TextVectorization can only be used with the TensorFlow backend of Keras: no array is ragged. Rows "
+                "are filled up with 0; output_sequence_length= says how long they are."
             )
         for option, value, known in (("standardize", standardize, STANDARDS), ("split", split, SPLITS)):
             if value is not None and not callable(value) and value not in known:
