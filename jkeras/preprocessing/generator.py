@@ -273,8 +273,8 @@ class ImageDataGenerator:
         if seed is not None:
             np.random.seed(seed)
         theta = np.random.uniform(-self.rotation_range, self.rotation_range) if self.rotation_range else 0
-        tx = _shift(self.height_shift_range, img_shape[self.row_axis - 1])
-        ty = _shift(self.width_shift_range, img_shape[self.col_axis - 1])
+        ty = _shift(self.height_shift_range, img_shape[self.row_axis - 1])
+        tx = _shift(self.width_shift_range, img_shape[self.col_axis - 1])
         shear = np.random.uniform(-self.shear_range, self.shear_range) if self.shear_range else 0
         zx, zy = (1, 1) if self.zoom_range == [1, 1] else np.random.uniform(*self.zoom_range, 2)
         flips = [bool(np.random.random() < 0.5) and flip for flip in (self.horizontal_flip, self.vertical_flip)]

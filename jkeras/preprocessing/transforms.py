@@ -30,11 +30,11 @@ def apply_affine_transform(
     Args:
         x: array of three axes.
         theta: the angle of the rotation, in degrees.
-        tx: how many rows the image is read below.
-        ty: how many columns the image is read to the right.
+        tx: how many columns the image is read to the right (below, if the columns stand before the rows).
+        ty: how many rows the image is read below.
         shear: the angle of shearing, in degrees.
-        zx: the factor that the rows are read at: above 1 the image gets smaller.
-        zy: the same, of the columns.
+        zx: the factor that the columns are read at: above 1 the image gets narrower.
+        zy: the same, of the rows.
         row_axis: the axis of the rows.
         col_axis: the axis of the columns.
         channel_axis: the axis of the channels, 0 or 2.
@@ -45,7 +45,7 @@ def apply_affine_transform(
     Raises:
         ValueError: the axes are not 0, 1 and 2, or the array has another rank.
 
-    >>> apply_affine_transform(np.arange(3.0).reshape(3, 1, 1), tx=1, row_axis=0, col_axis=1, channel_axis=2)[:, 0, 0].tolist()
+    >>> apply_affine_transform(np.arange(3.0).reshape(3, 1, 1), ty=1, row_axis=0, col_axis=1, channel_axis=2)[:, 0, 0].tolist()
     [1.0, 2.0, 2.0]
     """
     from scipy import ndimage  # here so that only those who need it load it
@@ -168,8 +168,8 @@ def random_shift(
     >>> random_shift(np.ones((3, 4, 4)), 0.2, 0.1).shape
     (3, 4, 4)
     """
-    tx = np.random.uniform(-hrg, hrg) * x.shape[row_axis]
-    ty = np.random.uniform(-wrg, wrg) * x.shape[col_axis]
+    ty = np.random.uniform(-hrg, hrg) * x.shape[row_axis]
+    tx = np.random.uniform(-wrg, wrg) * x.shape[col_axis]
     options = (row_axis, col_axis, channel_axis, fill_mode, cval, interpolation_order)
     return apply_affine_transform(x, 0, tx, ty, 0, 1, 1, *options)
 

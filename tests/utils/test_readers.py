@@ -221,7 +221,6 @@ def test_an_image_that_claims_too_many_pixels_is_refused(monkeypatch, folder):
 @pytest.mark.parametrize(
     ("place", "name", "instead"),
     [
-        ("image", "ImageDataGenerator", "image_dataset_from_directory"),
         ("sequence", "TimeseriesGenerator", "timeseries_dataset_from_array"),
         (None, "text", "TextVectorization"),
     ],
