@@ -1,4 +1,5 @@
-"""Folders of sound files as data: `audio_dataset_from_directory`, for WAV files, with Python's own reader."""
+"""Folders of sound files as data: `audio_dataset_from_directory`. WAV files are read by Python itself, others by soundfile
+(`pip install jkeras[audio]`)."""
 
 import wave
 from math import ceil, gcd
@@ -9,6 +10,7 @@ import numpy as np
 from jkeras.utils.folders import files_in
 
 WIDTH, ROLLOFF = 6, 0.99  # of the filter: zeros of its sinc on either side, and the part of the frequencies that is kept
+ENDINGS = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
 LARGEST = 2**31  # bytes of one file
 
 
@@ -27,12 +29,13 @@ def audio_dataset_from_directory(
     subset: str | None = None,
     follow_links: bool = False,
     verbose: bool = True,
+    on_error: str = "raise",
 ) -> Any:
-    """The sounds in a folder of `.wav` files, with their labels, in batches that `fit` takes.
+    """The sounds in a folder of `.wav`, `.flac`, `.ogg`, `.mp3` or `.aiff` files, with their labels, in batches that `fit` takes.
 
     Args:
-        directory, labels, label_mode, class_names, batch_size, shuffle, seed, validation_split, subset, follow_links, verbose: see
-            `image_dataset_from_directory`.
+        directory, labels, label_mode, class_names, batch_size, shuffle, seed, validation_split, subset, follow_links, verbose,
+            on_error: see `image_dataset_from_directory`.
         sampling_rate: samples per second that all sounds are brought to; None leaves each as it is.
         output_sequence_length: samples per sound, filled up with zeros or cut off; None leaves each as it is, and then all sounds
             of a batch must have one length.
@@ -43,7 +46,8 @@ def audio_dataset_from_directory(
         `image_dataset_from_directory`.
 
     Raises:
-        ValueError: an option is out of range, or there are no files; when it is read, a file that is no WAV file of whole numbers.
+        ValueError: an option is out of range, or there are no files; when it is read, a file that is damaged.
+        ImportError: there are other files than WAV files of whole numbers, and soundfile is not installed.
     """
     if ragged and output_sequence_length is not None:
         raise ValueError("Cannot set both `ragged` and `output_sequence_length`")
@@ -55,42 +59,38 @@ def audio_dataset_from_directory(
         raise ValueError(f"`sampling_rate` should be higher than 0. Received: sampling_rate={sampling_rate}")
 
     def read(path: str) -> np.ndarray:
-        sound, rate = read_wav(path)
+        sound, rate = read_sound(path)
         if output_sequence_length is not None:
             sound = sound[:output_sequence_length]
             sound = np.pad(sound, ((0, output_sequence_length - len(sound)), (0, 0)))
         return sound if sampling_rate in (None, rate) else resample(sound, rate, sampling_rate)
 
-    options = (
-        labels,
-        label_mode,
-        class_names,
-        batch_size,
-        shuffle,
-        seed,
-        validation_split,
-        subset,
-        follow_links,
-        "tf",
-        verbose,
-    )
-    return files_in(directory, read, (".wav",), "audio files", *options)
+    files = (labels, label_mode, class_names, batch_size, shuffle, seed, validation_split, subset, follow_links)
+    return files_in(directory, read, ENDINGS, "audio files", *files, "tf", verbose, on_error)
 
 
-def read_wav(path: str) -> tuple[np.ndarray, int]:
-    """The samples of a WAV file, float32 of shape (samples, channels) from -1 to 1, and the rate.
+def read_sound(path: str) -> tuple[np.ndarray, int]:
+    """The samples of a sound file, float32 of shape (samples, channels) from -1 to 1, and the rate.
 
     Raises:
-        ValueError: the file is damaged, or of another kind.
+        ValueError: the file is damaged, or too large.
+        ImportError: it is no WAV file of whole numbers, and soundfile is not installed.
     """
-    try:
-        with wave.open(path, "rb") as file:
-            width, channels, rate, count = file.getsampwidth(), file.getnchannels(), file.getframerate(), file.getnframes()
-            if width * channels * count > LARGEST:
-                raise ValueError(f"it claims {width * channels * count:,} bytes")
-            data = np.frombuffer(file.readframes(count), np.uint8)
-    except (wave.Error, EOFError, ValueError) as error:
-        raise ValueError(f"The sound {path!r} cannot be read as a WAV file of whole numbers: {error}") from error
+    if path.lower().endswith(".wav"):
+        try:
+            return _read_wav(path)
+        except (wave.Error, EOFError) as error:
+            if str(error).startswith("unknown format"):  # of floating-point numbers, for example
+                return _read_other(path)
+            raise ValueError(f"The sound {path!r} cannot be read: {error}") from error
+    return _read_other(path)
+
+
+def _read_wav(path: str) -> tuple[np.ndarray, int]:
+    with wave.open(path, "rb") as file:
+        width, channels, rate, count = file.getsampwidth(), file.getnchannels(), file.getframerate(), file.getnframes()
+        _check_size(path, width * channels * count)
+        data = np.frombuffer(file.readframes(count), np.uint8)
     data = data[: len(data) // (width * channels) * width * channels].reshape(-1, width)
     if width == 1:
         values = (data[:, 0].astype(np.float32) - 128) / 128
@@ -99,6 +99,27 @@ def read_wav(path: str) -> tuple[np.ndarray, int]:
         whole[:, 4 - width :] = data
         values = (whole.view("<i4")[:, 0] / 2.0**31).astype(np.float32)
     return values.reshape(-1, channels), rate
+
+
+def _read_other(path: str) -> tuple[np.ndarray, int]:
+    try:
+        import soundfile  # an optional dependency
+    except ImportError as error:
+        raise ImportError(
+            f"The sound {path!r} is read by soundfile, which is not installed: pip install 'jkeras[audio]'. Without it, WAV files of "
+            "whole numbers can be read."
+        ) from error
+    try:
+        with soundfile.SoundFile(path) as file:
+            _check_size(path, 4 * file.frames * file.channels)
+            return file.read(dtype="float32", always_2d=True), file.samplerate
+    except (soundfile.SoundFileError, OSError, RuntimeError) as error:
+        raise ValueError(f"The sound {path!r} cannot be read: {error}") from error
+
+
+def _check_size(path: str, size: int) -> None:
+    if size > LARGEST:
+        raise ValueError(f"The sound {path!r} cannot be read: it claims {size:,} bytes, and {LARGEST:,} is the largest.")
 
 
 def resample(sound: np.ndarray, rate: int, new_rate: int) -> np.ndarray:

@@ -5,7 +5,9 @@ in both.
 """
 
 import os
+import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,8 @@ from jkeras.errors import suggest
 from jkeras.utils.images import METHODS, MODES, crop_to_ratio, load_img, pad_to_ratio, resize
 
 IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
+ON_ERROR = ("raise", "warn", "skip")
+SHOWN = 20  # files that a warning names
 
 
 def image_dataset_from_directory(
@@ -39,6 +43,7 @@ def image_dataset_from_directory(
     data_format: str | None = None,
     format: str = "tf",
     verbose: bool = True,
+    on_error: str = "raise",
 ) -> Any:
     """The images in a folder, with their labels, in batches that `fit` takes. Files are read as they are needed, by several threads.
 
@@ -63,6 +68,8 @@ def image_dataset_from_directory(
         data_format: `"channels_last"` or `"channels_first"`; the global setting for None.
         format: `"tf"`: each pass over the data has an order of its own; `"grain"`: all have one, as in Keras. Neither is needed.
         verbose: whether to print how many files there are.
+        on_error: `"raise"`: a damaged image is an error when it is read. `"warn"` and `"skip"`: all files are read once now, and those
+            that are damaged are left out; `"warn"` names them.
 
     Returns:
         A data set (`jkeras.data.Dataset`) of float32 images of values 0 to 255, or of `(images, labels)`, with `class_names` and
@@ -70,6 +77,9 @@ def image_dataset_from_directory(
 
     Raises:
         ValueError: an option is out of range, or there are no files; when it is read, an image that is damaged.
+
+    Warns:
+        UserWarning: files are left out.
     """
     if color_mode not in MODES:
         raise ValueError(f'`color_mode` must be one of {{"rgb", "rgba", "grayscale"}}. Received: color_mode={color_mode}')
@@ -94,20 +104,8 @@ def image_dataset_from_directory(
         image = resize(image, size, interpolation)
         return image.transpose(2, 0, 1) if first else image
 
-    options = (
-        labels,
-        label_mode,
-        class_names,
-        batch_size,
-        shuffle,
-        seed,
-        validation_split,
-        subset,
-        follow_links,
-        format,
-        verbose,
-    )
-    return files_in(directory, read, IMAGES, "images", *options)
+    files = (labels, label_mode, class_names, batch_size, shuffle, seed, validation_split, subset, follow_links)
+    return files_in(directory, read, IMAGES, "images", *files, format, verbose, on_error)
 
 
 def text_dataset_from_directory(
@@ -124,12 +122,13 @@ def text_dataset_from_directory(
     follow_links: bool = False,
     format: str = "tf",
     verbose: bool = True,
+    on_error: str = "raise",
 ) -> Any:
     """The texts in a folder of `.txt` files, with their labels, in batches for a model that starts with `TextVectorization`.
 
     Args:
-        directory, labels, label_mode, class_names, batch_size, shuffle, seed, validation_split, subset, follow_links, format, verbose:
-            see `image_dataset_from_directory`.
+        directory, labels, label_mode, class_names, batch_size, shuffle, seed, validation_split, subset, follow_links, format, verbose,
+            on_error: see `image_dataset_from_directory`.
         max_length: how many characters of a text are kept; None for all.
 
     Returns:
@@ -146,20 +145,8 @@ def text_dataset_from_directory(
         except UnicodeDecodeError as error:
             raise ValueError(f"The text {path!r} is not UTF-8: {error}") from error
 
-    options = (
-        labels,
-        label_mode,
-        class_names,
-        batch_size,
-        shuffle,
-        seed,
-        validation_split,
-        subset,
-        follow_links,
-        format,
-        verbose,
-    )
-    return files_in(directory, read, (".txt",), "text files", *options)
+    files = (labels, label_mode, class_names, batch_size, shuffle, seed, validation_split, subset, follow_links)
+    return files_in(directory, read, (".txt",), "text files", *files, format, verbose, on_error)
 
 
 def files_in(
@@ -178,6 +165,7 @@ def files_in(
     follow_links: bool,
     format: str,
     verbose: bool,
+    on_error: str,
 ) -> Any:
     """The data set of the files in a folder; the arguments are checked here.
 
@@ -204,6 +192,10 @@ def files_in(
         )
     if format not in ("tf", "grain"):
         raise ValueError(f'`format` should be either "tf" or "grain". Received: format={format}')
+    if on_error not in ON_ERROR:
+        raise ValueError(
+            f"`on_error` should be one of {ON_ERROR}. Received: on_error={on_error}{suggest(str(on_error), ON_ERROR)}"
+        )
     if labels is None or label_mode is None:
         labels = label_mode = None
     _check_split(validation_split, subset, shuffle, seed)
@@ -225,13 +217,39 @@ def files_in(
             )
         if name and verbose:
             print(f"Using {len(chosen)} files for {name}.")
-        encoded = None if numbers is None else _encoded(np.asarray(numbers)[parts[name]], label_mode, len(class_names or ()))
+        chosen_numbers = None if numbers is None else np.asarray(numbers)[parts[name]]
+        if on_error != "raise":
+            kept = _readable(chosen, read, what, on_error == "warn")
+            chosen = [chosen[i] for i in kept]
+            chosen_numbers = None if chosen_numbers is None else chosen_numbers[kept]
+        encoded = None if chosen_numbers is None else _encoded(chosen_numbers, label_mode, len(class_names or ()))
         results.append(
             _dataset(
                 chosen, encoded, read, class_names, batch_size, shuffle and format == "tf" and name != "validation", seed
             )
         )
     return results if subset == "both" else results[0]
+
+
+def _readable(paths: list[str], read: Callable[[str], Any], what: str, warn: bool) -> list[int]:
+    """The places of the files that can be read."""
+
+    def problem(path: str) -> str | None:
+        try:
+            read(path)
+        except (ValueError, OSError) as error:
+            return str(error)
+        return None
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        problems = list(pool.map(problem, paths))
+    bad = [text for text in problems if text is not None]
+    if len(bad) == len(paths):
+        raise ValueError(f"None of {len(paths)} {what} can be read. The first: {bad[0]}")
+    if bad and warn:
+        more = f"\n... and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+        warnings.warn(f"{len(bad)} of {len(paths)} {what} are left out:\n" + "\n".join(bad[:SHOWN]) + more, stacklevel=4)
+    return [place for place, text in enumerate(problems) if text is None]
 
 
 def _dataset(

@@ -1,7 +1,9 @@
 """Readers of folders, and images in files and arrays, against Keras where it runs without TensorFlow."""
 
 import io
+import sys
 import wave
+import zlib
 
 import numpy as np
 import pytest
@@ -113,6 +115,28 @@ def test_sounds(tmp_path):
         list(read(tmp_path, verbose=False))
 
 
+@pytest.mark.parametrize(
+    ("ending", "options", "close"),
+    [("flac", {}, 1e-4), ("aiff", {}, 1e-4), ("ogg", {}, 0.1), ("mp3", {}, 0.1), ("wav", {"subtype": "FLOAT"}, 1e-6)],
+)
+def test_sounds_of_other_kinds(tmp_path, ending, options, close, monkeypatch):
+    soundfile = pytest.importorskip("soundfile")
+    tone = np.sin(2 * np.pi * 50 * np.arange(8000) / 8000)[:, None] * [0.5, 0.25]
+    soundfile.write(tmp_path / f"a.{ending}", tone, 8000, **options)
+    read = utils.audio_dataset_from_directory
+    data = read(tmp_path, labels=None, batch_size=None, output_sequence_length=8000, verbose=False)
+    assert data[0].dtype == np.float32
+    np.testing.assert_allclose(data[0][1000:7000], tone[1000:7000], atol=close)
+    path = tmp_path / f"a.{ending}"
+    path.write_bytes(path.read_bytes()[:30])
+    with pytest.raises(ValueError, match=rf"a\.{ending}"):
+        list(data)
+    if ending != "wav":
+        monkeypatch.setitem(sys.modules, "soundfile", None)
+        with pytest.raises(ImportError, match=r"pip install 'jkeras\[audio\]'"):
+            list(data)
+
+
 def test_windows_of_a_series_are_chained_too():
     data = utils.timeseries_dataset_from_array(np.arange(10), np.arange(10), 3, batch_size=2)
     assert len(data) == 4 and [x.tolist() for x, y in data.skip(3).map(lambda x, y: (x * 2, y))] == [
@@ -210,6 +234,59 @@ def test_bad_folders_and_files(folder, tmp_path):
         list(utils.image_dataset_from_directory(folder, **options()))
     with pytest.raises(ValueError, match="cannot be read"):
         utils.load_img(io.BytesIO(b"no image"))
+
+
+def damage(folder):
+    for name in ("red/00.png", "red/04.png"):
+        (folder / name).write_bytes((folder / name).read_bytes()[:48])
+
+
+def test_damaged_images_are_left_out_if_one_asks_for_it(folder):
+    whole = utils.image_dataset_from_directory(folder, seed=1, **options())
+    damage(folder)
+    with pytest.warns(UserWarning, match=r"2 of 12 images are left out:(.|\n)*0[04].png(.|\n)*0[04].png"):
+        warned = utils.image_dataset_from_directory(folder, seed=1, on_error="warn", **options())
+    quiet = utils.image_dataset_from_directory(folder, seed=1, on_error="skip", **options())
+    left = [path for path in whole.file_paths if not path.endswith(("red/00.png", "red/04.png"))]
+    assert warned.file_paths == quiet.file_paths == left and len(quiet) == 2
+    labels = np.concatenate([y for x, y in quiet])
+    assert labels.tolist() == [path.split("/")[-2] == "red" for path in left]
+    parts = {"subset": "both", "validation_split": 0.5, "seed": 1, "on_error": "skip"}
+    split = utils.image_dataset_from_directory(folder, **options(**parts))
+    assert [path for part in split for path in part.file_paths] == left  # the split is that of all files
+    with pytest.raises(ValueError, match="`on_error` should be one of"):
+        utils.image_dataset_from_directory(folder, on_error="ignore", **options())
+
+
+def test_damaged_texts_and_sounds_are_left_out_too(tmp_path):
+    for i, content in enumerate((b"good", b"\xff\xfe bad", b"fine")):
+        (tmp_path / f"{i}.txt").write_bytes(content)
+        (tmp_path / f"{i}.wav").write_bytes(b"RIFF")
+    texts = utils.text_dataset_from_directory(tmp_path, labels=None, on_error="skip", shuffle=False, verbose=False)
+    assert [text for batch in texts for text in batch] == ["good", "fine"]
+    with pytest.raises(ValueError, match=r"1.txt' is not UTF-8"):
+        list(utils.text_dataset_from_directory(tmp_path, labels=None, verbose=False))
+    with pytest.raises(ValueError, match="None of 3 audio files can be read"):
+        utils.audio_dataset_from_directory(tmp_path, labels=None, on_error="skip", verbose=False)
+
+
+def test_images_of_several_sizes_want_resizing():
+    sizes = Dataset(lambda i: np.zeros((4 + i, 4, 3), "float32"), 3)
+    with pytest.raises(ValueError, match=r"different shapes, \(4, 4, 3\) and \(5, 4, 3\).*map"):
+        list(sizes.batch(3))
+    resize = layers.Resizing(4, 4)
+    assert next(iter(sizes.map(lambda x: np.asarray(resize(x))).batch(3))).shape == (3, 4, 4, 3)
+
+
+def test_a_header_of_a_billion_pixels_is_refused(tmp_path):
+    content = io.BytesIO()
+    Image.new("L", (4, 4)).save(content, "png")
+    data = bytearray(content.getvalue())
+    data[16:24] = (40_000).to_bytes(4, "big") + (25_000).to_bytes(4, "big")
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+    (tmp_path / "a.png").write_bytes(data)
+    with pytest.raises(ValueError, match=r"a\.png.*cannot be read: .*1000000000 pixels"):
+        list(utils.image_dataset_from_directory(tmp_path, labels=None, verbose=False))
 
 
 def test_an_image_that_claims_too_many_pixels_is_refused(monkeypatch, folder):
