@@ -1,6 +1,5 @@
 """Images in files and arrays (see `jkeras.utils`), and how programs for Keras 2 change them: `ImageDataGenerator`."""
 
-from jkeras.serialization.namespace import namespace
 from jkeras.preprocessing.generator import ImageDataGenerator
 from jkeras.preprocessing.iterators import DataFrameIterator, DirectoryIterator, Iterator, NumpyArrayIterator
 from jkeras.preprocessing.transforms import (
@@ -14,6 +13,7 @@ from jkeras.preprocessing.transforms import (
     random_shift,
     random_zoom,
 )
+from jkeras.serialization.namespace import namespace
 from jkeras.utils.images import array_to_img, img_to_array, load_img, save_img, smart_resize
 
 __all__ = [
