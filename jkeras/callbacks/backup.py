@@ -22,8 +22,9 @@ class BackupAndRestore(Callback):
 
     A backup holds the weights, the optimizer's state, the sums of metrics, the states of all generators of random numbers,
     the order of the data and the place in it, the `History`, and what callbacks keep (`Callback.get_state`). So a run that
-    was killed, and is started again, ends with the same weights, bit by bit, as a run that was never killed. Data that can
-    only be read from its begin is read once more up to the place, with a warning.
+    was killed, and is started again, ends with the same weights, bit by bit, as a run that was never killed. Iterators with
+    `get_state` and `set_state`, such as Grain's, are set to their place. Data that can only be read from its begin is read once
+    more up to the place, with a warning.
 
     A backup is written beside its place and moved there when it is whole, by a thread, while training goes on. If the disk
     is full, the callback warns, keeps the older backup, and training goes on. When training is complete the backup is
@@ -165,11 +166,12 @@ class BackupAndRestore(Callback):
         """Write a backup, in a thread. What is written is decided now."""
         self._finish()
         arrays: list = []
-        for name, own in state["callbacks"]:
+        for name, own in [*state["callbacks"], ("The iterator of the data: its", state["data"])]:
             try:
                 snapshot.encode(own, [])
             except TypeError as error:
-                raise TypeError(f"{name}.get_state() returned what a backup cannot hold: {error}.") from None
+                dot = " " if name.endswith("its") else "."
+                raise TypeError(f"{name}{dot}get_state() returned what a backup cannot hold: {error}.") from None
         structure = snapshot.encode(state, arrays)
         self._saved_at = time.monotonic()
         self._writer = threading.Thread(target=self._write, args=(structure, arrays))

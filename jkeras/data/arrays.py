@@ -226,6 +226,9 @@ class ArrayData:
         """Start anew: the next epoch begins a pass."""
         self._order = None
 
+    def keep_places(self) -> None:
+        """Be ready for `get_state`, as arrays always are."""
+
     def get_state(self, batches: int) -> dict:
         """Where the data stands after so many batches of the epoch that is under way, or over."""
         return {"order": self._order, "at": self._start + batches, "stop": self._at, "start": self._start}

@@ -18,6 +18,7 @@ import numpy as np
 from jkeras.data.arrays import RAN_OUT
 from jkeras.data.check import check_lengths
 from jkeras.data.dataset import PyDataset, by_index, length
+from jkeras.data.places import Places, knows_place
 from jkeras.data.sources import holds_array, holds_samples, is_leaf, spec_of, tree_of_rows
 from jkeras.data.unpack import unpack_x_y_sample_weight
 from jkeras.data.weights import sample_weights
@@ -85,10 +86,12 @@ class StreamData:
         self.check: Callable[[Any], None] | None = None  # of a batch's targets, once the model knows what it expects
         self.by_number = is_by_number(source)
         self.one_pass = not self.by_number and hasattr(source, "__next__")
+        self._keeps = False  # whether the states of an iterator that knows its place are kept
+        self._places: Places | None = None  # reads such an iterator, of the pass that is under way
         self.num_batches = self._length()
         if self.num_batches == 0:
             raise ValueError(f"The data is empty: {type(source).__name__} has no batches.")
-        self._iterator: Iterator | None = source if self.one_pass else None  # of the pass that is under way
+        self._iterator: Iterator | None = self._read(source) if self.one_pass else None  # of the pass that is under way
         self._order: list[int] | None = None  # likewise, for a data set by number, and the place it has come to
         self._at = 0
         self._start = 0  # where in the pass, or for an iterator in all, the epoch that is under way began
@@ -111,6 +114,11 @@ class StreamData:
         except (TypeError, NotImplementedError, AttributeError):  # how loaders say that they do not know
             return None
 
+    def _read(self, iterator: Iterator) -> Iterator:
+        """Begin a pass."""
+        self._places = Places(iterator, self._keeps) if knows_place(iterator) else None
+        return self._places or iterator
+
     # -- the epochs ---------------------------------------------------------------------------------------------------
 
     def epoch(self, steps: int | None = None) -> Iterator[tuple]:
@@ -131,7 +139,7 @@ class StreamData:
         fresh = self._iterator is None or (steps is None and not self.one_pass and not skip)
         if fresh and not self.one_pass:
             self._drawn, self._start = host_random_state(), 0
-            self._iterator = iter(self.source)
+            self._iterator = self._read(iter(self.source))
         return self._checked(self._by_iteration(left, fresh or skip > 0), left, skip)
 
     def _by_number(self, steps: int | None, skip: int) -> Iterator[Any]:
@@ -160,7 +168,7 @@ class StreamData:
             yield batch
         if not fresh and not self.one_pass:  # the last epoch ended exactly where its pass did
             self._drawn, self._start = host_random_state(), 0
-            self._iterator = iter(self.source)
+            self._iterator = self._read(iter(self.source))
             yield from itertools.islice(self._iterator, steps)
 
     def _checked(self, batches: Iterator[Any], steps: int | None, skip: int = 0) -> Iterator[tuple]:
@@ -193,8 +201,8 @@ class StreamData:
         the start whether it shuffles; the argument is there so that both kinds of data are called alike.
         """
         if self.one_pass:
-            first = list(itertools.islice(self.source, 1))
-            self._iterator = itertools.chain(first, self.source)
+            first = list(itertools.islice(self._iterator, 1))
+            self._iterator = itertools.chain(first, self._iterator)
             batches: Iterator[tuple] = map(self.standardize, first)
         else:
             batches = self.epoch(1)
@@ -224,13 +232,22 @@ class StreamData:
     def get_state(self, batches: int) -> dict:
         """Where the data stands after so many batches of the epoch that is under way, or over."""
         at = self._start + batches
-        return {"order": self._order, "at": at, "batches": batches, "drawn": None if self.by_number else self._drawn}
+        place = None if self._places is None else self._places.state_at(at)
+        drawn = None if self.by_number else self._drawn
+        return {"order": self._order, "at": at, "batches": batches, "drawn": drawn, "place": place}
+
+    def keep_places(self) -> None:
+        """Be ready for `get_state`: from now on, keep the states of an iterator that has some."""
+        self._keeps = True
+        if self._places is not None:
+            self._places.keep()
 
     def set_state(self, state: dict, epochs: int, within: bool) -> bool:
         """Go on from what `get_state` returned.
 
         A data set by number is asked for the batches that are left; its hooks are called once for each epoch that was over, so that
-        an order that it draws in them comes up again. Others are read up to the place.
+        an order that it draws in them comes up again. An iterator with `get_state` and `set_state`, such as Grain's, is set to the
+        place. Others are read up to it.
 
         Args:
             state: of such data.
@@ -239,6 +256,9 @@ class StreamData:
 
         Returns:
             Whether the host's generators of random numbers stand where they should, because the data was read again.
+
+        Raises:
+            ValueError: the data ends before the place.
         """
         self._skip = state["batches"] if within else 0
         if self.by_number:
@@ -247,18 +267,29 @@ class StreamData:
                 self.end_epoch()
             self._order, self._at = state["order"], state["at"]
             return False
-        warnings.warn(
-            f"Training goes on after batch {state['at']} of a {type(self.source).__name__}, which can only be read from its begin: "
-            "its first batches are read once more. It must yield the same batches as before. A PyDataset goes on without that.",
-            stacklevel=outside(),
-        )
+        at, kind = state["at"], type(self.source).__name__
+        self._start = at - self._skip
         if not self.one_pass:
             set_host_random_state(state["drawn"])
             self._drawn = state["drawn"]
-            self._iterator = iter(self.source)
-        for _ in itertools.islice(self._iterator, state["at"]):
-            pass
-        self._start = state["at"] - self._skip
+            self._iterator = self._read(iter(self.source))
+        if state["place"] is not None and self._places is not None:
+            self._places.go(state["place"], at)
+            self._iterator = self._places  # without a batch that was looked at before
+            return False
+        warnings.warn(
+            f"Training goes on after batch {at} of a {kind}, which can only be read from its begin: its first batches are read once "
+            "more. It must yield the same batches as before. A PyDataset, or an iterator with get_state and set_state, goes on "
+            "without that.",
+            stacklevel=outside(),
+        )
+        found = sum(1 for _ in itertools.islice(self._iterator, at))
+        if found < at:
+            raise ValueError(
+                f"Training cannot go on after batch {at} of a {kind}: read from its begin once more, it has only {found} batches. Give "
+                "fit a new one that yields the same batches as the first; or arrays, a PyDataset, or an iterator with get_state and "
+                "set_state; or delete the backup to train from the start."
+            )
         return True
 
     def describe(self) -> str:

@@ -17,7 +17,7 @@ def encode(value: Any, arrays: list) -> Any:
     """The structure of a nested value for JSON; its arrays are added to `arrays`.
 
     Args:
-        value: None, numbers, texts, arrays, and dicts, lists and tuples of them.
+        value: None, numbers, texts, bytes, arrays, and dicts, lists and tuples of them.
         arrays: NumPy or JAX arrays found so far.
 
     Raises:
@@ -32,6 +32,9 @@ def encode(value: Any, arrays: list) -> Any:
         return {"scalar": len(arrays) - 1}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
+    if isinstance(value, bytes):
+        arrays.append(np.frombuffer(value, np.uint8))
+        return {"bytes": len(arrays) - 1}
     if isinstance(value, dict):
         return {"dict": [[encode(k, arrays), encode(v, arrays)] for k, v in value.items()]}
     if isinstance(value, (list, tuple)):
@@ -40,7 +43,7 @@ def encode(value: Any, arrays: list) -> Any:
         arrays.append(value)
         return {"array": len(arrays) - 1}
     raise TypeError(
-        f"a {type(value).__name__} cannot be written: only None, numbers, texts, arrays, and dicts, lists and tuples of them"
+        f"a {type(value).__name__} cannot be written: only None, numbers, texts, bytes, arrays, and dicts, lists and tuples of them"
     )
 
 
@@ -53,6 +56,8 @@ def decode(value: Any, arrays: list) -> Any:
         return {decode(k, arrays): decode(v, arrays) for k, v in content}
     if kind == "array":
         return arrays[content]
+    if kind == "bytes":
+        return arrays[content].tobytes()
     if kind == "scalar":
         return arrays[content][()]
     items = [decode(item, arrays) for item in content]

@@ -10,7 +10,9 @@ from typing import Any
 
 import jax
 
+from jkeras.callbacks.base import Callback
 from jkeras.callbacks.history import History
+from jkeras.callbacks.schedule import is_set
 from jkeras.core.assignment import assign_all
 from jkeras.core.variable import is_variable
 from jkeras.errors import outside
@@ -43,6 +45,8 @@ class Run:
         self._bad: Callable | None = None  # makes the batch at which the loop has just stopped, since it was not finite
         self._resumed: dict | None = None
         self._warned = False
+        if any(is_set(callback, "on_checkpoint", Callback) for callback in callbacks.callbacks):
+            feed.data.keep_places()
 
     def note(self, batch: int, logs: dict, bad: Callable | None) -> None:
         """A call of the loop is over.

@@ -140,6 +140,63 @@ def test_streamed_arrays_go_on_exactly(tmp_path):
         jkeras.config.set_device_memory_budget(None)
 
 
+class Grain:
+    """The rows that a Grain pipeline reads, counted."""
+
+    def __init__(self):
+        self.reads = []
+
+    def __repr__(self):  # Grain compares it when it goes on
+        return "rows of a test"
+
+    def __len__(self):
+        return len(X)
+
+    def __getitem__(self, row):
+        self.reads.append(int(row))
+        return X[row], Y[row]
+
+
+def grain_data(kind, rows):
+    grain = pytest.importorskip("grain")
+    data = grain.MapDataset.source(rows).shuffle(seed=3)
+    if kind == "loader":
+        return {"x": data.batch(4)}
+    if kind == "loader, steps":
+        return {"x": data.batch(4, drop_remainder=True).repeat(2).to_iter_dataset(), "steps_per_epoch": 3}
+    if kind == "iterator":
+        options = grain.ReadOptions(num_threads=0, prefetch_buffer_size=0)
+        return {"x": iter(data.repeat(10).batch(4).to_iter_dataset(options)), "steps_per_epoch": 5}
+    sampler = grain.samplers.IndexSampler(len(X), shuffle=True, seed=1, num_epochs=10)
+    loader = grain.DataLoader(data_source=rows, sampler=sampler, operations=[grain.transforms.Batch(4)])
+    return {"x": iter(loader), "steps_per_epoch": 5}
+
+
+@pytest.mark.parametrize("kind", ["loader", "loader, steps", "iterator", "data loader"])
+@pytest.mark.parametrize(("freq", "crash"), [(1, {"steps": 7}), ("epoch", {"epoch": 1})])
+def test_grain_goes_on_by_its_own_state(kind, freq, crash, tmp_path, recwarn):
+    whole = fit(lambda: grain_data(kind, Grain()), [Crash()])
+    with pytest.raises(RuntimeError, match="crash"):
+        fit(lambda: grain_data(kind, Grain()), [BackupAndRestore(tmp_path, freq), Crash(**crash)])
+    rows = Grain()
+    assert_same(whole, fit(lambda: grain_data(kind, rows), [BackupAndRestore(tmp_path, freq), Crash()]))
+    assert not [w for w in recwarn if "read once more" in str(w.message)]
+    if kind == "iterator":  # what came before is not read: 20 batches, of which 7 or 10 are done, and one that builds the model
+        assert len(rows.reads) <= 4 * (20 - (7 if freq == 1 else 10) + 2)
+
+
+def test_data_that_cannot_go_on_is_an_error(tmp_path):
+    short = lambda: {"x": (batch for _, batch in zip(range(3), generator(), strict=False)), "steps_per_epoch": 6}  # noqa: E731
+    with pytest.raises(RuntimeError, match="crash"):
+        fit(DATA["generator"], [BackupAndRestore(tmp_path, 1), Crash(steps=8)])
+    with (
+        pytest.warns(UserWarning, match="read once more"),
+        pytest.raises(ValueError, match="after batch 9 of a generator: read .* has only 3 batches. Give fit a new one"),
+    ):
+        fit(short, [BackupAndRestore(tmp_path, 1)])
+    assert os.listdir(tmp_path)
+
+
 def test_callbacks_go_on(tmp_path):
     def extra(name):
         stop = EarlyStopping("val_loss", patience=2, restore_best_weights=True)
