@@ -286,9 +286,9 @@ class StreamData:
         found = sum(1 for _ in itertools.islice(self._iterator, at))
         if found < at:
             raise ValueError(
-                f"Training cannot go on after batch {at} of a {kind}: read from its begin once more, it has only {found} batches. Give "
-                "fit a new one that yields the same batches as the first; or arrays, a PyDataset, or an iterator with get_state and "
-                "set_state; or delete the backup to train from the start."
+                f"Training cannot go on after batch {at} of a {kind}: read from its begin once more, it has only {found} batches. "
+                "Give fit a new one that yields the same batches as the first; or arrays, a PyDataset, or an iterator with "
+                "get_state and set_state; or delete the backup to train from the start."
             )
         return True
 

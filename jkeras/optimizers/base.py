@@ -320,6 +320,14 @@ class Optimizer(Imperative, Eager):
             return state.learning_rate / (1 + self.decay * state.iterations.astype(state.learning_rate.dtype))
         return state.learning_rate
 
+    def _momentum(self, name: str) -> Any:
+        """The coefficient of this name; where the schedule of the learning rate has a momentum, a function of the step.
+
+        An optimizer whose own coefficient is 0 keeps none.
+        """
+        own = getattr(self, name)
+        return self._learning_rate.momentum if own and getattr(self._learning_rate, "has_momentum", False) else own
+
     def _scheduled(self, step: Any) -> jax.Array:
         rate = self._learning_rate
         takes_step = hasattr(rate, "get_config") or any(

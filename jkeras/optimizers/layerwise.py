@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 from optax import GradientTransformationExtraArgs
 
-from jkeras.optimizers.rule import Tree, constant, rule
+from jkeras.optimizers.rule import Tree, at, constant, rule
 from jkeras.optimizers.transforms import adam
 
 
@@ -19,7 +19,7 @@ class LambState(NamedTuple):
     velocity: Tree  # running mean of the squared gradients
 
 
-def lamb(beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7) -> GradientTransformationExtraArgs:
+def lamb(beta_1: float | Callable = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7) -> GradientTransformationExtraArgs:
     """Adam with steps in proportion to each tensor's norm, for large batches (You et al. 2019, arXiv:1904.00962).
 
     d = (m / (1 - beta_1^t)) / (sqrt(v / (1 - beta_2^t)) + epsilon)              m and v as in Adam
@@ -27,10 +27,11 @@ def lamb(beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7) -> G
     """
 
     def leaf_at(lr: Any, t: Any) -> Callable:
-        mean_bias, root_bias = 1 - beta_1**t, 1 - beta_2**t
+        kept = at(beta_1, t)
+        mean_bias, root_bias = 1 - kept**t, 1 - beta_2**t
 
         def leaf(g: Any, p: Any, m: Any, v: Any) -> tuple:
-            m = m + (g - m) * (1 - beta_1)
+            m = m + (g - m) * (1 - kept)
             v = v + (g * g - v) * (1 - beta_2)
             change = (m / mean_bias) / (jnp.sqrt(v / root_bias) + epsilon)
             norms = jnp.sqrt(jnp.sum(p * p)), jnp.sqrt(jnp.sum(change * change))

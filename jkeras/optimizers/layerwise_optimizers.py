@@ -37,7 +37,7 @@ class Lamb(Optimizer):
         self._keep(beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
 
     def rule(self) -> Any:
-        return layerwise.lamb(self.beta_1, self.beta_2, self.epsilon)
+        return layerwise.lamb(self._momentum("beta_1"), self.beta_2, self.epsilon)
 
 
 class Adafactor(Optimizer):

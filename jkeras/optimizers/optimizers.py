@@ -33,7 +33,7 @@ class SGD(Optimizer):
         self.nesterov = nesterov
 
     def rule(self) -> Any:
-        return transforms.sgd(self.momentum, self.nesterov)
+        return transforms.sgd(self._momentum("momentum"), self.nesterov)
 
 
 class RMSprop(Optimizer):
@@ -63,7 +63,7 @@ class RMSprop(Optimizer):
         self.centered = centered
 
     def rule(self) -> Any:
-        return transforms.rmsprop(self.rho, self.momentum, self.epsilon, self.centered)
+        return transforms.rmsprop(self.rho, self._momentum("momentum"), self.epsilon, self.centered)
 
 
 class Adam(Optimizer):
@@ -95,7 +95,7 @@ class Adam(Optimizer):
         self.amsgrad = amsgrad
 
     def rule(self) -> Any:
-        return transforms.adam(self.beta_1, self.beta_2, self.epsilon, self.amsgrad)
+        return transforms.adam(self._momentum("beta_1"), self.beta_2, self.epsilon, self.amsgrad)
 
 
 class AdamW(Adam):
@@ -153,7 +153,7 @@ class Adamax(Optimizer):
         self._keep(beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
 
     def rule(self) -> Any:
-        return transforms.adamax(self.beta_1, self.beta_2, self.epsilon)
+        return transforms.adamax(self._momentum("beta_1"), self.beta_2, self.epsilon)
 
 
 class Nadam(Optimizer):

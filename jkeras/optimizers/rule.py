@@ -45,6 +45,15 @@ def rule(initial: Any, leaf_at: Callable, name: str | None = None) -> GradientTr
     return GradientTransformationExtraArgs(init, update)
 
 
+def at(coefficient: Any, t: Any) -> Any:
+    """A coefficient such as a momentum in update `t`, counted from 1: a number, or a function of the step, counted from 0.
+
+    >>> at(0.5, 3), at(lambda step: 0.5 * step, 3)
+    (0.5, 1.0)
+    """
+    return coefficient(t - 1) if callable(coefficient) else coefficient
+
+
 def filled(params: Tree, value: Any) -> Tree:
     """A tree like `params`, of the number `value` everywhere, or of `value(parameter)`."""
     if callable(value):

@@ -272,6 +272,78 @@ class CosineDecayRestarts(LearningRateSchedule):
         return self.initial_learning_rate * ((1 - self.alpha) * height + self.alpha)
 
 
+class OneCycle(LearningRateSchedule):
+    """One cycle: the learning rate rises and falls along cosines, while the momentum falls and rises.
+
+    It rises from `max_learning_rate / div_factor` to `max_learning_rate` in the first part of the steps, and falls from there to
+    `max_learning_rate / div_factor / final_div_factor`. After the last step it stays. `find_learning_rate` finds a
+    `max_learning_rate`.
+
+    The momentum is that of `SGD` and `RMSprop`, and `beta_1` of `Adam`, `AdamW`, `Adamax` and `Lamb`. It takes the place of the
+    optimizer's own, unless that is 0. Other optimizers, and those of optax, follow the learning rate alone.
+
+    Args:
+        max_learning_rate: the top.
+        total_steps: the number of steps of the cycle: epochs times steps per epoch.
+        warmup: the part of the steps in which the learning rate rises, between 0 and 1.
+        div_factor: the top over the first learning rate.
+        final_div_factor: the first learning rate over the last one.
+        momentum: `(high, low)`: the momentum at both ends, and at the top of the learning rate; None to leave the optimizer's.
+        name: the name in configs.
+
+    Raises:
+        ValueError: `total_steps` is not positive, `warmup` is not between 0 and 1, or `momentum` is no pair of such numbers.
+
+    Source: Smith and Topin 2017, arXiv:1708.07120; the numbers are those of PyTorch's `OneCycleLR`.
+
+    >>> schedule = OneCycle(0.5, total_steps=101)
+    >>> [round(float(schedule(step)), 6) for step in (0, 29, 100)]
+    [0.02, 0.499876, 2e-06]
+    >>> [round(float(schedule.momentum(step)), 3) for step in (0, 29, 100)]
+    [0.95, 0.85, 0.95]
+    """
+
+    def __init__(
+        self,
+        max_learning_rate: float,
+        total_steps: int,
+        warmup: float = 0.3,
+        div_factor: float = 25.0,
+        final_div_factor: float = 1e4,
+        momentum: tuple[float, float] | None = (0.95, 0.85),
+        name: str = "OneCycle",
+    ):
+        self.max_learning_rate, self.total_steps = max_learning_rate, _positive("total_steps", total_steps)
+        if not 0 <= warmup <= 1:
+            raise ValueError(f"`warmup` is the part of the steps in which the rate rises, from 0 to 1; got {warmup!r}.")
+        if momentum is not None and not (len(momentum) == 2 and all(0 <= value < 1 for value in momentum)):
+            raise ValueError(f"`momentum` must be (high, low), two numbers from 0 to 1, or None; got {momentum!r}.")
+        self.warmup, self.div_factor, self.final_div_factor, self.name = warmup, div_factor, final_div_factor, name
+        self.range = None if momentum is None else tuple(momentum)
+        self.has_momentum = momentum is not None
+
+    def __call__(self, step: Any) -> jax.Array:
+        first = self.max_learning_rate / self.div_factor
+        return self._along(step, first, self.max_learning_rate, first / self.final_div_factor)
+
+    def momentum(self, step: Any) -> jax.Array:
+        """The momentum after `step` updates; optimizers ask for it if `has_momentum`."""
+        high, low = self.range  # type: ignore[misc]
+        return self._along(step, high, low, high)
+
+    def _along(self, step: Any, first: float, top: float, last: float) -> jax.Array:
+        step, rise = _float(step), self.warmup * self.total_steps - 1
+        fall = self.total_steps - 1 - rise
+        up = jnp.clip(step / rise, 0, 1) if rise > 0 else jnp.float32(1)
+        down = jnp.clip((step - rise) / fall, 0, 1) if fall > 0 else jnp.float32(0)
+        rising = first + (top - first) * 0.5 * (1 - jnp.cos(math.pi * up))
+        falling = last + (top - last) * 0.5 * (1 + jnp.cos(math.pi * down))
+        return jnp.where(step <= rise, rising, falling)
+
+    def get_config(self) -> dict:
+        return {**{k: getattr(self, k) for k in keywords_of(type(self).__init__) if k != "momentum"}, "momentum": self.range}
+
+
 def _float(step: Any) -> jax.Array:
     return jnp.asarray(step.value if isinstance(step, Variable) else step).astype(jnp.float32)
 
@@ -304,6 +376,7 @@ publish(
             ExponentialDecay,
             InverseTimeDecay,
             LearningRateSchedule,
+            OneCycle,
             PiecewiseConstantDecay,
             PolynomialDecay,
         )
@@ -316,6 +389,7 @@ __all__ = [
     "ExponentialDecay",
     "InverseTimeDecay",
     "LearningRateSchedule",
+    "OneCycle",
     "PiecewiseConstantDecay",
     "PolynomialDecay",
     "deserialize",

@@ -27,8 +27,10 @@ import jax.numpy as jnp
 import numpy as np
 from optax import GradientTransformationExtraArgs
 
-from jkeras.optimizers.rule import Tree, constant, filled, per_leaf, rule, scalars
+from jkeras.optimizers.rule import Tree, at, constant, filled, per_leaf, rule, scalars
 from jkeras.runtime.placement import to_device
+
+Coefficient = float | Callable  # see `at`
 
 # -- the gradient itself ----------------------------------------------------------------------------------------------
 
@@ -37,7 +39,7 @@ class SGDState(NamedTuple):
     momentum: Tree | None  # the velocity of each parameter, a decaying sum of the steps; None without momentum
 
 
-def sgd(momentum: float = 0.0, nesterov: bool = False) -> GradientTransformationExtraArgs:
+def sgd(momentum: Coefficient = 0.0, nesterov: bool = False) -> GradientTransformationExtraArgs:
     """Gradient descent, with a velocity if `momentum` is not zero.
 
         m <- momentum * m - lr * g
@@ -48,11 +50,13 @@ def sgd(momentum: float = 0.0, nesterov: bool = False) -> GradientTransformation
     """
 
     def leaf_at(lr: Any, t: Any) -> Callable:
+        kept = at(momentum, t)
+
         def leaf(g: Any, p: Any, m: Any) -> tuple:
             if m is None:
                 return -lr * g, None
-            m = momentum * m - lr * g
-            return (momentum * m - lr * g if nesterov else m), m
+            m = kept * m - lr * g
+            return (kept * m - lr * g if nesterov else m), m
 
         return leaf
 
@@ -107,7 +111,7 @@ class RMSpropState(NamedTuple):
 
 
 def rmsprop(
-    rho: float = 0.9, momentum: float = 0.0, epsilon: float = 1e-7, centered: bool = False
+    rho: float = 0.9, momentum: Coefficient = 0.0, epsilon: float = 1e-7, centered: bool = False
 ) -> GradientTransformationExtraArgs:
     """Divide by the root of a running mean of squares (Hinton 2012, lecture 6 of "Neural networks for machine learning").
 
@@ -119,6 +123,8 @@ def rmsprop(
     """
 
     def leaf_at(lr: Any, t: Any) -> Callable:
+        kept = at(momentum, t)
+
         def leaf(g: Any, p: Any, v: Any, m: Any, mean: Any) -> tuple:
             v = rho * v + (1 - rho) * (g * g)
             spread = v
@@ -127,12 +133,12 @@ def rmsprop(
                 spread = v - mean * mean
             change = lr * g / jnp.sqrt(spread + epsilon)
             if m is not None:
-                change = m = momentum * m + change
+                change = m = kept * m + change
             return -change, v, m, mean
 
         return leaf
 
-    return rule(RMSpropState(0.0, 0.0 if momentum > 0 else None, 0.0 if centered else None), leaf_at)
+    return rule(RMSpropState(0.0, 0.0 if momentum else None, 0.0 if centered else None), leaf_at)
 
 
 class AdadeltaState(NamedTuple):
@@ -170,7 +176,7 @@ class AdamState(NamedTuple):
 
 
 def adam(
-    beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7, amsgrad: bool = False
+    beta_1: Coefficient = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7, amsgrad: bool = False
 ) -> GradientTransformationExtraArgs:
     """Momentum over the root of the velocity, both freed of their bias towards zero (Kingma & Ba 2014, arXiv:1412.6980).
 
@@ -183,10 +189,11 @@ def adam(
     """
 
     def leaf_at(lr: Any, t: Any) -> Callable:
-        alpha = lr * jnp.sqrt(1 - beta_2**t) / (1 - beta_1**t)
+        kept = at(beta_1, t)
+        alpha = lr * jnp.sqrt(1 - beta_2**t) / (1 - kept**t)
 
         def leaf(g: Any, p: Any, m: Any, v: Any, largest: Any) -> tuple:
-            m = m + (g - m) * (1 - beta_1)
+            m = m + (g - m) * (1 - kept)
             v = v + (g * g - v) * (1 - beta_2)
             divisor = v
             if largest is not None:
@@ -203,7 +210,7 @@ class AdamaxState(NamedTuple):
     norm: Tree  # the largest recent magnitude of the gradients
 
 
-def adamax(beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7) -> GradientTransformationExtraArgs:
+def adamax(beta_1: Coefficient = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7) -> GradientTransformationExtraArgs:
     """Adam with a running maximum in the place of the root of the velocity (arXiv:1412.6980, section 7).
 
     m <- m + (1 - beta_1) * (g - m)
@@ -212,10 +219,11 @@ def adamax(beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7) ->
     """
 
     def leaf_at(lr: Any, t: Any) -> Callable:
-        rate = lr / (1 - beta_1**t)
+        kept = at(beta_1, t)
+        rate = lr / (1 - kept**t)
 
         def leaf(g: Any, p: Any, m: Any, u: Any) -> tuple:
-            m = m + (g - m) * (1 - beta_1)
+            m = m + (g - m) * (1 - kept)
             u = jnp.maximum(beta_2 * u, jnp.abs(g))
             return -rate * m / (u + epsilon), m, u
 

@@ -181,7 +181,9 @@ def test_grain_goes_on_by_its_own_state(kind, freq, crash, tmp_path, recwarn):
     rows = Grain()
     assert_same(whole, fit(lambda: grain_data(kind, rows), [BackupAndRestore(tmp_path, freq), Crash()]))
     assert not [w for w in recwarn if "read once more" in str(w.message)]
-    if kind == "iterator":  # what came before is not read: 20 batches, of which 7 or 10 are done, and one that builds the model
+    if (
+        kind == "iterator"
+    ):  # what came before is not read: 20 batches, of which 7 or 10 are done, and one that builds the model
         assert len(rows.reads) <= 4 * (20 - (7 if freq == 1 else 10) + 2)
 
 
