@@ -11,6 +11,7 @@ JAX sees a variable as a pytree with one leaf. A copy made by flattening is deta
 assigned.
 """
 
+import contextlib
 import operator
 from collections.abc import Callable
 from functools import partial
@@ -24,6 +25,7 @@ from jkeras.core import dtype as dtypes
 from jkeras.core import frame as frames
 from jkeras.core.operators import Operators
 from jkeras.core.turns import Turn, in_training
+from jkeras.runtime.mesh import current
 from jkeras.runtime.placement import to_device
 from jkeras.serialization import deserialize, published
 from jkeras.serialization.naming import scoped
@@ -43,7 +45,7 @@ class Initial(Promise):
     """The promise of a new variable: its initializer, run at the first read."""
 
     def redeem(self, variable: "Variable") -> jax.Array:
-        value = variable.initial_value()
+        value = current().made(variable, variable.initial_value)
         variable.settle(self, value)
         return value
 
@@ -83,6 +85,7 @@ class Variable(Operators[jax.Array]):
         "constraint",
         "overwrite_with_gradient",
     )
+    reference: "Variable | None" = None  # the parameter that an optimizer keeps this for
     detached = False  # whether JAX made it, by flattening a variable and putting another value in its place
 
     def __init__(
@@ -260,14 +263,14 @@ class Variable(Operators[jax.Array]):
         if self._box is promise:
             self._box = value
 
-    def initial_value(self, key: Any = None) -> jax.Array:
-        """Run the initializer; `key` replaces the seed of an initializer that was given none."""
+    def initial_value(self, key: Any = None, traced: bool = False) -> jax.Array:
+        """Run the initializer; `key` replaces the seed of an initializer that was given none, `traced` makes it part of a program."""
         initializer = self._initializer
         if key is not None:
             with_key = getattr(initializer, "with_key", None)
             initializer = with_key(key) if with_key else initializer
             return _convert(self.name, initializer(self.shape, dtype=self.dtype), self.dtype, self.shape)
-        with jax.ensure_compile_time_eval():
+        with contextlib.nullcontext() if traced else jax.ensure_compile_time_eval():
             return _convert(self.name, initializer(self.shape, dtype=self.dtype), self.dtype, self.shape)
 
     # -- looking like an array ----------------------------------------------------------------------------------------

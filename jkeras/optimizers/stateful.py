@@ -20,6 +20,7 @@ from jkeras.core.undo import all_or_nothing
 from jkeras.core.variable import Variable
 from jkeras.optimizers.hooks import INNER, OUTER, overridden
 from jkeras.optimizers.parameters import Parameters, is_variable, names, values_of
+from jkeras.runtime.mesh import current
 from jkeras.serialization.naming import auto_name
 
 
@@ -116,10 +117,20 @@ class Stateful(Module):
         self.build(jax.tree_util.tree_map_with_path(stand_in, params))
 
     def _make_slots(self) -> None:
-        inner = self.transformation().init(values_of(self._parameters.tree))
+        inner = current().made_slots(self.transformation().init, values_of(self._parameters.tree), self._owner)
         self._inner = jax.tree_util.tree_map_with_path(self._slot, inner)
 
+    def _owner(self, path: tuple) -> Variable | None:
+        """The parameter that a leaf of the state belongs to."""
+        index = self._parameters.locate(path)[1]
+        return None if index is None else self._parameters.variables[index]
+
     def _slot(self, path: tuple, value: Any) -> Variable:
+        variable = self._new_slot(path, value)
+        variable.reference = variable.reference or self._owner(path)
+        return variable
+
+    def _new_slot(self, path: tuple, value: Any) -> Variable:
         slot, index = self._parameters.locate(path)
         if slot == "made":
             return self._made[path[-1].idx]

@@ -24,6 +24,7 @@ import numpy as np
 from jkeras.runtime.activity import doing
 from jkeras.runtime.compiler_options import CPU_OPTIONS, all_cores, compile_with
 from jkeras.runtime.heap import kept
+from jkeras.runtime.mesh import current
 from jkeras.runtime.placement import placement, placements
 from jkeras.runtime.store import BYTES_PER_CHARACTER, PROGRAM_BYTES, store
 from jkeras.runtime.switches import is_flash_attention_enabled
@@ -33,13 +34,13 @@ try:
 
     def trace_conditions() -> tuple:
         """JAX's switches in this thread, and our own, as far as programs depend on them. (0.7 us)"""
-        return trace_context(), debug_nans.value, debug_infs.value, is_flash_attention_enabled()
+        return trace_context(), debug_nans.value, debug_infs.value, is_flash_attention_enabled(), current()
 
 except ImportError:  # another release of JAX
 
     def trace_conditions() -> tuple:
         found = (str(getattr(jax.config, name, None)) for name in sorted(jax.config.values))
-        return (*found, is_flash_attention_enabled())
+        return (*found, is_flash_attention_enabled(), current())
 
 
 class Prepared(NamedTuple):
@@ -57,6 +58,7 @@ class CompiledOnce:
         function: what to compile.
         static: the positions of the arguments that are constants of the program; keyword arguments all are.
         donate: the positions of the arguments whose buffers are reused.
+        returned: the position of the argument that comes back changed as the first result; on several devices it stays where it is.
         steady: how many of the first arguments have the same shapes in every call, so that they are not looked at.
         identity: `(by_name) -> text`, equal for functions that trace to the same program, or None if that is not known;
             `by_name` is whether there are dicts among the arguments.
@@ -78,6 +80,7 @@ class CompiledOnce:
         function: Callable,
         static: tuple[int, ...] = (),
         donate: tuple[int, ...] = (),
+        returned: int | None = None,
         steady: int = 0,
         identity: Callable[[bool], Any] | None = None,
         variant: Any = None,
@@ -85,11 +88,16 @@ class CompiledOnce:
         sets: tuple[str, ...] = (),
     ):
         self._function, self._static, self._donate, self._steady = function, static, donate, steady
+        self._returned = returned
         self._identity, self._variant, self._eager, self._sets = identity, variant, eager or function, sets
         self._known: dict[Any, Prepared] = {}
         self.compilations = 0
 
     def __call__(self, *args: Any, **constants: Any) -> Any:
+        with current().tracing():
+            return self._run(args, constants)
+
+    def _run(self, args: tuple, constants: dict) -> Any:
         key = self._key(args, constants)
         prepared = self._prepare(key, args, constants)
         dynamic = [a for i, a in enumerate(args) if i not in self._static]
@@ -149,7 +157,10 @@ class CompiledOnce:
         debugged = jax.config.jax_debug_nans or jax.config.jax_debug_infs  # type: ignore[attr-defined]
         donated = () if debugged else self._donate
         options: dict[str, Any] = {"static_argnums": self._static, "donate_argnums": donated, "keep_unused": True}
-        with all_cores():
+        carry = None if self._returned is None else args[self._returned]
+        with all_cores(), current().carrying(carry) as shardings:
+            if shardings is not None:
+                options["out_shardings"] = shardings
             lowered = jax.jit(self._function, static_argnames=tuple(constants), **options).lower(*args, **constants)
         text = lowered.as_text()
         key = hashlib.sha256(text.encode()).digest(), lowered.in_tree, lowered.out_tree, where

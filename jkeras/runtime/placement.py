@@ -1,6 +1,6 @@
 """Where arrays go: the only place of the library that puts them on a device.
 
-One device is the default one of JAX, or the one that `jkeras.device` chose. Meshes and shardings will be decided here, too.
+One device is the default one of JAX, or the one that `jkeras.device` chose. `mesh.py` decides where arrays lie on several.
 """
 
 from typing import Any
@@ -9,16 +9,17 @@ import jax
 import numpy as np
 
 
-def to_device(values: Any) -> Any:
+def to_device(values: Any, sharding: Any = None) -> Any:
     """Arrays on the device; for NumPy arrays without a program, which `jnp.asarray` would compile for each new shape.
 
     Args:
         values: an array, or any pytree of them. A NumPy array may be used where it lies, so it must not change afterwards.
+        sharding: how to lay them out over several devices; by default they go to one.
 
     >>> to_device({"a": np.zeros(2, "float32")})["a"].tolist()
     [0.0, 0.0]
     """
-    return jax.device_put(values)
+    return jax.device_put(values, sharding)
 
 
 def copy_to_device(values: Any) -> Any:

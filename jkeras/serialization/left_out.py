@@ -14,7 +14,6 @@ def _table(*rows: tuple[str, str, str]) -> dict[str, str]:
 LEFT_OUT = _table(
     ("Pretrained networks are not covered.", "", "applications"),
     ("It trains one model on another; docs/custom_training.md shows how.", "", "distillation"),
-    ("Training over several devices is not covered yet.", "", "distribution"),
     ("Export to other runtimes is not covered; jax.export takes model.apply.", "", "export"),
     ("What Keras keeps for its first version; use utils.legacy.", "", "legacy"),
     ("Keras 2 had optimizers there; those of today take their arguments.", "optimizers", "legacy"),

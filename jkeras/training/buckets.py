@@ -15,9 +15,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jkeras.runtime.mesh import current
 from jkeras.data import ArrayData
 from jkeras.data.arrays import ALIGNMENT, empty
-from jkeras.runtime.placement import to_device
 
 LEAST_ROWS, LEAST_BYTES = 2**16, 2**26  # a bucket has so many rows, or takes so much memory, if that is less
 DOUBLING_BYTES = 2**28  # up to here the next bucket is twice as large
@@ -54,16 +54,16 @@ def place(data: ArrayData) -> tuple[Any, int]:
     """The arrays of some data on the device, and how many rows they have there."""
     rows, is_cpu = data.num_samples, _on_cpu()
     if data.in_place(ALIGNMENT if is_cpu else None) > LARGE_BYTES:
-        return to_device(data.tree), rows
+        return current().put_whole(data.tree), rows
     size = bucket(rows, max(1, data.nbytes // rows))
     if is_cpu:
-        return to_device(data.padded(size)), size
+        return current().put_whole(data.padded(size)), size
     piece = min(power(rows + 1) // 2, power(max(1, PIECE_BYTES * rows // max(1, data.nbytes))))
     filled: Any = jax.tree.map(lambda spec: jnp.zeros((size, *spec.shape[1:]), spec.dtype), data.spec())
     for start in range(0, rows, piece):  # the last piece overlaps the one before, so that all have one shape
         start = min(start, rows - piece)
         filled = _put(filled, data.rows(start, start + piece), start)
-    return filled, size
+    return current().put_whole(filled), size
 
 
 @functools.partial(jax.jit, donate_argnums=0)
@@ -74,10 +74,10 @@ def _put(arrays: Any, pieces: Any, start: Any) -> Any:
 def place_order(order: np.ndarray, size: int) -> jax.Array:
     """Row numbers on the device, for data in a bucket of this size."""
     if len(order) == size:
-        return to_device(order)
+        return current().put_whole(order)
     room = empty((size,), order.dtype)
     room[: len(order)] = order
-    return to_device(room)
+    return current().put_whole(room)
 
 
 def _on_cpu() -> bool:

@@ -21,6 +21,7 @@ from jkeras.core.turns import held
 from jkeras.core.variable import as_arrays
 from jkeras.errors import outside
 from jkeras.runtime.identity import identity
+from jkeras.runtime.mesh import ONE_DEVICE, current
 from jkeras.training.custom import custom_test_step, custom_train_step, is_custom
 from jkeras.training.engine import Program, Stats
 from jkeras.training.lease import Lease, is_variable
@@ -178,7 +179,14 @@ class Compiled:
         """The current values, to be looked at (not consumed)."""
         variables, structure = jax.tree.flatten(self.variables, is_leaf=is_variable)
         with held(variables):
-            return jax.tree.unflatten(structure, [variable.read_box() for variable in variables])
+            return jax.tree.unflatten(structure, current().put_variables(variables, [variable.read_box() for variable in variables]))
+
+    def start(self) -> dict:
+        """The metrics' sums at the begin of an epoch."""
+        if current() is ONE_DEVICE:
+            return self.fresh_metrics
+        variables, structure = jax.tree.flatten(self.variables.metrics, is_leaf=is_variable)
+        return jax.tree.unflatten(structure, current().put_variables(variables, jax.tree.leaves(self.fresh_metrics)))
 
     def run(self, model: Any, call: Callable[[], Any]) -> Any:
         """What `call` returns, which runs a program. If its trace finds variables that are not part of the state (which a loss,
@@ -208,7 +216,7 @@ class Compiled:
         """`(fixed, carry)` for the program of evaluation, to begin with or to go on with a carry."""
         ts = self.read()
         if carry is None:
-            return ts, (ts.state, self.fresh_metrics, ts.extra)
+            return ts, (ts.state, self.start(), ts.extra)
         return ts, (*carry[:2], {**ts.extra, **carry[2]})
 
     def write(self, state: dict, metrics: dict, extra: dict) -> None:

@@ -24,7 +24,7 @@ import numpy as np
 
 from jkeras.runtime.activity import doing
 from jkeras.runtime.executables import CompiledOnce, spec_of, trace_conditions
-from jkeras.runtime.placement import copy_to_device
+from jkeras.runtime.mesh import current
 from jkeras.training.step import carried
 
 TARGET_SECONDS = 0.075  # one call of the compiled loop should last about this long
@@ -81,12 +81,12 @@ class Loops:
     def warm_up(self, key: Any, function: Any, *args: Any, **static: Any) -> None:
         """Compile `function` for these arguments on a background thread, while the main one trains."""
         if isinstance(function, CompiledOnce):
-            specs, wanted = jax.tree.map(spec_of, args), trace_conditions()
+            specs, wanted, placement = jax.tree.map(spec_of, args), trace_conditions(), current()
 
             def prepare() -> None:
                 # Switches that hold in the caller's thread alone, such as jax.default_device, do not hold here.
-                if trace_conditions() == wanted:
-                    with contextlib.suppress(Exception):  # it comes again where the program is run
+                with contextlib.suppress(Exception), placement.tracing():  # it comes again where the program is run
+                    if trace_conditions() == wanted:
                         function.prepare(*specs, **static)
 
             thread = threading.Thread(target=prepare, daemon=True)
@@ -145,7 +145,7 @@ class Program(Loops):
         guard: str | None = None,
         identity: Callable[[bool], Any] | None = None,
     ):
-        super().__init__(step, jit, donate=(1,) if donate else (), identity=identity, variant=(record, guard))
+        super().__init__(step, jit, donate=(1,) if donate else (), returned=1, identity=identity, variant=(record, guard))
         self.identity = identity
         self.results, self.jit, self.donate, self.undo, self.written = results, jit, donate, undo, written
         self.record, self.guard = record, guard if undo is not None else None
@@ -201,9 +201,9 @@ class Program(Loops):
     def _run(self, lo: Any, hi: Any, body: Callable, fixed: Any, carry: Any, jit: bool) -> tuple[Any, tuple]:
         if self.record or self.guard:
             return self._watch(lo, hi, body, fixed, carry, jit)
-        loop = jax.lax.fori_loop if jit else _python_for
+        loop, pin = jax.lax.fori_loop if jit else _python_for, current().pin
         if self.results is not None:
-            carry = loop(lo, hi, lambda i, carry: body(i, carry)[0], carry)
+            carry = loop(lo, hi, lambda i, carry: pin(body(i, carry)[0]), carry)
             logs = self.results(fixed, carry)
         else:  # the step returns logs of its own; those of the last step count
             spec = jax.eval_shape(body, lo, carry)[1][1]
@@ -211,7 +211,7 @@ class Program(Loops):
 
             def logged(i: Any, both: tuple) -> tuple:
                 carry, (_, logs) = body(i, both[0])
-                return carry, logs
+                return pin(carry), logs
 
             carry, logs = loop(lo, hi, logged, (carry, logs))
         self.names = tuple(logs)
@@ -219,9 +219,11 @@ class Program(Loops):
 
     def _watch(self, lo: Any, hi: Any, body: Callable, fixed: Any, carry: Any, jit: bool) -> tuple[Any, tuple]:
         """The loop that looks at every step: results are `(logs, loss, steps, is finite, records)`."""
+        pin = current().pin
 
         def look(i: Any, before: Any) -> tuple[Any, dict, jax.Array]:
             after, seen = body(i, before)
+            after = pin(after)
             if self.results is None:
                 loss, logs = seen
             else:
@@ -265,7 +267,7 @@ class Program(Loops):
         """
         if not self.guard:
             return run(self, carry, lo, hi)
-        start = copy_to_device(carry)
+        start = current().copied(carry)
         after, results = run(self, carry, lo, hi)
         _, _, steps, is_finite, _ = results
         if is_finite:
@@ -296,7 +298,7 @@ class Program(Loops):
         time (one, if nothing is known yet)."""
         if wanted is None:
             seconds = self.seconds_per_step
-            wanted = 1 if seconds is None else int(TARGET_SECONDS / max(seconds, 1e-9))
+            wanted = current().agreed(1 if seconds is None else int(TARGET_SECONDS / max(seconds, 1e-9)))
         return max(1, min(most, wanted, self._capacity if self.record else most))
 
     def observe(self, steps: int, seconds: float) -> None:
@@ -363,12 +365,12 @@ class Predictor(Loops):
 def gather_batch(data: Any, order: jax.Array, i: Any, batch_size: int) -> Any:
     """Batch `i` of data on the device: the rows that `order` lists for it."""
     rows = jax.lax.dynamic_slice_in_dim(order, i * batch_size, batch_size)
-    return jax.tree.map(lambda a: take_rows(a, rows), data)
+    return current().divide(jax.tree.map(lambda a: take_rows(a, rows), data))
 
 
 def index_batch(stack: Any, i: Any) -> Any:
     """Batch `i` of a stack."""
-    return jax.tree.map(lambda a: jax.lax.dynamic_index_in_dim(a, i, keepdims=False), stack)
+    return current().divide(jax.tree.map(lambda a: jax.lax.dynamic_index_in_dim(a, i, keepdims=False), stack))
 
 
 def take_rows(array: jax.Array, rows: jax.Array) -> jax.Array:

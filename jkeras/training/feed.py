@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jkeras.runtime.mesh import current
 from jkeras.data import ArrayData, prefetch, stack
-from jkeras.runtime.placement import to_device
 from jkeras.training.buckets import LARGE_BYTES, place, place_order, power
 from jkeras.training.engine import Clock, Stats, gather_batch, index_batch
 
@@ -146,13 +146,16 @@ class Feed:
 
     def _single(self, stack: Any) -> Segment:
         """A single batch."""
-        return _stacked(1, *self._padded(1, stack))
+        stack, rows = self._padded(1, stack)
+        return _stacked(1, current().put_single(stack), rows)
 
     def _padded(self, count: int, stack: Any) -> tuple[Any, int | None]:
         small = count == 1 and self.pad and sum(a.nbytes for a in jax.tree.leaves(stack)) <= LARGE_BYTES
         return pad_rows(stack) if small else (stack, None)
 
     def _stacks(self, stacks: Iterator) -> Iterator[Segment]:
+        placement = current()
+        put = placement.put_stack if isinstance(self.data, ArrayData) else placement.put_parts
         capacity: dict[Any, int] = {}  # batch shapes -> how long their stacks are: shorter ones are padded
 
         def move(item: tuple) -> tuple:
@@ -161,7 +164,7 @@ class Feed:
             length = capacity[shapes] = max(capacity.get(shapes, 1), power(count))
             if count < length:
                 batches = jax.tree.map(lambda a: np.resize(a, (length, *a.shape[1:])), batches)
-            return count, to_device(batches), rows
+            return count, put(batches), rows
 
         moved = prefetch(stacks, move, size=2) if self._reads_ahead else (move(item) for item in stacks)
         with contextlib.closing(moved) as ahead:

@@ -16,7 +16,7 @@ import jax
 
 from jkeras.core.turns import held, share_turn
 from jkeras.core.variable import Promise, Variable, is_variable
-from jkeras.runtime.placement import copy_to_device
+from jkeras.runtime.mesh import ONE_DEVICE, current
 
 
 class Lease(Promise):
@@ -37,6 +37,7 @@ class Lease(Promise):
     def __init__(self, variables: Any):
         self.variables, self.structure = jax.tree.flatten(variables, is_leaf=is_variable)
         self._state: list | None = None
+        self._placement: Any = ONE_DEVICE
         self.turn = share_turn(self.variables)
 
     def held(self) -> Any:
@@ -45,11 +46,13 @@ class Lease(Promise):
 
     def borrow(self) -> Any:
         """The current values, to be consumed; the boxes hold this promise from now on."""
-        if self._state is None or any(not variable.holds(self) for variable in self.variables):
+        placement = current()
+        if self._state is None or self._placement != placement or any(not variable.holds(self) for variable in self.variables):
             self.settle()
             # A copy, because somebody may hold the arrays that the loop is about to consume.
-            arrays = copy_to_device([v.read_box() for v in self.variables])
-            self._lend(arrays)
+            boxes = [v.read_box() for v in self.variables]
+            self._placement = placement
+            self._lend(placement.put_variables(self.variables, boxes, copy=True))
         return jax.tree.unflatten(self.structure, self._state)
 
     def hold(self, state: Any) -> None:

@@ -13,6 +13,7 @@ from jkeras.core.frame import Unbound
 from jkeras.core.turns import read_together
 from jkeras.runtime.heap import kept
 from jkeras.runtime.identity import identity
+from jkeras.runtime.mesh import current
 from jkeras.training.custom import custom_predict_step, is_custom
 from jkeras.training.engine import Predictor, Stats, chunks
 from jkeras.training.feed import ONE, pad_rows
@@ -92,13 +93,13 @@ class Prediction:
         may_pad = self._checked[x.shape, x.dtype, batch_size, floatx()]
         stack, rows = pad_rows(x[None]) if may_pad else (x[None], len(x))
         with kept:
-            outputs, changed = self.program.over_stack(self._state(), 1, (stack, None, None), *ONE)
+            outputs, changed = self.program.over_stack(self._state(), 1, current().put_single((stack, None, None)), *ONE)
             self._keep(changed)
             return jax.tree.map(lambda a: np.array(np.asarray(a)[0][:rows]), outputs)
 
     def _state(self, changed: Mapping[int, Any] = MappingProxyType({})) -> Any:
         """The variables' values; of what a prediction has changed, the new ones."""
-        values = read_together(self._leaves)
+        values = current().put_variables(self._leaves, read_together(self._leaves))
         if changed:
             new = {id(self._carried[number]): value for number, value in changed.items()}
             values = [new.get(id(v), value) for v, value in zip(self._leaves, values, strict=True)]

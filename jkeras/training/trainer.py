@@ -19,6 +19,7 @@ from jkeras.callbacks.table import EpochTable
 from jkeras.core import frame as frames
 from jkeras.core import symbolic
 from jkeras.core.turns import in_training
+from jkeras.runtime.mesh import current
 from jkeras.data import ArrayData, make_data, train_validation_split, unpack_x_y_sample_weight
 from jkeras.errors import known_keywords
 from jkeras.runtime import switches
@@ -233,7 +234,7 @@ class Trainer(Compilable):
         compiled = self._compiled
         with compiled.lease.held():
             ts = compiled.lease.borrow()
-            compiled.lease.hold(ts._replace(metrics=compiled.fresh_metrics))
+            compiled.lease.hold(ts._replace(metrics=compiled.start()))
         done, logs = run_of_fit.enter(epoch)
 
         def advance(run: Any, program: Any, lo: int, hi: int) -> Any:
@@ -480,10 +481,10 @@ class Trainer(Compilable):
             As `evaluate`: the loss, or a list, or a dict of results, for this batch.
         """
         compiled, batch = self._one_batch("train_on_batch", x, y, sample_weight, class_weight)
-        start = lambda: compiled.lease.borrow()._replace(metrics=compiled.fresh_metrics)  # noqa: E731
+        start = lambda: compiled.lease.borrow()._replace(metrics=compiled.start())  # noqa: E731
         with kept, compiled.lease.turn.training(f"Model {self.name!r}"):
             with compiled.lease.held(), Uninterrupted():
-                carry, results = compiled.run(self, lambda: compiled.train.over_stack((), start(), batch, *ONE))
+                carry, results = compiled.run(self, lambda: compiled.train.over_stack((), start(), current().put_single(batch), *ONE))
                 compiled.lease.hold(carry)
             logs = compiled.train.fetch(results, 1).logs
         return self._result(logs, return_dict)
@@ -492,7 +493,7 @@ class Trainer(Compilable):
         """The results on one batch, without training."""
         compiled, batch = self._one_batch("test_on_batch", x, y, sample_weight, None)
         with kept:
-            carry, results = compiled.run(self, lambda: compiled.test.over_stack(*compiled.test_state(), batch, *ONE))
+            carry, results = compiled.run(self, lambda: compiled.test.over_stack(*compiled.test_state(), current().put_single(batch), *ONE))
             logs = compiled.test.fetch(results, 1).logs
         compiled.write(*carry)
         return self._result(logs, return_dict)
