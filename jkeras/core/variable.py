@@ -25,7 +25,7 @@ from jkeras.core import dtype as dtypes
 from jkeras.core import frame as frames
 from jkeras.core.operators import Operators
 from jkeras.core.turns import Turn, in_training
-from jkeras.runtime.mesh import current
+from jkeras.runtime.mesh import current, on_host
 from jkeras.runtime.placement import to_device
 from jkeras.serialization import deserialize, published
 from jkeras.serialization.naming import scoped
@@ -297,10 +297,10 @@ class Variable(Operators[jax.Array]):
 
     def numpy(self) -> np.ndarray:
         """The value as a NumPy array: a copy, which may be written to."""
-        return np.array(self.value)
+        return np.array(on_host(self.value))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return (np.array if copy else np.asarray)(self.value, dtype=dtype)
+        return (np.array if copy else np.asarray)(on_host(self.value), dtype=dtype)
 
     def __jax_array__(self) -> jax.Array:
         return self.value

@@ -9,7 +9,6 @@ model.fit(x, y)
 ```
 """
 
-from jkeras.core.namespace import namespace
 from jkeras.distribution.devices import get_device_count, initialize, list_devices
 from jkeras.distribution.distributions import (
     DataParallel,
@@ -20,6 +19,7 @@ from jkeras.distribution.distributions import (
     set_distribution,
 )
 from jkeras.distribution.mesh import DeviceMesh, LayoutMap, TensorLayout, distribute_tensor
+from jkeras.serialization.namespace import namespace
 
 __all__ = [
     "DataParallel",

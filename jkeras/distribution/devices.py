@@ -59,9 +59,7 @@ def device_named(name: str) -> Any:
     return known[number]
 
 
-def initialize(
-    job_addresses: str | None = None, num_processes: int | None = None, process_id: int | None = None
-) -> None:
+def initialize(job_addresses: str | None = None, num_processes: int | None = None, process_id: int | None = None) -> None:
     """Join the other processes of a run on several machines, and take the random seed of the first process.
 
     Call it once in each process, before anything else. What is not given is read from the environment variables
@@ -77,7 +75,9 @@ def initialize(
         RuntimeError: it has been called before.
     """
     if jax.distributed.is_initialized():
-        raise RuntimeError("jkeras.distribution.initialize() has been called already in this process. Call it once, at the start.")
+        raise RuntimeError(
+            "jkeras.distribution.initialize() has been called already in this process. Call it once, at the start."
+        )
     address = job_addresses or os.environ.get("KERAS_DISTRIBUTION_JOB_ADDRESSES")
     jax.distributed.initialize(
         address and address.split(",")[0],

@@ -13,10 +13,10 @@ from typing import Any
 import jax
 from jax.sharding import PartitionSpec
 
-from jkeras.runtime import mesh
-from jkeras.runtime.mesh import Placement
 from jkeras.distribution.devices import list_devices
 from jkeras.distribution.mesh import DeviceMesh, LayoutMap, TensorLayout
+from jkeras.runtime import mesh
+from jkeras.runtime.mesh import Placement
 
 BATCH = "batch"
 
@@ -35,7 +35,9 @@ class Distribution:
         self._device_mesh = device_mesh
         self._batch_dim_name = batch_dim_name or device_mesh.axis_names[0]
         if self._batch_dim_name not in device_mesh.axis_names:
-            raise ValueError(f"batch_dim_name={batch_dim_name!r} is not an axis of the mesh, which has {list(device_mesh.axis_names)}.")
+            raise ValueError(
+                f"batch_dim_name={batch_dim_name!r} is not an axis of the mesh, which has {list(device_mesh.axis_names)}."
+            )
         self.auto_shard_dataset = auto_shard_dataset
         self._placement: Placement | None = None
 
@@ -70,7 +72,7 @@ class Distribution:
     def placement(self) -> Placement:
         """The same for the training engine."""
         if self._placement is None:
-            self._placement = Placement(self._device_mesh.backend_mesh, self._batch_dim_name, self._rule)
+            self._placement = Placement(self._device_mesh.backend_mesh, self._batch_dim_name, self._rule, self.check)
         return self._placement
 
     def get_data_layout(self, data_shape: Sequence[int]) -> TensorLayout:
@@ -105,6 +107,13 @@ class Distribution:
             dataset: anything that yields batches.
         """
         return dataset
+
+    def check(self, paths: Sequence[str]) -> None:
+        """Raise an error if this distribution does not go with a model's variables. It is asked before the first step.
+
+        Args:
+            paths: the paths of the variables.
+        """
 
     def _rule(self, variable: Any, shape: tuple[int, ...], slot: bool) -> PartitionSpec:
         """How a variable lies on the mesh; `slot` is whether it is what the optimizer keeps for it."""
@@ -180,9 +189,13 @@ class ModelParallel(Distribution):
         device_mesh: DeviceMesh | None = None,
     ):
         if not isinstance(layout_map, LayoutMap):
-            raise ValueError(f"layout_map must be a LayoutMap, got {layout_map!r}. Example: layouts = LayoutMap(mesh); layouts['.*kernel'] = ...")
+            raise ValueError(
+                f"layout_map must be a LayoutMap, got {layout_map!r}. Example: layouts = LayoutMap(mesh); layouts['.*kernel'] = ..."
+            )
         if device_mesh is not None and device_mesh is not layout_map.device_mesh:
-            raise ValueError(f"device_mesh is {device_mesh}, but the layout map belongs to {layout_map.device_mesh}. Leave device_mesh out.")
+            raise ValueError(
+                f"device_mesh is {device_mesh}, but the layout map belongs to {layout_map.device_mesh}. Leave device_mesh out."
+            )
         super().__init__(layout_map.device_mesh, batch_dim_name, auto_shard_dataset)
         self._layout_map = layout_map
         if self.num_processes > self.num_model_replicas and self.num_processes % self.num_model_replicas:
@@ -191,7 +204,20 @@ class ModelParallel(Distribution):
                 f"{self.batch_dim_name!r} divides the number of processes."
             )
 
+    def get_variable_layout(self, variable: Any) -> TensorLayout:
+        """The layout that the map has for a variable; without one, every device has a whole copy.
+
+        Args:
+            variable: a `Variable`.
+        """
+        return self._layout_map[variable.path] or TensorLayout([None] * len(variable.shape), self._device_mesh)
+
     def get_tensor_layout(self, path: str) -> TensorLayout | None:
+        """The layout that the map has for an intermediate result, or None.
+
+        Args:
+            path: the name of the result.
+        """
         return self._layout_map[path]
 
     def check(self, paths: Sequence[str]) -> None:
@@ -261,7 +287,7 @@ class FullyShardedDataParallel(Distribution):
 
 def _line(devices: Sequence[str] | None) -> DeviceMesh:
     names = list_devices() if devices is None else list(devices)
-    return DeviceMesh((len(names),), (BATCH,), names)
+    return DeviceMesh((len(names),), [BATCH], names)
 
 
 _current: list[Distribution | None] = [None]

@@ -10,6 +10,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jkeras.distribution.devices import device_named, list_devices
+from jkeras.runtime.placement import to_device
 
 
 class DeviceMesh:
@@ -30,9 +31,13 @@ class DeviceMesh:
 
     def __init__(self, shape: Sequence[int], axis_names: Sequence[str], devices: Sequence[str] | np.ndarray | None = None):
         if not shape or not axis_names:
-            raise ValueError(f"A mesh needs at least one axis, got shape={shape!r} and axis_names={axis_names!r}. Example: DeviceMesh((8,), ('batch',)).")
+            raise ValueError(
+                f"A mesh needs at least one axis, got shape={shape!r} and axis_names={axis_names!r}. Example: DeviceMesh((8,), ('batch',))."
+            )
         if len(shape) != len(axis_names):
-            raise ValueError(f"Each axis needs one name, got {len(shape)} sizes in shape={shape!r} and {len(axis_names)} names in axis_names={axis_names!r}.")
+            raise ValueError(
+                f"Each axis needs one name, got {len(shape)} sizes in shape={shape!r} and {len(axis_names)} names in axis_names={axis_names!r}."
+            )
         names = np.array(list_devices() if devices is None else devices).ravel()
         if math.prod(shape) != names.size:
             raise ValueError(
@@ -101,7 +106,9 @@ class TensorLayout:
     @device_mesh.setter
     def device_mesh(self, device_mesh: DeviceMesh) -> None:
         if self._device_mesh is not None:
-            raise ValueError(f"This layout has a mesh already: {self._device_mesh}. Make a new TensorLayout for another mesh.")
+            raise ValueError(
+                f"This layout has a mesh already: {self._device_mesh}. Make a new TensorLayout for another mesh."
+            )
         self._device_mesh = device_mesh
         self._check()
 
@@ -169,12 +176,16 @@ class LayoutMap(MutableMapping):
             return path
         found = [pattern for pattern in self._layouts if re.fullmatch(pattern, path)]
         if len(found) > 1:
-            raise ValueError(f"The path {path!r} matches several keys of the LayoutMap: {found}. Make the patterns narrower, so that one is left.")
+            raise ValueError(
+                f"The path {path!r} matches several keys of the LayoutMap: {found}. Make the patterns narrower, so that one is left."
+            )
         return found[0] if found else None
 
     def __setitem__(self, key: str, layout: Any) -> None:
         if key in self._layouts:
-            raise ValueError(f"The LayoutMap has a layout for {key!r} already: {self._layouts[key]}. Delete it first: del layouts[{key!r}].")
+            raise ValueError(
+                f"The LayoutMap has a layout for {key!r} already: {self._layouts[key]}. Delete it first: del layouts[{key!r}]."
+            )
         if isinstance(layout, (tuple, list)):
             layout = TensorLayout(layout)
         if not isinstance(layout, TensorLayout):

@@ -33,12 +33,13 @@ class Placement:
         mesh: the devices. Programs are traced with all its axes in "auto" mode.
         batch: the axis along which batches are divided; by default the first one.
         rule: `(variable, shape, is it a slot of an optimizer) -> PartitionSpec`; by default a copy on every device.
+        check: given the paths of all variables of a model before its first step; raises an error if the rule does not go with them.
     """
 
-    def __init__(self, mesh: Mesh, batch: str | None = None, rule: Rule | None = None):
+    def __init__(self, mesh: Mesh, batch: str | None = None, rule: Rule | None = None, check: Callable | None = None):
         self.mesh = Mesh(mesh.devices, mesh.axis_names)
         self.batch = mesh.axis_names[0] if batch is None else batch
-        self.rule = rule
+        self.rule, self._check = rule, check
         self._known = (self.mesh, self.batch, rule)
 
     def __eq__(self, other: object) -> bool:
@@ -55,6 +56,11 @@ class Placement:
     def sharding(self, *spec: Any) -> NamedSharding:
         """JAX's sharding for a partition on this mesh."""
         return NamedSharding(self.mesh, PartitionSpec(*spec))
+
+    def check(self, variables: list) -> None:
+        """Look at a model's variables before its first step."""
+        if self._check is not None:
+            self._check([variable.path for variable in variables])
 
     def of(self, variable: Any) -> NamedSharding:
         """How a variable lies. A slot of an optimizer follows the parameter that it belongs to, if it has that shape."""
@@ -112,7 +118,9 @@ class Placement:
         """Stacks of batches of which each process has read its own rows."""
         if jax.process_count() == 1:
             return self.put_stack(tree)
-        return jax.tree.map(lambda a: jax.make_array_from_process_local_data(self.sharding(None, self.batch), np.asarray(a)), tree)
+        return jax.tree.map(
+            lambda a: jax.make_array_from_process_local_data(self.sharding(None, self.batch), np.asarray(a)), tree
+        )
 
     def divide(self, batch: Any) -> Any:
         """Inside a program: divide the rows of a batch between the devices."""
@@ -164,6 +172,9 @@ class OneDevice:
 
     mesh = None
     parts = 1
+
+    def check(self, variables: list) -> None:
+        """There is nothing to be said."""
 
     def put_variables(self, variables: list, arrays: list, copy: bool = False) -> list:
         return copy_to_device(arrays) if copy else arrays
@@ -242,3 +253,15 @@ def put(array: Any, sharding: NamedSharding, copy: bool = False) -> jax.Array:
         return to_device(jax.numpy.copy(array) if copy else array, sharding)
     array = np.asarray(array)  # every process has the same
     return jax.make_array_from_callback(array.shape, sharding, lambda index: array[index])
+
+
+def on_host(array: Any) -> Any:
+    """An array that NumPy can read. If other processes hold parts of it, all of them have to call this at the same time."""
+    if isinstance(array, jax.Array) and not (array.is_fully_addressable or array.is_fully_replicated):
+        return multihost_utils.process_allgather(array, tiled=True)
+    return array
+
+
+def is_first_process() -> bool:
+    """Whether this process is the one that writes files and shows progress."""
+    return jax.process_index() == 0

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from jkeras.runtime.mesh import is_first_process
+
 
 def path_of(filepath: Any) -> str:
     """A file's name as a text.
@@ -74,6 +76,8 @@ def replacing(path: str, overwrite: bool) -> Iterator[str]:
         yield temporary
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())  # the bytes reach the disk before the name does: a power cut leaves the old or the new
+        if not is_first_process():  # of several that train together and all call this
+            return
         if os.path.exists(path):
             os.chmod(temporary, stat.S_IMODE(os.stat(path).st_mode))  # a private file stays private
         os.replace(temporary, path)

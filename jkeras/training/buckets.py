@@ -15,9 +15,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras.runtime.mesh import current
 from jkeras.data import ArrayData
 from jkeras.data.arrays import ALIGNMENT, empty
+from jkeras.runtime.mesh import current
 
 LEAST_ROWS, LEAST_BYTES = 2**16, 2**26  # a bucket has so many rows, or takes so much memory, if that is less
 DOUBLING_BYTES = 2**28  # up to here the next bucket is twice as large

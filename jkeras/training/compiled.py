@@ -110,6 +110,7 @@ class Compiled:
         self.optimizer.build(tree.nest(dict(self.slots.params)))
         self.slots = self.slots._replace(optimizer=self.optimizer.state_variables())
         self.variables = self.slots.variables()
+        current().check(jax.tree.leaves(self.variables, is_leaf=is_variable))
         self.metrics = metrics
         self.fresh_metrics = _reset(metrics, self.slots)
         self.ready = True
@@ -179,7 +180,9 @@ class Compiled:
         """The current values, to be looked at (not consumed)."""
         variables, structure = jax.tree.flatten(self.variables, is_leaf=is_variable)
         with held(variables):
-            return jax.tree.unflatten(structure, current().put_variables(variables, [variable.read_box() for variable in variables]))
+            return jax.tree.unflatten(
+                structure, current().put_variables(variables, [variable.read_box() for variable in variables])
+            )
 
     def start(self) -> dict:
         """The metrics' sums at the begin of an epoch."""

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jkeras.runtime.mesh import current
 from jkeras.data import ArrayData, prefetch, stack
+from jkeras.runtime.mesh import current
 from jkeras.training.buckets import LARGE_BYTES, place, place_order, power
 from jkeras.training.engine import Clock, Stats, gather_batch, index_batch
 

@@ -47,7 +47,11 @@ class Lease(Promise):
     def borrow(self) -> Any:
         """The current values, to be consumed; the boxes hold this promise from now on."""
         placement = current()
-        if self._state is None or self._placement != placement or any(not variable.holds(self) for variable in self.variables):
+        if (
+            self._state is None
+            or self._placement != placement
+            or any(not variable.holds(self) for variable in self.variables)
+        ):
             self.settle()
             # A copy, because somebody may hold the arrays that the loop is about to consume.
             boxes = [v.read_box() for v in self.variables]

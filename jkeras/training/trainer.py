@@ -19,12 +19,12 @@ from jkeras.callbacks.table import EpochTable
 from jkeras.core import frame as frames
 from jkeras.core import symbolic
 from jkeras.core.turns import in_training
-from jkeras.runtime.mesh import current
 from jkeras.data import ArrayData, make_data, train_validation_split, unpack_x_y_sample_weight
 from jkeras.errors import known_keywords
 from jkeras.runtime import switches
 from jkeras.runtime.activity import told
 from jkeras.runtime.heap import kept
+from jkeras.runtime.mesh import current, is_first_process
 from jkeras.training.compilable import STOPS, Compilable
 from jkeras.training.compiled import PREPARING, Compiled, whole
 from jkeras.training.engine import Clock, Program, Stats
@@ -484,7 +484,9 @@ class Trainer(Compilable):
         start = lambda: compiled.lease.borrow()._replace(metrics=compiled.start())  # noqa: E731
         with kept, compiled.lease.turn.training(f"Model {self.name!r}"):
             with compiled.lease.held(), Uninterrupted():
-                carry, results = compiled.run(self, lambda: compiled.train.over_stack((), start(), current().put_single(batch), *ONE))
+                carry, results = compiled.run(
+                    self, lambda: compiled.train.over_stack((), start(), current().put_single(batch), *ONE)
+                )
                 compiled.lease.hold(carry)
             logs = compiled.train.fetch(results, 1).logs
         return self._result(logs, return_dict)
@@ -493,7 +495,9 @@ class Trainer(Compilable):
         """The results on one batch, without training."""
         compiled, batch = self._one_batch("test_on_batch", x, y, sample_weight, None)
         with kept:
-            carry, results = compiled.run(self, lambda: compiled.test.over_stack(*compiled.test_state(), current().put_single(batch), *ONE))
+            carry, results = compiled.run(
+                self, lambda: compiled.test.over_stack(*compiled.test_state(), current().put_single(batch), *ONE)
+            )
             logs = compiled.test.fetch(results, 1).logs
         compiled.write(*carry)
         return self._result(logs, return_dict)
@@ -565,7 +569,7 @@ class Trainer(Compilable):
 def _progress(verbose: Any) -> Progress | None:
     if verbose not in ("auto", 0, 1, 2):
         raise ValueError(f"verbose must be 'auto', 0, 1 or 2 (in fit also 'table'), got {verbose!r}.")
-    return Progress(2 if verbose == 2 else 1) if verbose else None
+    return Progress(2 if verbose == 2 else 1) if verbose and is_first_process() else None
 
 
 def _sorted(logs: dict) -> dict:
