@@ -63,11 +63,12 @@ def initialize(job_addresses: str | None = None, num_processes: int | None = Non
     """Join the other processes of a run on several machines, and take the random seed of the first process.
 
     Call it once in each process, before anything else. What is not given is read from the environment variables
-    `KERAS_DISTRIBUTION_JOB_ADDRESSES`, `KERAS_DISTRIBUTION_NUM_PROCESSES` and `KERAS_DISTRIBUTION_PROCESS_ID`, and otherwise found out by
-    JAX (under Slurm, Open MPI, and on cloud TPUs).
+    `KERAS_DISTRIBUTION_JOB_ADDRESSES`, `KERAS_DISTRIBUTION_NUM_PROCESSES` and `KERAS_DISTRIBUTION_PROCESS_ID`. Without them, JAX
+    looks for it (under Slurm, Open MPI, and on cloud TPUs).
 
     Args:
-        job_addresses: the address of process 0 with a port, such as `"10.0.0.1:1234"`. Of several, separated by commas, the first counts.
+        job_addresses: the address of process 0 with a port, such as `"10.0.0.1:1234"`. Of a list with commas, the first
+            counts.
         num_processes: the number of processes.
         process_id: the number of this process, from 0.
 
