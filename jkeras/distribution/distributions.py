@@ -1,8 +1,8 @@
 """How batches and variables are divided between devices.
 
-A distribution changes no number that is computed, but for the order of sums. A program is traced as for one device; its batches and its
-state are marked with their layout, and XLA divides the work and exchanges what is needed. So batch normalization sees the whole batch,
-a dropout mask is the same on any number of devices, and a batch may have any size.
+A distribution changes no number that is computed, but for the order of sums. A program is traced as for one device. Its batches
+and its state are marked with their layout; XLA divides the work and adds the communication. So batch normalization sees the whole
+batch, a dropout mask is the same on any number of devices, and a batch may have any size.
 """
 
 import contextlib
@@ -27,8 +27,8 @@ class Distribution:
     Args:
         device_mesh: a `DeviceMesh`.
         batch_dim_name: the name of the axis along which batches are divided; by default the first.
-        auto_shard_dataset: accepted as in Keras. Arrays are the same on every process, and each process takes its part; of a data set that
-            each process reads for itself, each process must yield its own part of every batch.
+        auto_shard_dataset: as in Keras, for data sets of TensorFlow. It changes nothing here: arrays are the same on every
+            process, and anything else yields the rows of its own process.
     """
 
     def __init__(self, device_mesh: DeviceMesh, batch_dim_name: str | None = None, auto_shard_dataset: bool = True):
@@ -200,8 +200,8 @@ class ModelParallel(Distribution):
         self._layout_map = layout_map
         if self.num_processes > self.num_model_replicas and self.num_processes % self.num_model_replicas:
             raise ValueError(
-                f"{self.num_processes} processes cannot share {self.num_model_replicas} parts of a batch evenly. Choose a mesh whose axis "
-                f"{self.batch_dim_name!r} divides the number of processes."
+                f"{self.num_processes} processes cannot share {self.num_model_replicas} parts of a batch evenly. Choose a mesh "
+                f"whose axis {self.batch_dim_name!r} divides the number of processes."
             )
 
     def get_variable_layout(self, variable: Any) -> TensorLayout:
@@ -233,8 +233,8 @@ class ModelParallel(Distribution):
         unused = [key for key in self._layout_map if key not in used]
         if unused:
             raise ValueError(
-                f"The keys {unused} of the LayoutMap match no variable of the model. A key is a path or a regular expression that matches a "
-                f"whole path. The paths are: {list(paths)}."
+                f"The keys {unused} of the LayoutMap match no variable of the model. A key is a path, or a regular expression "
+                f"that matches a whole path. The paths are: {list(paths)}."
             )
 
     def _rule(self, variable: Any, shape: tuple[int, ...], slot: bool) -> PartitionSpec:
@@ -249,8 +249,8 @@ class ModelParallel(Distribution):
         for axis, (name, length) in enumerate(zip(layout.axes, shape, strict=True)):
             if name is not None and length % sizes[name]:
                 raise ValueError(
-                    f"Axis {axis} of variable {variable.path!r} with shape {shape} cannot be divided evenly: its length is {length}, and the "
-                    f"mesh has {sizes[name]} devices along {name!r}."
+                    f"Axis {axis} of variable {variable.path!r} with shape {shape} cannot be divided evenly: its length is "
+                    f"{length}, and the mesh has {sizes[name]} devices along {name!r}."
                 )
         return PartitionSpec(*layout.axes)
 
@@ -258,8 +258,8 @@ class ModelParallel(Distribution):
 class FullyShardedDataParallel(Distribution):
     """Batches are divided, and so are the variables and what the optimizer keeps for them (FSDP; ZeRO-3 in the paper).
 
-    Each variable is divided along its longest axis whose length is a multiple of the number of devices; the others are copied. A weight is
-    gathered where it is used. So n devices hold 1/n of the state each.
+    Each variable is divided along its longest axis whose length is a multiple of the number of devices; the others are copied. A
+    weight is gathered where it is used. So n devices hold 1/n of the state each.
 
     Args:
         device_mesh: a `DeviceMesh` with one axis; by default all of `list_devices()`.

@@ -32,17 +32,19 @@ class DeviceMesh:
     def __init__(self, shape: Sequence[int], axis_names: Sequence[str], devices: Sequence[str] | np.ndarray | None = None):
         if not shape or not axis_names:
             raise ValueError(
-                f"A mesh needs at least one axis, got shape={shape!r} and axis_names={axis_names!r}. Example: DeviceMesh((8,), ('batch',))."
+                f"A mesh needs at least one axis, got shape={shape!r} and axis_names={axis_names!r}. "
+                "Example: DeviceMesh((8,), ('batch',))."
             )
         if len(shape) != len(axis_names):
             raise ValueError(
-                f"Each axis needs one name, got {len(shape)} sizes in shape={shape!r} and {len(axis_names)} names in axis_names={axis_names!r}."
+                f"Each axis needs one name, got {len(shape)} sizes in shape={shape!r} and {len(axis_names)} names in "
+                f"axis_names={axis_names!r}."
             )
         names = np.array(list_devices() if devices is None else devices).ravel()
         if math.prod(shape) != names.size:
             raise ValueError(
-                f"A mesh of shape {tuple(shape)} needs {math.prod(shape)} devices, got {names.size}: {names.tolist()}. On a CPU, XLA_FLAGS=--xla_force_host_platform_device_count=8 gives 8 virtual devices if it "
-                "is set before JAX starts."
+                f"A mesh of shape {tuple(shape)} needs {math.prod(shape)} devices, got {names.size}: {names.tolist()}. "
+                "On a CPU, XLA_FLAGS=--xla_force_host_platform_device_count=8 gives 8 virtual devices if it is set before JAX starts."
             )
         self._shape, self._axis_names, self._devices = shape, axis_names, names.reshape(tuple(shape))
 
@@ -129,7 +131,8 @@ class TensorLayout:
         unknown = {axis for axis in self._axes if axis is not None} - set(self._device_mesh.axis_names)
         if unknown:
             raise ValueError(
-                f"The mesh has no axis {sorted(unknown)}. Its axes are {list(self._device_mesh.axis_names)}; the layout is {self._axes}."
+                f"The mesh has no axis {sorted(unknown)}. Its axes are {list(self._device_mesh.axis_names)}; the layout "
+                f"is {self._axes}."
             )
 
     def __repr__(self) -> str:

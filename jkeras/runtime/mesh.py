@@ -1,8 +1,8 @@
 """Where arrays lie when there is more than one device.
 
-A `Placement` is a mesh of devices, the axis of it along which batches are divided, and a rule that says how variables lie. It never
-changes what is computed. A program is traced as for one device, its batches and its state are marked with their layout, and XLA divides
-the work and adds the communication. A mark inside a program may be uneven, so a batch may have any number of rows.
+A `Placement` is a mesh of devices, the axis of it along which batches are divided, and a rule that says how variables lie. It
+never changes what is computed. A program is traced as for one device. Its batches and its state are marked with their layout, and XLA
+divides the work and adds the communication. A mark inside a program may be uneven, so a batch may have any number of rows.
 
 The placement in force is that of `use`, or the mesh of `jax.set_mesh`, or none: one device.
 """

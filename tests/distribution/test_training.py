@@ -206,10 +206,10 @@ from tests.distribution.runs import distributions, trained
 found = {}
 options = {
     "cnn": dict(kind="cnn"),
-    "lstm": dict(kind="lstm", batch_size=7, rows=50),
+    "lstm": dict(kind="lstm", batch_size=7, rows=30),
     "transformer": dict(kind="transformer", batch_size=250),
     "a stream": dict(kind="mlp", stream=True),
-    "accumulation": dict(kind="mlp", optimizer=dict(gradient_accumulation_steps=2, use_ema=True, global_clipnorm=0.1)),
+    "accumulation": dict(kind="mlp", rows=60, optimizer=dict(gradient_accumulation_steps=2, use_ema=True, global_clipnorm=0.1)),
 }
 for name, option in options.items():
     for way, distribution in {"alone": None, **distributions(4)}.items():
