@@ -152,9 +152,9 @@ def draw_key(seed: Any) -> jax.Array:
     if isinstance(seed, SeedGenerator):
         return seed.next()
     if isinstance(seed, (int, np.integer)):
-        return to_device(raw_key(seed))
+        return to_device(raw_key(seed))  # type: ignore[arg-type]
     if isinstance(seed, (jax.Array, np.ndarray)):
-        return seed
+        return seed  # type: ignore[return-value]
     if seed is not None:
         raise ValueError(f"seed must be an int, a SeedGenerator, a JAX key or None, got {seed!r} ({type(seed).__name__}).")
     frame = governing_frame()

@@ -38,13 +38,13 @@ def _keys(structure: dict) -> list:
     return list(structure) if isinstance(structure, OrderedDict) else sorted(structure)
 
 
-def _like(structure: Any, values: Sequence) -> Any:
+def _like(structure: Any, values: Any) -> Any:
     """One level of a structure with other values."""
     if isinstance(structure, dict):
         values = dict(zip(_keys(structure), values, strict=True))
         made = {key: values[key] for key in structure}  # in the dict's own order
         if hasattr(structure, "default_factory"):
-            return type(structure)(structure.default_factory, made)
+            return type(structure)(structure.default_factory, made)  # type: ignore[call-overload]
         return made if type(structure) is dict else type(structure)(made)
     return type(structure)(*values) if hasattr(structure, "_fields") else type(structure)(values)
 

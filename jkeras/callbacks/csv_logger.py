@@ -2,7 +2,7 @@
 
 import csv
 import os
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
@@ -37,8 +37,8 @@ class CSVLogger(Callback):
     def __init__(self, filename: str | os.PathLike, separator: str = ",", append: bool = False):
         super().__init__()
         self.filename, self.sep, self.append = os.fspath(filename), separator, append
-        self.keys: list[str] | None = None
-        self.csv_file: TextIO | None = None
+        self.keys: Any = None  # the columns, from the first epoch on
+        self.csv_file: Any = None  # a file during training
         self.writer: Any = None
 
     def on_train_begin(self, logs: dict | None = None) -> None:

@@ -81,7 +81,7 @@ class Progress(Callback):
 
     def _open(self, total: int | None) -> None:
         self._start, self._drawn, self._total, self._done = time.perf_counter(), 0.0, total, 0
-        self._logs: dict = {}
+        self._logs: dict = {}  # type: ignore[no-redef]
         self._activity, self._began, self._apart = "", 0.0, 0.0
         self._line = Line() if self.verbose == 1 and is_live() else None
         self._draw(self._start)

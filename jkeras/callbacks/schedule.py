@@ -176,8 +176,8 @@ class _Watcher:
         return (self.kind == "each" and not opened) or (self.kind == "some" and self._begins and self.next == step)
 
     def _next(self, asked: Any, step: int) -> int | None:
-        if isinstance(asked, Integral) and not isinstance(asked, bool) and asked > 0:
-            return int(step + asked - 1 - step % asked)
+        if isinstance(asked, Integral) and not isinstance(asked, bool) and asked > 0:  # type: ignore[operator]
+            return int(step + asked - 1 - step % asked)  # type: ignore[operator]
         if isinstance(asked, Collection) and not isinstance(asked, str):
             return min((number for number in asked if number >= step), default=None)
         if callable(asked):

@@ -61,7 +61,7 @@ class TensorBoard(Callback):
         write_graph: bool = True,
         write_images: bool = False,
         write_steps_per_second: bool = False,
-        update_freq: str | int = "epoch",
+        update_freq: Any = "epoch",
         profile_batch: int | str | tuple[int, int] = 0,
         embeddings_freq: int = 0,
         embeddings_metadata: str | dict | None = None,
@@ -263,7 +263,7 @@ class TensorBoard(Callback):
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool) and value > 0
+    return isinstance(value, Integral) and not isinstance(value, bool) and value > 0  # type: ignore[operator]
 
 
 def _profiled(batches: Any) -> tuple[int, int]:
@@ -274,7 +274,7 @@ def _profiled(batches: Any) -> tuple[int, int]:
             batches = tuple(int(number) for number in batches.split(","))
             batches = batches[0] if len(batches) == 1 else batches
         start, stop = (batches, batches) if isinstance(batches, Integral) else batches
-        if 0 <= start <= stop and (start > 0 or stop == 0):
+        if 0 <= start <= stop and (start > 0 or stop == 0):  # type: ignore[operator]
             return int(start), int(stop)
     except (TypeError, ValueError):
         pass

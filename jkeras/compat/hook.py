@@ -58,7 +58,7 @@ class Finder:
         root, _, rest = fullname.partition(".")
         if root not in ROOTS or (root == "tensorflow" and not self._stands_in(rest)):
             return None
-        return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
+        return importlib.machinery.ModuleSpec(fullname, self, is_package=True)  # type: ignore[arg-type]
 
     @staticmethod
     def _stands_in(rest: str) -> bool:
@@ -92,7 +92,7 @@ def view(fullname: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if not str(error.name).startswith("jkeras"):
             raise
-        target = _attribute_module(rest)
+        target = _attribute_module(rest)  # type: ignore[assignment]
         if target is None:
             raise ModuleNotFoundError(f"{fullname} is not there: {_reason(rest)}", name=fullname) from None
 
@@ -105,8 +105,8 @@ def view(fullname: str) -> ModuleType:
 
     module = View(fullname, find, lambda: list(dir(target)), target.__doc__)
     if not rest:
-        module.__version__ = KERAS_VERSION
-        module.version = lambda: KERAS_VERSION
+        module.__version__ = KERAS_VERSION  # type: ignore[attr-defined]
+        module.version = lambda: KERAS_VERSION  # type: ignore[attr-defined]
     return module
 
 

@@ -204,7 +204,7 @@ class Dataset(PyDataset):
         if not length:
             return self
         endless = count is None or count < 0
-        return self._then(lambda i: self[i % length], None if endless else length * count)
+        return self._then(lambda i: self[i % length], None if endless else length * count)  # type: ignore[operator]
 
 
 def join(parts: tuple) -> np.ndarray:

@@ -110,6 +110,6 @@ def _where(rows: Rows, is_bad: Callable = np.isnan) -> str:
     bad = np.zeros(rows.shape[1], bool)
     for start in range(0, len(rows), 4096):
         bad |= is_bad(rows.read(slice(start, min(start + 4096, len(rows))))).any(axis=0)
-    columns = [repr(rows.columns[i]) if rows.columns else str(i) for i in np.flatnonzero(bad)]
+    columns = [repr(rows.columns[i]) if rows.columns else str(i) for i in np.flatnonzero(bad)]  # type: ignore[call-overload]
     listed = ", ".join(columns[:10]) + (f" and {len(columns) - 10} more" if len(columns) > 10 else "")
     return f"{rows.name}, column{'s' if len(columns) > 1 else ''} {listed}"

@@ -46,20 +46,20 @@ class MappedRows(Rows):
         return self.source if self.source.dtype == self.dtype else super().whole()
 
     def _from_file(self, index: Index) -> np.ndarray:
-        index = range(index.start, index.stop) if isinstance(index, slice) else index.tolist()
-        rows = np.empty((len(index), *self.shape[1:]), self.source.dtype)
-        room = memoryview(rows.reshape(-1).view(np.uint8))
+        index = range(index.start, index.stop) if isinstance(index, slice) else index.tolist()  # type: ignore[assignment]
+        rows = np.empty((len(index), *self.shape[1:]), self.source.dtype)  # type: ignore[arg-type]
+        room = memoryview(rows.reshape(-1).view(np.uint8))  # type: ignore[arg-type]
         width, step = self.source.itemsize * int(np.prod(self.shape[1:])), self.source.strides[0]
         if isinstance(index, range) and step == width:
             self._fill(room, self._offset + index.start * step)
         else:
-            for place, number in enumerate(index):
+            for place, number in enumerate(index):  # type: ignore[arg-type]
                 self._fill(room[place * width : (place + 1) * width], self._offset + number * step)
         return rows
 
     def _fill(self, room: memoryview, position: int) -> None:
         while room:
-            count = os.preadv(self._file, [room[:READ_BYTES]], position)
+            count = os.preadv(self._file, [room[:READ_BYTES]], position)  # type: ignore[arg-type]
             if count == 0:
                 raise OSError(f"The file behind {self.name} has become shorter than its map.")
             room, position = room[count:], position + count
@@ -70,7 +70,7 @@ def is_mapped(array: np.ndarray) -> bool:
     while isinstance(array, np.ndarray):
         if isinstance(array, np.memmap):
             return True
-        array = array.base
+        array = array.base  # type: ignore[assignment]
     return isinstance(array, mmap.mmap)
 
 
@@ -83,7 +83,7 @@ def locate(array: np.ndarray) -> tuple[str, int] | None:
     source, memmap, base = array.view(np.ndarray), None, array
     while isinstance(base, np.ndarray):
         memmap = base if isinstance(base, np.memmap) else memmap
-        base = base.base
+        base = base.base  # type: ignore[assignment]
     path = getattr(memmap, "filename", None)
     if path is None or memmap.mode == "c" or not source[:1].flags.c_contiguous or not hasattr(os, "preadv"):
         return None

@@ -64,7 +64,8 @@ class _Belt:
 
     def __init__(self, size: int):
         self.error: BaseException | None = None
-        self._size, self._items, self._closed = size, deque(), False
+        self._size, self._closed = size, False
+        self._items: deque[Any] = deque()
         self._changed = threading.Condition()
 
     def put(self, item: Any) -> bool:
@@ -107,7 +108,9 @@ def stack(batches: Iterable[Any], size: int | Callable[[], int]) -> Iterator[tup
     >>> [(count, x.shape) for count, x in stack([np.zeros(4), np.zeros(4), np.zeros(4), np.zeros(3)], 2)]
     [(2, (2, 4)), (1, (1, 4)), (1, (1, 3))]
     """
-    count, limit, spec, buffers = 0, 0, None, []
+    count, limit = 0, 0
+    spec: Any = None
+    buffers: list[Any] = []
     for batch in batches:
         leaves, structure = jax.tree.flatten(batch)
         this = (structure, *((leaf.shape, leaf.dtype) for leaf in leaves))

@@ -118,7 +118,7 @@ def as_rows(value: Any, name: str) -> Rows:
         if fits(value):
             return make(value, name)
     message = f"Unrecognized data type: {name} is a {type(value).__module__}.{type(value).__qualname__}."
-    if isinstance(value, Callable):
+    if isinstance(value, Callable):  # type: ignore[arg-type]
         message += f" If it makes a generator, call it: {getattr(value, '__name__', name)}()."
     if isinstance(value, Mapping):
         message += f" A dict of arrays is a structure, other mappings are not: dict({name})."

@@ -43,7 +43,7 @@ def train_validation_split(arrays: tuple, validation_split: float) -> tuple[tupl
             f"validation_split={validation_split} of {total} samples leaves {at} for training and {total - at} "
             "for validation. Give more data or another fraction."
         )
-    return tuple(
+    return tuple(  # type: ignore[return-value]
         tuple(jax.tree.map(lambda leaf, s=start, e=stop: leaf.part(s, e), tree) for tree in rows)
         for start, stop in ((0, at), (at, total))
     )

@@ -91,8 +91,8 @@ class StreamData:
         self.num_batches = self._length()
         if self.num_batches == 0:
             raise ValueError(f"The data is empty: {type(source).__name__} has no batches.")
-        self._iterator: Iterator | None = self._read(source) if self.one_pass else None  # of the pass that is under way
-        self._order: list[int] | None = None  # likewise, for a data set by number, and the place it has come to
+        self._iterator: Any = self._read(source) if self.one_pass else None  # of the pass that is under way
+        self._order: Any = None  # likewise, for a data set by number, and the place it has come to
         self._at = 0
         self._start = 0  # where in the pass, or for an iterator in all, the epoch that is under way began
         self._seen = 0  # how many batches the last epoch had
@@ -157,7 +157,7 @@ class StreamData:
         return self._counted(by_index(self.source, indices))
 
     def _counted(self, batches: Iterator[Any]) -> Iterator[Any]:
-        with contextlib.closing(batches):
+        with contextlib.closing(batches):  # type: ignore[type-var]
             for batch in batches:
                 self._at += 1
                 yield batch
@@ -174,7 +174,7 @@ class StreamData:
     def _checked(self, batches: Iterator[Any], steps: int | None, skip: int = 0) -> Iterator[tuple]:
         seen, expected = 0, self.num_batches if steps is None else steps
         expected = expected - skip if steps is None and expected is not None else expected
-        with contextlib.closing(batches):
+        with contextlib.closing(batches):  # type: ignore[type-var]
             for batch in batches:
                 seen += 1
                 yield self.standardize(batch)

@@ -95,7 +95,7 @@ def _checked(class_weight: Any, classes: int | None) -> dict[int, float]:
     beyond = [key for key in table if classes is not None and not 0 <= key < classes]
     if beyond:
         raise ValueError(
-            f"class_weight names the class {beyond[0]}, but y has {classes} columns, so the classes are 0 to {classes - 1}."
+            f"class_weight names the class {beyond[0]}, but y has {classes} columns, so the classes are 0 to {classes - 1}."  # type: ignore[operator]
         )
     return table
 

@@ -57,7 +57,7 @@ class RandomInitializer(Initializer):
         """The JAX key of the next draw."""
         if self._key is not None:
             return self._key
-        return self.seed.next() if isinstance(self.seed, SeedGenerator) else raw_key(self.seed, self._number)
+        return self.seed.next() if isinstance(self.seed, SeedGenerator) else raw_key(self.seed, self._number)  # type: ignore[arg-type]
 
     def get_config(self) -> dict:
         return {"seed": serialize(self._init_seed)}
@@ -155,7 +155,7 @@ class Orthogonal(RandomInitializer):
         gaussian = sampling.normal(self.key(), tall, dtype if dtype.itemsize > 2 else "float32", 0.0, 1.0)
         q, r = jax.lax.linalg.qr(gaussian, full_matrices=False)
         if not isinstance(q, jax.core.Tracer):
-            q, r = np.asarray(q), np.asarray(r)  # the rest needs no compilation
+            q, r = np.asarray(q), np.asarray(r)  # type: ignore[assignment]  # the rest needs no compilation
         sign = np.sign if isinstance(r, np.ndarray) else jnp.sign
         q = q * sign(r.diagonal())  # makes Q uniformly distributed (Mezzadri 2007, math-ph/0609050)
         q = (q if rows >= columns else q.T).reshape(as_shape(shape)) * q.dtype.type(self.gain)

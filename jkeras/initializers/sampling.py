@@ -23,7 +23,7 @@ def _draw(sample: Callable, key: Any, shape: Shape, dtype: Any) -> Any:
     shape, dtype = as_shape(shape), dtypes.canonical(dtype)
     size = math.prod(shape)
     padded = next((n for n in _SIZES if n >= size), None)
-    counts = jax.config.jax_threefry_partitionable and jax.config.jax_default_prng_impl == "threefry2x32"
+    counts = jax.config.jax_threefry_partitionable and jax.config.jax_default_prng_impl == "threefry2x32"  # type: ignore[attr-defined]
     if padded is None or not counts or not isinstance(key, np.ndarray) or is_tracing():
         return sample(on_device(key), shape, dtype)
     return np.asarray(sample(on_device(key), (padded,), dtype))[:size].reshape(shape).copy()

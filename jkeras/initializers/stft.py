@@ -50,7 +50,7 @@ class STFT(Fixed):
         if window.shape != (length,):
             raise ValueError(f"STFT's window must have {length} values for a kernel of shape {shape}, got {window.shape}.")
         scale = {"density": lambda: jnp.sqrt(jnp.sum(window**2)), "spectrum": lambda: jnp.sum(abs(window)), None: lambda: 1}
-        return kernel * window.reshape(length, 1, 1) / scale[self.scaling]()
+        return kernel * window.reshape(length, 1, 1) / scale[self.scaling]()  # type: ignore[operator]
 
     def get_config(self) -> dict:
         return {"side": self.side, "window": self.window, "periodic": self.periodic, "scaling": self.scaling}

@@ -84,7 +84,7 @@ class Attention(Configured):
         scores = self.scores(query, key)
         kept = None if value_mask is None else value_mask.astype(bool)[..., None, :]
         if use_causal_mask:
-            causal = jnp.tri(*scores.shape[-2:], dtype=bool)
+            causal = jnp.tri(*scores.shape[-2:], dtype=bool)  # type: ignore[misc]
             kept = causal if kept is None else kept & causal[None]
         if kept is not None:
             far = 65504.0 if scores.dtype == "float16" else 1e9  # the largest float16; subtracted, so that gradients flow

@@ -36,7 +36,7 @@ class _Heads(Configured):
     depth: int
     value_depth: int
     features: tuple | None
-    attention_axes: tuple | None
+    attention_axes: Any  # a tuple once the layer is built
 
     def __init__(self, kwargs: dict, **options: Any):
         super().__init__(**kwargs)

@@ -36,7 +36,7 @@ from jkeras.serialization.namespace import explain
 from jkeras.serialization.naming import auto_name, reset_names, scope, snake_case
 
 
-class Layer(Weighted, Stateless):
+class Layer(Weighted, Stateless):  # type: ignore[override]
     """Base of all layers.
 
     Args:
@@ -64,7 +64,19 @@ class Layer(Weighted, Stateless):
     [[1.0, 2.0]]
     """
 
-    untraced = ("_nodes", "_arguments", "_losses", "_loss_layers", "_path")  # attributes that `call` does not read
+    _weights: list[Variable]
+    _losses: list[Any]
+    _loss_layers: tuple[Any, ...]
+    _nodes: list[Any]
+    _arguments: dict[str, Any]
+    _build_shapes: dict[str, Any]
+    untraced: tuple[str, ...] = (
+        "_nodes",
+        "_arguments",
+        "_losses",
+        "_loss_layers",
+        "_path",
+    )  # attributes that `call` does not read
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "Layer":
         layer = super().__new__(cls)
@@ -101,7 +113,7 @@ class Layer(Weighted, Stateless):
         shape = _pop_input_shape(kwargs)
         self._input_shape_argument = shape
         if kwargs:
-            raise unexpected_keywords(f"{type(self).__name__}()", kwargs, _constructor_keywords(type(self)))
+            raise unexpected_keywords(f"{type(self).__name__}()", kwargs, _constructor_keywords(type(self)))  # type: ignore[arg-type]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -145,14 +157,14 @@ class Layer(Weighted, Stateless):
                 frame.losses.append((self, value))
 
     @property
-    def losses(self) -> list[jax.Array]:
+    def losses(self) -> list[jax.Array]:  # type: ignore[override]
         """What `add_loss` got in the current (or last eager) call, then the weights' regularization terms."""
         mine = {id(layer) for layer in self._flatten_layers()}
         frame = frames.current()
         if frame is not None:
             added = [value for layer, value in frame.losses if id(layer) in mine]
         else:
-            added = [value for layer in self._flatten_layers() for value in layer._losses]
+            added = [value for layer in self._flatten_layers() for value in layer._losses]  # type: ignore[attr-defined]
         return added + [v.regularizer(v.value) for v in self.trainable_weights if v.regularizer is not None]
 
     # -- calling ------------------------------------------------------------------------------------------------------
@@ -194,7 +206,7 @@ class Layer(Weighted, Stateless):
         if getattr(training, "ndim", 0):
             raise TypeError(
                 f"Layer {self.name!r} ({type(self).__name__}) got an array of shape {symbolic.list_shapes([training])} for "
-                f"training=, which is True or False. It takes {' and '.join(spec.names[: int(min(spec.training, 9))])} as input; "
+                f"training=, which is True or False. It takes {' and '.join(spec.names[: int(min(spec.training, 9))])} as input; "  # type: ignore[arg-type, type-var]
                 "several arrays for one argument are a list: layer([a, b])."
             )
         if training is None:
@@ -254,10 +266,10 @@ class Layer(Weighted, Stateless):
             elif not isinstance(x, jax.Array):
                 return to_device(x.__array__()) if hasattr(x, "__array__") else x
             if self.autocast and x.dtype != target and dtypes.is_float(x.dtype) and dtypes.is_float(target):
-                mask = frames.current().get_mask(x)
+                mask = frames.current().get_mask(x)  # type: ignore[union-attr]
                 x = x.astype(target)
                 if mask is not None:
-                    frames.current().set_mask(x, mask)
+                    frames.current().set_mask(x, mask)  # type: ignore[union-attr]
             return x
 
         if type(values) is tuple and len(values) == 1 and isinstance(values[0], jax.Array):
@@ -444,7 +456,7 @@ class Layer(Weighted, Stateless):
     def __getattr__(self, name: str) -> Any:
         found = inspect.getattr_static(type(self), name, None)
         if isinstance(found, property):  # whose getter raised an AttributeError, with a message of its own: raise it again
-            return found.fget(self)
+            return found.fget(self)  # type: ignore[misc]
         raise AttributeError(
             f"{type(self).__name__!r} object {self.__dict__.get('name', '')!r} has no attribute {name!r}.{_hint(self, name)}",
             name=name,
@@ -502,7 +514,7 @@ def _is_overridden(layer: Layer, method: str) -> bool:
 
 def _bound_arguments(cls: type, args: tuple, kwargs: dict) -> dict:
     try:
-        bound = inspect.signature(cls.__init__).bind_partial(None, *args, **kwargs)
+        bound = inspect.signature(cls.__init__).bind_partial(None, *args, **kwargs)  # type: ignore[misc]
     except (TypeError, ValueError):
         return {}  # __init__ itself will say what is wrong
     return {k: v for k, v in list(bound.arguments.items())[1:] if k != "kwargs"}

@@ -89,7 +89,7 @@ class BatchNormalization(Normalizing):
     def build(self, input_shape: Any) -> None:
         (channels,) = shape = self.sizes_along_axes(input_shape)
         self.add_scale_and_offset(shape, self.scale, self.center)
-        state = {"trainable": False, "autocast": False}
+        state: dict[str, Any] = {"trainable": False, "autocast": False}
         self.moving_mean = self.weight("moving_mean", shape, **state)
         self.moving_variance = self.weight("moving_variance", shape, **state)
         if self.renorm:

@@ -66,7 +66,7 @@ class EinsumDense(Configured):
             plan = analyze(self.equation, tuple(input_shape), self.output_shape, self.bias_axes)
         except ValueError as error:
             raise ValueError(f"Layer {self.name!r} (EinsumDense): {error}") from None
-        initializer = self.kernel_initializer  # type: ignore[attr-defined]
+        initializer = self.kernel_initializer  # type: ignore[attr-defined, has-type]
         if isinstance(initializer, initializers.VarianceScaling) and None in (
             initializer.input_axes,
             initializer.output_axes,

@@ -240,7 +240,7 @@ class Dot(_Merge):
                 f"{shapes}."
             )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Any) -> Any:  # type: ignore[override]
         x, y = inputs
         a, b = self._axes([x.ndim, y.ndim])
         if self.normalize:

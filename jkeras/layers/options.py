@@ -68,12 +68,12 @@ class Configured(Layer):
 
     def weight(self, name: str, shape: Any, options: str | None = None, **kwargs: Any) -> Variable:
         """Make the weight `name`, by the attributes `{options}_initializer`, ...; `options` is `name` by default."""
-        settings = {kind: getattr(self, f"{options or name}_{kind}", None) for kind in list(_KINDS)[:3]}
+        settings: dict[str, Any] = {kind: getattr(self, f"{options or name}_{kind}", None) for kind in list(_KINDS)[:3]}
         return self.add_weight(shape, name=name, **settings, **kwargs)
 
     def get_config(self) -> dict:
         """The constructor's arguments, as plain data."""
-        values = {name: getattr(self, name) for name in _arguments(type(self))}
+        values = {name: getattr(self, name) for name in _arguments(type(self))}  # type: ignore[arg-type]
         named = {name: value for name, value in values.items() if name.rsplit("_", 1)[-1] == "activation"}
         written = serialize_arguments(self, named, activations.serialize)  # one of the library's is written as its name
         others = serialize_arguments(self, {name: value for name, value in values.items() if name not in named})
@@ -128,7 +128,7 @@ def _signature_per_axis(cls: type) -> inspect.Signature:
 def _arguments(cls: type[Configured]) -> list[str]:
     """The arguments of the library's own class: what a user's subclass adds is for its own `get_config`."""
     ours = next(c for c in cls.__mro__ if c.__module__.startswith(__package__))
-    return [name for name in keywords_of(ours.__init__) if name not in (*cls.unsaved, "name", "dtype", "trainable")]
+    return [name for name in keywords_of(ours.__init__) if name not in (*cls.unsaved, "name", "dtype", "trainable")]  # type: ignore[misc]
 
 
 def sizes(layer: Layer, name: str, value: Any, rank: int, zero: bool = False) -> tuple[int, ...]:

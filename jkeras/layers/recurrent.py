@@ -225,7 +225,7 @@ class RNN(Configured):
         def step(x_t: Any, states: Any, values: list, t: Any) -> tuple:
             """A call of the cell in a frame of its own: what it writes and adds is carried out of the loop."""
             bound = {id(variable): value for variable, value in zip(held, values, strict=True)}
-            with Frame(bound, key=None if key is None else jax.random.fold_in(key, t), training=outer.training) as frame:
+            with Frame(bound, key=None if key is None else jax.random.fold_in(key, t), training=outer.training) as frame:  # type: ignore[union-attr]
                 frame.autocast = outer.autocast  # type: ignore[union-attr]
                 output, new = call_cell(cell, x_t, states)
             after = [frame.values[id(variable)] for variable in held]
@@ -253,7 +253,7 @@ class RNN(Configured):
         for i in written:
             held[i].assign(values[i])
         # The losses of a call are sums over its steps.
-        outer.losses += [(layer, jnp.sum(value, 0)) for layer, value in zip(adding, losses, strict=True)]
+        outer.losses += [(layer, jnp.sum(value, 0)) for layer, value in zip(adding, losses, strict=True)]  # type: ignore[union-attr]
         return jnp.flip(outputs, 0) if backwards else outputs, states
 
 

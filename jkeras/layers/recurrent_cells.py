@@ -308,7 +308,7 @@ class StackedRNNCells(Configured):
 
     def get_initial_state(self, batch_size: int | None = None) -> list:
         """The cells' own initial states, as a list of lists."""
-        return [initial_state(cell, batch_size) for cell in self.cells]
+        return [initial_state(cell, batch_size) for cell in self.cells]  # type: ignore[arg-type]
 
     def build(self, input_shape: Any) -> None:
         for cell in self.cells:

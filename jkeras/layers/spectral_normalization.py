@@ -40,7 +40,7 @@ class SpectralNormalization(Wrapper):
             raise ValueError(f"SpectralNormalization needs power_iterations from 1 on, got {power_iterations!r}.")
         self.power_iterations = power_iterations
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Any) -> None:  # type: ignore[override]
         super().build(input_shape)
         self.kernel = getattr(self.layer, "kernel", getattr(self.layer, "embeddings", None))
         if self.kernel is None:
@@ -60,7 +60,7 @@ class SpectralNormalization(Wrapper):
     def call(self, inputs: Any, training: bool = False) -> Any:
         if not training:
             return self.layer(inputs).astype(inputs.dtype)
-        values = frames.current().values  # the layer's call sees the normalized kernel; afterwards it is as before
+        values = frames.current().values  # type: ignore[union-attr]  # the layer's call sees the normalized kernel; afterwards it is as before
         outer = values.get(id(self.kernel))
         values[id(self.kernel)] = self._normalized_kernel()
         try:
@@ -72,7 +72,7 @@ class SpectralNormalization(Wrapper):
                 values[id(self.kernel)] = outer
 
     def _normalized_kernel(self) -> jax.Array:
-        kernel = self.kernel.value
+        kernel = self.kernel.value  # type: ignore[union-attr]
         matrix = kernel.reshape(-1, kernel.shape[-1])
         u = self.vector_u.value.astype(kernel.dtype)
         fixed = jax.lax.stop_gradient(matrix)  # the gradient of sigma is v^T u: none flows through the iteration

@@ -242,7 +242,7 @@ def categorical_focal_crossentropy(
     y_true = _smooth_categorical(y_true, label_smoothing, axis)
     _warn_about_one_class("categorical_focal_crossentropy", y_pred, axis)
     p = _probabilities(jax.nn.softmax(y_pred, axis) if from_logits else y_pred, axis)
-    alpha = jnp.asarray(alpha, p.dtype)
+    alpha = jnp.asarray(alpha, p.dtype)  # type: ignore[assignment]
     return jnp.sum(alpha * jnp.power(1 - p, gamma) * -y_true * jnp.log(p), axis=axis)
 
 

@@ -143,7 +143,7 @@ def circle(
     same = labels == references.T
     other = ~same
     if remove_diagonal:
-        same &= ~jnp.eye(*same.shape, dtype=bool)
+        same &= ~jnp.eye(*same.shape, dtype=bool)  # type: ignore[misc]
     never = jnp.finfo(distance.dtype).min / 4  # finite, so that the gradient of a sample without pairs is 0 and not NaN
     pull = gamma * (distance + margin) * (distance - margin)
     push = gamma * jnp.maximum(1 + margin - distance, 0) * (1 - margin - distance)

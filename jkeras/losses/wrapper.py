@@ -50,7 +50,6 @@ def loss_function(targets: str = VALUES, link: str | None = None, elementwise: b
     """
 
     def decorate(formula: Callable) -> Callable:
-        @op
         @functools.wraps(formula)
         def function(y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> jax.Array:
             y_pred, y_true = as_array(y_pred), as_array(y_true)
@@ -70,9 +69,10 @@ def loss_function(targets: str = VALUES, link: str | None = None, elementwise: b
                     )
             return formula(y_true, y_pred, *args, **kwargs)
 
-        function.targets, function.link = targets, link
-        function.elementwise = elementwise and targets == VALUES
-        return function
+        loss: Any = op(function)
+        loss.targets, loss.link = targets, link
+        loss.elementwise = elementwise and targets == VALUES
+        return loss
 
     return decorate
 
@@ -94,6 +94,7 @@ class LossFunctionWrapper(Loss):
     3.25
     """
 
+    link: str  # the activation whose inputs the loss takes, of one that `with_logits` has made
     described_by: tuple[Callable, ...] = ()  # functions whose docstrings describe arguments of the class
 
     def __init__(
@@ -124,7 +125,7 @@ class LossFunctionWrapper(Loss):
         """The values of the samples, before weights and reduction."""
         if isinstance(y_true, jax.Array) and isinstance(y_pred, jax.Array):
             y_true, y_pred = same_rank(y_true, y_pred)
-        elif jax.tree.structure(y_true) == jax.tree.structure(y_pred):
+        elif jax.tree.structure(y_true) == jax.tree.structure(y_pred):  # type: ignore[operator]
             pairs = map(same_rank, jax.tree.leaves(y_true), jax.tree.leaves(y_pred))
             y_true, y_pred = (jax.tree.unflatten(jax.tree.structure(y_pred), side) for side in zip(*pairs))
         return self.fn(y_true, y_pred, **self._fn_kwargs)

@@ -116,7 +116,7 @@ class MeanMetricWrapper(Mean):
         if any(fn is loss or type(fn) is loss for loss in losses):
             self._direction = "down"  # for callbacks that must know whether smaller is better
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         """Add a batch. A mask that `y_pred` carries, or that `fn` gives its values, is a sample weight of 0 or 1.
 
         Raises:
@@ -135,7 +135,7 @@ class MeanMetricWrapper(Mean):
     def _function(self) -> Callable:
         # A loss instance would return the mean of the batch, and an uneven last batch would weigh too much.
         per_sample = getattr(self._fn, "reduction", None) in ("sum_over_batch_size", "mean", "mean_with_sample_weight")
-        return self._fn.call if per_sample else self._fn
+        return self._fn.call if per_sample else self._fn  # type: ignore[attr-defined]
 
     def get_config(self) -> dict:
         config = {**super().get_config(), **serialize(self._fn_kwargs)}

@@ -86,11 +86,11 @@ def array_op(function: Callable) -> Callable:
     @functools.wraps(function)
     def convert(*args: Any, **kwargs: Any) -> Any:
         each = zip(args, itertools.chain(positional, itertools.repeat(variadic)), strict=False)
-        args = [x if to is None else to(x) for x, to in each]
+        values = [x if to is None else to(x) for x, to in each]
         kwargs = {name: to(x) if (to := conversions.get(name)) else x for name, x in kwargs.items()}
-        if any(is_sparse(x) or (type(x) is list and any(map(is_sparse, x))) for x in args):
-            return call_on_sparse(function, args, kwargs)
-        return function(*args, **kwargs)
+        if any(is_sparse(x) or (type(x) is list and any(map(is_sparse, x))) for x in values):
+            return call_on_sparse(function, values, kwargs)
+        return function(*values, **kwargs)
 
     return op(convert)
 

@@ -83,7 +83,7 @@ def where(condition: Array, x1: Array | None = None, x2: Array | None = None):
     """
     if (x1 is None) != (x2 is None):
         raise ValueError("where() takes both x1 and x2, or neither: where(condition, x1, x2).")
-    return jnp.where(condition, x1, x2)
+    return jnp.where(condition, x1, x2)  # type: ignore[arg-type]
 
 
 @spec_of(where)

@@ -37,7 +37,7 @@ def reshape(x: Array, newshape):
     shape = list(newshape) if isinstance(newshape, (list, tuple)) else jnp.ravel(newshape).tolist()
     if shape.count(None) == 1 and -1 not in shape:
         shape[shape.index(None)] = -1
-    shape = tuple(x.shape[i] if d is None and i < x.ndim else d for i, d in enumerate(shape))
+    shape = tuple(x.shape[i] if d is None and i < x.ndim else d for i, d in enumerate(shape))  # type: ignore[assignment]
     known = math.prod(d for d in shape if d not in (-1, None))
     if shape.count(-1) > 1 or None in shape or any(d < -1 for d in shape):
         raise ValueError(f"reshape() takes one -1 at most, and lengths from 0 on, got newshape={newshape}.")

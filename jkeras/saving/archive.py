@@ -100,10 +100,10 @@ def save_model(
             os.makedirs(os.path.dirname(os.path.join(path, name)), exist_ok=True)
             os.replace(os.path.join(folder, name), os.path.join(path, name))
     with ExitStack() as stack:
-        temporary = {n: stack.enter_context(replacing(os.path.join(path, n), True)) for n in (*texts, MEMBER)}
-        write_weights(model, temporary[MEMBER], include_optimizer)
+        temporary = {n: stack.enter_context(replacing(os.path.join(path, n), True)) for n in (*texts, MEMBER)}  # type: ignore[assignment]
+        write_weights(model, temporary[MEMBER], include_optimizer)  # type: ignore[index]
         for name, text in texts.items():
-            with open(temporary[name], "x", encoding="utf-8") as file:
+            with open(temporary[name], "x", encoding="utf-8") as file:  # type: ignore[index]
                 file.write(text)
 
 
@@ -223,7 +223,7 @@ def _check_metrics(config: Any, path: str) -> None:
                 if isinstance(size, (int, float)) and size > largest:
                     raise ValueError(f"A metric in {path!r} has {name}={size}; at most {largest} are read from a file.")
                 if isinstance(size, (int, float)):
-                    total += 4 * size if name == "num_thresholds" else size**2
+                    total += 4 * size if name == "num_thresholds" else size**2  # type: ignore[assignment]
     if total > MOST_COUNTERS:
         raise ValueError(f"The metrics in {path!r} have {total:,} numbers; at most {MOST_COUNTERS:,} are read from a file.")
 

@@ -43,7 +43,7 @@ def _visit(path: str, value: Any, seen: set[int]) -> Iterator[tuple[str, Module]
             yield path, value
         named = _attributes(value)
     else:
-        named = _items(value)
+        named = _items(value)  # type: ignore[assignment]
     for name, item in named:
         yield from _visit(f"{path}/{name}" if path else name, item, seen)
 

@@ -28,7 +28,7 @@ _DROPPED = """
 """
 DROPPED = frozenset(_DROPPED.split())
 KINDS = ("keras.layers", "keras.initializers", "keras.regularizers", "keras.constraints", "keras.optimizers", "keras.losses")
-KINDS = (*KINDS, "keras.metrics", "keras.optimizers.schedules", "keras")
+KINDS = (*KINDS, "keras.metrics", "keras.optimizers.schedules", "keras")  # type: ignore[assignment]
 DEEPEST = 100  # configs in configs
 
 

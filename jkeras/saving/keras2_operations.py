@@ -91,7 +91,7 @@ _IGNORED = ("name", "epsilon", "transpose_a", "transpose_b")
 
 def _read_table() -> dict[str, tuple[str, dict[str, str]]]:
     """`{TensorFlow's function: (class, {TensorFlow's argument: ours})}`."""
-    found = {}
+    found: dict[Any, Any] = {}
     for line in _TABLE.strip().splitlines():
         left, right = line.split(" = ")
         name, *pairs = left.split()

@@ -65,14 +65,14 @@ def read_layers(model: Any, group: Any, name: str, by_name: bool = False, skip_m
     layers = [layer for layer in model.layers if by_name or layer.weights]
     problems: list[str] = []
     pairs = _pairs(layers, stored, by_name, problems)
-    pairs = [(f"layer {layer.name!r}", _variables(layer), key, stored[key]) for layer, key in pairs]
+    pairs = [(f"layer {layer.name!r}", _variables(layer), key, stored[key]) for layer, key in pairs]  # type: ignore[misc]
     if plain_member(group, TOP, "Group", TOP) is not None:
         own = [v for v in _variables(model) if not any(v is w for layer in model.layers for w in layer.weights)]
         names = _names(group[TOP], "weight_names")
         if names or own:
-            pairs.append(("the model itself", own, TOP, names))
+            pairs.append(("the model itself", own, TOP, names))  # type: ignore[arg-type]
     plans = []
-    for who, variables, key, names in pairs:
+    for who, variables, key, names in pairs:  # type: ignore[misc]
         plan = _plan(variables, [(f"{key}/{n}", _dataset(group[key], n, f"{key}/{n}")) for n in names])
         if isinstance(plan, Plan):
             plans.append(plan)

@@ -136,7 +136,7 @@ def renamed(saved: Mapping, own: Mapping, model: str) -> dict:
     if set(ours) == set(theirs):
         return dict(saved)
     groups = _grouped(ours, model)
-    names = {}
+    names: dict[Any, Any] = {}
     for key, paths in _grouped(theirs, model).items():
         found = groups.get(key, [])
         names |= zip(paths, found if len(found) == len(paths) else paths, strict=True)

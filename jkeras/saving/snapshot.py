@@ -85,7 +85,7 @@ def write_snapshot(path: str, structure: Any, arrays: list) -> None:
         f"array_{i}": a if name is None else a.view(f"u{a.dtype.itemsize}") for i, (a, name) in enumerate(zip(found, dtypes))
     }
     with replacing(path, overwrite=True) as temporary, open(temporary, "wb") as file:
-        np.savez(file, structure=np.frombuffer(text.encode(), np.uint8), **members)
+        np.savez(file, structure=np.frombuffer(text.encode(), np.uint8), **members)  # type: ignore[arg-type]
 
 
 def read_snapshot(path: str) -> Any:

@@ -147,8 +147,8 @@ def read_weights(
         if problems and not skip_mismatch:
             raise ValueError(_listed(name, problems))
         for path, module in optimizers.items():  # their state takes memory, so the weights' sizes are looked at before
-            if path == "optimizer" and not module.built and len(ReadStore(file, path)) > len(module.variables):
-                module.build(model.trainable_variables)
+            if path == "optimizer" and not module.built and len(ReadStore(file, path)) > len(module.variables):  # type: ignore[attr-defined]
+                module.build(model.trainable_variables)  # type: ignore[attr-defined]
         stores |= _matched(optimizers, file, problems)
         if problems and not skip_mismatch:
             raise ValueError(_listed(name, problems))
@@ -157,7 +157,7 @@ def read_weights(
         with unless_it_fails(held_variables(modules)):
             for path, store in stores.items():
                 try:
-                    modules[path].load_own_variables(store)
+                    modules[path].load_own_variables(store)  # type: ignore[attr-defined]
                 except Exception as error:
                     if not skip_mismatch:
                         raise ValueError(_listed(name, {path: str(error)})) from error

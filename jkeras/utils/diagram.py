@@ -91,14 +91,14 @@ def _end(step: Any, number: int, shown: Shown) -> int:
             step = step.layers[-1]
         else:
             history = step.outputs[number].history
-            step, number = _called(history.node), history.index
+            step, number = _called(history.node), history.index  # type: ignore[union-attr]
     return id(step)
 
 
 def _start(step: Any, number: int, shown: Shown) -> int:
     """The box that an arrow leads to: of a model within, the input."""
     while shown.nested and isinstance(step, Functional | Sequential):
-        step = step.layers[0] if isinstance(step, Sequential) else _called(step.inputs[number].history.node)
+        step = step.layers[0] if isinstance(step, Sequential) else _called(step.inputs[number].history.node)  # type: ignore[union-attr]
     return id(step)
 
 

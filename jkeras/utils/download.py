@@ -113,7 +113,7 @@ def extract_archive(file_path: str | os.PathLike, path: str | os.PathLike = ".",
         ValueError: an unknown format, or an archive that claims to hold more than 1 TiB.
     """
     formats = (
-        {None: [], "auto": ["tar", "zip"]}.get(archive_format)
+        {None: [], "auto": ["tar", "zip"]}.get(archive_format)  # type: ignore[call-overload]
         if not isinstance(archive_format, (list, tuple))
         else archive_format
     )
@@ -249,4 +249,4 @@ def _write(source: object, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     with open(path, "xb") as file:
-        shutil.copyfileobj(source, file)  # type: ignore[arg-type]
+        shutil.copyfileobj(source, file)  # type: ignore[arg-type, type-var]

@@ -100,7 +100,7 @@ def _rows(group: Group, turned: bool) -> Layout:
             width, height = inner[key].width + 2 * PAD, inner[key].height + 2 * PAD
             sizes[key] = (width + LINE, height) if turned else (width, height + LINE)  # with room for the name
         else:
-            sizes[key] = box_size(item)[::-1] if turned else box_size(item)
+            sizes[key] = box_size(item)[::-1] if turned else box_size(item)  # type: ignore[arg-type]
     edges = [(a, b) for a, b in group.edges if a in holder and b in holder and holder[a] != holder[b]]
     rank = _ranks(list(group.items), [(holder[a], holder[b]) for a, b in edges])
     rows: list[list] = [[] for _ in range(max(rank.values(), default=-1) + 1)]
@@ -111,7 +111,7 @@ def _rows(group: Group, turned: bool) -> Layout:
         first, last = holder[a], holder[b]
         gaps = [("gap", number, row) for row in range(rank[first] + 1, rank[last])]
         for gap in gaps:
-            sizes[gap] = (GAP, 0.0)
+            sizes[gap] = (GAP, 0.0)  # type: ignore[index]
             rows[gap[2]].append(gap)
         chains.append([first, *gaps, last])
     _sort(rows, chains)
@@ -136,7 +136,7 @@ def _rows(group: Group, turned: bool) -> Layout:
     for (a, b), chain in zip(edges, chains, strict=True):
         start, end = layout.boxes[a], layout.boxes[b]
         way = [(start.x + start.width / 2, start.y + start.height)]
-        for gap in chain[1:-1]:
+        for gap in chain[1:-1]:  # type: ignore[assignment]
             way += through[gap]
         layout.ways.append([*way, (end.x + end.width / 2, end.y)])
     return layout

@@ -120,7 +120,7 @@ def _dot(group: Group, rankdir: str, dpi: int, splines: str, subgraph: bool) -> 
     if subgraph:
         dot = pydot.Cluster(graph_name=group.name, style="dashed", label=group.name, labeljust="l")
     else:
-        dot = pydot.Dot(rankdir=rankdir, concentrate=True, dpi=dpi, splines=splines)
+        dot = pydot.Dot(rankdir=rankdir, concentrate=True, dpi=dpi, splines=splines)  # type: ignore[assignment]
         dot.set_node_defaults(shape="record")
     for key, item in group.items.items():
         if isinstance(item, Group):

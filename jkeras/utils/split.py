@@ -42,21 +42,22 @@ def split_dataset(
     (total,) = lengths
     if left_size is None and right_size is None:
         raise ValueError("split_dataset() needs left_size=... or right_size=..., a number of samples or a fraction.")
-    left, right = (_count(name, s, total) for name, s in (("left_size", left_size), ("right_size", right_size)))
-    left, right = total - right if left is None else left, total - left if right is None else right
-    if min(left, right) < 1 or left + right > total:
+    left, right = (
+        None if s is None else _count(name, s, total) for name, s in (("left_size", left_size), ("right_size", right_size))  # type: ignore[arg-type]
+    )  # type: ignore[arg-type]
+    left, right = total - (right or 0) if left is None else left, total - (left or 0) if right is None else right  # type: ignore[operator]
+    if min(left, right) < 1 or left + right > total:  # type: ignore[operator]
         raise ValueError(f"Of {total} samples, left_size={left_size} and right_size={right_size} make {left} and {right}.")
-    order = list(range(total))
+    order = list(range(total))  # type: ignore[arg-type]
     if shuffle:
         random.Random(random.randint(0, 1000000) if seed is None else seed).shuffle(order)
     return tuple(
-        jax.tree.map(lambda array, rows=rows: array[rows], arrays) for rows in (order[:left], order[total - right :])
+        jax.tree.map(lambda array, rows=rows: array[rows], arrays)
+        for rows in (order[:left], order[total - right :])  # type: ignore[operator]
     )
 
 
-def _count(name: str, size: Any, total: int) -> int | None:
-    if size is None:
-        return None
+def _count(name: str, size: Any, total: int) -> int:
     if isinstance(size, bool) or not isinstance(size, (int, float, np.integer, np.floating)):
         raise ValueError(f"{name} must be an int, a fraction or None, got {size!r}.")
     whole = isinstance(size, (int, np.integer))

@@ -365,7 +365,7 @@ class RandomColorJitter(RandomImageLayer):
         self.saturation_factor, self.hue_factor = saturation_factor, hue_factor
 
         def part(kind: type[Color], factor: Any) -> Color | None:
-            return None if factor is None else kind(factor, value_range=value_range, seed=seed)
+            return None if factor is None else kind(factor, value_range=value_range, seed=seed)  # type: ignore[call-arg]
 
         self.random_brightness = part(RandomBrightness, brightness_factor)
         self.random_contrast = part(RandomContrast, contrast_factor)

@@ -111,10 +111,10 @@ class Resizing(_Framing):
         left = top = 0
         if self.pad_to_aspect_ratio:
             across = down = min(across, down)
-            left, top = (self.width - width * across) // 2, (self.height - height * down) // 2
+            left, top = (self.width - width * across) // 2, (self.height - height * down) // 2  # type: ignore[assignment]
         elif self.crop_to_aspect_ratio:
             across = down = max(across, down)
-            left, top = -((width * across - self.width) // 2), -((height * down - self.height) // 2)
+            left, top = -((width * across - self.width) // 2), -((height * down - self.height) // 2)  # type: ignore[assignment]
         empty = jnp.all(boxes == -1, -1, keepdims=True) | jnp.all(boxes == 0, -1, keepdims=True)
         moved = boxes * jnp.array([across, down] * 2, boxes.dtype) + jnp.array([left, top] * 2, boxes.dtype)
         return jnp.where(empty, jnp.zeros_like(moved), moved)
@@ -182,7 +182,7 @@ class CenterCrop(_Window):
         super().__init__(height, width, data_format=data_format, **kwargs)
 
 
-class RandomCrop(_Window, RandomImageLayer):
+class RandomCrop(_Window, RandomImageLayer):  # type: ignore[override]
     """A window of `height` x `width` at a random place of the images in training, the same for all; otherwise the middle.
 
     Where an image is not larger than the window in both directions, the middle is taken in training too, as by `CenterCrop`.
@@ -213,9 +213,9 @@ class RandomCrop(_Window, RandomImageLayer):
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Transformation:
         transformation = super().get_random_transformation(data, training, seed)
-        height, width = self._height_width(transformation["input_shape"])
+        height, width = self._height_width(transformation["input_shape"])  # type: ignore[index]
         if training and height > self.height and width > self.width:
             top = self.uniform((), 0.0, float(height - self.height + 1), seed).astype("int32")
             left = self.uniform((), 0.0, float(width - self.width + 1), seed).astype("int32")
-            transformation["window"] = (top, left, self.height, self.width)
-        return transformation
+            transformation["window"] = (top, left, self.height, self.width)  # type: ignore[index]
+        return transformation  # type: ignore[return-value]

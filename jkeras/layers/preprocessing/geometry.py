@@ -56,7 +56,7 @@ class RandomFlip(RandomImageLayer):
         axes = [axis for axis, word in ((1, "vertical"), (2, "horizontal")) if word in self.mode]
         return jnp.where(transformation["flips"], jnp.flip(images, axes), images)
 
-    change_masks = change
+    change_masks = change  # type: ignore[assignment]
 
     def move_boxes(self, boxes: jax.Array, transformation: Transformation) -> jax.Array:
         height, width = self._height_width(transformation["input_shape"])

@@ -58,7 +58,7 @@ def _by_length(texts: Sequence[bytes], function: Callable[[np.ndarray], np.ndarr
     hashes = np.empty(len(texts), np.uint64)
     for length in np.unique(lengths):
         places = np.flatnonzero(lengths == length)
-        data = np.frombuffer(b"".join([texts[i] for i in places]), np.uint8).reshape(len(places), length)
+        data = np.frombuffer(b"".join([texts[i] for i in places]), np.uint8).reshape(len(places), length)  # type: ignore[call-overload]
         with np.errstate(over="ignore"):
             hashes[places] = function(data)
     return hashes
@@ -157,7 +157,7 @@ def _longer(data: np.ndarray) -> np.ndarray:
     x, y, z = x ^ w[1] * nine, y + v[0] * nine + _word(data, at + 40), _rotate_right(z + w[0], 33) * factor
     v, w = _weak(data, at, v[1] * factor, x + w[0]), _weak(data, at + 32, z + w[1], y + _word(data, at + 16))
     x, z = z, x
-    return _mix(_mix(v[0], w[0], factor) + _shift_mix(y) * K0 + z, _mix(v[1], w[1], factor) + x, factor)
+    return _mix(_mix(v[0], w[0], factor) + _shift_mix(y) * K0 + z, _mix(v[1], w[1], factor) + x, factor)  # type: ignore[arg-type]
 
 
 def _siphash(data: np.ndarray, low: np.uint64, high: np.uint64) -> np.ndarray:

@@ -107,9 +107,7 @@ class ImageLayer(Configured):
             batch = (batch[0], *batch[2:], batch[1])
         return self.draw(batch, seed) | {"input_shape": shape}
 
-    def transform_images(
-        self, images: Any, transformation: Transformation | None = None, training: bool = True
-    ) -> jax.Array:
+    def transform_images(self, images: Any, transformation: Any = None, training: bool = True) -> jax.Array:
         """Images after a transformation, in the layer's compute dtype."""
         images = jnp.asarray(images)
         if not self._acts(transformation, training):
@@ -117,12 +115,12 @@ class ImageLayer(Configured):
         images, back = batched(type(self).__name__, images, self.data_format)
         return back(self.cast(self.change(images.astype(self.float_dtype), transformation)))
 
-    def transform_labels(self, labels: Any, transformation: Transformation | None = None, training: bool = True) -> Any:
+    def transform_labels(self, labels: Any, transformation: Any = None, training: bool = True) -> Any:
         """Labels after a transformation: as they were, unless images are mixed."""
         return labels
 
     def transform_segmentation_masks(
-        self, segmentation_masks: Any, transformation: Transformation | None = None, training: bool = True
+        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
     ) -> Any:
         """Masks after a transformation; classes are not interpolated."""
         if not self._acts(transformation, training):
@@ -130,9 +128,7 @@ class ImageLayer(Configured):
         masks, back = batched(type(self).__name__, jnp.asarray(segmentation_masks), self.data_format)
         return back(self.change_masks(masks, transformation))
 
-    def transform_bounding_boxes(
-        self, bounding_boxes: dict, transformation: Transformation | None = None, training: bool = True
-    ) -> dict:
+    def transform_bounding_boxes(self, bounding_boxes: dict, transformation: Any = None, training: bool = True) -> dict:
         """Boxes after a transformation; where nothing of a box is left in the image, its label is -1."""
         if not self._acts(transformation, training):
             return bounding_boxes
@@ -158,7 +154,7 @@ class ImageLayer(Configured):
         return self.always or (bool(training) and transformation is not None)
 
     def _height_width(self, shape: Shape) -> tuple[int, int]:
-        return shape[-2:] if self.data_format == "channels_first" else shape[-3:-1]
+        return shape[-2:] if self.data_format == "channels_first" else shape[-3:-1]  # type: ignore[return-value]
 
     @property
     def float_dtype(self) -> Any:
@@ -226,7 +222,7 @@ def interval(
     pair = value if isinstance(value, (tuple, list)) else (value,)
     known = len(pair) == (2 if pair is value else 1) and all(isinstance(n, numbers.Real) for n in pair)
     inside = known and [low <= n <= high and not (open_below and n == low) for n in pair]
-    if not known or not (all(inside) if strict or pair is not value else pair[0] <= high and pair[1] >= low):
+    if not known or not (all(inside) if strict or pair is not value else pair[0] <= high and pair[1] >= low):  # type: ignore[arg-type]
         bounds = f"{'above' if open_below else 'from'} {low} {'up ' if open_below else ''}to {high}"
         raise ValueError(
             f"The `{name}` argument should be a number (or a list of two numbers) {bounds}. {type(layer).__name__} got "

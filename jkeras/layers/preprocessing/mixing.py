@@ -26,7 +26,7 @@ class _Mix(RandomImageLayer):
             return labels
         labels = jnp.asarray(labels)
         labels = labels if jnp.issubdtype(labels.dtype, jnp.floating) else labels.astype(self.float_dtype)
-        return self.mix(labels, transformation)
+        return self.mix(labels, transformation)  # type: ignore[arg-type]
 
     def mix(self, values: jax.Array, transformation: Transformation) -> jax.Array:
         """Each value times the image's weight, plus another one times the rest."""
@@ -115,7 +115,7 @@ class CutMix(_Mix):
     def change(self, images: jax.Array, transformation: Transformation) -> jax.Array:
         return jnp.where(transformation["batch_masks"], images[jnp.asarray(transformation["permutation_order"])], images)
 
-    change_masks = change
+    change_masks = change  # type: ignore[assignment]
 
     def transform_bounding_boxes(
         self, bounding_boxes: dict, transformation: Transformation | None = None, training: bool = True

@@ -140,7 +140,7 @@ class Normalization(Configured):
         if mean is None:
             raise ValueError(f"Layer {self.name!r}: adapt() got no data.")
         self.adapt_mean.assign(np.asarray(mean, "float32"))
-        self.adapt_variance.assign(np.asarray(squares / count, "float32"))
+        self.adapt_variance.assign(np.asarray(squares / count, "float32"))  # type: ignore[operator]
 
     def call(self, inputs: Any) -> Any:
         deviation = jnp.maximum(jnp.sqrt(self.variance), jnp.asarray(EPSILON, self.compute_dtype))

@@ -42,7 +42,7 @@ class _Policy(RandomImageLayer):
 
     def make_layers(self) -> None:
         """Make the layers of `order`."""
-        both = {"data_format": self.data_format, "dtype": self.dtype_policy}
+        both: dict[str, Any] = {"data_format": self.data_format, "dtype": self.dtype_policy}
         drawn = both | {"seed": self.seed}
         moving, colored = drawn | {"interpolation": self.interpolation}, drawn | {"value_range": self.value_range}
         factor, fixed = self.factor, both | {"value_range": self.value_range}

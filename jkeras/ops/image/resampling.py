@@ -63,7 +63,7 @@ def map_coordinates(inputs: Array, coordinates: Array, order, fill_mode="constan
         )
     check_choice("map_coordinates", "fill_mode", fill_mode, FILL_MODES)
     check_choice("map_coordinates", "order", order, (0, 1))
-    return jax.scipy.ndimage.map_coordinates(inputs, coordinates, order, fill_mode, fill_value)
+    return jax.scipy.ndimage.map_coordinates(inputs, coordinates, order, fill_mode, fill_value)  # type: ignore[arg-type]
 
 
 def _read(images, places, interpolation, fill_mode, fill_value):
