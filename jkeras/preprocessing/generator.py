@@ -276,7 +276,7 @@ class ImageDataGenerator:
         ty = _shift(self.height_shift_range, img_shape[self.row_axis - 1])
         tx = _shift(self.width_shift_range, img_shape[self.col_axis - 1])
         shear = np.random.uniform(-self.shear_range, self.shear_range) if self.shear_range else 0
-        zx, zy = (1, 1) if self.zoom_range == [1, 1] else np.random.uniform(*self.zoom_range, 2)
+        zx, zy = (1, 1) if self.zoom_range == [1, 1] else np.random.uniform(*self.zoom_range, 2)  # type: ignore[call-overload]
         flips = [bool(np.random.random() < 0.5) and flip for flip in (self.horizontal_flip, self.vertical_flip)]
         channel = (
             np.random.uniform(-self.channel_shift_range, self.channel_shift_range) if self.channel_shift_range else None
@@ -310,12 +310,12 @@ class ImageDataGenerator:
             order=self.interpolation_order,
         )
         if given("channel_shift_intensity") is not None:
-            x = apply_channel_shift(x, given("channel_shift_intensity"), channel)
+            x = apply_channel_shift(x, given("channel_shift_intensity"), channel)  # type: ignore[arg-type]
         if given("flip_horizontal"):
             x = np.flip(x, column)
         if given("flip_vertical"):
             x = np.flip(x, row)
-        return x if given("brightness") is None else apply_brightness_shift(x, given("brightness"), False)
+        return x if given("brightness") is None else apply_brightness_shift(x, given("brightness"), False)  # type: ignore[arg-type]
 
     def random_transform(self, x: np.ndarray, seed: int | None = None) -> np.ndarray:
         """An image after a change that is drawn for it.

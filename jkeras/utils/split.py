@@ -43,7 +43,8 @@ def split_dataset(
     if left_size is None and right_size is None:
         raise ValueError("split_dataset() needs left_size=... or right_size=..., a number of samples or a fraction.")
     left, right = (
-        None if s is None else _count(name, s, total) for name, s in (("left_size", left_size), ("right_size", right_size))  # type: ignore[arg-type]
+        None if s is None else _count(name, s, total)
+        for name, s in (("left_size", left_size), ("right_size", right_size))  # type: ignore[arg-type]
     )  # type: ignore[arg-type]
     left, right = total - (right or 0) if left is None else left, total - (left or 0) if right is None else right  # type: ignore[operator]
     if min(left, right) < 1 or left + right > total:  # type: ignore[operator]

@@ -76,7 +76,7 @@ class MixUp(_Mix):
         """The boxes of both images, (batch, 2 * boxes, 4)."""
         if not self._acts(transformation, training):
             return bounding_boxes
-        order = jnp.asarray(transformation["permutation_order"])
+        order = jnp.asarray(transformation["permutation_order"])  # type: ignore[index]
         return {key: jnp.concatenate([value, jnp.asarray(value)[order]], 1) for key, value in bounding_boxes.items()}
 
 
