@@ -42,11 +42,9 @@ def split_dataset(
     (total,) = lengths
     if left_size is None and right_size is None:
         raise ValueError("split_dataset() needs left_size=... or right_size=..., a number of samples or a fraction.")
-    left, right = (
-        None if s is None else _count(name, s, total)
-        for name, s in (("left_size", left_size), ("right_size", right_size))  # type: ignore[arg-type]
-    )  # type: ignore[arg-type]
-    left, right = total - (right or 0) if left is None else left, total - (left or 0) if right is None else right  # type: ignore[operator]
+    left = None if left_size is None else _count("left_size", left_size, total)
+    right = total - (left or 0) if right_size is None else _count("right_size", right_size, total)
+    left = total - right if left is None else left
     if min(left, right) < 1 or left + right > total:  # type: ignore[operator]
         raise ValueError(f"Of {total} samples, left_size={left_size} and right_size={right_size} make {left} and {right}.")
     order = list(range(total))  # type: ignore[arg-type]
