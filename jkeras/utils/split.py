@@ -39,20 +39,19 @@ def split_dataset(
         raise ValueError(
             f"split_dataset() expects arrays with one common length, but got lengths {lengths or 'of nothing'}."
         )
-    (total,) = lengths
+    total: Any = lengths.pop()
     if left_size is None and right_size is None:
         raise ValueError("split_dataset() needs left_size=... or right_size=..., a number of samples or a fraction.")
     left = None if left_size is None else _count("left_size", left_size, total)
     right = total - (left or 0) if right_size is None else _count("right_size", right_size, total)
     left = total - right if left is None else left
-    if min(left, right) < 1 or left + right > total:  # type: ignore[operator]
+    if min(left, right) < 1 or left + right > total:
         raise ValueError(f"Of {total} samples, left_size={left_size} and right_size={right_size} make {left} and {right}.")
-    order = list(range(total))  # type: ignore[arg-type]
+    order = list(range(total))
     if shuffle:
         random.Random(random.randint(0, 1000000) if seed is None else seed).shuffle(order)
     return tuple(
-        jax.tree.map(lambda array, rows=rows: array[rows], arrays)
-        for rows in (order[:left], order[total - right :])  # type: ignore[operator]
+        jax.tree.map(lambda array, rows=rows: array[rows], arrays) for rows in (order[:left], order[total - right :])
     )
 
 
