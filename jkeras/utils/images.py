@@ -1,5 +1,6 @@
 """Images in files and in arrays: reading, writing and converting them with Pillow (`pip install jkeras[image]`)."""
 
+import functools
 import io
 import os
 import pathlib
@@ -195,11 +196,12 @@ KERNELS: dict[str, tuple[float, Callable]] = {  # how far a kernel reaches, and 
 METHODS = ("bilinear", "nearest", "bicubic", "area", "lanczos3", "lanczos5", "gaussian", "mitchellcubic")
 
 
+@functools.lru_cache(maxsize=256)
 def _taps(size: int, new: int, method: str) -> tuple[np.ndarray, np.ndarray]:
     """For each new place the old places that count, and their weights: arrays of shape (taps, new)."""
     ratio = size / new
     if method == "nearest":
-        return np.floor((np.arange(new) + 0.5) * ratio).astype(int)[None], np.ones((1, new))
+        return np.floor((np.arange(new) + 0.5) * ratio).astype(int)[None], np.ones((1, new), np.float32)
     if method == "area":
         start = np.arange(new) * ratio
         places = np.floor(start).astype(int) + np.arange(int(np.ceil(ratio)) + 1)[:, None]
@@ -210,7 +212,7 @@ def _taps(size: int, new: int, method: str) -> tuple[np.ndarray, np.ndarray]:
         places = np.floor(center).astype(int) + np.arange(1 - int(np.ceil(reach)), int(np.ceil(reach)) + 1)[:, None]
         weights = kernel(center - places)
     weights = np.where((places >= 0) & (places < size), weights, 0.0)
-    return np.clip(places, 0, size - 1), weights / weights.sum(axis=0)
+    return np.clip(places, 0, size - 1), (weights / weights.sum(axis=0)).astype(np.float32)
 
 
 def resize(x: np.ndarray, size: tuple[int, int], method: str = "bilinear") -> np.ndarray:
@@ -230,9 +232,7 @@ def resize(x: np.ndarray, size: tuple[int, int], method: str = "bilinear") -> np
             continue
         places, weights = _taps(x.shape[axis], new, method)
         shape = [-1 if a == axis else 1 for a in range(x.ndim)]
-        parts = (
-            np.take(x, p, axis=axis) * w.astype(np.float32).reshape(shape) for p, w in zip(places, weights, strict=True)
-        )
+        parts = (np.take(x, p, axis=axis) * w.reshape(shape) for p, w in zip(places, weights, strict=True))
         total = next(parts)
         for part in parts:
             total += part

@@ -8,7 +8,7 @@ from jkeras.core import dtype as dtypes
 from jkeras.core.symbolic import KerasTensor
 from jkeras.layers.preprocessing.hashes import combine, farmhash, siphash
 from jkeras.layers.preprocessing.host import HostLayer, as_array, encode, encoded_shape, refuse_sparse, texts_of
-from jkeras.layers.preprocessing.index_lookup import output_mode_of, salt_of
+from jkeras.layers.preprocessing.lookup_options import output_mode_of, salt_of
 
 __all__ = ["HashedCrossing", "Hashing"]
 

@@ -1,5 +1,6 @@
 """`TextVectorization`: from texts to the indices of their words, or to vectors."""
 
+import itertools
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
@@ -8,8 +9,9 @@ import numpy as np
 from jkeras.core.symbolic import KerasTensor
 from jkeras.errors import suggest
 from jkeras.layers.preprocessing.host import HostLayer, batches_of, refuse_sparse, texts_of
-from jkeras.layers.preprocessing.index_lookup import output_mode_of, refuse_path
 from jkeras.layers.preprocessing.lookup import StringLookup
+from jkeras.layers.preprocessing.lookup_options import output_mode_of
+from jkeras.layers.preprocessing.vocabulary import refuse_path
 from jkeras.serialization import deserialize, serialize
 
 __all__ = ["TextVectorization"]
@@ -207,7 +209,7 @@ class TextVectorization(HostLayer):
         if self._ngrams is not None:
             rows = [[b" ".join(row[i : i + n]) for n in self._ngrams for i in range(len(row) - n + 1)] for row in rows]
         lengths = np.fromiter(map(len, rows), np.int64, len(rows))
-        return [word for row in rows for word in row], lengths, None
+        return list(itertools.chain.from_iterable(rows)), lengths, None
 
     def _standardized(self, texts: list[bytes], shape: tuple) -> list[bytes]:
         if callable(self._standardize):
