@@ -33,8 +33,9 @@ class OwnVariables(Module):
         >>> {name: value.shape for name, value in store.items()}
         {'0': (3, 2), '1': (2,)}
         """
+        others = self.values_for_file()
         for i, variable in enumerate(own_variables(self)):
-            store[str(i)] = variable.numpy()
+            store[str(i)] = np.array(others[id(variable)]) if id(variable) in others else variable.numpy()
 
     def load_own_variables(self, store: Mapping) -> None:
         """Take the variables from what `save_own_variables` put into a store.
@@ -45,6 +46,20 @@ class OwnVariables(Module):
         variables = own_variables(self)
         check_store(self, variables, store)
         assign_all((variable, store[str(i)]) for i, variable in enumerate(variables))
+        self.after_loading()
+
+    # A layer that holds weights in a form of its own says here what its files have.
+
+    def in_file_order(self, variables: list[Variable]) -> list[Variable]:
+        """Which of its own variables files have, in their order."""
+        return variables
+
+    def values_for_file(self) -> dict[int, Any]:
+        """`{id(variable): value}` where files get another value than the variable has."""
+        return {}
+
+    def after_loading(self) -> None:
+        """Called when all variables have been taken from a file."""
 
 
 def own_variables(module: Module) -> list[Variable]:
@@ -52,7 +67,8 @@ def own_variables(module: Module) -> list[Variable]:
     recurrent layer keeps from batch to batch are not among them: Keras's files have no place for them."""
     held = (child for _, child in module.children() if isinstance(child, Variable) and child.name != "rnn_state")
     found = {id(variable): variable for variable in held}
-    return sorted(found.values(), key=lambda variable: variable.collection != PARAMS)
+    ordered = sorted(found.values(), key=lambda variable: variable.collection != PARAMS)
+    return module.in_file_order(ordered) if isinstance(module, OwnVariables) else ordered
 
 
 def check_store(module: Any, variables: list[Variable], store: Mapping) -> None:

@@ -86,6 +86,7 @@ class Variable(Operators[jax.Array]):
         "overwrite_with_gradient",
     )
     reference: "Variable | None" = None  # the parameter that an optimizer keeps this for
+    adapted = False  # whether others are trained in its place, so that it stays frozen
     detached = False  # whether JAX made it, by flattening a variable and putting another value in its place
 
     def __init__(

@@ -30,6 +30,7 @@ from jkeras.layers.input_spec import InputSpec, check_input
 from jkeras.layers.signatures import CallSpec, call_spec, holds_tensors, shapes_of, specs_of
 from jkeras.layers.stateless import Stateless
 from jkeras.layers.weights import Weighted
+from jkeras.quantizers.config import resolve
 from jkeras.runtime.placement import to_device
 from jkeras.serialization import describe_constructor, serialize, serialize_arguments
 from jkeras.serialization.namespace import explain
@@ -119,6 +120,9 @@ class Layer(Weighted, Stateless):  # type: ignore[override]
         super().__init_subclass__(**kwargs)
         if "build" in cls.__dict__:
             cls.build = _mark_built(cls.__dict__["build"])  # type: ignore[method-assign]
+        if "quantize" in cls.__dict__:
+            cls.quantize = _check_quantization(cls.__dict__["quantize"])  # type: ignore[method-assign]
+            cls._can_quantize = True
 
     # -- what subclasses write ----------------------------------------------------------------------------------------
 
@@ -143,6 +147,34 @@ class Layer(Weighted, Stateless):  # type: ignore[override]
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The mask of the outputs, for a layer with `supports_masking`; by default that of the inputs."""
         return previous_mask
+
+    # -- quantization -------------------------------------------------------------------------------------------------
+
+    def quantize(self, mode: str | None = None, type_check: bool = True, config: Any = None) -> None:
+        """Hold the layer's weights in another form. Layers with a form say how; the others refuse.
+
+        Args:
+            mode: the name of the form, such as `"int8"`.
+            type_check: refuse subclasses of a layer that knows how.
+            config: a `QuantizationConfig`; by default that of the mode.
+
+        Raises:
+            NotImplementedError: the layer has no other form.
+        """
+        raise NotImplementedError(f"Layer {type(self).__name__} does not have a `quantize` method implemented.")
+
+    def quantized_build(self, input_shape: Any, mode: str) -> None:
+        """Make the variables of a quantized form, in a layer that has one."""
+        raise NotImplementedError(f"Layer {type(self).__name__} does not have a `quantized_build` method implemented.")
+
+    def quantized_call(self, *args: Any, **kwargs: Any) -> Any:
+        """What is called in the place of `call` if the policy is a quantized one.
+
+        A layer of yours defines a method for a mode, such as `_int8_call`; a layer without one has no weights in that form, and
+        computes as its policy's source says.
+        """
+        own = getattr(type(self), f"_{self.quantization_mode}_call", None)
+        return self.call(*args, **kwargs) if own is None else own(self, *args, **kwargs)
 
     # -- losses -------------------------------------------------------------------------------------------------------
 
@@ -223,7 +255,8 @@ class Layer(Weighted, Stateless):  # type: ignore[override]
             with jax.named_scope(self.name), scope(self):
                 if self._path is None:
                     self._note_path()
-                outputs = as_arrays(self.call(*args, **kwargs))
+                call = self.call if self.quantization_mode is None else self.quantized_call
+                outputs = as_arrays(call(*args, **kwargs))
         except Exception as error:
             if repr(self.name) not in str(error):
                 shapes = symbolic.list_shapes((args, kwargs))
@@ -443,10 +476,10 @@ class Layer(Weighted, Stateless):  # type: ignore[override]
 
     def get_build_config(self) -> dict | None:
         """What `build` was called with, so that a loaded layer can be built before its weights are read."""
-        shapes = getattr(self, "_build_shapes", {})
-        if len(shapes) == 1:
+        shapes = self.__dict__.get("_build_shapes")
+        if shapes is not None and len(shapes) == 1:
             return {"input_shape": next(iter(shapes.values()))}
-        return {"shapes_dict": shapes} if shapes else None
+        return None if shapes is None else {"shapes_dict": shapes}
 
     def build_from_config(self, config: dict) -> None:
         """Build from `get_build_config()`."""
@@ -498,6 +531,33 @@ def _mark_built(build: Callable) -> Callable:
             self._build_shapes = dict(zip(call_spec(build).names, args, strict=False)) | kwargs
 
     wrapped.marks_built = True  # type: ignore[attr-defined]
+    return wrapped
+
+
+def _check_quantization(quantize: Callable) -> Callable:
+    """A method `quantize` that is called with a config, and only on a layer that can be quantized."""
+    if getattr(quantize, "checks_quantization", False):
+        return quantize
+
+    @functools.wraps(quantize)
+    def wrapped(self: Layer, mode: str | None = None, config: Any = None, **kwargs: Any) -> Any:
+        config = resolve(mode, config)
+        who = f"Layer {self.name!r} (of type {type(self).__name__!r})"
+        if not self.built:
+            raise ValueError(f"Cannot quantize a layer that isn't yet built. {who} is not built yet: call it on data first.")
+        if self._is_quantized:
+            raise ValueError(
+                f"{who} is already quantized with dtype_policy={self._policy.name!r}. Received: mode={config.mode}"
+            )
+        if config.mode == "int8" and self.compute_dtype == "float16":
+            raise ValueError(
+                f"int8 doesn't work well with compute_dtype='float16', in which {who} computes: its largest number is 65504. Take "
+                "'mixed_bfloat16'."
+            )
+        with all_or_nothing(self):
+            return quantize(self, mode=config.mode, config=config, **kwargs)
+
+    wrapped.checks_quantization = True  # type: ignore[attr-defined]
     return wrapped
 
 

@@ -11,8 +11,10 @@ from typing import Any
 
 from jkeras import ops
 from jkeras.core.data_format import standardize_data_format
+from jkeras.layers.adaptable import Adaptable, stored
 from jkeras.layers.input_spec import InputSpec
-from jkeras.layers.options import Configured, alias, sizes
+from jkeras.layers.layout import Layout, kernel_layout
+from jkeras.layers.options import Configured, sizes
 from jkeras.ops.ranks import add
 
 __all__ = [
@@ -131,7 +133,7 @@ def positive(layer: Any, **numbers: Any) -> None:
         setattr(layer, name, number)
 
 
-class _Conv(Convolution):
+class _Conv(Convolution, Adaptable):
     """Each filter sums over a window and the input channels (of its group).
 
     Args:
@@ -140,7 +142,8 @@ class _Conv(Convolution):
             filters. Both numbers of channels must be multiples of it.
     """
 
-    _kernel = alias("kernel")
+    _kernel = stored("kernel")
+    modes = ()
 
     def __init__(
         self,
@@ -184,8 +187,19 @@ class _Conv(Convolution):
             )
         yield "kernel", "kernel", (*self.kernel_size, channels // self.groups, self.filters)
 
+    def build(self, input_shape: Any) -> None:
+        super().build(input_shape)
+        self.adapt_if_asked()
+
+    def layout(self, name: str, shape: tuple[int, ...]) -> Layout:
+        return kernel_layout(shape, low_rank=self.groups == 1 and self.data_format == "channels_last")
+
     def convolve(self, inputs: Any) -> Any:
-        return ops.conv(inputs, self.kernel, **self.windows)
+        return self.product("kernel", self.convolution_op, inputs)
+
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+        """The convolution with a kernel; a subclass may compute it in another way."""
+        return ops.conv(inputs, kernel, **self.windows)
 
 
 class Conv1D(_Conv):
@@ -213,13 +227,13 @@ class Conv1D(_Conv):
     rank = 1
     paddings = ("valid", "same", "causal")
 
-    def convolve(self, inputs: Any) -> Any:
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         if self.padding != "causal":
-            return super().convolve(inputs)
+            return super().convolution_op(inputs, kernel)
         before = (self.dilation_rate[0] * (self.kernel_size[0] - 1), 0)
         last = self.data_format == "channels_last"
         padded = ops.pad(inputs, ((0, 0), before, (0, 0)) if last else ((0, 0), (0, 0), before))
-        return ops.conv(padded, self.kernel, **(self.windows | {"padding": "valid"}))
+        return ops.conv(padded, kernel, **(self.windows | {"padding": "valid"}))
 
 
 class Conv2D(_Conv):

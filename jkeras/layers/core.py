@@ -7,15 +7,17 @@ import jax
 import jax.numpy as jnp
 
 from jkeras import ops
+from jkeras.layers.adaptable import Adaptable, stored
 from jkeras.layers.input_spec import InputSpec
-from jkeras.layers.options import Configured, alias
+from jkeras.layers.layout import Layout, kernel_layout
+from jkeras.layers.options import Configured
 from jkeras.ops.products import rows_times
 from jkeras.ops.ranks import add
 
 __all__ = ["Activation", "Dense", "Identity", "Lambda", "Masking"]
 
 
-class Dense(Configured):
+class Dense(Adaptable):
     """`activation(inputs @ kernel + bias)` along the last axis.
 
     Args:
@@ -36,9 +38,8 @@ class Dense(Configured):
     """
 
     unsaved = ("activity_regularizer",)  # unless there is one
-    also_written = {"quantization_config": None}
 
-    _kernel = alias("kernel")
+    _kernel = stored("kernel")
 
     def __init__(
         self,
@@ -52,9 +53,13 @@ class Dense(Configured):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        quantization_config: Any = None,
         **kwargs: Any,
     ):
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        super().__init__(activity_regularizer=activity_regularizer, lora_rank=lora_rank, lora_alpha=lora_alpha, **kwargs)
+        self.quantization_config = quantization_config
         if not isinstance(units, int) or units <= 0:
             raise ValueError(f"Dense needs a positive number of units, got units={units!r}.")
         self.units = units
@@ -75,13 +80,17 @@ class Dense(Configured):
         features = input_shape[-1]
         if features is None:
             raise ValueError(f"Dense layer {self.name!r} needs to know the last axis of its input, got shape {input_shape}.")
-        self.kernel = self.weight("kernel", (features, self.units))
+        self.hold("kernel", (features, self.units))
         if self.use_bias:
             self.bias = self.weight("bias", (self.units,))
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
+        self.adapt_if_asked()
+
+    def layout(self, name: str, shape: tuple[int, ...]) -> Layout:
+        return kernel_layout(shape)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        outputs = rows_times(inputs, self.kernel.value)
+        outputs = self.product("kernel", rows_times, inputs, training)
         if self.use_bias:
             outputs = add(outputs, self.bias.value)
         return outputs if self.activation is None else self.activation(outputs)

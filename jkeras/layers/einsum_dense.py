@@ -1,18 +1,21 @@
 """A dense layer over any axes, as Einstein's summation says."""
 
 import copy
+import itertools
 import re
+import string
 from typing import Any, NamedTuple
 
 from jkeras import initializers, ops
+from jkeras.layers.adaptable import Adaptable, stored
 from jkeras.layers.input_spec import InputSpec
-from jkeras.layers.options import Configured, alias
+from jkeras.layers.layout import Layout, einsum_layout
 from jkeras.ops.ranks import add
 
 __all__ = ["EinsumDense"]
 
 
-class EinsumDense(Configured):
+class EinsumDense(Adaptable):
     """`activation(einsum(equation, inputs, kernel) + bias)`.
 
     Args:
@@ -30,9 +33,9 @@ class EinsumDense(Configured):
     (None, 32, 64)
     """
 
-    also_written = {"activity_regularizer": None, "quantization_config": None}
+    also_written = {"activity_regularizer": None}
 
-    _kernel = alias("kernel")
+    _kernel = stored("kernel")
 
     def __init__(
         self,
@@ -46,9 +49,14 @@ class EinsumDense(Configured):
         bias_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        gptq_unpacked_column_size: int | None = None,
+        quantization_config: Any = None,
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
+        super().__init__(lora_rank=lora_rank, lora_alpha=lora_alpha, **kwargs)
+        self.gptq_unpacked_column_size, self.quantization_config = gptq_unpacked_column_size, quantization_config
         self.equation, self.bias_axes = equation, bias_axes
         self.output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
         self.keep(
@@ -73,13 +81,17 @@ class EinsumDense(Configured):
         ):
             self.kernel_initializer = copy.copy(initializer)
             self.kernel_initializer.input_axes, self.kernel_initializer.output_axes = plan.summed, plan.kept
-        self.kernel = self.weight("kernel", plan.kernel)
+        self.input_spec = InputSpec(ndim=len(input_shape))
+        self.hold("kernel", plan.kernel)
         self.kernel_initializer = initializer
         self.bias = None if plan.bias is None else self.weight("bias", plan.bias)
-        self.input_spec = InputSpec(ndim=len(input_shape))
+        self.adapt_if_asked()
+
+    def layout(self, name: str, shape: tuple[int, ...]) -> Layout:
+        return einsum_layout(*letters(self.equation, self.input_spec.ndim), shape)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        outputs = ops.einsum(self.equation, inputs, self.kernel)
+        outputs = self.product("kernel", lambda x, kernel: ops.einsum(self.equation, x, kernel), inputs, training)
         if self.bias is not None:
             outputs = add(outputs, self.bias.value)
         return outputs if self.activation is None else self.activation(outputs)  # type: ignore[attr-defined]
@@ -94,17 +106,34 @@ class Plan(NamedTuple):
     kept: list[int]
 
 
+def _parts(equation: str) -> tuple[bool, str, bool, str, str]:
+    """Whether dots stand on the left, the input's letters, whether dots stand on the right, the kernel's and the output's letters."""
+    compact = equation.replace(" ", "")
+    match = re.fullmatch(r"(\.\.\.)?([a-zA-Z]+)(\.\.\.)?,([a-zA-Z]+)->(\.\.\.)?([a-zA-Z]+)(\.\.\.)?", compact)
+    if match is None or (match[1], match[3]) != (match[5], match[7]) or (match[1] and match[3]):
+        raise ValueError(f"equation={equation!r} is not of the form 'X,Y->Z', '...X,Y->...Z' or 'X...,Y->Z...'.")
+    return bool(match[1]), match[2], bool(match[3]), match[4], match[6]
+
+
+def letters(equation: str, ndim: int) -> tuple[str, str, str]:
+    """The letters of the input's, the kernel's and the output's axes, with letters in the place of dots.
+
+    >>> letters("...x,xy->...y", 3)
+    ('abx', 'xy', 'aby')
+    """
+    left, ins, _, weights, outs = _parts(equation)
+    free = (letter for letter in string.ascii_letters if letter not in ins + weights + outs)
+    dots = "".join(itertools.islice(free, ndim - len(ins)))
+    return (dots + ins, weights, dots + outs) if left else (ins + dots, weights, outs + dots)
+
+
 def analyze(equation: str, input_shape: tuple, output_shape: tuple, bias_axes: str | None) -> Plan:
     """What an equation means for an input of a given shape.
 
     >>> analyze("...x,xy->...y", (None, 32, 128), (64,), "y")
     Plan(kernel=(128, 64), bias=(64,), summed=[0], kept=[1])
     """
-    compact = equation.replace(" ", "")
-    match = re.fullmatch(r"(\.\.\.)?([a-zA-Z]+)(\.\.\.)?,([a-zA-Z]+)->(\.\.\.)?([a-zA-Z]+)(\.\.\.)?", compact)
-    if match is None or (match[1], match[3]) != (match[5], match[7]) or (match[1] and match[3]):
-        raise ValueError(f"equation={equation!r} is not of the form 'X,Y->Z', '...X,Y->...Z' or 'X...,Y->Z...'.")
-    left, ins, right, weights, _, outs, _ = match.groups()
+    left, ins, right, weights, outs = _parts(equation)
     dots = len(input_shape) - len(ins)
     if dots < 0 or (dots and not (left or right)):
         raise ValueError(f"equation={equation!r} does not fit an input of shape {input_shape}.")

@@ -7,12 +7,13 @@ import jax
 import numpy as np
 
 from jkeras import ops
-from jkeras.layers.options import Configured, alias
+from jkeras.layers.adaptable import Adaptable, stored
+from jkeras.layers.layout import Layout, table_layout
 
 __all__ = ["Embedding"]
 
 
-class Embedding(Configured):
+class Embedding(Adaptable):
     """Looks up a row of a trainable table for each integer.
 
     Args:
@@ -35,9 +36,11 @@ class Embedding(Configured):
     """
 
     unsaved = ("weights",)
-    also_written = {"activity_regularizer": None, "quantization_config": None}
+    also_written = {"activity_regularizer": None}
+    adapted = "embeddings"
+    modes = ("int8", "int4")
 
-    _embeddings = alias("embeddings")
+    _embeddings = stored("embeddings")
 
     def __init__(
         self,
@@ -48,11 +51,15 @@ class Embedding(Configured):
         embeddings_constraint: Any = None,
         mask_zero: bool = False,
         weights: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        quantization_config: Any = None,
         **kwargs: Any,
     ):
         if kwargs.pop("input_length", None) is not None:
             warnings.warn("Embedding takes its inputs' length from the inputs: leave input_length= out.", stacklevel=2)
-        super().__init__(**kwargs)
+        super().__init__(lora_rank=lora_rank, lora_alpha=lora_alpha, **kwargs)
+        self.quantization_config = quantization_config
         for name, size in {"input_dim": input_dim, "output_dim": output_dim}.items():
             if not isinstance(size, int) or isinstance(size, bool) or size <= 0:
                 raise ValueError(f"Embedding needs a positive integer {name}, got {name}={size!r}.")
@@ -72,7 +79,11 @@ class Embedding(Configured):
     def build(self, input_shape: Any = None) -> None:
         if not self.built:
             # Not cast when it is read: only the few rows that are looked up are.
-            self.embeddings = self.weight("embeddings", (self.input_dim, self.output_dim), autocast=False)
+            self.hold("embeddings", (self.input_dim, self.output_dim), autocast=False)
+            self.adapt_if_asked()
+
+    def layout(self, name: str, shape: tuple[int, ...]) -> Layout:
+        return table_layout((shape[0], shape[1]))
 
     def call(self, inputs: Any) -> Any:
         if not isinstance(inputs, jax.core.Tracer) and all(d.platform == "cpu" for d in inputs.devices()):
@@ -80,7 +91,10 @@ class Embedding(Configured):
         indices = inputs if inputs.dtype in ("int32", "int64") else inputs.astype("int32")
         # The gradient is a scatter-add, which XLA:CPU does in place, in a loop as well: 32 x 80 rows of a table of
         # 20000 x 128 took 1.4 ms per step inside a fori_loop (0.2 ms of it the update of the whole table), 4.8 ms alone.
-        return ops.take(self.embeddings, indices, axis=0).astype(self.compute_dtype)
+        return self.rows("embeddings", indices)
+
+    def _beside(self) -> list[str]:
+        return []
 
     def check_indices(self, indices: Any) -> None:
         """Refuse integers that the table has no row for; only numbers can be looked at, so not those inside of `jax.jit`."""

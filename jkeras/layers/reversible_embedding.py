@@ -6,7 +6,9 @@ import jax.numpy as jnp
 
 from jkeras import ops
 from jkeras.core import frame as frames
+from jkeras.core.variable import Variable
 from jkeras.layers.embedding import Embedding
+from jkeras.layers.layout import Layout, kernel_layout
 
 __all__ = ["ReversibleEmbedding"]
 
@@ -59,10 +61,30 @@ class ReversibleEmbedding(Embedding):
     def build(self, input_shape: Any = None) -> None:
         super().build(input_shape)
         if not self.tie_weights:
-            shape = (self.output_dim, self.input_dim)
-            self.reverse_embeddings = self.add_weight(
-                shape, self.embeddings_initializer, autocast=False, name="reverse_embeddings"
-            )
+            self.hold("reverse_embeddings", (self.output_dim, self.input_dim), autocast=False)
+
+    def layout(self, name: str, shape: tuple[int, ...]) -> Layout:
+        if name == "embeddings":
+            return super().layout(name, shape)
+        return kernel_layout(shape)._replace(packed=0)
+
+    def weight(self, name: str, shape: Any, options: str | None = None, **kwargs: Any) -> Variable:
+        if name == "reverse_embeddings":  # it shares the initializer with the table, and nothing else
+            return self.add_weight(shape, self.embeddings_initializer, name=name, **kwargs)
+        return super().weight(name, shape, options, **kwargs)
+
+    def _quantizable(self) -> dict[str, Variable]:
+        reverse = {} if self.tie_weights else {"reverse_embeddings": self.reverse_embeddings}
+        return {**super()._quantizable(), **reverse}
+
+    @property
+    def variable_serialization_spec(self) -> dict[str | None, list[str]]:
+        spec = super().variable_serialization_spec
+        if not self.tie_weights:
+            for mode, names in spec.items():
+                names += ["reverse_embeddings", *(["reverse_embeddings_scale"] if mode else [])]
+            spec["int4"].append("reverse_embeddings_zero")
+        return spec
 
     def call(self, inputs: Any, reverse: bool = False) -> Any:
         if not reverse:
@@ -70,9 +92,13 @@ class ReversibleEmbedding(Embedding):
             if self.mask_zero:
                 frames.current().set_mask(outputs, jnp.not_equal(inputs, 0))  # type: ignore[union-attr]
             return outputs
-        table = self.embeddings.value.T if self.tie_weights else self.reverse_embeddings.value
         dtype = self.reverse_dtype or self.compute_dtype
-        logits = ops.matmul(inputs.astype(dtype), table.astype(dtype))
+        name = "embeddings" if self.tie_weights else "reverse_embeddings"
+
+        def times(x: Any, table: Any) -> Any:
+            return ops.matmul(x, (table.T if self.tie_weights else table).astype(x.dtype))
+
+        logits = self.product(name, times, inputs.astype(dtype)).astype(dtype)
         cap = self.logit_soft_cap
         return logits if cap is None else jnp.tanh(logits / cap) * cap
 

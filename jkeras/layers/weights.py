@@ -137,7 +137,7 @@ class Weighted(OwnVariables, Module):
             layer._trainable = bool(value)
         for variable in self.variables:
             if variable.collection == "params":
-                variable.trainable = bool(value)
+                variable.trainable = bool(value) and not variable.adapted
 
     def get_weights(self) -> list[np.ndarray]:
         """The weights' values as NumPy arrays, in Keras's order."""
@@ -174,6 +174,20 @@ class Weighted(OwnVariables, Module):
     @dtype_policy.setter
     def dtype_policy(self, value: Any) -> None:
         policy = get_policy(value)
+        mode = policy.quantization_mode
+        quantizes = mode is not None and self.built and not self._is_quantized and self._can_quantize
+        if quantizes and mode in ("gptq", "awq"):
+            raise ValueError(
+                f"Implicitly enabling {mode.upper()} quantization by setting `dtype_policy` to {value!r} is not supported: it needs "
+                f"data to look at. Call model.quantize({mode!r}, config=...)."
+            )
+        self._set_policy(policy)
+        if quantizes:
+            self.quantize(mode)  # type: ignore[attr-defined]
+
+    _is_quantized = _can_quantize = False
+
+    def _set_policy(self, policy: DTypePolicy) -> None:
         known = self.__dict__.get("_dtype_policy")
         if isinstance(known, DTypePolicyMap) and self._path:
             known.pop(self._path, None) if self._path in known else None

@@ -21,6 +21,7 @@ from jkeras.core.variable import Variable
 from jkeras.data import ArrayData, Staged
 from jkeras.layers.base import Layer
 from jkeras.models.by_rows import works_by_rows
+from jkeras.models.quantization import quantize
 from jkeras.models.saving import Saved
 from jkeras.models.state_tree import read_state, write_state
 from jkeras.models.summary import show, summarize
@@ -185,6 +186,41 @@ class Model(Saved, Trainer, Layer):
         result = super().build_abstractly(*args, **kwargs)
         self.built = True
         return result
+
+    # -- quantization -------------------------------------------------------------------------------------------------
+
+    def quantize(self, mode: str | None = None, config: Any = None, filters: Any = None, *, type_check: bool = True) -> None:
+        """Hold the weights of the layers inside in another form: each layer that has one takes it, the others stay as they are.
+
+        Args:
+            mode: `"int8"`, `"int4"`, `"float8"`, `"gptq"` or `"awq"`; may be left out where there is a config.
+            config: a `QuantizationConfig`; by default that of the mode. GPTQ and AWQ need one, with data to look at.
+            filters: which layers: a regular expression that is searched in their names, a list of them, or a function of a layer.
+            type_check: leave subclasses of the library's layers alone, whose own code may read the weights.
+
+        Raises:
+            ValueError: the model is not built, or the arguments do not fit; the model stays as it was.
+
+        >>> import jkeras
+        >>> model = jkeras.Sequential([jkeras.Input((3,)), jkeras.layers.Dense(2)])
+        >>> model.quantize("int8")
+        >>> [v.dtype for v in model.weights]
+        ['float32', 'int8', 'float32']
+        """
+        quantize(self, config, filters, type_check)
+        self._forget_programs()
+
+    def get_quantization_layer_structure(self, mode: str | None = None) -> dict | None:
+        """The parts that GPTQ and AWQ quantize one after the other; a model of yours says which.
+
+        Args:
+            mode: `"gptq"` or `"awq"`.
+
+        Returns:
+            `{"pre_block_layers": [...], "sequential_blocks": [...]}`: layers that run first, and blocks that each take what the one
+            before puts out; None for a model that says nothing.
+        """
+        return None
 
     # -- state --------------------------------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ def rows_times(x: jax.Array, matrix: jax.Array, **kwargs) -> jax.Array:
     """
     if not isinstance(x, jax.Array):  # sparse
         return matmul(x, matrix)
+    kwargs.setdefault("preferred_element_type", _accumulator(x, matrix))
     if x.ndim == 2 or 0 in x.shape or any(jax.typeof(x).sharding.spec[1:-1]):  # axes spread over devices stay apart
         return jnp.matmul(x, matrix, **kwargs)
     rows = jnp.matmul(x.reshape(-1, x.shape[-1]), matrix, **kwargs)

@@ -31,7 +31,10 @@ def pack_int4(arr: Any, axis: int = 0, dtype: str = "int8") -> tuple[jax.Array, 
     >>> packed.tolist(), shape, length
     ([[45, -121], [1, 0]], (2, 2), 3)
     """
-    array = np.moveaxis(_checked(np.asarray(arr), dtype), axis, 0)
+    array = np.asarray(arr)
+    if array.dtype != _known(dtype):
+        raise TypeError(f"Expected {dtype} tensor for packing, got {array.dtype}.")
+    array = np.moveaxis(array, axis, 0)
     length = array.shape[0]
     padded = np.concatenate([array, np.zeros((length % 2, *array.shape[1:]), dtype)]).view("uint8")
     packed = (padded[::2] & 15) | (padded[1::2] << 4)
@@ -44,19 +47,21 @@ def unpack_int4(packed: Array, orig_len: int, axis: int = 0, dtype: str = "int8"
     """What `pack_int4` has packed.
 
     Args:
-        packed: bytes of `dtype`.
+        packed: bytes.
         orig_len: the length of the axis before it was packed.
         axis: the axis along which it was.
         dtype: `"int8"` for integers in [-8, 7], `"uint8"` for [0, 15].
 
     Raises:
         ValueError: another `dtype`.
-        TypeError: the array has another one.
+        TypeError: the array does not consist of bytes.
 
     >>> unpack_int4(np.array([[45, -121], [1, 0]], "int8"), 3).tolist()
     [[-3, 7], [2, -8], [1, 0]]
     """
-    _checked(packed, dtype)
+    if packed.dtype.name not in ("int8", "uint8"):
+        raise TypeError(f"Expected bytes, int8 or uint8, got {packed.dtype}.")
+    packed = jax.lax.bitcast_convert_type(packed, _known(dtype))
     axis %= packed.ndim
     low = (packed << 4) >> 4 if dtype == "int8" else packed & 15  # shifts of signed integers keep the sign
     pairs = jnp.stack([low, packed >> 4], axis=axis + 1)
@@ -64,9 +69,7 @@ def unpack_int4(packed: Array, orig_len: int, axis: int = 0, dtype: str = "int8"
     return jax.lax.slice_in_dim(whole, 0, orig_len, axis=axis)
 
 
-def _checked(array: Any, dtype: str) -> Any:
+def _known(dtype: str) -> str:
     if dtype not in ("int8", "uint8"):
         raise ValueError(f"Expected dtype to be 'int8' or 'uint8', but got {dtype!r}.")
-    if array.dtype != dtype:
-        raise TypeError(f"Expected {dtype} tensor for packing, got {array.dtype}.")
-    return array
+    return dtype

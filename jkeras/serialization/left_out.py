@@ -17,9 +17,6 @@ LEFT_OUT = _table(
     ("Export to other runtimes is not covered; jax.export takes model.apply.", "", "export"),
     ("What Keras keeps for its first version; use utils.legacy.", "", "legacy"),
     ("Keras 2 had optimizers there; those of today take their arguments.", "optimizers", "legacy"),
-    ("Quantization is not covered yet.", "layers.Dense", "quantization_config variable_serialization_spec"),
-    ("Quantization is not covered yet.", "Layer", "quantize quantized_build quantized_call"),
-    ("Quantization is not covered yet.", "Model", "get_quantization_layer_structure"),
     ("Drawing pictures with boxes and masks is not a matter of training.", "", "visualization"),
     ("Recomputation of activations is not covered yet; jax.checkpoint does it to functions.", "", "remat RematScope"),
     (
@@ -33,7 +30,6 @@ LEFT_OUT = _table(
     ("There are no flax modules underneath.", "config", "is_nnx_enabled"),
     ("Code found in a config is never run.", "config", "enable_unsafe_deserialization"),
     ("It wraps a layer of another library.", "layers", "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper"),
-    ("Low-rank adaptation of a layer is not covered yet.", "layers.Dense", "enable_lora lora_alpha lora_enabled lora_rank"),
     ("Keras 3 has it only to say that it is gone.", "Layer", "add_metric"),
     ("Of the two names for one thing, add_weight is the documented one.", "Layer", "add_variable"),
     ("It is inspect.signature(layer.call).", "Layer", "call_signature_parameters"),
