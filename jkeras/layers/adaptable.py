@@ -144,7 +144,8 @@ class Adaptable(Configured):
             self._adapt(self.lora_rank, self.lora_alpha, "he_uniform", "zeros")
 
     def _hold(self, name: str, shape: tuple[int, ...], mode: str | None = None, variable: Variable | None = None) -> Held:
-        kind = FORMS[mode or self.quantization_mode] if (mode or self.quantization_mode) in self.modes else Form
+        wanted = mode or self.quantization_mode
+        kind = FORMS[wanted] if wanted in self.modes and wanted is not None else Form
         held = self._held.get(name)
         form = kind(self, name, self.layout(name, tuple(shape)), variable, self.quantization_config)
         self._held[name] = Held(form, None if held is None else held.adapter)
@@ -284,7 +285,7 @@ class Adaptable(Configured):
         return {self.adapted: getattr(self, self.adapted) if held is None else held.form.stored}  # type: ignore[dict-item]
 
     @property
-    def _is_quantized(self) -> bool:
+    def _is_quantized(self) -> bool:  # type: ignore[override]
         return any(type(held.form) is not Form for held in self._held.values())
 
     def quantized_build(self, kernel_shape: Any, mode: str, config: Any = None) -> None:
@@ -363,7 +364,7 @@ class Adaptable(Configured):
         return [*known.values(), *(v for v in variables if id(v) not in known and id(v) not in ours)]
 
     def values_for_file(self) -> dict[int, Any]:
-        found = {}
+        found: dict[int, Any] = {}
         for held in self._held.values():
             form = held.form
             if isinstance(form, Gptq) and not form.calibrated:

@@ -20,7 +20,7 @@ class Gptq(Form):
     """Integers of `weight_bits` bits, one row per output; groups along a row have a scale and a zero point."""
 
     mode = "gptq"
-    names = ("quantized_{}", "{}_scale", "{}_zero", "g_idx")
+    names: tuple[str, ...] = ("quantized_{}", "{}_scale", "{}_zero", "g_idx")
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)

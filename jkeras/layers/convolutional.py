@@ -133,7 +133,7 @@ def positive(layer: Any, **numbers: Any) -> None:
         setattr(layer, name, number)
 
 
-class _Conv(Convolution, Adaptable):
+class _Conv(Convolution, Adaptable):  # type: ignore[override]
     """Each filter sums over a window and the input channels (of its group).
 
     Args:

@@ -247,9 +247,9 @@ class Float8(Form):
 
     def product(self, function: Product, inputs: jax.Array, training: bool | None) -> jax.Array:
         dtype, state = self.layer.compute_dtype, [self.variable(name).value for name in self.names[1:]]
-        inputs = _rounded(inputs, *state[0:2], dtype, bool(training))
-        weight = _rounded(self.dense(), *state[2:4], dtype, bool(training))
-        return _with_rounded_gradient(function(inputs, weight), *state[4:6], dtype)
+        inputs = _rounded(inputs, state[0], state[1], dtype, bool(training))
+        weight = _rounded(self.dense(), state[2], state[3], dtype, bool(training))
+        return _with_rounded_gradient(function(inputs, weight), state[4], state[5], dtype)
 
 
 def _usable(scale: jax.Array) -> jax.Array:
