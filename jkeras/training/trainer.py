@@ -3,8 +3,6 @@
 The path of one batch: arrays -> `data` -> `feed` (onto the device) -> `engine` (many steps per call) -> callbacks.
 """
 
-from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import jax
@@ -25,12 +23,15 @@ from jkeras.runtime import switches
 from jkeras.runtime.activity import told
 from jkeras.runtime.heap import kept
 from jkeras.runtime.mesh import current, is_first_process
-from jkeras.training.compilable import STOPS, Compilable
-from jkeras.training.compiled import PREPARING, Compiled, whole
-from jkeras.training.engine import Clock, Program, Stats
+from jkeras.training.compilable import Compilable
+from jkeras.training.compiled import PREPARING, Compiled
+from jkeras.training.engine import Stats
+from jkeras.training.epochs import Validation, train
 from jkeras.training.feed import ONE, Feed, device_memory_budget
 from jkeras.training.lease import Uninterrupted
+from jkeras.training.passes import EvaluationPass
 from jkeras.training.prediction import Prediction
+from jkeras.training.results import by_name
 from jkeras.training.run import Run
 
 
@@ -140,9 +141,9 @@ class Trainer(Compilable):
         epochs = switches.limited("epochs", epochs, switches.max_epochs())
         steps_per_epoch = self._limited("steps_per_epoch", steps_per_epoch, data)
         feed = Feed(data, compiled.stats)
-        validation = self._validation_feed(validation_data, validation_batch_size or batch_size, validation_steps)
-        if validation is not None:
-            validation_steps = self._limited("validation_steps", validation_steps, validation.data)
+        validation = self._validation(
+            validation_data, validation_batch_size or batch_size, validation_steps, validation_freq
+        )
         progress = EpochTable() if verbose == "table" else _progress(verbose)
         callbacks = with_backup(callbacks, resume)
         callbacks = self._watchers(callbacks, progress, verbose, epochs, feed.steps(steps_per_epoch), add_history=True)
@@ -150,54 +151,10 @@ class Trainer(Compilable):
         run = Run(self, feed, callbacks, shuffle, steps_per_epoch, initial_epoch)
         try:
             with compiled.lease.turn.training(f"Model {self.name!r}"):
-                return self._train(run, epochs, validation, validation_steps, validation_freq, progress)
+                train(run, epochs, validation, progress)
         finally:
             if self._run_of_fit is run:
                 self._run_of_fit = None
-
-    def _train(
-        self,
-        run: Run,
-        epochs: int,
-        validation: Feed | None,
-        validation_steps: int | None,
-        validation_freq: Any,
-        progress: Progress | None,
-    ) -> History:
-        """The epochs of `fit`, while no other thread trains the model."""
-        compiled, feed, callbacks, initial_epoch = self._compiled, run.feed, run.callbacks, run.epoch
-        data, logs = feed.data, {}
-        try:
-            self._run_of_fit = run
-            callbacks.on_train_begin({})
-            goes_on = run.begin()
-            logs = run.logs
-            for epoch in range(run.epoch, epochs if goes_on else run.epoch):
-                if epoch > initial_epoch and data.is_used_up():
-                    break
-                callbacks.on_epoch_begin(epoch, {})
-                logs = self._train_epoch(feed, run, epoch, callbacks, progress)
-                data.end_epoch()
-                if epoch == initial_epoch and isinstance(data, ArrayData) and not np.isfinite(logs.get("loss", 0.0)):
-                    data.warn_about_infinity()
-                if validation is not None and _is_due(validation_freq, epoch):
-                    results = self._test_pass(validation, validation_steps, callbacks, None)
-                    logs |= {f"val_{name}": value for name, value in results.items()}
-                run.ended, run.logs = True, logs
-                with Clock(compiled.stats, "callback_seconds"):
-                    callbacks.on_epoch_end(epoch, _sorted(logs))
-                    callbacks.on_checkpoint()
-                if self.stop_training:
-                    break
-            callbacks.on_train_end(_sorted(logs))
-        except BaseException as error:
-            callbacks.on_train_error(error)
-            if isinstance(error, KeyboardInterrupt):
-                callbacks.on_train_end(_sorted(logs))
-            raise
-        finally:  # the weights stay on loan until somebody reads one; what they are is valid however the run ended
-            if epochs > initial_epoch:
-                compiled.optimizer.finalize_variable_values(list(compiled.slots.params.values()))
         return self.history
 
     @staticmethod
@@ -227,98 +184,6 @@ class Trainer(Compilable):
             if not where:
                 raise
             raise ValueError(f"{where}: {error}") from None
-
-    def _train_epoch(
-        self, feed: Feed, run_of_fit: Run, epoch: int, callbacks: CallbackList, progress: Progress | None
-    ) -> dict:
-        compiled = self._compiled
-        with compiled.lease.held():
-            ts = compiled.lease.borrow()
-            compiled.lease.hold(ts._replace(metrics=compiled.start()))
-        done, logs = run_of_fit.enter(epoch)
-
-        def advance(run: Any, program: Any, lo: int, hi: int) -> Any:
-            with compiled.lease.held(), Uninterrupted():
-                steps = lambda program, carry, lo, hi: run(program, (), carry, lo, hi)  # noqa: E731
-                carry, results = program.advance(steps, compiled.lease.borrow(), lo, hi)
-                compiled.lease.hold(carry)
-            return results
-
-        def segments(program: Program) -> Iterator:
-            return feed.segments(program, run_of_fit.shuffle, run_of_fit.steps, lambda: ((), compiled.lease.borrow()))
-
-        with told(progress and progress.say):
-            logs = self._run("train", segments, advance, callbacks, progress, done, logs)
-        return compiled.at_end(self, "train_step", logs, compiled.lease.borrow())
-
-    def _run(
-        self,
-        mode: str,
-        make: Any,
-        advance: Any,
-        callbacks: CallbackList,
-        progress: Progress | None,
-        done: int = 0,
-        logs: dict | None = None,
-    ) -> dict:
-        """Go through the segments that `make` makes in chunks; after each, tell callbacks and progress bar. Returns the results."""
-        compiled, stats = self._compiled, self._compiled.stats
-        program = getattr(compiled, mode)
-        calls = callbacks.calls(mode)
-        calls.start(compiled.steps_per_execution)
-        segments = make(program.watching(*calls.looks()))
-        logs = logs or {}
-        traces_before, compilations_before = program.traces, program.compilations
-        for segment in segments:
-            if done and self.stop_training and mode == "train":  # a run goes on that was about to stop
-                segments.close()
-                break
-            lo = 0
-            while lo < segment.steps:
-                plan = calls.plan()
-                left = segment.steps - lo if plan.room is None else min(plan.room, segment.steps - lo)
-                loop = program.watching(*plan.looks)
-                hi = lo + loop.pace(left, left if plan.each else None)
-                if calls.watched:
-                    calls.begin(done)
-                traces = program.traces
-                with Clock(stats, "compute_seconds") as clock, kept:
-                    results = compiled.run(self, partial(self._on, mode, plan.looks, advance, segment.run, lo, hi))
-                    program = getattr(compiled, mode)  # another one, if its trace found more that is state
-                    loop = program.watching(*plan.looks)
-                    chunk = loop.fetch(results, hi - lo)
-                if program.traces == traces:
-                    loop.observe(chunk.steps, clock.seconds)
-                else:  # a call that compiled says nothing about the time per step
-                    stats.compile_seconds += clock.seconds
-                    stats.compute_seconds -= clock.seconds
-                if chunk.is_finite or chunk.steps > 1 or loop.guard != "update" or not logs:
-                    logs = chunk.logs  # otherwise the only batch was left out
-                stats.calls, stats.steps = stats.calls + 1, stats.steps + chunk.steps
-                if mode == "train":
-                    bad = None if chunk.is_finite else partial(segment.batch, lo + chunk.steps - 1)
-                    self._run_of_fit.note(done + chunk.steps, logs, bad)
-                if calls.watched:
-                    with Clock(stats, "callback_seconds"):
-                        calls.end(done, chunk.steps, _sorted(logs), chunk.recorded, chunk.is_finite)
-                if mode == "train":
-                    callbacks.on_checkpoint()
-                lo, done = lo + chunk.steps, done + chunk.steps
-                if progress is not None:
-                    progress.advance(done, _sorted(logs))
-                if getattr(self, STOPS[mode]):
-                    segments.close()
-                    break
-        if calls.is_open:
-            with Clock(stats, "callback_seconds"):
-                calls.finish(done, _sorted(logs))
-        stats.traces += program.traces - traces_before
-        stats.compilations += program.compilations - compilations_before
-        return logs
-
-    def _on(self, mode: str, looks: tuple, advance: Any, run: Any, lo: int, hi: int) -> Any:
-        """Let the current program of a mode run some steps."""
-        return advance(run, getattr(self._compiled, mode).watching(*looks), lo, hi)
 
     # -- evaluate -----------------------------------------------------------------------------------------------------
 
@@ -351,55 +216,21 @@ class Trainer(Compilable):
         feed = Feed(data, compiled.stats, once=True)
         progress = _progress(verbose)
         watchers = self._watchers(callbacks, progress, verbose, 1, feed.steps(steps))
-        logs = self._test_pass(feed, steps, watchers, progress)
+        logs = EvaluationPass(self, feed, watchers, progress, steps).evaluate()
         return self._result(logs, return_dict)
 
-    def _test_pass(self, feed: Feed, steps: int | None, callbacks: CallbackList, progress: Progress | None) -> dict:
-        compiled = self._compiled
-        self.stop_evaluating = False
-        callbacks.on_test_begin({})  # it may change the weights
-        fixed, carry = compiled.test_state()
-
-        def advance(run: Any, program: Any, lo: int, hi: int) -> Any:
-            nonlocal fixed, carry
-            if fixed.extra.keys() != compiled.variables.extra.keys():  # there are more since the last call
-                fixed, carry = compiled.test_state(carry)
-            carry, results = run(program, fixed, carry, lo, hi)
-            return results
-
-        feed.data.reset()
-
-        def segments(program: Program) -> Iterator:
-            return feed.segments(program, False, steps, lambda: (fixed, carry))
-
-        with told(progress and progress.say):
-            logs = self._run("test", segments, advance, callbacks, progress)
-        logs = compiled.at_end(self, "test_step", logs, whole(fixed, carry))
-        feed.data.end_epoch()
-        compiled.write(*carry)
-        callbacks.on_test_end(_sorted(logs))
-        return logs
-
-    def _validation_feed(self, validation_data: Any, batch_size: int | None, steps: int | None) -> Feed | None:
+    def _validation(
+        self, validation_data: Any, batch_size: int | None, steps: int | None, frequency: Any
+    ) -> Validation | None:
         if validation_data is None:
             return None
-        if isinstance(validation_data, (tuple, list)):
-            x, y, sample_weight = unpack_x_y_sample_weight(tuple(validation_data))
-        else:
-            x, y, sample_weight = validation_data, None, None
-        data = make_data(
-            x,
-            y,
-            sample_weight,
-            batch_size if isinstance(validation_data, (tuple, list)) else None,
-            steps,
-            False,
-            arrange=self._arrangement(),
-            stage=self.host_stage,
-        )
+        in_arrays = isinstance(validation_data, (tuple, list))
+        x, y, weights = unpack_x_y_sample_weight(tuple(validation_data)) if in_arrays else (validation_data, None, None)
+        size, arrange = batch_size if in_arrays else None, self._arrangement()
+        data = make_data(x, y, weights, size, steps, False, arrange=arrange, stage=self.host_stage)
         self._check_inputs(data)
         self._check_targets(self._compiled, data, "validation_data")
-        return Feed(data, self._compiled.stats)
+        return Validation(Feed(data, self._compiled.stats), self._limited("validation_steps", steps, data), frequency)
 
     # -- predict ------------------------------------------------------------------------------------------------------
 
@@ -530,7 +361,7 @@ class Trainer(Compilable):
     def _result(self, logs: dict, return_dict: bool) -> Any:
         """Results by name; or their list in the order of `metrics_names`."""
         if return_dict:
-            return _sorted(logs)
+            return by_name(logs)
         values = [logs[name] for name in self._in_order(logs)]
         return values[0] if len(values) == 1 else values
 
@@ -570,15 +401,6 @@ def _progress(verbose: Any) -> Progress | None:
     if verbose not in ("auto", 0, 1, 2):
         raise ValueError(f"verbose must be 'auto', 0, 1 or 2 (in fit also 'table'), got {verbose!r}.")
     return Progress(2 if verbose == 2 else 1) if verbose and is_first_process() else None
-
-
-def _sorted(logs: dict) -> dict:
-    """In Keras's order: by name."""
-    return dict(sorted(logs.items()))
-
-
-def _is_due(frequency: Any, epoch: int) -> bool:
-    return (epoch + 1) in frequency if isinstance(frequency, (list, tuple, set)) else (epoch + 1) % frequency == 0
 
 
 def _check_frequency(frequency: Any) -> None:

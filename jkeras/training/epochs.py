@@ -1,0 +1,76 @@
+"""The loop over epochs."""
+
+from typing import Any
+
+import numpy as np
+
+from jkeras.callbacks.progress import Progress
+from jkeras.data import ArrayData
+from jkeras.training.engine import Clock
+from jkeras.training.feed import Feed
+from jkeras.training.passes import EvaluationPass, TrainingPass
+from jkeras.training.results import by_name
+from jkeras.training.run import Run
+
+
+class Validation:
+    """When and on what a model is validated.
+
+    Args:
+        feed: the data.
+        steps: the number of batches; None for all.
+        frequency: after every so many epochs, or after the epochs in this list, counted from 1.
+    """
+
+    def __init__(self, feed: Feed, steps: int | None, frequency: Any):
+        self.feed, self.steps, self.frequency = feed, steps, frequency
+
+    def is_due(self, epoch: int) -> bool:
+        """Whether an epoch, counted from 0, is followed by a validation."""
+        if isinstance(self.frequency, (list, tuple, set)):
+            return epoch + 1 in self.frequency
+        return (epoch + 1) % self.frequency == 0
+
+
+def train(run: Run, epochs: int, validation: Validation | None, progress: Progress | None) -> None:
+    """The epochs of `fit`, while no other thread trains the model.
+
+    Args:
+        run: the run, whose position moves on.
+        epochs: the number of the last epoch.
+        validation: None for none.
+        progress: the progress bar, or None.
+    """
+    model, feed, callbacks, initial_epoch = run.model, run.feed, run.callbacks, run.epoch
+    compiled, data, logs = model._compiled, feed.data, {}
+    try:
+        model._run_of_fit = run
+        callbacks.on_train_begin({})
+        goes_on = run.begin()
+        logs = run.logs
+        for epoch in range(run.epoch, epochs if goes_on else run.epoch):
+            if epoch > initial_epoch and data.is_used_up():
+                break
+            callbacks.on_epoch_begin(epoch, {})
+            logs = TrainingPass(model, feed, callbacks, progress, run).epoch(epoch)
+            data.end_epoch()
+            if epoch == initial_epoch and isinstance(data, ArrayData) and not np.isfinite(logs.get("loss", 0.0)):
+                data.warn_about_infinity()
+            if validation is not None and validation.is_due(epoch):
+                results = EvaluationPass(model, validation.feed, callbacks, None, validation.steps).evaluate()
+                logs |= {f"val_{name}": value for name, value in results.items()}
+            run.ended, run.logs = True, logs
+            with Clock(compiled.stats, "callback_seconds"):
+                callbacks.on_epoch_end(epoch, by_name(logs))
+                callbacks.on_checkpoint()
+            if model.stop_training:
+                break
+        callbacks.on_train_end(by_name(logs))
+    except BaseException as error:
+        callbacks.on_train_error(error)
+        if isinstance(error, KeyboardInterrupt):
+            callbacks.on_train_end(by_name(logs))
+        raise
+    finally:  # the weights stay on loan until somebody reads one; what they are is valid however the run ended
+        if epochs > initial_epoch:
+            compiled.optimizer.finalize_variable_values(list(compiled.slots.params.values()))
