@@ -17,6 +17,7 @@ import jax
 
 from jkeras.core import symbolic, tree
 from jkeras.core.assignment import assign_all
+from jkeras.core.binding import Binding
 from jkeras.core.frame import Frame
 from jkeras.core.tree import Path
 from jkeras.core.turns import at_one_step
@@ -144,17 +145,21 @@ class Module:
         [[3.0, 3.0]]
         """
         slots = self.slots()
-        bound = bind(self, slots, variables)
+        known = {(v.collection, *path): v for path, v in slots.items()}
+        given = _flat(variables)
+        _check_paths(self, known, given, known)
+        values = {path: as_arrays(given[path]) for path in known}
         counted = {id(v): v.value for metric in self.own_metrics() for v in metric.slots().values()}
-        with Frame(counted | bound, key=key, training=training) as frame:
-            outputs = as_arrays(self(*args, **kwargs))
-        for path, variable in slots.items():
-            if variable.collection == PARAMS and frame.values[id(variable)] is not bound[id(variable)]:
+        call = lambda frame: self(*args, **kwargs)  # noqa: E731
+        outputs, after, frame = Binding(known).call(call, values, also=counted, key=key, training=training)
+        for path in known:
+            if path[0] == PARAMS and after[path] is not values[path]:
                 raise ValueError(
-                    f"{tree.show(path)!r} was assigned during the call, but it is trainable: only the optimizer changes it. "
+                    f"{tree.show(path[1:])!r} was assigned during the call, but it is trainable: only the optimizer changes it. "
                     "State that a call updates is made with add_weight(..., trainable=False)."
                 )
-        return frame.hand_out(outputs, (args, kwargs)), new_state(slots, frame)
+        state = tree.nest({path[1:]: after[path] for path in known if path[0] == STATE})
+        return frame.hand_out(outputs, (args, kwargs)), state
 
     def update(self, variables: Mapping) -> None:
         """Write a tree (or only its `"params"` or `"state"`) back into the module.
@@ -163,7 +168,7 @@ class Module:
             ValueError: a path is unknown or a shape differs; nothing is written then.
         """
         slots = self.slots()
-        given = {(name, *path): v for name in variables for path, v in tree.flatten(variables[name]).items()}
+        given = _flat(variables)
         known = {(v.collection, *path): v for path, v in slots.items()}
         _check_paths(self, {k: v for k, v in known.items() if k in given}, given, known)
         assign_all((known[path], value) for path, value in given.items())
@@ -223,17 +228,9 @@ def to_tree(slots: Mapping[Path, Variable], read: Any) -> dict:
     return {name: tree.nest(values) for name, values in flat.items()}
 
 
-def bind(owner: Module, slots: Mapping[Path, Variable], variables: Mapping) -> dict[int, Any]:
-    """`{id(variable): array}` for a frame, from a tree; checked against the slots."""
-    given = {(name, *path): v for name in variables for path, v in tree.flatten(variables[name]).items()}
-    known = {(v.collection, *path): v for path, v in slots.items()}
-    _check_paths(owner, known, given, known)
-    return {id(variable): as_arrays(given[path]) for path, variable in known.items()}
-
-
-def new_state(slots: Mapping[Path, Variable], frame: Frame) -> dict:
-    """The `"state"` collection as the frame holds it at the end of a call."""
-    return tree.nest({p: frame.values[id(v)] for p, v in slots.items() if v.collection == STATE})
+def _flat(variables: Mapping) -> dict[Path, Any]:
+    """`{(collection, *path): value}` of a tree `{"params": ..., "state": ...}`."""
+    return {(name, *path): v for name in variables for path, v in tree.flatten(variables[name]).items()}
 
 
 def _check_paths(owner: Module, wanted: Mapping, given: Mapping, known: Mapping) -> None:

@@ -6,10 +6,9 @@ from typing import Any
 import jax
 
 from jkeras.core import frame as frames
+from jkeras.core.binding import ListBinding
 from jkeras.core.frame import Frame
-from jkeras.core.lists import bind_lists, read_list
 from jkeras.core.module import Module
-from jkeras.core.variable import as_arrays
 
 
 class Stateless(Module):
@@ -56,21 +55,21 @@ class Stateless(Module):
         """
         if not self.built:
             self.build_abstractly(*args, **kwargs)  # what has no variables needs no more
-        bound = bind_lists(
-            self,
-            trainable_variables=(self.trainable_variables, trainable_variables),
-            non_trainable_variables=(self.non_trainable_variables, non_trainable_variables),
-        )
-        bound |= {id(v): v.value for v in self.metrics_variables}
+        trained, rest = self.trainable_variables, self.non_trainable_variables
+        binding = ListBinding(self, trainable_variables=trained, non_trainable_variables=rest)
+        values = {"trainable_variables": trainable_variables, "non_trainable_variables": non_trainable_variables}
+        counted = {id(v): v.value for v in self.metrics_variables}
         outer = frames.current()
-        with Frame(bound) as frame:
-            outputs = self(*args, **kwargs)
-            losses = as_arrays(self.losses) if return_losses else None
+
+        def call(frame: Frame) -> tuple:
+            return self(*args, **kwargs), self.losses if return_losses else None
+
+        (outputs, losses), after, frame = binding.call(call, values, also=counted)
         if outer is not None:  # the logits behind probabilities travel with the outputs
             for output in map(id, jax.tree.leaves(outputs)):
                 outer.logits |= {output: frame.logits[output]} if output in frame.logits else {}
         outputs = frame.hand_out(outputs, (args, kwargs))
-        state = read_list(frame, self.non_trainable_variables)
+        state = after["non_trainable_variables"]
         return (outputs, state, losses) if return_losses else (outputs, state)
 
     @property

@@ -15,6 +15,7 @@ import numpy as np
 
 from jkeras.core import dtype as dtypes
 from jkeras.core import tree
+from jkeras.core.binding import Binding
 from jkeras.core.frame import Frame
 from jkeras.core.module import Module
 from jkeras.core.policy import get_policy
@@ -203,9 +204,8 @@ class Metric(Module):
                 f"Metric {self.name!r} keeps {[tree.show(p) for p in slots]}, but was given a state with "
                 f"{[tree.show(p) for p in state]}. Make it with metric.pure_init(y_true, y_pred)."
             )
-        with Frame({id(v): state[path] for path, v in slots.items()}) as frame:
-            result = function(frame)
-            return result, {path: frame.values[id(v)] for path, v in slots.items()}
+        result, values, _ = Binding(list(slots.values())).call(function, [state[path] for path in slots])
+        return result, dict(zip(slots, values, strict=True))
 
     # -- the pure functions as Keras has them, on lists -----------------------------------------------------------------
 

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from optax import GradientTransformationExtraArgs
 
+from jkeras.core.binding import Binding
 from jkeras.core.frame import Frame
 from jkeras.core.variable import Variable
 from jkeras.optimizers.hooks import INNER, overridden
@@ -172,25 +173,27 @@ def by_hooks(optimizer: Any, rule: Any = None) -> GradientTransformationExtraArg
         gradients, values = parameters.flatten(grads), parameters.flatten(params)
         present = [i for i, p in enumerate(values) if hasattr(p, "dtype")]  # the rest is masked
         variables = [parameters.variables[i] for i in present]
-        bound = {id(v): values[i] for i, v in zip(present, variables, strict=True)}
-        bound |= {id(v): x for v, x in zip(optimizer._made, state.made, strict=True)}
         every = optimizer.gradient_accumulation_steps or 1
-        bound[id(optimizer._iterations)] = (step + 1) * every - 1  # an update is made at the last of so many steps
+        counters = {id(optimizer._iterations): (step + 1) * every - 1}  # an update is made at the last of so many steps
         if isinstance(optimizer._learning_rate, Variable):
-            bound[id(optimizer._learning_rate)] = learning_rate
+            counters[id(optimizer._learning_rate)] = learning_rate
+
+        def call_hooks(frame: Frame) -> None:
+            clipped = optimizer._clip_gradients([gradients[i].astype(values[i].dtype) for i in present])
+            optimizer._apply_weight_decay(variables)
+            known = not overridden(optimizer, "learning_rate", "_get_current_learning_rate")
+            rate = learning_rate if known else jnp.asarray(optimizer.learning_rate)
+            optimizer._backend_update_step(clipped, variables, rate)
+
         optimizer._rule_in_use = one_by_one = None if rule is None else _OneByOne(rule, parameters, state.rule, step)
+        binding = Binding((variables, tuple(optimizer._made)))
         try:
-            with Frame(bound) as frame:
-                clipped = optimizer._clip_gradients([gradients[i].astype(values[i].dtype) for i in present])
-                optimizer._apply_weight_decay(variables)
-                if overridden(optimizer, "learning_rate", "_get_current_learning_rate"):
-                    learning_rate = jnp.asarray(optimizer.learning_rate)
-                optimizer._backend_update_step(clipped, variables, learning_rate)
+            called = binding.call(call_hooks, ([values[i] for i in present], tuple(state.made)), also=counters)
         finally:
             optimizer._rule_in_use = None
-        for i, variable in zip(present, variables, strict=True):
-            values[i] = frame.values[id(variable)] - values[i]
-        made = tuple(frame.values[id(v)] for v in optimizer._made)
+        changed, made = called.values
+        for i, value in zip(present, changed, strict=True):
+            values[i] = value - values[i]
         return parameters.nest(values), ImperativeState(made, None if one_by_one is None else one_by_one.state())
 
     return GradientTransformationExtraArgs(init, update)

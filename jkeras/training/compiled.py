@@ -108,9 +108,9 @@ class Compiled:
         metrics = list({id(m): m for m in (self.loss_tracker, *model.metrics)}.values())
         self.slots = Slots.of(model, metrics, lambda v: self._trainable.get(id(v), v.trainable))
         self.optimizer.build(tree.nest(dict(self.slots.params)))
-        self.slots = self.slots._replace(optimizer=self.optimizer.state_variables())
-        self.variables = self.slots.variables()
-        current().check(jax.tree.leaves(self.variables, is_leaf=is_variable))
+        self.slots = self.slots.with_optimizer(self.optimizer.state_variables())
+        self.variables = self.slots.tree
+        current().check(self.slots.variables)
         self.metrics = metrics
         self.fresh_metrics = _reset(metrics, self.slots)
         self.ready = True
@@ -207,7 +207,7 @@ class Compiled:
             raise found
         with self.lease.held():
             self.slots = self.slots.with_extra(new)
-            self.variables = self.slots.variables()
+            self.variables = self.slots.tree
             old = self.train, self.test
             self.lease.settle()
             self.lease = Lease(self.variables)

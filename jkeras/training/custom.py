@@ -31,6 +31,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jkeras.core.binding import Binding
 from jkeras.core.frame import Frame, Unbound
 from jkeras.core.variable import Variable, as_arrays
 from jkeras.data import pack_x_y_sample_weight
@@ -103,62 +104,37 @@ def check_form(model: Any, method: str) -> None:
         ) from None
 
 
-class Places:
-    """Which variable stands where in a `TrainState`.
+def lists_of(values: dict[int, Any], groups: list[list[Variable]]) -> tuple[list, ...]:
+    """Keras's lists of values.
 
     Args:
-        variables: a `TrainState` with the variables in the places of their values.
+        values: `{id(variable): array}`.
+        groups: the variables behind the lists.
     """
+    return tuple([values[id(v)] for v in group] for group in groups)
 
-    def __init__(self, variables: TrainState):
-        flat, self.structure = jax.tree_util.tree_flatten_with_path(variables, is_leaf=is_variable)
-        self.variables: list[Variable] = [v for _, v in flat]
-        self.names = {id(v): jax.tree_util.keystr(path) for path, v in flat}
 
-    def bind(self, ts: TrainState) -> dict[int, Any]:
-        """`{id(variable): array}`, for a frame.
+def merge(binding: Binding, old: dict[int, Any], new: dict[int, Any], frame: Frame) -> TrainState:
+    """The state after a step, from what it was given, what it returned and what it assigned.
 
-        Raises:
-            ValueError: the state is not the tree it should be.
-        """
-        if jax.tree.structure(ts) != self.structure:
-            found = {jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_flatten_with_path(ts)[0]}
-            wanted = set(self.names.values())
-            raise ValueError(
-                "The step must return the state it was given, with new values: state._replace(params=..., ...). Missing are "
-                f"{sorted(wanted - found)}, unknown are {sorted(found - wanted)}."
-            )
-        return dict(zip(map(id, self.variables), jax.tree.leaves(ts), strict=True))
-
-    def state(self, values: dict[int, Any]) -> TrainState:
-        """The state with these values."""
-        return jax.tree.unflatten(self.structure, [values[id(v)] for v in self.variables])
-
-    def lists(self, values: dict[int, Any], groups: list[list[Variable]]) -> tuple[list, ...]:
-        """Keras's lists of values."""
-        return tuple([values[id(v)] for v in group] for group in groups)
-
-    def merge(self, old: dict[int, Any], new: dict[int, Any], frame: Frame) -> TrainState:
-        """The state after a step, from what it was given, what it returned and what it assigned.
-
-        Raises:
-            ValueError: a value has another shape than before, or was both returned and assigned.
-        """
-        values = {}
-        for key, name in self.names.items():
-            value, assigned = jnp.asarray(new[key]), frame.values[key]
-            if assigned is not old[key]:
-                if new[key] is not old[key]:
-                    raise ValueError(
-                        f"The step assigned the variable behind state{name} and also returned a new value for it. Do one of "
-                        "the two: draw random numbers and update metrics inside of the call whose state you return, or keep "
-                        "that part of the state as it was."
-                    )
-                value = assigned
-            if value.shape != old[key].shape:
-                raise ValueError(f"The step returned state{name} with shape {value.shape}; it had shape {old[key].shape}.")
-            values[key] = value.astype(old[key].dtype)
-        return self.state(values)
+    Raises:
+        ValueError: a value has another shape than before, or was both returned and assigned.
+    """
+    values = {}
+    for key, name in zip(map(id, binding.variables), binding.paths(), strict=True):
+        value, assigned = jnp.asarray(new[key]), frame.values[key]
+        if assigned is not old[key]:
+            if new[key] is not old[key]:
+                raise ValueError(
+                    f"The step assigned the variable behind state{name} and also returned a new value for it. Do one of "
+                    "the two: draw random numbers and update metrics inside of the call whose state you return, or keep "
+                    "that part of the state as it was."
+                )
+            value = assigned
+        if value.shape != old[key].shape:
+            raise ValueError(f"The step returned state{name} with shape {value.shape}; it had shape {old[key].shape}.")
+        values[key] = value.astype(old[key].dtype)
+    return binding.collect(values)
 
 
 def keras_groups(model: Any, variables: TrainState) -> list[list[Variable]]:
@@ -174,14 +150,14 @@ def keras_groups(model: Any, variables: TrainState) -> list[list[Variable]]:
 
 def custom_train_step(model: Any, compiled: Any) -> Callable:
     """`(fixed, ts, batch) -> (ts, logs)` from the model's own `train_step`."""
-    run = _runner(model, "train_step", compiled.variables, keras_groups(model, compiled.variables))
+    run = _runner(model, "train_step", compiled.slots, keras_groups(model, compiled.variables))
     return lambda fixed, ts, batch: run(ts, batch)
 
 
 def custom_test_step(model: Any, compiled: Any) -> Callable:
     """`(ts, carry, batch) -> (carry, logs)` from the model's own `test_step`; the carry is `(state, metrics, extra)`."""
     trained, frozen, _, metrics = keras_groups(model, compiled.variables)
-    run = _runner(model, "test_step", compiled.variables, [trained, frozen, metrics])
+    run = _runner(model, "test_step", compiled.slots, [trained, frozen, metrics])
 
     def step(fixed: TrainState, carry: tuple, batch: Any) -> tuple[tuple, dict]:
         ts, logs = run(fixed._replace(state=carry[0], metrics=carry[1], extra=carry[2]), batch)
@@ -193,7 +169,7 @@ def custom_test_step(model: Any, compiled: Any) -> Callable:
 def custom_predict_step(model: Any, slots: Slots) -> Callable:
     """`(ts, changed, x) -> (outputs, changed)` from the model's own `predict_step`; see `step.overlay`."""
     check_form(model, "predict_step")
-    places, known = Places(slots.variables()), []
+    known: list = []
 
     def step(ts: TrainState, changed: dict, x: Any) -> tuple[Any, dict]:
         old = overlay(slots, ts, changed)
@@ -202,10 +178,10 @@ def custom_predict_step(model: Any, slots: Slots) -> Callable:
             new: dict[int, Any] = {}
             with Frame(dict(old), training=False, closed=True) as frame:
                 if form == "tree":
-                    outputs = as_arrays(model.predict_step(places.state(old), (x, None, None)))
+                    outputs = as_arrays(model.predict_step(slots.collect(old), (x, None, None)))
                 else:
                     groups = [model.trainable_variables, model.non_trainable_variables]
-                    given = places.lists(old, groups)
+                    given = lists_of(old, groups)
                     returned = model.predict_step(given, pack_x_y_sample_weight(x))
                     outputs, state = as_arrays(_pair(model, "predict_step", returned))
                     if not isinstance(state, (list, tuple)) or len(state) != len(groups[1]):
@@ -218,17 +194,22 @@ def custom_predict_step(model: Any, slots: Slots) -> Callable:
     return step
 
 
-def _runner(model: Any, method: str, variables: TrainState, groups: list[list[Variable]]) -> Callable:
+def _runner(model: Any, method: str, binding: Binding, groups: list[list[Variable]]) -> Callable:
     """`(ts, batch) -> (ts, logs)` for either form of a step."""
     check_form(model, method)
-    places, user, known = Places(variables), getattr(model, method), []
+    user, known = getattr(model, method), []
 
     def pure(ts: TrainState, batch: Any, old: dict) -> tuple[dict, dict]:
         new, logs = _pair(model, method, user(ts, batch))
-        return places.bind(new), logs
+        if not binding.fits(new):
+            raise ValueError(
+                "The step must return the state it was given, with new values: state._replace(params=..., ...). "
+                f"{binding.difference(new)}"
+            )
+        return binding.bound(new), logs
 
     def keras(ts: TrainState, batch: Any, old: dict) -> tuple[dict, dict]:
-        logs, lists = _pair(model, method, user(places.lists(old, groups), pack_x_y_sample_weight(*batch)))
+        logs, lists = _pair(model, method, user(lists_of(old, groups), pack_x_y_sample_weight(*batch)))
         if not isinstance(lists, (list, tuple)) or not all(isinstance(values, (list, tuple)) for values in lists):
             raise _not_a_pair(model, method, (logs, lists))
         if [len(values) for values in lists] != [len(group) for group in groups]:
@@ -242,14 +223,14 @@ def _runner(model: Any, method: str, variables: TrainState, groups: list[list[Va
         return {**old, **new}, logs
 
     def run(ts: TrainState, batch: Any) -> tuple[TrainState, dict]:
-        old = places.bind(ts)
+        old = binding.bound(ts)
 
         def call(form: str) -> tuple[TrainState, dict]:
             with Frame(dict(old), closed=True) as frame:
                 new, logs = as_arrays((pure if form == "tree" else keras)(ts, batch, old))
             if not isinstance(logs, dict):
                 raise TypeError(f"The logs of {type(model).__name__}.{method} must be a dict {{name: value}}, got {logs!r}.")
-            return places.merge(old, new, frame), {name: strong(value) for name, value in logs.items()}
+            return merge(binding, old, new, frame), {name: strong(value) for name, value in logs.items()}
 
         return in_either_form(call, known)
 

@@ -17,7 +17,6 @@ from jkeras.runtime.mesh import current
 from jkeras.training.custom import custom_predict_step, is_custom
 from jkeras.training.engine import Predictor, Stats, chunks
 from jkeras.training.feed import ONE, pad_rows
-from jkeras.training.lease import is_variable
 from jkeras.training.step import Slots, carried, make_predict_step
 
 COUNTS = (1, 16, 256)  # batches per call of the compiled loop: few sizes, so that few programs are compiled
@@ -48,9 +47,8 @@ class Prediction:
         return Predictor(make_step(*parts), self.jit, lambda by_name: identity(parts, variables, by_name))
 
     def _list_variables(self) -> None:
-        variables = self.slots.variables()
-        self._leaves, self._structure = jax.tree.flatten(variables, is_leaf=is_variable)
-        self._carried = carried(variables)
+        self._leaves, self._structure = self.slots.variables, self.slots.structure
+        self._carried = carried(self.slots.tree)
 
     def _adopt(self, found: Unbound) -> None:
         """Make variables that a trace found (closed over, or an optimizer's) part of the state, and the program anew."""

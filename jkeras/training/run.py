@@ -14,7 +14,6 @@ from jkeras.callbacks.base import Callback
 from jkeras.callbacks.history import History
 from jkeras.callbacks.schedule import is_set
 from jkeras.core.assignment import assign_all
-from jkeras.core.variable import is_variable
 from jkeras.errors import outside
 from jkeras.runtime.host_random import host_random_state, set_host_random_state
 from jkeras.training.nonfinite import explain
@@ -81,8 +80,8 @@ class Run:
         }
 
     def _variables(self) -> dict[str, Any]:
-        flat, _ = jax.tree_util.tree_flatten_with_path(self.model._compiled.variables, is_leaf=is_variable)
-        return {jax.tree_util.keystr(path): variable for path, variable in flat}
+        slots = self.model._compiled.slots
+        return dict(zip(slots.paths(), slots.variables, strict=True))
 
     def _values(self) -> dict[str, Any]:
         flat, _ = jax.tree_util.tree_flatten_with_path(self.model._compiled.read())

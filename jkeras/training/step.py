@@ -10,12 +10,14 @@ is a function of its state, and a resumed run draws what the uninterrupted one w
 """
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from jkeras.core import tree
+from jkeras.core.binding import Binding
 from jkeras.core.dimensions import as_float
 from jkeras.core.frame import Frame
 from jkeras.core.module import Module
@@ -40,15 +42,36 @@ class TrainState(NamedTuple):
         return {"params": params, "state": self.state}
 
 
-class Slots(NamedTuple):
-    """The variables behind a `TrainState`, field by field, as `{path: Variable}`."""
+class Slots(Binding):
+    """The variables behind a `TrainState`, field by field, as `{path: Variable}`.
 
-    params: dict[Path, Variable]
-    frozen: dict[Path, Variable]
-    state: dict[Path, Variable]
-    metrics: dict[Path, Variable]
-    optimizer: Any = ()  # the optimizer's state, of variables
-    extra: dict[Path, Variable] = {}
+    As a `Binding` it goes between whole states and the variables.
+
+    Args:
+        params, frozen, state, metrics, extra: the variables of the fields of that name.
+        optimizer: the optimizer's state, of variables.
+
+    Attributes:
+        tree: a `TrainState` with the variables in the places of their values.
+    """
+
+    def __init__(
+        self,
+        params: dict[Path, Variable],
+        frozen: dict[Path, Variable],
+        state: dict[Path, Variable],
+        metrics: dict[Path, Variable],
+        optimizer: Any = (),
+        extra: Mapping[Path, Variable] = MappingProxyType({}),
+    ):
+        self.params, self.frozen, self.state, self.metrics, self.extra = params, frozen, state, metrics, dict(extra)
+        self.optimizer = optimizer
+        nested = [tree.nest(field) for field in (params, frozen, state, metrics, self.extra)]
+        super().__init__(TrainState(*nested[:3], optimizer, *nested[3:]))
+        self.fields = TrainState(*map(Binding, self.tree))
+
+    def __reduce__(self) -> tuple:
+        return Slots, (self.params, self.frozen, self.state, self.metrics, self.optimizer, self.extra)
 
     @classmethod
     def of(cls, model: Module, metrics: list, trainable: Callable[[Variable], bool]) -> "Slots":
@@ -62,48 +85,34 @@ class Slots(NamedTuple):
             {(str(i), *p): v for i, m in enumerate(metrics) for p, v in m.slots().items()},
         )
 
-    def variables(self) -> TrainState:
-        """A `TrainState` with the variables in the places of their values."""
-        params, frozen, state, metrics, extra = map(
-            tree.nest, (self.params, self.frozen, self.state, self.metrics, self.extra)
-        )
-        return TrainState(params, frozen, state, self.optimizer, metrics, extra)
-
-    def bind(self, ts: TrainState) -> dict[int, Any]:
-        """`{id(variable): array}` for a frame."""
-        bound: dict[int, Any] = {}
-        if ts.opt_state is not None and jax.tree.structure(ts.opt_state) == self._optimizer_structure():
-            leaves = jax.tree.leaves(self.optimizer, is_leaf=is_variable)
-            bound.update(zip(map(id, leaves), jax.tree.leaves(ts.opt_state), strict=True))
-        for name in ("params", "frozen", "state", "metrics", "extra"):
-            flat = tree.flatten(getattr(ts, name))
-            bound.update((id(variable), flat[path]) for path, variable in getattr(self, name).items())
-        return bound
-
-    def _optimizer_structure(self) -> Any:
-        return jax.tree.structure(self.optimizer, is_leaf=is_variable)
-
-    def collect(self, ts: TrainState, frame: Frame) -> TrainState:
-        """The state after a frame that was opened on `ts`: all that may be assigned in it, which parameters may not."""
-        bound = self.bind(ts)
-        opt_state = ts.opt_state
-        leaves = [id(v) for v in jax.tree.leaves(self.optimizer, is_leaf=is_variable)]
-        if any(key in bound and frame.values[key] is not bound[key] for key in leaves):  # rarely: most stay as they are
-            opt_state = jax.tree.unflatten(self._optimizer_structure(), [frame.values[key] for key in leaves])
-        state, metrics, extra = (collect(slots, frame) for slots in (self.state, self.metrics, self.extra))
-        return ts._replace(state=state, metrics=metrics, extra=extra, opt_state=opt_state)
+    def with_optimizer(self, state: Any) -> "Slots":
+        """The same, and an optimizer's state, of variables."""
+        return Slots(self.params, self.frozen, self.state, self.metrics, state, self.extra)
 
     def with_extra(self, variables: list[Variable]) -> "Slots":
         """The same and further variables."""
         extra = dict(self.extra)
         for variable in variables:
             extra[(f"{len(extra):03} {variable.path}",)] = variable  # in this order, when JAX sorts them
-        return self._replace(extra=extra)
+        return Slots(self.params, self.frozen, self.state, self.metrics, self.optimizer, extra)
 
+    def bind(self, ts: TrainState) -> dict[int, Any]:
+        """`{id(variable): array}` for a frame. The optimizer's state may be left out, or be another one."""
+        bound: dict[int, Any] = {}
+        for name, field in self.fields._asdict().items():
+            values = getattr(ts, name)
+            if name != "opt_state" or field.fits(values):
+                bound |= field.bound(values)
+        return bound
 
-def collect(slots: Mapping[Path, Variable], frame: Frame) -> dict:
-    """The values of some variables at the end of a frame, as a tree."""
-    return tree.nest({path: frame.values[id(variable)] for path, variable in slots.items()})
+    def after(self, ts: TrainState, frame: Frame) -> TrainState:
+        """The state after a frame that was opened on `ts`: all that may be assigned in it, which parameters may not."""
+        bound, opt_state = self.bind(ts), ts.opt_state
+        leaves = [id(v) for v in self.fields.opt_state.variables]
+        if any(key in bound and frame.values[key] is not bound[key] for key in leaves):  # rarely: most stay as they are
+            opt_state = self.fields.opt_state.collect(frame.values)
+        new = {name: getattr(self.fields, name).collect(frame.values) for name in ("state", "metrics", "extra")}
+        return ts._replace(opt_state=opt_state, **new)
 
 
 def make_logged_loss(model: Any, slots: Slots) -> Callable[..., tuple[jax.Array, TrainState, dict]]:
@@ -112,7 +121,7 @@ def make_logged_loss(model: Any, slots: Slots) -> Callable[..., tuple[jax.Array,
     def loss_of(ts: TrainState, batch: Any, training: bool) -> tuple[jax.Array, TrainState, dict]:
         with Frame(slots.bind(ts), training=training, closed=True) as frame:
             loss, logs = _forward(model, frame, batch, training)
-        return loss, slots.collect(ts, frame), logs
+        return loss, slots.after(ts, frame), logs
 
     return loss_of
 
@@ -139,7 +148,7 @@ def make_update(optimizer: Any, slots: Slots) -> Callable[[TrainState, dict], Tr
         rest = {name: jax.tree.map(lambda _: None, ts.params[name]) for name in ts.params if name not in grads}
         with Frame(slots.bind(ts), closed=True) as frame:  # a schedule may read variables, and draw
             updates, opt_state = optimizer.update({**grads, **rest}, ts.opt_state, {**old, **rest})
-        ts = slots.collect(ts, frame)
+        ts = slots.after(ts, frame)
         params = jax.tree.map(lambda p, u: (p + u).astype(p.dtype), old, {name: updates[name] for name in old})
         if constraints and not optimizer.updates_by_apply:
             flat = tree.flatten(params)
@@ -200,13 +209,13 @@ def overlay(slots: Slots, ts: TrainState, changed: dict[int, Any]) -> dict[int, 
 
     Most models change nothing when they predict, so that only what changes is carried from batch to batch.
     """
-    variables = carried(slots.variables())
+    variables = carried(slots.tree)
     return slots.bind(ts) | {id(variables[number]): value for number, value in changed.items()}
 
 
 def changes(slots: Slots, old: dict[int, Any], new: dict[int, Any], changed: dict[int, Any]) -> dict[int, Any]:
     """What has changed after one more batch, by the number among `kept(ts)`."""
-    keys = list(map(id, carried(slots.variables())))
+    keys = list(map(id, carried(slots.tree)))
     return {i: new[key] for i, key in enumerate(keys) if i in changed or new[key] is not old[key]}
 
 

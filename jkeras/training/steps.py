@@ -24,13 +24,11 @@ from typing import Any
 import jax
 
 from jkeras.core import frame as frames
-from jkeras.core.assignment import assign_all
-from jkeras.core.frame import Frame
-from jkeras.core.lists import bind_lists, read_list
+from jkeras.core.binding import Binding, ListBinding
 from jkeras.core.variable import is_variable
 from jkeras.data import make_data, unpack_x_y_sample_weight
 from jkeras.runtime.placement import copy_to_device
-from jkeras.training.custom import Places, built_in, keras_groups
+from jkeras.training.custom import built_in, keras_groups, lists_of
 from jkeras.training.step import TrainState, make_loss, make_results, make_train_step, make_update
 
 
@@ -122,9 +120,7 @@ class Steps:
         if not isinstance(variables, TrainState):
             super().update(variables)  # type: ignore[misc]
             return
-        places = Places(self._require_ready("update").variables)
-        values = places.bind(variables)
-        assign_all((variable, values[id(variable)]) for variable in places.variables)
+        self._require_ready("update").slots.write(variables)
 
     def _require_ready(self: Any, method: str) -> Any:
         compiled = self._require_compiled(method)
@@ -154,16 +150,15 @@ class Steps:
         Returns:
             `(loss, (trainable_variables, non_trainable_variables, metrics_variables))`.
         """
-        bound = bind_lists(
-            self,
-            trainable_variables=(self.trainable_variables, trainable_variables),
-            non_trainable_variables=(self.non_trainable_variables, non_trainable_variables),
-            metrics_variables=(self.metrics_variables, metrics_variables),
-        )
-        with Frame(bound, training=training) as frame:
-            loss = self._compute_loss(x, y, y_pred, sample_weight, training)
-        lists = (self.trainable_variables, self.non_trainable_variables, self.metrics_variables)
-        return loss, tuple(read_list(frame, variables) for variables in lists)
+        values = {
+            "trainable_variables": trainable_variables,
+            "non_trainable_variables": non_trainable_variables,
+            "metrics_variables": metrics_variables,
+        }
+        binding = ListBinding(self, **{name: getattr(self, name) for name in values})
+        compute = lambda frame: self._compute_loss(x, y, y_pred, sample_weight, training)  # noqa: E731
+        loss, after, _ = binding.call(compute, values, training=training)
+        return loss, tuple(after[name] for name in values)
 
     @built_in
     def train_step(self: Any, state: Any, data: Any) -> tuple:
@@ -216,20 +211,20 @@ class Steps:
         if isinstance(state, TrainState):
             new = step(state, batch)
             return new, self.pure_results(new)
-        places = Places(variables)
+        binding = Binding(variables)
         values = {
             id(v): value for group, part in zip(groups, state, strict=True) for v, value in zip(group, part, strict=True)
         }
         # Metrics that a subclass leaves out of `metrics` still exist: they count this step alone.
         metrics = set(map(id, jax.tree.leaves(variables.metrics, is_leaf=is_variable)))
-        hidden = [v for v in places.variables if id(v) not in values]
+        hidden = [v for v in binding.variables if id(v) not in values]
         values |= {id(v): v.initial_value() if id(v) in metrics else v.value for v in hidden}
-        new = step(places.state(values), batch)
-        after = places.bind(new)
+        new = step(binding.collect(values), batch)
+        after = binding.bound(new)
         for variable in hidden:  # what is in no list, and changed: read and written where we are
             if id(variable) not in metrics and after[id(variable)] is not values[id(variable)]:
                 variable.assign(after[id(variable)])
-        return self.pure_results(new), places.lists(after, groups)
+        return self.pure_results(new), lists_of(after, groups)
 
 
 def takes_training(function: Callable) -> bool:
