@@ -4,25 +4,16 @@ from typing import Any
 
 from jkeras import serialization
 from jkeras.optimizers import schedules
+from jkeras.optimizers.adam import Adam, Adamax, AdamW, Nadam, ScheduleFreeAdamW
+from jkeras.optimizers.adaptive import Adadelta, Adagrad, Ftrl, RMSprop
 from jkeras.optimizers.base import Optimizer
-from jkeras.optimizers.layerwise_optimizers import Adafactor, Lamb, Muon
+from jkeras.optimizers.descent import SGD, Lion
+from jkeras.optimizers.from_optax import is_transformation, wrap
+from jkeras.optimizers.layerwise import Adafactor, Lamb
 from jkeras.optimizers.loss_scale import LossScaleOptimizer
-from jkeras.optimizers.multi import MultiOptimizer, OptimizerMap
-from jkeras.optimizers.optimizers import (
-    SGD,
-    Adadelta,
-    Adagrad,
-    Adam,
-    Adamax,
-    AdamW,
-    Ftrl,
-    Lion,
-    Nadam,
-    RMSprop,
-    ScheduleFreeAdamW,
-)
+from jkeras.optimizers.multi_optimizer import MultiOptimizer, OptimizerMap
+from jkeras.optimizers.muon import Muon
 from jkeras.optimizers.stateful import OptimizerState
-from jkeras.optimizers.wrap import is_transformation, wrap
 from jkeras.serialization import Shortcuts, deserialize
 from jkeras.serialization.namespace import namespace
 

@@ -6,7 +6,7 @@ object: between calls its state lives in variables, `iterations`, `learning_rate
 parameter.
 
     options (accumulate, clip, decay, average)   see options.py
-    rule (SGD, Adam, ...)                        see transforms.py
+    rule (SGD, Adam, ...)                        see descent.py, adaptive.py, adam.py, layerwise.py, muon.py
 """
 
 import inspect

@@ -1,17 +1,13 @@
-"""Rules that look at a whole tensor, not at each of its entries alone: norms, rows and columns, singular values.
-
-They have the form of those in `transforms`. Ordered by how much of the tensor's structure they use.
-"""
+"""Rules that look at a whole tensor, not at each of its entries alone: its norm (Lamb), its rows and columns (Adafactor)."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import jax.numpy as jnp
-import optax
 from optax import GradientTransformationExtraArgs
 
+from jkeras.optimizers.base import Optimizer, Options
 from jkeras.optimizers.rule import Tree, at, constant, rule
-from jkeras.optimizers.transforms import adam
 
 
 class LambState(NamedTuple):
@@ -42,6 +38,35 @@ def lamb(beta_1: float | Callable = 0.9, beta_2: float = 0.999, epsilon: float =
         return leaf
 
     return rule(LambState(0.0, 0.0), leaf_at, "Lamb")
+
+
+class Lamb(Optimizer):
+    """Adam with steps in proportion to the norm of each weight tensor, for large batches.
+
+    Args:
+        learning_rate: see `Optimizer`.
+        beta_1: how slowly the mean of the gradients follows.
+        beta_2: how slowly the mean of their squares follows.
+        epsilon: added to the root.
+        *common, **options: see `Optimizer`.
+    """
+
+    slot_groups = (("momentum", "velocity"),)
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        *common: Any,
+        **options: Unpack[Options],
+    ):
+        super().__init__(learning_rate, *common, **options)
+        self._keep(beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
+
+    def rule(self) -> Any:
+        return lamb(self._momentum("beta_1"), self.beta_2, self.epsilon)
 
 
 class AdafactorState(NamedTuple):
@@ -95,74 +120,38 @@ def adafactor(
     return rule(AdafactorState(rows, columns, 0.0), leaf_at, "Adafactor")
 
 
-class MuonState(NamedTuple):
-    momentum: Tree  # decaying sum of the gradients
-
-
-def orthogonalize(x: Any, steps: int, a: float, b: float, c: float) -> Any:
-    """Move the singular values of a matrix towards 1 and keep its singular vectors: x = U S V^T -> about U V^T.
-
-    Newton-Schulz iterations x <- a x + b (x x^T) x + c (x x^T)^2 x, on x scaled to a norm of 1. The coefficients are chosen
-    for speed near zero, so that the values end in about [0.7, 1.2] rather than at 1.
-    """
-    tall = x.shape[-2] > x.shape[-1]
-    x = jnp.swapaxes(x, -1, -2) if tall else x  # the smaller of the two products
-    x = x / (jnp.sqrt(jnp.sum(x * x, axis=(-2, -1), keepdims=True)) + 1e-7)
-    for _ in range(steps):
-        square = x @ jnp.swapaxes(x, -1, -2)
-        x = a * x + (b * square + c * square @ square) @ x
-    return jnp.swapaxes(x, -1, -2) if tall else x
-
-
-def orthogonal_momentum(
-    momentum: float = 0.95,
-    nesterov: bool = True,
-    steps: int = 5,
-    coefficients: tuple[float, float, float] = (3.4445, -4.7750, 2.0315),
-    rms_rate: float | None = 0.2,
-) -> GradientTransformationExtraArgs:
-    """Momentum whose matrix is made orthogonal before the step, so that no direction dominates; for matrices only.
-
-        m <- momentum * m + g
-        p <- p - lr * orthogonalize(g + momentum * m) * sqrt(max(rows, columns)) * rms_rate
-
-    Jordan 2024, https://kellerjordan.github.io/posts/muon; the last two factors Liu et al. 2025, arXiv:2502.16982.
-    """
-
-    def leaf_at(lr: Any, t: Any) -> Callable:
-        def leaf(g: Any, p: Any, m: Any) -> tuple:
-            m = m + (g + m * (momentum - 1))
-            update = orthogonalize(g + momentum * m if nesterov else m, steps, *coefficients)
-            scale = 1.0 if rms_rate is None else max(g.shape) ** 0.5 * rms_rate
-            return -lr * update * scale, m
-
-        return leaf
-
-    return rule(MuonState(0.0), leaf_at)
-
-
-def muon(
-    use_adam: Callable[[Tree], Tree],
-    beta_1: float = 0.9,
-    beta_2: float = 0.999,
-    epsilon: float = 1e-7,
-    adam_lr_ratio: float = 1.0,
-    **options: Any,
-) -> GradientTransformationExtraArgs:
-    """Orthogonal momentum for hidden matrices, Adam for the rest.
+class Adafactor(Optimizer):
+    """A mean of squares kept as rows and columns: little memory for large matrices.
 
     Args:
-        use_adam: makes a tree like the parameters, of booleans.
-        beta_1: Adam's, as are `beta_2` and `epsilon`.
-        beta_2: see there.
-        epsilon: see there.
-        adam_lr_ratio: Adam's learning rate in units of the given one.
-        **options: see `orthogonal_momentum`.
+        learning_rate: see `Optimizer`.
+        beta_2_decay: how fast the means' window grows with time; negative.
+        epsilon_1: added to the squared gradients.
+        epsilon_2: the least size of a weight tensor that steps are in proportion to.
+        clip_threshold: the largest root mean square of a step in units of the learning rate.
+        relative_step: whether the learning rate is limited to 1 / sqrt(t). As in Keras, the step is limited to that in any
+            case; the argument stands for its configs.
+        *common, **options: see `Optimizer`.
     """
-    inner = adam(beta_1, beta_2, epsilon)
 
-    def update(grads: Tree, state: Any, params: Tree = None, *, learning_rate: Any, **keywords: Any) -> tuple:
-        return inner.update(grads, state, params, learning_rate=learning_rate * adam_lr_ratio, **keywords)
+    slot_groups = (("r", "c", "velocity"),)
 
-    adam_at_its_rate = GradientTransformationExtraArgs(inner.init, update)
-    return optax.partition({True: adam_at_its_rate, False: orthogonal_momentum(**options)}, use_adam)
+    unnamed_slots = ("r", "c")
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_2_decay: float = -0.8,
+        epsilon_1: float = 1e-30,
+        epsilon_2: float = 1e-3,
+        clip_threshold: float = 1.0,
+        relative_step: bool = True,
+        *common: Any,
+        **options: Unpack[Options],
+    ):
+        super().__init__(learning_rate, *common, **options)
+        self._keep(beta_2_decay=beta_2_decay, epsilon_1=epsilon_1, epsilon_2=epsilon_2, clip_threshold=clip_threshold)
+        self.relative_step = relative_step
+
+    def rule(self) -> Any:
+        return adafactor(self.beta_2_decay, self.epsilon_1, self.epsilon_2, self.clip_threshold)

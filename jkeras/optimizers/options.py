@@ -2,7 +2,7 @@
 
 In the order in which they act: unscale the gradients, accumulate them, clip them, decay the weights, apply the rule,
 average the weights. An option that must see what a rule did wraps it, `option(inner, ...)`, as `optax.MultiSteps` does; the
-others stand before it in the chain. Keywords (`step`, `learning_rate`) are as in `transforms`.
+others stand before it in the chain. Keywords (`step`, `learning_rate`) are as in `rule`.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,16 @@
-"""How an update rule for one parameter becomes a gradient transformation of a whole tree.
+"""How the formula for one parameter becomes a gradient transformation of a whole tree.
+
+A transformation is a pair of pure functions in optax's form:
+
+    init(params) -> state                                      one slot or more of numbers kept for each parameter
+    update(grads, state, params) -> (updates, state)           the new parameters are params + updates
+
+Parameters are any pytree of arrays. A rule is told two scalars by keyword, so that they are kept once and not in every
+rule: `step`, the number of updates made before (an int32 array), and `learning_rate`. `optax.chain` hands keywords on, so
+rules compose with optax's own transformations.
+
+Numerics are Keras's: where epsilon stands, how biases are corrected. What is the same for all parameters, such as a bias
+correction, is computed once. Parameters in 16 bits are updated in float32 and rounded once, at the end.
 
 >>> from typing import NamedTuple
 >>> class Sum(NamedTuple):
@@ -20,6 +32,7 @@ from optax import GradientTransformationExtraArgs
 from jkeras.runtime.placement import to_device
 
 Tree = Any  # a pytree of arrays, shaped like the parameters
+Coefficient = float | Callable  # see `at`
 
 
 def rule(initial: Any, leaf_at: Callable, name: str | None = None) -> GradientTransformationExtraArgs:

@@ -1,0 +1,260 @@
+"""The gradient over the root of its past squares: Adagrad, RMSprop, Adadelta, Ftrl."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Unpack
+
+import jax.numpy as jnp
+from optax import GradientTransformationExtraArgs
+
+from jkeras.optimizers.base import Optimizer, Options
+from jkeras.optimizers.rule import Coefficient, Tree, at, rule
+
+
+class AdagradState(NamedTuple):
+    accumulator: Tree  # sum of the squared gradients
+
+
+def adagrad(initial_accumulator_value: float = 0.1, epsilon: float = 1e-7) -> GradientTransformationExtraArgs:
+    """Divide by the root of the sum of all past squares (Duchi et al. 2011, https://jmlr.org/papers/v12/duchi11a.html).
+
+    a <- a + g^2
+    p <- p - lr * g / sqrt(a + epsilon)
+    """
+
+    def leaf_at(lr: Any, t: Any) -> Callable:
+        def leaf(g: Any, p: Any, a: Any) -> tuple:
+            a = a + g * g
+            return -lr * g / jnp.sqrt(a + epsilon), a
+
+        return leaf
+
+    return rule(AdagradState(initial_accumulator_value), leaf_at)
+
+
+class Adagrad(Optimizer):
+    """The gradient over the root of the sum of all its squares: steps shrink, least for rare features.
+
+    Args:
+        learning_rate: see `Optimizer`.
+        initial_accumulator_value: where the sum starts.
+        epsilon: added to the sum, under the root.
+        *common, **options: see `Optimizer`.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        initial_accumulator_value: float = 0.1,
+        epsilon: float = 1e-7,
+        *common: Any,
+        **options: Unpack[Options],
+    ):
+        super().__init__(learning_rate, *common, **options)
+        self._keep(initial_accumulator_value=initial_accumulator_value, epsilon=epsilon)
+
+    def rule(self) -> Any:
+        return adagrad(self.initial_accumulator_value, self.epsilon)
+
+
+class RMSpropState(NamedTuple):
+    velocity: Tree  # running mean of the squared gradients
+    momentum: Tree | None  # decaying sum of the steps; None without momentum
+    average_gradient: Tree | None  # running mean of the gradients; None unless centered
+
+
+def rmsprop(
+    rho: float = 0.9, momentum: Coefficient = 0.0, epsilon: float = 1e-7, centered: bool = False
+) -> GradientTransformationExtraArgs:
+    """Divide by the root of a running mean of squares (Hinton 2012, lecture 6 of "Neural networks for machine learning").
+
+        v <- rho * v + (1 - rho) * g^2
+        p <- p - lr * g / sqrt(v + epsilon)
+
+    Centered: v - mean(g)^2, an estimate of the variance, takes the place of v. With momentum the steps are summed as
+    m <- momentum * m + step, and p <- p - m.
+    """
+
+    def leaf_at(lr: Any, t: Any) -> Callable:
+        kept = at(momentum, t)
+
+        def leaf(g: Any, p: Any, v: Any, m: Any, mean: Any) -> tuple:
+            v = rho * v + (1 - rho) * (g * g)
+            spread = v
+            if mean is not None:
+                mean = rho * mean + (1 - rho) * g
+                spread = v - mean * mean
+            change = lr * g / jnp.sqrt(spread + epsilon)
+            if m is not None:
+                change = m = kept * m + change
+            return -change, v, m, mean
+
+        return leaf
+
+    return rule(RMSpropState(0.0, 0.0 if momentum else None, 0.0 if centered else None), leaf_at)
+
+
+class RMSprop(Optimizer):
+    """The gradient over the root of a running mean of its squares.
+
+    Args:
+        learning_rate: see `Optimizer`.
+        rho: how slowly the mean follows.
+        momentum: from 0 to 1; the share of the last step that is taken again.
+        epsilon: added to the mean, under the root.
+        centered: whether to divide by the standard deviation instead.
+        *common, **options: see `Optimizer`.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-7,
+        centered: bool = False,
+        *common: Any,
+        **options: Unpack[Options],
+    ):
+        super().__init__(learning_rate, *common, **options)
+        self._keep(rho=rho, momentum=momentum, epsilon=epsilon)
+        self.centered = centered
+
+    def rule(self) -> Any:
+        return rmsprop(self.rho, self._momentum("momentum"), self.epsilon, self.centered)
+
+
+class AdadeltaState(NamedTuple):
+    accumulated_grad: Tree  # running mean of the squared gradients
+    accumulated_delta_var: Tree  # running mean of the squared steps
+
+
+def adadelta(rho: float = 0.95, epsilon: float = 1e-7) -> GradientTransformationExtraArgs:
+    """RMSprop whose steps have the unit of the parameters (Zeiler 2012, arXiv:1212.5701).
+
+    v <- rho * v + (1 - rho) * g^2
+    d  = sqrt(s + epsilon) / sqrt(v + epsilon) * g
+    s <- rho * s + (1 - rho) * d^2
+    p <- p - lr * d
+    """
+
+    def leaf_at(lr: Any, t: Any) -> Callable:
+        def leaf(g: Any, p: Any, v: Any, s: Any) -> tuple:
+            v = rho * v + (1 - rho) * (g * g)
+            change = jnp.sqrt(s + epsilon) * g / jnp.sqrt(v + epsilon)
+            return -lr * change, v, rho * s + (1 - rho) * (change * change)
+
+        return leaf
+
+    return rule(AdadeltaState(0.0, 0.0), leaf_at)
+
+
+class Adadelta(Optimizer):
+    """RMSprop with steps that have the size of recent steps. The original paper has a learning rate of 1.
+
+    Args:
+        learning_rate: see `Optimizer`.
+        rho: how slowly both means follow.
+        epsilon: added to them, under the roots.
+        *common, **options: see `Optimizer`.
+    """
+
+    slot_groups = (("accumulated_grad", "accumulated_delta_var"),)
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        rho: float = 0.95,
+        epsilon: float = 1e-7,
+        *common: Any,
+        **options: Unpack[Options],
+    ):
+        super().__init__(learning_rate, *common, **options)
+        self._keep(rho=rho, epsilon=epsilon)
+
+    def rule(self) -> Any:
+        return adadelta(self.rho, self.epsilon)
+
+
+class FtrlState(NamedTuple):
+    accumulator: Tree  # n: sum of the squared gradients, from an initial value on
+    linear: Tree  # z: sum of the gradients, less what the parameters already followed
+
+
+def ftrl(
+    learning_rate_power: float = -0.5,
+    initial_accumulator_value: float = 0.1,
+    l1_regularization_strength: float = 0.0,
+    l2_regularization_strength: float = 0.0,
+    l2_shrinkage_regularization_strength: float = 0.0,
+    beta: float = 0.0,
+) -> GradientTransformationExtraArgs:
+    """Follow the regularized leader: sparse weights for large linear models.
+
+    McMahan et al. 2013, https://doi.org/10.1145/2487575.2488200.
+
+    n' = n + g^2,    r = n'^-power
+    z <- z + g + 2 * shrinkage * p - (r - n^-power) / lr * p
+    p <- (clip(z, -l1, l1) - z) / (r / lr + 2 * l2 + beta / lr)
+    """
+
+    def leaf_at(lr: Any, t: Any) -> Callable:
+        l1, l2 = l1_regularization_strength, l2_regularization_strength + beta / (2 * lr)
+
+        def leaf(g: Any, p: Any, n: Any, z: Any) -> tuple:
+            total = n + g * g
+            root, before = jnp.power(total, -learning_rate_power), jnp.power(n, -learning_rate_power)
+            z = z + g + 2 * l2_shrinkage_regularization_strength * p - (root - before) / lr * p
+            return (jnp.clip(z, -l1, l1) - z) / (root / lr + 2 * l2) - p, total, z
+
+        return leaf
+
+    return rule(FtrlState(initial_accumulator_value, 0.0), leaf_at, "Ftrl")
+
+
+class Ftrl(Optimizer):
+    """Follow the regularized leader: for large, sparse, shallow models.
+
+    Args:
+        learning_rate: see `Optimizer`.
+        learning_rate_power: how the learning rate falls with the sum of squares; 0 is not at all.
+        initial_accumulator_value: where this sum starts.
+        l1_regularization_strength: of the penalty that makes weights exactly zero.
+        l2_regularization_strength: of the penalty on the squares of the weights.
+        l2_shrinkage_regularization_strength: of a penalty on their squares that acts through the gradient.
+        beta: added to the root of the sum.
+        *common, **options: see `Optimizer`.
+    """
+
+    slot_groups = (("accumulator", "linear"),)
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        learning_rate_power: float = -0.5,
+        initial_accumulator_value: float = 0.1,
+        l1_regularization_strength: float = 0.0,
+        l2_regularization_strength: float = 0.0,
+        l2_shrinkage_regularization_strength: float = 0.0,
+        beta: float = 0.0,
+        *common: Any,
+        **options: Unpack[Options],
+    ):
+        super().__init__(learning_rate, *common, **options)
+        self._keep(
+            learning_rate_power=learning_rate_power,
+            initial_accumulator_value=initial_accumulator_value,
+            l1_regularization_strength=l1_regularization_strength,
+            l2_regularization_strength=l2_regularization_strength,
+            l2_shrinkage_regularization_strength=l2_shrinkage_regularization_strength,
+            beta=beta,
+        )
+
+    def rule(self) -> Any:
+        return ftrl(
+            self.learning_rate_power,
+            self.initial_accumulator_value,
+            self.l1_regularization_strength,
+            self.l2_regularization_strength,
+            self.l2_shrinkage_regularization_strength,
+            self.beta,
+        )

@@ -1,0 +1,119 @@
+"""Steps along the gradient itself: SGD, with or without a velocity, and Lion, which follows its sign.
+
+In this file and those beside it (`adaptive`, `adam`, `layerwise`, `muon`), each optimizer is one page: what it keeps for each
+parameter, its formula as a pair of pure functions, and the class with Keras's arguments. See `rule` for the form of a formula.
+
+>>> params = {"w": jnp.ones(2)}
+>>> momentum = sgd(momentum=0.9)
+>>> state = momentum.init(params)
+>>> updates, state = momentum.update({"w": jnp.ones(2)}, state, params, step=jnp.array(0), learning_rate=jnp.array(0.5))
+>>> updates["w"].tolist(), state.momentum["w"].tolist()
+([-0.5, -0.5], [-0.5, -0.5])
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Unpack
+
+import jax.numpy as jnp
+from optax import GradientTransformationExtraArgs
+
+from jkeras.optimizers.base import Optimizer, Options
+from jkeras.optimizers.rule import Coefficient, Tree, at, rule
+
+
+class SGDState(NamedTuple):
+    momentum: Tree | None  # the velocity of each parameter, a decaying sum of the steps; None without momentum
+
+
+def sgd(momentum: Coefficient = 0.0, nesterov: bool = False) -> GradientTransformationExtraArgs:
+    """Gradient descent, with a velocity if `momentum` is not zero.
+
+        m <- momentum * m - lr * g
+        p <- p + m                                 or, looking ahead (Nesterov):  p + momentum * m - lr * g
+
+    The learning rate stands inside the velocity, unlike in optax. Sutskever et al. 2013,
+    https://proceedings.mlr.press/v28/sutskever13.html
+    """
+
+    def leaf_at(lr: Any, t: Any) -> Callable:
+        kept = at(momentum, t)
+
+        def leaf(g: Any, p: Any, m: Any) -> tuple:
+            if m is None:
+                return -lr * g, None
+            m = kept * m - lr * g
+            return (kept * m - lr * g if nesterov else m), m
+
+        return leaf
+
+    return rule(SGDState(0.0 if momentum else None), leaf_at)
+
+
+class SGD(Optimizer):
+    """Gradient descent, with momentum if asked for.
+
+    Args:
+        learning_rate: see `Optimizer`.
+        momentum: from 0 to 1; the share of the last step that is taken again.
+        nesterov: whether the gradient's part is looked ahead of the momentum.
+        *common, **options: see `Optimizer`.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        *common: Any,
+        **options: Unpack[Options],
+    ):
+        super().__init__(learning_rate, *common, **options)
+        self._keep(momentum=momentum)
+        self.nesterov = nesterov
+
+    def rule(self) -> Any:
+        return sgd(self._momentum("momentum"), self.nesterov)
+
+
+class LionState(NamedTuple):
+    momentum: Tree  # running mean of the gradients
+
+
+def lion(beta_1: float = 0.9, beta_2: float = 0.99) -> GradientTransformationExtraArgs:
+    """Steps of one size, in the direction of the sign of an average (Chen et al. 2023, arXiv:2302.06675).
+
+    p <- p - lr * sign(beta_1 * m + (1 - beta_1) * g)
+    m <- beta_2 * m + (1 - beta_2) * g
+    """
+
+    def leaf_at(lr: Any, t: Any) -> Callable:
+        return lambda g, p, m: (-lr * jnp.sign(m * beta_1 + g * (1 - beta_1)), m * beta_2 + g * (1 - beta_2))
+
+    return rule(LionState(0.0), leaf_at)
+
+
+class Lion(Optimizer):
+    """Steps in the direction of the sign of an average; wants a smaller learning rate than Adam.
+
+    Args:
+        learning_rate: see `Optimizer`.
+        beta_1: the share of the mean, against the gradient, in the direction.
+        beta_2: how slowly the mean of the gradients follows.
+        *common, **options: see `Optimizer`.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.99,
+        *common: Any,
+        **options: Unpack[Options],
+    ):
+        super().__init__(learning_rate, *common, **options)
+        self._keep(beta_1=beta_1, beta_2=beta_2)
+        if beta_1 == 0:
+            raise ValueError("`beta_1` of Lion must be above 0; with 0 it would follow the sign of the gradient alone.")
+
+    def rule(self) -> Any:
+        return lion(self.beta_1, self.beta_2)
