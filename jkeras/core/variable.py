@@ -255,10 +255,6 @@ class Variable(Operators[jax.Array]):
         """Put a promise in the box (the array has been handed to somebody, who will give it back)."""
         self._box = promise
 
-    def holds(self, promise: Promise) -> bool:
-        """Whether this promise is what the box holds."""
-        return self._box is promise
-
     def settle(self, promise: Promise, value: jax.Array) -> None:
         """Fulfil a promise made by `lend`; a value assigned in the meantime stands."""
         if self._box is promise:
@@ -438,6 +434,17 @@ class _Constant:
 def is_variable(item: Any) -> bool:
     """Whether `item` is a `Variable`; for `jax.tree` functions that are to stop at variables."""
     return isinstance(item, Variable)
+
+
+def lend_all(variables: list[Variable], promise: Promise) -> None:
+    """Put a promise in all boxes; `Variable.lend` for many, once per call of a training loop."""
+    for variable in variables:
+        variable._box = promise
+
+
+def all_hold(variables: list[Variable], promise: Promise) -> bool:
+    """Whether a promise is what all boxes hold: nobody has read or written a variable since it was lent."""
+    return all([variable._box is promise for variable in variables])  # noqa: C419 (a generator takes three times as long)
 
 
 def as_arrays(structure: Any) -> Any:

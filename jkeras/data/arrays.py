@@ -7,14 +7,14 @@ that fits on the device is put there once (`tree`), and each step gathers its ro
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal, NamedTuple
 
 import jax
 import numpy as np
 
 from jkeras.data.check import check_count, check_lengths, warn_about_infinity, warn_about_nan, warn_about_negative
-from jkeras.data.rows import Rows, take
+from jkeras.data.rows import take
 from jkeras.data.sources import spec_of, tree_of_rows
 from jkeras.data.weights import sample_weights
 from jkeras.errors import outside
@@ -91,6 +91,8 @@ class ArrayData:
         self.batch_size = check_count(batch_size, "batch_size") or (math.ceil(self.num_samples / steps) if steps else 32)
         self.steps = math.ceil(self.num_samples / self.batch_size)
         self._rows = (x, y, weights)
+        self._leaves = list({id(rows): rows for rows in jax.tree.leaves(self._rows)}.values())
+        self.nbytes = sum([rows.nbytes for rows in self._leaves])  # an array that serves several targets counts once
         self._tree: Any = None
         self._order: np.ndarray | None = None  # of the pass that is under way, and the step it has come to
         self._start = self._at = 0
@@ -104,18 +106,13 @@ class ArrayData:
     # -- the whole of it ----------------------------------------------------------------------------------------------
 
     @property
-    def nbytes(self) -> int:
-        """Bytes of all arrays as the model sees them (an array that serves several targets counts once)."""
-        return sum(rows.nbytes for rows in self._leaves())
-
-    @property
     def on_disk(self) -> bool:
         """Whether rows are read from a file."""
-        return any(rows.on_disk for rows in self._leaves())
+        return any(rows.on_disk for rows in self._leaves)
 
     def resident(self, budget: float | None) -> bool:
         """Whether the whole data should lie on the device: what is not there yet takes at most `budget` bytes."""
-        return budget is None or sum(rows.nbytes for rows in self._leaves() if not rows.on_device) <= budget
+        return budget is None or sum(rows.nbytes for rows in self._leaves if not rows.on_device) <= budget
 
     @property
     def tree(self) -> tuple:
@@ -125,7 +122,7 @@ class ArrayData:
         and files are read: ask `resident` before.
         """
         if self._tree is None:
-            arrays = {id(rows): rows.whole() for rows in self._leaves()}
+            arrays = {id(rows): rows.whole() for rows in self._leaves}
             self._tree = jax.tree.map(lambda rows: arrays[id(rows)], self._rows)
         return self._tree
 
@@ -136,7 +133,7 @@ class ArrayData:
 
     def in_place(self, alignment: int | None) -> int:
         """How many bytes of it a device uses without a copy: JAX arrays, and NumPy arrays at such addresses (None for no)."""
-        found = [rows for rows in self._leaves() if rows.source.dtype == rows.dtype and rows.is_usable(alignment)]
+        found = [rows for rows in self._leaves if rows.source.dtype == rows.dtype and rows.is_usable(alignment)]
         return sum(rows.nbytes for rows in found)
 
     def padded(self, size: int) -> tuple:
@@ -158,9 +155,6 @@ class ArrayData:
         if self._tree is not None:  # already converted
             return jax.tree.map(lambda array: take(np.asarray(array), slice(start, stop)), self._tree)
         return jax.tree.map(lambda rows: rows.read(slice(start, stop)), self._rows)
-
-    def _leaves(self) -> Iterable[Rows]:
-        return {id(rows): rows for rows in jax.tree.leaves(self._rows)}.values()
 
     def spec(self, batch: Any = None) -> Any:
         """Shapes and dtypes of a batch: the first one, one of `batch` samples, or the given one."""

@@ -154,7 +154,7 @@ class Model(Saved, Trainer, Layer):
 
     def _check_indices(self, data: ArrayData) -> None:
         """Let embeddings that stand right behind an input look at its numbers."""
-        looking = [layer for layer in self.layers if hasattr(layer, "check_indices")]
+        looking = [layer for layer in self.layers if hasattr(type(layer), "check_indices")]
         if not looking or data.on_disk:
             return
         for tensor, array in zip(self.inputs, symbolic.leaves(self._arrange_inputs(data.tree[0])), strict=True):

@@ -15,7 +15,7 @@ from typing import Any
 import jax
 
 from jkeras.core.turns import held, share_turn
-from jkeras.core.variable import Promise, Variable, is_variable
+from jkeras.core.variable import Promise, Variable, all_hold, is_variable, lend_all
 from jkeras.runtime.mesh import ONE_DEVICE, current
 
 
@@ -47,11 +47,7 @@ class Lease(Promise):
     def borrow(self) -> Any:
         """The current values, to be consumed; the boxes hold this promise from now on."""
         placement = current()
-        if (
-            self._state is None
-            or self._placement != placement
-            or any(not variable.holds(self) for variable in self.variables)
-        ):
+        if self._state is None or self._placement != placement or not all_hold(self.variables, self):
             self.settle()
             # A copy, because somebody may hold the arrays that the loop is about to consume.
             boxes = [v.read_box() for v in self.variables]
@@ -67,8 +63,7 @@ class Lease(Promise):
         if len(arrays) != len(self.variables):
             raise ValueError(f"{len(self.variables)} variables cannot be given {len(arrays)} values.")
         self._state = arrays
-        for variable in self.variables:
-            variable.lend(self)
+        lend_all(self.variables, self)
 
     def settle(self) -> None:
         """End the loan: put the arrays back into the boxes that nobody has written to since.
