@@ -8,7 +8,6 @@ is symbolic. Layers written for Keras run unmodified, and the built-in ones are 
 import copy
 import functools
 import inspect
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -25,15 +24,17 @@ from jkeras.core.observing import observe
 from jkeras.core.symbolic import KerasTensor
 from jkeras.core.undo import all_or_nothing
 from jkeras.core.variable import Variable, as_arrays
-from jkeras.errors import locate, suggest, unexpected_keywords
+from jkeras.errors import locate, unexpected_keywords
+from jkeras.layers.construction import bound_arguments, constructor_keywords, pop_input_shape
 from jkeras.layers.input_spec import InputSpec, check_input
+from jkeras.layers.mask_arguments import carry_mask, pass_masks
+from jkeras.layers.missing import hint
 from jkeras.layers.signatures import CallSpec, call_spec, holds_tensors, shapes_of, specs_of
 from jkeras.layers.stateless import Stateless
 from jkeras.layers.weights import Weighted
 from jkeras.quantizers.config import resolve
 from jkeras.runtime.placement import to_device
 from jkeras.serialization import describe_constructor, serialize, serialize_arguments
-from jkeras.serialization.namespace import explain
 from jkeras.serialization.naming import auto_name, reset_names, scope, snake_case
 
 
@@ -88,7 +89,7 @@ class Layer(Weighted, Stateless):  # type: ignore[override]
         layer._trainable = True
         layer._path = None
         layer.built = False
-        layer._arguments = _bound_arguments(cls, args, kwargs)
+        layer._arguments = bound_arguments(cls, args, kwargs)
         return layer
 
     def __init__(
@@ -111,10 +112,10 @@ class Layer(Weighted, Stateless):  # type: ignore[override]
         self.autocast = autocast
         self.supports_masking = _is_overridden(self, "compute_mask")
         self.input_spec: Any = None
-        shape = _pop_input_shape(kwargs)
+        shape = pop_input_shape(kwargs)
         self._input_shape_argument = shape
         if kwargs:
-            raise unexpected_keywords(f"{type(self).__name__}()", kwargs, _constructor_keywords(type(self)))  # type: ignore[arg-type]
+            raise unexpected_keywords(f"{type(self).__name__}()", kwargs, constructor_keywords(type(self), Layer))  # type: ignore[arg-type]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -247,7 +248,7 @@ class Layer(Weighted, Stateless):  # type: ignore[override]
             kwargs["training"] = training
         elif not spec.variadic:
             kwargs.pop("training", None)
-        mask = self._pass_masks(frame, spec, args, kwargs)
+        mask = pass_masks(frame, spec, args, kwargs)
         mixed = self.compute_dtype != self.variable_dtype or frame.autocast is not None
         frame.training = training
         frame.autocast = self.compute_dtype if mixed and dtypes.is_float(self.compute_dtype) else None
@@ -269,7 +270,7 @@ class Layer(Weighted, Stateless):  # type: ignore[override]
             for output in jax.tree.leaves(outputs):
                 scale = output.shape[0] if output.ndim else 1
                 self.add_loss(self.activity_regularizer(output) / scale)
-        self._carry_mask(frame, first, mask, outputs)
+        carry_mask(self, frame, first, mask, outputs, _is_overridden(self, "compute_mask"))
         observe(self, outputs)
         return outputs
 
@@ -329,40 +330,6 @@ class Layer(Weighted, Stateless):  # type: ignore[override]
         """The shapes of the arguments that are tensors, masks left out."""
         named = spec.named(args, kwargs)
         return {k: shapes_of(v) for k, v in named.items() if holds_tensors(v) and not k.endswith("mask")}
-
-    def _pass_masks(self, frame: Frame, spec: CallSpec, args: tuple, kwargs: dict) -> Any:
-        """Fill in `mask` (or `query_mask`, ...) arguments from the masks that travel; returns the first input's."""
-        tensors = [(k, v) for k, v in spec.named(args, kwargs).items() if holds_tensors(v) and not k.endswith("mask")]
-        for i, (name, value) in enumerate(tensors):
-            argument = f"{name}_mask"
-            if len(tensors) == 1 or (i == 0 and argument not in spec.names):
-                argument = "mask"  # of the first input, whatever else is given (an RNN's initial_state)
-            if argument in spec.names and kwargs.get(argument) is None and argument not in spec.positional[: len(args)]:
-                kwargs[argument] = symbolic.map_structure(frame.get_mask, value)
-        if kwargs.get("mask") is not None:
-            return kwargs["mask"]
-        return symbolic.map_structure(frame.get_mask, tensors[0][1]) if tensors else None
-
-    def _carry_mask(self, frame: Frame, inputs: Any, mask: Any, outputs: Any) -> None:
-        masked = any(m is not None for m in symbolic.leaves(mask))
-        if not masked and not (self.supports_masking and _is_overridden(self, "compute_mask")):
-            return
-        if not self.supports_masking:
-            warnings.warn(
-                f"Layer {self.name!r} ({type(self).__name__}) got a masked input, but does not support masks: layers after "
-                "it will not see the mask. If its output keeps the time axis, set `self.supports_masking = True` in "
-                "__init__, or override compute_mask().",
-                stacklevel=3,
-            )
-            return
-        flat = jax.tree.leaves(outputs)
-        masks = self.compute_mask(inputs, mask)
-        if masks is None:
-            return
-        masks = masks if isinstance(masks, (list, tuple)) else [masks]
-        for output, output_mask in zip(flat, masks, strict=False):
-            if output_mask is not None and frame.get_mask(output) is None:
-                frame.set_mask(output, output_mask)
 
     # -- shapes and symbolic calls ------------------------------------------------------------------------------------
 
@@ -491,30 +458,12 @@ class Layer(Weighted, Stateless):  # type: ignore[override]
         if isinstance(found, property):  # whose getter raised an AttributeError, with a message of its own: raise it again
             return found.fget(self)  # type: ignore[misc]
         raise AttributeError(
-            f"{type(self).__name__!r} object {self.__dict__.get('name', '')!r} has no attribute {name!r}.{_hint(self, name)}",
+            f"{type(self).__name__!r} object {self.__dict__.get('name', '')!r} has no attribute {name!r}.{hint(self, name, Layer)}",
             name=name,
         )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={getattr(self, 'name', '?')}, built={self.built}>"
-
-
-def _hint(layer: Layer, name: str) -> str:
-    """What else a program may have wanted that reads an attribute that is not there."""
-    if name.startswith("_"):
-        return ""
-    built = layer.__dict__.get("built", True) or "name" not in layer.__dict__
-    if not built and any(_mentions(cls, name) for cls in type(layer).__mro__ if cls not in Layer.__mro__):
-        return " The layer is not built yet: call it on data, or build(input_shape), and it makes its weights."
-    reasons = (explain(cls.__name__, name) for cls in type(layer).__mro__)
-    members = (member for member in {*dir(type(layer)), *vars(layer)} if not member.startswith("_"))
-    return next(filter(None, reasons), "") or suggest(name, members)
-
-
-def _mentions(cls: type, name: str) -> bool:
-    """Whether a class's methods use a name, as those do that make a weight of that name."""
-    functions = (inspect.unwrap(f) for f in vars(cls).values() if inspect.isfunction(f))
-    return any(name in f.__code__.co_names or name in f.__code__.co_consts for f in functions)
 
 
 def _mark_built(build: Callable) -> Callable:
@@ -570,32 +519,6 @@ def _is_numbers(value: list) -> bool:
 
 def _is_overridden(layer: Layer, method: str) -> bool:
     return getattr(type(layer), method) is not getattr(Layer, method)
-
-
-def _bound_arguments(cls: type, args: tuple, kwargs: dict) -> dict:
-    try:
-        bound = inspect.signature(cls.__init__).bind_partial(None, *args, **kwargs)  # type: ignore[misc]
-    except (TypeError, ValueError):
-        return {}  # __init__ itself will say what is wrong
-    return {k: v for k, v in list(bound.arguments.items())[1:] if k != "kwargs"}
-
-
-@functools.cache
-def _constructor_keywords(cls: type) -> list[str]:
-    names = [n for c in cls.__mro__ if issubclass(c, Layer) for n in inspect.signature(c.__init__).parameters]
-    return [n for n in dict.fromkeys(names) if n not in ("self", "args", "kwargs")] + ["input_shape", "input_dim"]
-
-
-def _pop_input_shape(kwargs: dict) -> tuple | None:
-    """The tutorial's `input_shape=` / `input_dim=` / `batch_input_shape=`, as a shape with the batch axis."""
-    if "batch_input_shape" in kwargs:
-        return tuple(kwargs.pop("batch_input_shape"))
-    if "input_shape" in kwargs:
-        shape = kwargs.pop("input_shape")
-        return (None, *((shape,) if isinstance(shape, int) else shape))
-    if "input_dim" in kwargs:
-        return (None, kwargs.pop("input_dim"))
-    return None
 
 
 def _single(values: tuple) -> Any:

@@ -25,6 +25,7 @@ from jkeras.runtime.activity import doing
 from jkeras.runtime.compiler_options import CPU_OPTIONS, all_cores, compile_with
 from jkeras.runtime.heap import kept
 from jkeras.runtime.mesh import current
+from jkeras.runtime.mesh import current
 from jkeras.runtime.placement import placement, placements
 from jkeras.runtime.store import BYTES_PER_CHARACTER, PROGRAM_BYTES, store
 from jkeras.runtime.switches import is_flash_attention_enabled
@@ -107,6 +108,8 @@ class CompiledOnce:
             if type(error).__name__ == "InternalFloatingPointError":  # of jax.debug_nans, from a compiled program
                 self._run_eagerly(args, constants)  # nothing was donated; this raises where the number came up
                 raise FloatingPointError(f"A number that is not finite came up in {error}.") from error
+            if "Disallowed host-to-device transfer" in str(error):  # under jax.transfer_guard, ours are said to be meant
+                return prepared.run(*to_device(dynamic))
             if not isinstance(error, ValueError) or prepared.eager or prepared.places == placements(args[: self._steady]):
                 raise
             self._known.pop(key, None)  # the state has moved to other devices

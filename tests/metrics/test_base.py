@@ -163,7 +163,7 @@ def test_dtypes():
         metric = metrics.SparseCategoricalAccuracy(dtype="bfloat16")
         assert metric.dtype == "bfloat16" and metric.total.dtype == "bfloat16"
         assert metric(jnp.array([1, 300]), jax.nn.one_hot(jnp.array([1, 301]), 400, dtype="bfloat16")) == 0.5
-        assert metrics.Mean(dtype=jkeras.core.dtype.DTypePolicy("mixed_bfloat16")).dtype == "bfloat16"
+        assert metrics.Mean(dtype=jkeras.DTypePolicy("mixed_bfloat16")).dtype == "bfloat16"
         assert metrics.MeanIoU(2).total_cm.dtype == "int32"
         for name in ("MeanSquaredError", "AUC", "Precision", "R2Score", "F1Score", "CosineSimilarity", "BinaryAccuracy"):
             metric, y = getattr(metrics, name)(), jnp.array([[1, 0], [0, 1], [1, 1]])
