@@ -6,7 +6,6 @@ The path of one batch: arrays -> `data` -> `feed` (onto the device) -> `engine` 
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jkeras.callbacks.backup import with_backup
@@ -356,7 +355,7 @@ class Trainer(Compilable):
             one_batch=True,
         )
         self._ready(compiled, data, False)
-        return compiled, jax.tree.map(lambda a: jnp.asarray(a)[None], data.tree)
+        return compiled, jax.tree.map(lambda a: a[None], data.tree)
 
     def _result(self, logs: dict, return_dict: bool) -> Any:
         """Results by name; or their list in the order of `metrics_names`."""

@@ -7,6 +7,7 @@ import pytest
 import jkeras
 
 X, Y = np.ones((70, 4), "float32"), np.ones((70, 1), "float32")
+ON_DEVICE = jax.device_put((X, Y))
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,7 @@ def model():
 
 
 CALLS = {
-    "fit": lambda model: model.fit(jax.numpy.asarray(X), jax.numpy.asarray(Y), epochs=2, verbose=0),
+    "fit": lambda model: model.fit(*ON_DEVICE, epochs=2, verbose=0),
     "fit on NumPy arrays": lambda model: model.fit(X, Y, validation_data=(X, Y), verbose=0),
     "evaluate": lambda model: model.evaluate(X, Y, verbose=0),
     "predict": lambda model: model.predict(X, verbose=0),
