@@ -25,8 +25,7 @@ from jkeras.runtime.activity import doing
 from jkeras.runtime.compiler_options import CPU_OPTIONS, all_cores, compile_with
 from jkeras.runtime.heap import kept
 from jkeras.runtime.mesh import current
-from jkeras.runtime.mesh import current
-from jkeras.runtime.placement import placement, placements
+from jkeras.runtime.placement import placement, placements, to_device
 from jkeras.runtime.store import BYTES_PER_CHARACTER, PROGRAM_BYTES, store
 from jkeras.runtime.switches import is_flash_attention_enabled
 
