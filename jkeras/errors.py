@@ -49,16 +49,16 @@ def suggest(name: object, options: Iterable[str]) -> str:
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
-def unexpected_keywords(owner: str, given: Iterable[str], allowed: Iterable[str]) -> TypeError:
-    """Build the `TypeError` for keyword arguments that `owner` does not know.
+def unexpected_keywords(owner: str, given: Iterable[str], allowed: Iterable[str]) -> ArgumentError:
+    """Build the error for keyword arguments that `owner` does not know.
 
     >>> unexpected_keywords("compile()", ["etrics"], ["loss", "metrics"])
-    TypeError("compile() got an unexpected keyword argument 'etrics'. Did you mean 'metrics'?")
+    ArgumentError("compile() got an unexpected keyword argument 'etrics'. Did you mean 'metrics'?")
     """
     names, allowed = list(given), list(allowed)
     listed = ", ".join(repr(name) for name in names)
     plural = "an unexpected keyword argument" if len(names) == 1 else "unexpected keyword arguments"
-    return TypeError(f"{owner} got {plural} {listed}.{suggest(names[0], allowed)}")
+    return ArgumentError(f"{owner} got {plural} {listed}.{suggest(names[0], allowed)}")
 
 
 def known_keywords(function: Callable, owner: str | None = None) -> Callable:
@@ -76,7 +76,7 @@ def known_keywords(function: Callable, owner: str | None = None) -> Callable:
     >>> Model().compile(etrics=["mse"])
     Traceback (most recent call last):
     ...
-    TypeError: compile() got an unexpected keyword argument 'etrics'. Did you mean 'metrics'?
+    jkeras.errors.ArgumentError: compile() got an unexpected keyword argument 'etrics'. Did you mean 'metrics'?
     """
     allowed, owner = keywords_of(function), owner or f"{function.__name__}()"
     known = frozenset(allowed)

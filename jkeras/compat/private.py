@@ -1,7 +1,8 @@
 """Keras's private modules, as far as programs import them.
 
 A name of `keras.src.layers.core.dense` is looked up in the public namespaces: first in the one that the path names (`layers`), then
-in the others. So a program that imports a public class from its private place gets it.
+in the others. So a program that imports a public class from its private place gets it. `private_names.py` has what no public
+namespace has.
 """
 
 import importlib
@@ -9,8 +10,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from jkeras import tree
-from jkeras.core.symbolic import KerasTensor
+from jkeras.compat.private_names import ALIASES, LAZY, OWN, LazyModule
 
 NAMESPACES = (
     *(
@@ -85,8 +85,6 @@ unit_normalization up_sampling1d up_sampling2d up_sampling3d utils validation va
 visualization wrapper wrappers zero_padding1d zero_padding2d zero_padding3d
 """.split()  # noqa: SIM905 (a list of them takes 350 lines)
 )
-# What Keras's private names are called here.
-ALIASES = {"KerasVariable": "Variable", "BackendVariable": "Variable"}
 
 
 def module(fullname: str, path: str, view: Callable) -> ModuleType:
@@ -106,16 +104,16 @@ def module(fullname: str, path: str, view: Callable) -> ModuleType:
     order = [first, *NAMESPACES] if first in NAMESPACES else list(NAMESPACES)
 
     def find(name: str) -> Any:
-        if name == "keras_export":
-            return _keras_export
-        if name == "any_symbolic_tensors":
-            return _any_symbolic_tensors
+        if path.endswith("module_utils") and name in LAZY:
+            return LazyModule(name)
         wanted = ALIASES.get(name, name)
         for namespace in order:
             public = importlib.import_module(f"jkeras.{namespace}".rstrip("."))
             found = getattr(public, wanted, None) if wanted in dir(public) else None
             if found is not None:
                 return found
+        if name in OWN:
+            return OWN[name]
         if name in MODULES:
             return module(f"{fullname}.{name}", f"{path}.{name}".lstrip("."), view)
         raise AttributeError(
@@ -124,13 +122,3 @@ def module(fullname: str, path: str, view: Callable) -> ModuleType:
         )
 
     return view(fullname, find, lambda: [], f"Names of {fullname}, looked up in jkeras's public namespaces.")
-
-
-def _keras_export(*names: Any, **options: Any) -> Callable:
-    """Keras's decorator for public names, which changes nothing here."""
-    return lambda item: item
-
-
-def _any_symbolic_tensors(args: tuple = (), kwargs: dict | None = None) -> bool:
-    leaves = tree.flatten((args, kwargs or {}))
-    return any(isinstance(leaf, KerasTensor) for leaf in leaves)

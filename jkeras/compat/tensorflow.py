@@ -1,7 +1,8 @@
 """A stand-in for TensorFlow, where it is not installed: enough for programs that use it to get at `tf.keras`.
 
-`tf.keras` is jkeras. Dtypes, `tf.constant`, `tf.convert_to_tensor`, `tf.random.set_seed` and every function of `tf`, `tf.math` and
-`tf.nn` that has a twin of the same name in `jkeras.ops` work. Anything else is an error that names it.
+`tf.keras` is jkeras. `tf.data` makes its data sets of `jkeras.data.Dataset` (`tensorflow_data.py`). Dtypes, `tf.random.set_seed`, and every
+function of `tf`, `tf.math`, `tf.nn`, `tf.linalg` and `tf.image` that has a twin in `jkeras.ops` work; `tensorflow_names.py` has those whose
+arguments are others. Anything else is an error that names it.
 """
 
 import importlib
@@ -9,13 +10,9 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-import jax
 import jax.numpy as jnp
-import numpy as np
 
-from jkeras import ops, random
-from jkeras.core.variable import Variable
-from jkeras.utils.session import set_random_seed
+from jkeras.compat import tensorflow_data, tensorflow_names
 
 DTYPES = (
     *("bool", "float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64"),
@@ -24,9 +21,15 @@ DTYPES = (
 # Functions that are called otherwise in jkeras.ops.
 TWINS = {
     **{f"reduce_{name}": name for name in ("mean", "sum", "max", "min", "prod", "all", "any", "std", "logsumexp")},
-    **{"reduce_variance": "var", "concat": "concatenate", "pow": "power", "range": "arange", "gather": "take"},
+    **{"reduce_variance": "var", "pow": "power", "range": "arange"},
     **{"acos": "arccos", "asin": "arcsin", "atan": "arctan", "atan2": "arctan2"},
-    **{"is_nan": "isnan", "is_inf": "isinf", "is_finite": "isfinite"},
+    **{
+        "is_nan": "isnan",
+        "is_inf": "isinf",
+        "is_finite": "isfinite",
+        "reduce_euclidean_norm": "norm",
+        "stop_gradient": "stop_gradient",
+    },
 }
 PARTS = (
     "math",
@@ -69,8 +72,11 @@ def module(fullname: str, view: Callable, resolve: Callable) -> ModuleType:
 
 def _find(part: str, name: str, resolve: Callable) -> Any:
     path = f"{part}.{name}".lstrip(".")
-    if path in _OWN:
-        return _OWN[path]
+    for known in (path, name if part in ("math", "linalg") else path):
+        if known in _OWN:
+            return _OWN[known]
+    if any(own.startswith(f"{path}.") for own in _OWN):
+        return resolve(f"tensorflow.{path}")
     if not part:
         if name in ("keras", *PARTS):
             return resolve(f"tensorflow.{name}")
@@ -88,46 +94,4 @@ def _find(part: str, name: str, resolve: Callable) -> Any:
     )
 
 
-def _constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None = None) -> jax.Array:
-    array = ops.convert_to_tensor(value, dtype=dtype)
-    return array if shape is None else jnp.broadcast_to(array, shape)
-
-
-class GradientTape:
-    """There is no tape: JAX differentiates functions."""
-
-    def __init__(self, *args: Any, **kwargs: Any):
-        raise TypeError(
-            "tf.GradientTape has no counterpart: JAX differentiates functions. Write a function of the variables:\n"
-            "    def loss_of(trainable, non_trainable, x, y):\n"
-            "        y_pred, non_trainable = model.stateless_call(trainable, non_trainable, x, training=True)\n"
-            "        return loss(y, y_pred), non_trainable\n"
-            "    (value, state), grads = jax.value_and_grad(loss_of, has_aux=True)(trainable, non_trainable, x, y)\n"
-            "or override compute_loss of a Model and let fit differentiate it."
-        )
-
-
-def _function(function: Callable | None = None, **options: Any) -> Callable:
-    """`tf.function`: the function itself; JAX traces what is jitted."""
-    return (lambda f: f) if function is None else function
-
-
-_OWN: dict[str, Any] = {
-    "constant": _constant,
-    "convert_to_tensor": _constant,
-    "Tensor": jax.Array,
-    "Variable": Variable,
-    "TensorShape": tuple,
-    "GradientTape": GradientTape,
-    "function": _function,
-    "random.set_seed": set_random_seed,
-    "random.normal": lambda shape, mean=0.0, stddev=1.0, dtype="float32", seed=None: random.normal(
-        shape, mean, stddev, np.dtype(dtype).name, seed
-    ),
-    "random.uniform": lambda shape, minval=0.0, maxval=1.0, dtype="float32", seed=None: random.uniform(
-        shape, minval, maxval, np.dtype(dtype).name, seed
-    ),
-    "newaxis": None,
-    "config.list_physical_devices": lambda kind=None: [d for d in jax.devices() if kind in (None, d.platform.upper())],
-    "executing_eagerly": lambda: True,
-}
+_OWN = {**tensorflow_names.OWN, **tensorflow_data.OWN}

@@ -44,7 +44,7 @@ class PyDataset:
         raise TypeError(f"{type(self).__name__} must define __getitem__(self, index), which returns one batch: (x, y).")
 
     def __iter__(self) -> Iterator[Any]:
-        count = length(self)
+        count = length(self) if hasattr(self, "__len__") or type(self).num_batches is not PyDataset.num_batches else None
         return (self[index] for index in (itertools.count() if count is None else range(count)))
 
     @property

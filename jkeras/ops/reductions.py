@@ -190,10 +190,11 @@ def average(x: Array, axis=None, weights: Array | None = None):
     >>> float(average([1.0, 3.0], weights=[3.0, 1.0]))
     1.5
     """
-    x = floating(x)
+    given, x = x, floating(x)
     if weights is None:
         return jnp.mean(x, axis=_axes(axis))
-    dtype = jnp.promote_types(x.dtype, weights.dtype)
+    dtype = jnp.promote_types(given.dtype, weights.dtype)
+    dtype = dtype if jnp.issubdtype(dtype, jnp.inexact) else x.dtype
     return jnp.average(x.astype(dtype), axis=_axes(axis), weights=weights.astype(dtype))
 
 

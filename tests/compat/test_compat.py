@@ -111,6 +111,38 @@ def test_errors_point_into_the_script(script, text, status, message):
     assert "__main__.py" not in done.stderr and "runpy" not in done.stderr
 
 
+PRIVATE = """
+    from keras.src.backend import get_keras_mask, compute_output_spec, KerasTensor, result_type
+    from keras.src.backend.common.stateless_scope import StatelessScope, in_stateless_scope
+    from keras.src.backend.common.symbolic_scope import SymbolicScope, in_symbolic_scope
+    from keras.src.layers.input_spec import InputSpec
+    from keras.src.ops.operation import Operation
+    from keras.src.random.seed_generator import SeedGenerator, draw_seed
+    from keras.src.saving import serialization_lib
+    from keras.src.utils import module_utils, naming
+    from keras.src.utils.argument_validation import standardize_tuple
+    from keras.src.utils.tracking import Tracker
+    from keras.src.api_export import keras_export
+    from keras.src import callbacks
+
+    assert not in_stateless_scope() and not in_symbolic_scope()
+    with StatelessScope([(SeedGenerator(1).state, [1, 2])]):
+        assert in_stateless_scope()
+    with SymbolicScope():
+        assert in_symbolic_scope()
+    assert compute_output_spec(lambda x: x[0], KerasTensor((2, 3))).shape == (3,)
+    assert standardize_tuple(2, 3, "pool_size") == (2, 2, 2) and draw_seed(7).tolist() == [7, 0]
+    assert serialization_lib.serialize_keras_object(1) == 1 and callbacks.History
+    print(module_utils.scipy.available, naming.to_snake_case("MyLayer"), result_type("int32", float))
+"""
+
+
+def test_private_names_that_packages_import(script):
+    done = run(script(PRIVATE))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "True my_layer float32\n"
+
+
 def test_another_backend_is_warned_of(script):
     done = run(script("import keras"), env={**os.environ, "KERAS_BACKEND": "torch"})
     assert done.returncode == 0 and "KERAS_BACKEND='torch' is ignored" in done.stderr
