@@ -1,8 +1,8 @@
 """A stand-in for TensorFlow, where it is not installed: enough for programs that use it to get at `tf.keras`.
 
-`tf.keras` is jkeras. `tf.data` makes its data sets of `jkeras.data.Dataset` (`tensorflow_data.py`). Dtypes, `tf.random.set_seed`, and every
-function of `tf`, `tf.math`, `tf.nn`, `tf.linalg` and `tf.image` that has a twin in `jkeras.ops` work; `tensorflow_names.py` has those whose
-arguments are others. Anything else is an error that names it.
+`tf.keras` is jkeras. `tf.data` makes its data sets of `jkeras.data.Dataset` (`tensorflow_data.py`). Dtypes, `tf.random.set_seed`,
+and every function of `tf`, `tf.math`, `tf.nn`, `tf.linalg` and `tf.image` that has a twin in `jkeras.ops` work;
+`tensorflow_names.py` has those whose arguments are others. Anything else is an error that names it.
 """
 
 import importlib
@@ -27,8 +27,6 @@ TWINS = {
         "is_nan": "isnan",
         "is_inf": "isinf",
         "is_finite": "isfinite",
-        "reduce_euclidean_norm": "norm",
-        "stop_gradient": "stop_gradient",
     },
 }
 PARTS = (

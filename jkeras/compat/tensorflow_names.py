@@ -61,35 +61,23 @@ def _dropout(x: Any, rate: float, noise_shape: Any = None, seed: Any = None, nam
     return random.dropout(ops.convert_to_tensor(x), rate, noise_shape, seed)
 
 
-def _draw(function: Callable) -> Callable:
-    def draw(
-        shape: Any, first: float = 0.0, second: float = 1.0, dtype: Any = "float32", seed: Any = None, name: Any = None
-    ) -> Any:
-        return function(tuple(int(d) for d in shape), first, second, np.dtype(dtype).name, seed)
+def _normal(function: Callable) -> Callable:
+    def draw(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = "float32", seed: Any = None, name: Any = None):
+        return function(tuple(map(int, shape)), mean, stddev, np.dtype(dtype).name, seed)
 
-    def normal(
-        shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = "float32", seed: Any = None, name: Any = None
-    ) -> Any:
-        return draw(shape, mean, stddev, dtype, seed)
+    return draw
 
-    def uniform(
-        shape: Any, minval: float = 0.0, maxval: Any = None, dtype: Any = "float32", seed: Any = None, name: Any = None
-    ) -> Any:
-        if np.issubdtype(np.dtype(dtype), np.integer):
-            return random.randint(tuple(shape), int(minval), int(maxval), np.dtype(dtype).name, seed)
-        return draw(shape, minval, 1.0 if maxval is None else maxval, dtype, seed)
 
-    return uniform if function is random.uniform else normal
+def _uniform(
+    shape: Any, minval: float = 0, maxval: Any = None, dtype: Any = "float32", seed: Any = None, name: Any = None
+) -> Any:
+    kind, shape = np.dtype(dtype), tuple(map(int, shape))
+    if np.issubdtype(kind, np.integer):
+        return random.randint(shape, int(minval), int(maxval), kind.name, seed)
+    return random.uniform(shape, minval, 1.0 if maxval is None else maxval, kind.name, seed)
 
 
 def _image_resize(images: Any, size: Any, method: str = "bilinear", *rest: Any, **options: Any) -> Any:
-    method = {
-        "nearest": "nearest",
-        "bilinear": "bilinear",
-        "bicubic": "bicubic",
-        "lanczos3": "lanczos3",
-        "lanczos5": "lanczos5",
-    }[method]
     images = ops.convert_to_tensor(images)
     resized = ops.image.resize(ops.cast(images, "float32"), tuple(size), interpolation=method, data_format="channels_last")
     return ops.cast(resized, images.dtype) if method == "nearest" else resized
@@ -117,9 +105,9 @@ OWN: dict[str, Any] = {
     ],
     "config.run_functions_eagerly": lambda run_eagerly: None,
     "random.set_seed": set_random_seed,
-    "random.normal": _draw(random.normal),
-    "random.truncated_normal": _draw(random.truncated_normal),
-    "random.uniform": _draw(random.uniform),
+    "random.normal": _normal(random.normal),
+    "random.truncated_normal": _normal(random.truncated_normal),
+    "random.uniform": _uniform,
     "random.shuffle": lambda value, seed=None, name=None: random.shuffle(ops.convert_to_tensor(value), seed=seed),
     "cast": lambda x, dtype, name=None: ops.cast(x, np.dtype(dtype).name),
     "split": _split,
