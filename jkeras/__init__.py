@@ -70,7 +70,7 @@ def version() -> str:
 
 
 def load_ipython_extension(shell: object) -> None:
-    """What `%load_ext jkeras` does in a notebook: from now on, `import keras` finds jkeras."""
+    """Run by `%load_ext jkeras` in a notebook. From then on, `import keras` finds jkeras."""
     install()
 
 

@@ -117,7 +117,7 @@ def keywords_of(function: Callable) -> list[str]:
 
 
 def outside() -> int:
-    """How many frames up the caller of this library stands, so that a warning points to the user's line."""
+    """The number of frames from here to the caller of this library, so that a warning points to the user's line."""
     frame: FrameType | None = sys._getframe(1)
     level = 1
     while frame is not None and frame.f_globals.get("__name__", "").startswith(("jkeras.", "jax.")):

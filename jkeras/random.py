@@ -121,7 +121,7 @@ def governing_frame() -> Frame | None:
 
 
 def is_tracing() -> bool:
-    """Whether a computation made here and now would be recorded by JAX (under `jit`, `scan`, ...) instead of run."""
+    """True if a computation made here and now would be recorded by JAX (under `jit`, `scan`, ...) instead of run."""
     return isinstance(jnp.zeros(()), jax.core.Tracer)
 
 

@@ -12,7 +12,7 @@ from jkeras.serialization.namespace import namespace
 
 
 class MAP_TO_NONE:
-    """What `traverse`'s function returns to put None in the place of a structure."""
+    """The value that the function of `traverse` returns to put None in the place of a structure."""
 
 
 def is_nested(structure: Any) -> bool:

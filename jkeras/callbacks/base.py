@@ -113,7 +113,7 @@ class Callback:
         """When all callbacks have been called after a batch or an epoch: the moment to save the state of a whole run."""
 
     def get_state(self) -> dict | None:
-        """What a backup of the run keeps of this callback, for `set_state` in the run that goes on.
+        """The state of this callback in a backup of the run. `set_state` gets it in the run that goes on.
 
         Returns:
             A dict of numbers, texts, arrays, and lists, tuples and dicts of them. None for a callback that has nothing to keep.

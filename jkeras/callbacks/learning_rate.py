@@ -130,7 +130,7 @@ class ReduceLROnPlateau(MonitorCallback):
                 self.cooldown_counter, self.wait = self.cooldown, 0
 
     def in_cooldown(self) -> bool:
-        """Whether the last reduction is so near that epochs do not count."""
+        """True if the last reduction is so near that epochs do not count."""
         return self.cooldown_counter > 0
 
     def _reduce(self, epoch: int) -> bool:

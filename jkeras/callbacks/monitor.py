@@ -59,7 +59,7 @@ class MonitorCallback(Callback):
     _compare: Any = None
 
     def is_better(self, value: Any, reference: Any) -> bool:
-        """Whether a value is better than another one by more than `min_delta`; anything is better than None.
+        """True if a value is better than another one by more than `min_delta`; anything is better than None.
 
         Raises:
             ValueError: `mode="auto"`, and the metric does not say in which direction it becomes better.

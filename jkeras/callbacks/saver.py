@@ -43,7 +43,7 @@ class Saver(MonitorCallback):
         raise TypeError(f"{type(self).__name__} must define _save_model(self, epoch, batch, logs).")
 
     def _should_save_on_batch(self, batch: int) -> bool:
-        """Whether a batch is the `save_freq`th since the last one that was saved; of a subclass that is called for every batch, or
+        """True if a batch is the `save_freq`th since the last one that was saved; of a subclass that is called for every batch, or
         for some."""
         if self.save_freq == "epoch":
             return False

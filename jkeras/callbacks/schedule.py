@@ -18,7 +18,7 @@ WORDS = ("each", "later", "chunk", *GUARDS)
 
 
 class Plan(NamedTuple):
-    """What the callbacks want of the next call of the loop."""
+    """The wishes of the callbacks for the next call of the loop."""
 
     each: bool  # it must run as many steps as it may (`room`), whatever it would do otherwise
     room: int | None  # it must return after so many steps, if it has not done so before; None for no bound
@@ -71,11 +71,11 @@ class BatchCalls:
 
     @property
     def watched(self) -> bool:
-        """Whether anybody watches the batches of this pass."""
+        """True if anybody watches the batches of this pass."""
         return bool(self._watchers)
 
     def plan(self) -> Plan:
-        """What the next call of the loop is to do; `begin` and `end` must follow."""
+        """Plan the next call of the loop; `begin` and `end` must follow."""
         if not self._watchers:
             return _UNWATCHED
         rooms = []
@@ -88,7 +88,7 @@ class BatchCalls:
         return Plan(any(w.kind == "each" for w in self._watchers), min(rooms, default=None), self.looks())
 
     def looks(self) -> tuple[bool, str | None]:
-        """Whether the logs of every step are wanted, and a stop at a `"loss"` or an `"update"` that is not finite."""
+        """True if the logs of every step are wanted, and a stop at a `"loss"` or an `"update"` that is not finite."""
         kinds = {watcher.kind for watcher in self._watchers}
         guards = {GUARDS[kind] for kind in kinds if kind in GUARDS}
         return "later" in kinds, max(guards, default=None)  # a stop at an update is one at a loss, too
@@ -126,7 +126,7 @@ class BatchCalls:
 
     @property
     def is_open(self) -> bool:
-        """Whether a group of batches has begun that `finish` or further batches must end."""
+        """True if a group of batches has begun that `finish` or further batches must end."""
         return self._open > 0
 
     def finish(self, batches: int, logs: dict) -> None:
@@ -172,7 +172,7 @@ class _Watcher:
             self.room = self.next - step + (0 if self._begins and self.next > step else 1)
 
     def begins_at(self, step: int, opened: int) -> bool:
-        """Whether the hook is to be called before this step, the first of a call; `opened` batches of its group are done."""
+        """True if the hook is to be called before this step, the first of a call; `opened` batches of its group are done."""
         return (self.kind == "each" and not opened) or (self.kind == "some" and self._begins and self.next == step)
 
     def _next(self, asked: Any, step: int) -> int | None:
@@ -194,7 +194,7 @@ class _Watcher:
         )
 
     def is_due(self, step: int, finite: bool, opened: int) -> bool:
-        """Whether the hook is to be called after this step, the last of a call; of an unfinished group, `opened` batches are
+        """True if the hook is to be called after this step, the last of a call; of an unfinished group, `opened` batches are
         done."""
         if self.kind == "some":
             return self.next == step
@@ -204,7 +204,7 @@ class _Watcher:
 
 
 def _is_declared(callback: Any, mode: str) -> bool:
-    """Whether `batch_calls` was set for the hooks that are there, and not for those that a subclass has replaced."""
+    """True if `batch_calls` was set for the hooks that are there, and not for those that a subclass has replaced."""
     own = getattr(callback, "__dict__", {})
     if "batch_calls" in own:
         return True
@@ -217,7 +217,7 @@ def _is_declared(callback: Any, mode: str) -> bool:
 
 
 def is_set(callback: Any, hook: str, base: type) -> bool:
-    """Whether a callback has a hook of its own, in its class or on the object.
+    """True if a callback has a hook of its own, in its class or on the object.
 
     >>> class Base:
     ...     def on_epoch_end(self, epoch, logs): ...

@@ -54,7 +54,7 @@ class Finder:
     """Answers imports of Keras's modules with views of jkeras's."""
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
-        """What the import system asks of each finder."""
+        """Answer the import system, which asks each finder for a module."""
         root, _, rest = fullname.partition(".")
         if root not in ROOTS or (root == "tensorflow" and not self._stands_in(rest)):
             return None

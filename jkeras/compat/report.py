@@ -1,4 +1,4 @@
-"""What of Keras a program uses, and whether jkeras has it; found by reading the program, not by running it."""
+"""Find out which parts of Keras a program uses and whether jkeras has them. The program is read, not run."""
 
 import ast
 import inspect
@@ -132,7 +132,7 @@ def _is_keras(name: str) -> bool:
 
 
 def problems(use: Use) -> Iterator[str]:
-    """What of a use is not there."""
+    """The parts of a use that are missing."""
     found: Any = None
     parts = use.name.split(".")
     start = 2 if parts[0] == "tensorflow" else 1

@@ -1,4 +1,4 @@
-"""Where the channels of an image stand: `"channels_last"` is (batch, height, width, channels)."""
+"""The place of the channels of an image: `"channels_last"` is (batch, height, width, channels)."""
 
 from jkeras.errors import suggest
 from jkeras.runtime.identity import programs_depend_on

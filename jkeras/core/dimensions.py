@@ -1,4 +1,4 @@
-"""What stands for None, a dimension that is not known yet, while shapes are inferred.
+"""Numbers that stand for None, a dimension that is not known yet, while shapes are inferred.
 
 `settle` infers shapes by calling a function on abstract arrays, with something in the place of None. It tries, in this order:
 
@@ -33,7 +33,7 @@ Place = tuple[int, int]  # a tensor's number, and an axis of it
 
 
 class Sizes:
-    """What one try stands in for None.
+    """The numbers that stand for None in one try.
 
     Args:
         default: a number or a symbol.
@@ -247,7 +247,7 @@ def _aligned(text: str, groups: dict[int, Any]) -> dict[Any, int]:
 
 
 def _is_of_symbols(error: Exception) -> bool:
-    """Whether an error says no more than that a symbol is not a number."""
+    """True if an error says no more than that a symbol is not a number."""
     text = _text(error)
     kinds = (
         jax.errors.TracerBoolConversionError,

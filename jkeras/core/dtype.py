@@ -85,7 +85,7 @@ def standardize(dtype: Any) -> str:
 
 
 def is_float(dtype: Any) -> bool:
-    """Whether a dtype is a floating-point one (bfloat16 and the float8 formats included)."""
+    """True if a dtype is a floating-point one (bfloat16 and the float8 formats included)."""
     return jnp.issubdtype(jnp.dtype(dtype), jnp.floating)
 
 

@@ -112,7 +112,7 @@ class Frame:
         return True
 
     def is_foreign_trace(self) -> bool:
-        """Whether we now run inside a `scan`, `cond`, `vmap`, ... that was entered after the frame was opened."""
+        """True if we now run inside a `scan`, `cond`, `vmap`, ... that was entered after the frame was opened."""
         return _trace_state()(convention="jkeras") != self._trace
 
     def next_key(self) -> jax.Array:
@@ -140,7 +140,7 @@ class Frame:
             self.logits[id(probabilities)] = (probabilities, link, logits)
 
     def get_logits(self, probabilities: Any, link: str) -> Any:
-        """What `link` was applied to in this call to get `probabilities`, or None."""
+        """The array to which `link` was applied in this call to get `probabilities`, or None."""
         _, known, logits = self.logits.get(id(probabilities), (None, None, None))
         return logits if known == link else None
 

@@ -31,13 +31,15 @@ class Module:
     separate = False  # True for a module whose values do not belong to its holder's (a metric, an optimizer)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """What `apply` makes pure."""
+        """Compute. `apply` makes this a pure function."""
         raise TypeError(f"{type(self).__name__} is not callable: it must define __call__.")
 
     # -- the variables ------------------------------------------------------------------------------------------------
 
     def children(self) -> Iterator[tuple[Path, "Module | Variable"]]:
-        """What this module holds directly, with its path: the attributes, and what is in their lists and dicts."""
+        """The modules and variables that this module holds directly, each with its path: its attributes, and the entries of
+        their lists and dicts.
+        """
         for name, value in vars(self).items():
             yield from _leaves((name,), value)
 

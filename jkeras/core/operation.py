@@ -50,7 +50,7 @@ class Operation:
         return self.call(*args, **kwargs)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
-        """What the operation computes; to be defined."""
+        """Compute the operation. Subclasses define it."""
         raise NotImplementedError(f"{type(self).__name__} must define call().")
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
@@ -76,7 +76,7 @@ class Operation:
 
     @property
     def output(self) -> Any:
-        """What its call returned.
+        """The result of its call.
 
         Raises:
             ValueError: it has not been called exactly once.

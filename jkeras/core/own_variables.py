@@ -1,4 +1,4 @@
-"""What a module itself writes to a file, and reads from it: its own variables, numbered.
+"""Write a module's own variables to a file and read them from it, by number.
 
 A *store* is a mapping from names to arrays. A layer with an override of the two hooks decides itself what is in its store; its
 sublayers have stores of their own.

@@ -59,7 +59,7 @@ class DTypePolicy:
 
     @property
     def quantization_mode(self) -> str | None:
-        """How weights are quantized: `"int8"`, `"int4"`, `"float8"`, `"gptq"`, `"awq"`; None if they are not."""
+        """The form in which weights are quantized: `"int8"`, `"int4"`, `"float8"`, `"gptq"`, `"awq"`; None if they are not."""
         return self._quantization_mode
 
     def convert_input(self, x: Any, autocast: bool, dtype: Any) -> Any:
@@ -192,7 +192,7 @@ class QuantizedFloat8DTypePolicy(QuantizedDTypePolicy):
 
     @property
     def amax_history_length(self) -> int:
-        """How many steps the largest magnitudes are remembered."""
+        """The number of steps for which the largest magnitudes are remembered."""
         return self._amax_history_length
 
     def __eq__(self, other: object) -> bool:

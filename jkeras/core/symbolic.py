@@ -25,7 +25,7 @@ from jkeras.serialization import published
 
 
 class History(NamedTuple):
-    """Where a symbolic tensor comes from: the `index`-th output of `node`."""
+    """The origin of a symbolic tensor: it is the `index`-th output of `node`."""
 
     operation: Any
     node: "Node"
@@ -194,7 +194,7 @@ def map_structure(function: Callable, *structures: Any) -> Any:
 
 
 def is_symbolic(*values: Any) -> bool:
-    """Whether a symbolic tensor is among the values, or in lists, tuples or dicts among them."""
+    """True if a symbolic tensor is among the values, or in lists, tuples or dicts among them."""
     for value in values:
         if isinstance(value, KerasTensor):
             return True

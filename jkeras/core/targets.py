@@ -1,10 +1,11 @@
-"""Whether targets may broadcast against outputs, as `(batch, 1)` does against `(batch, 4)`: a mistake more often than a wish."""
+"""Decide if targets may broadcast against outputs, as `(batch, 1)` does against `(batch, 4)`. This is a mistake more often
+than a wish."""
 
 _settings = {"strict": False}
 
 
 def strict_targets() -> bool:
-    """Whether targets that only broadcast against the outputs are an error; otherwise `fit` and `evaluate` warn of them, once.
+    """True if targets that only broadcast against the outputs are an error; otherwise `fit` and `evaluate` warn of them, once.
 
     >>> strict_targets()
     False
@@ -27,7 +28,7 @@ def set_strict_targets(strict: bool) -> None:
 
 
 def broadcast(targets: tuple, outputs: tuple) -> bool:
-    """Whether arrays of these shapes, with samples along the first axis, have different shapes that broadcast.
+    """True if arrays of these shapes, with samples along the first axis, have different shapes that broadcast.
 
     A vector of targets next to a matrix of outputs counts as a column.
 

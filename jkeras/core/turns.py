@@ -31,7 +31,7 @@ class Turn:
         return turn
 
     def is_taken(self) -> bool:
-        """Whether another thread is training."""
+        """True if another thread is training."""
         trainer = self.root().trainer
         return trainer is not None and trainer != threading.get_ident()
 

@@ -34,7 +34,7 @@ PARAMS, STATE = "params", "state"
 
 
 class Promise:
-    """What a box holds until somebody reads it."""
+    """An object that takes the place of an array in a box until somebody reads it."""
 
     def redeem(self, variable: "Variable") -> jax.Array:
         """Put the array that belongs there into the box of `variable`, and return it."""
@@ -158,7 +158,7 @@ class Variable(Operators[jax.Array]):
 
     @property
     def overwrite_with_gradient(self) -> bool:
-        """Whether an optimizer takes the gradient for the new value."""
+        """True if an optimizer takes the gradient for the new value."""
         return self._overwrite_with_gradient
 
     @overwrite_with_gradient.setter
@@ -240,7 +240,7 @@ class Variable(Operators[jax.Array]):
         return box.redeem(self) if isinstance(box, Promise) else box
 
     def box(self) -> Any:
-        """What the box holds once a loan has ended: an array, or the promise of the initial value."""
+        """The content of the box once a loan has ended: an array, or the promise of the initial value."""
         return self._box if isinstance(self._box, Initial) else self.read_box()
 
     def __getstate__(self) -> dict:
@@ -432,7 +432,7 @@ class _Constant:
 
 
 def is_variable(item: Any) -> bool:
-    """Whether `item` is a `Variable`; for `jax.tree` functions that are to stop at variables."""
+    """True if `item` is a `Variable`; for `jax.tree` functions that are to stop at variables."""
     return isinstance(item, Variable)
 
 

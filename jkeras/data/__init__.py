@@ -1,4 +1,4 @@
-"""What `fit`, `evaluate` and `predict` accept, made into batches.
+"""Batches from everything that `fit`, `evaluate` and `predict` accept.
 
     arrays, lists, pandas, sparse matrices, files  -> ArrayData   (rows.py, arrays.py)
     generators, loaders, PyDataset                 -> StreamData  (streams.py, dataset.py, prefetch.py)

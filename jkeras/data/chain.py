@@ -96,7 +96,8 @@ class Dataset(PyDataset):
         return self._then(lambda i: self[i + count], rest)
 
     def map(self, map_func: Callable, num_parallel_calls: int | None = None) -> "Dataset":
-        """What a function makes of each element; the parts of a tuple are its arguments.
+        """A data set with the results of a function for each element. The parts of a tuple are the arguments of the
+        function.
 
         Args:
             map_func: the function, of NumPy arrays.

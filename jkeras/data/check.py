@@ -1,4 +1,4 @@
-"""What can be wrong with data, found before the first step."""
+"""Find mistakes in data before the first step."""
 
 import operator
 import warnings

@@ -49,7 +49,7 @@ class PyDataset:
 
     @property
     def num_batches(self) -> int | None:
-        """How many batches there are; None means that they never end."""
+        """The number of batches. None means that they never end."""
         if hasattr(self, "__len__"):
             return len(self)
         raise TypeError(f"{type(self).__name__} must define __len__(self) or num_batches, the number of batches.")

@@ -66,7 +66,7 @@ class MappedRows(Rows):
 
 
 def is_mapped(array: np.ndarray) -> bool:
-    """Whether an array is a view of a memory-mapped file."""
+    """True if an array is a view of a memory-mapped file."""
     while isinstance(array, np.ndarray):
         if isinstance(array, np.memmap):
             return True
@@ -97,7 +97,7 @@ def _address(array: np.ndarray) -> int:
 
 
 def _same(source: np.ndarray, path: Any, offset: int) -> bool:
-    """Whether the file holds, at the ends of the array, what the map shows."""
+    """True if the file holds, at the ends of the array, what the map shows."""
     try:
         with open(path, "rb") as file:
             for number in (0, len(source) - 1):

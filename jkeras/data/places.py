@@ -12,7 +12,7 @@ KEPT = 64  # batches; that is more than are read ahead
 
 
 def knows_place(iterator: Any) -> bool:
-    """Whether an iterator has `get_state` and `set_state`."""
+    """True if an iterator has `get_state` and `set_state`."""
     return hasattr(iterator, "get_state") and hasattr(iterator, "set_state")
 
 

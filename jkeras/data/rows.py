@@ -76,12 +76,12 @@ class Rows:
         return type(self)(self.source, self.name, dtype, self.columns)
 
     def is_usable(self, alignment: int | None) -> bool:
-        """Whether a device uses the array where it is: `alignment` is what a CPU device asks of the address."""
+        """True if a device uses the array where it is: `alignment` is what a CPU device asks of the address."""
         where = getattr(self.source, "__array_interface__", None)
         return bool(where and alignment and where["strides"] is None and where["data"][0] % alignment == 0)
 
     def has_nan(self) -> bool:
-        """Whether a NaN is among the numbers, in one pass and without a copy."""
+        """True if a NaN is among the numbers, in one pass and without a copy."""
         return self._nan_in(self.source)
 
     def _nan_in(self, source: np.ndarray) -> bool:
@@ -114,7 +114,7 @@ class DeviceRows(Rows):
         return dtypes.is_float(self.dtype) and bool(jnp.isnan(self.source).any())
 
     def _on_host(self) -> bool:
-        """Whether the host sees the array's own memory, so that a view of it is free."""
+        """True if the host sees the array's own memory, so that a view of it is free."""
         return all(device.platform == "cpu" for device in self.source.devices())
 
     def part(self, start: int, stop: int) -> Rows:

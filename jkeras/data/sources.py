@@ -128,12 +128,12 @@ def as_rows(value: Any, name: str) -> Rows:
 
 
 def holds_samples(value: Any) -> bool:
-    """Whether this is a PyTorch data set, which yields samples and not batches."""
+    """True if this is a PyTorch data set, which yields samples and not batches."""
     return any(base.__module__.startswith("torch.utils.data.dataset") for base in type(value).__mro__)
 
 
 def holds_array(value: Any) -> bool:
-    """Whether `as_rows` knows how to read this."""
+    """True if `as_rows` knows how to read this."""
     return isinstance(value, Rows) or any(fits(value) for fits, _ in _SOURCES)
 
 

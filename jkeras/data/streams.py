@@ -32,7 +32,7 @@ USED_UP = (
 
 
 def is_by_number(value: Any) -> bool:
-    """Whether this is a data set that makes batches by number: a `PyDataset`, Keras's own, or an object in their form."""
+    """True if this is a data set that makes batches by number: a `PyDataset`, Keras's own, or an object in their form."""
     kind = type(value)
     if isinstance(value, PyDataset):
         return True
@@ -44,7 +44,7 @@ def is_by_number(value: Any) -> bool:
 
 
 def is_stream(value: Any) -> bool:
-    """Whether this yields batches, rather than being an array or a structure of arrays."""
+    """True if this yields batches, rather than being an array or a structure of arrays."""
     if is_by_number(value):
         return True
     if isinstance(value, Mapping | Set | type) or not is_leaf(value) or holds_array(value) or holds_samples(value):
@@ -211,7 +211,7 @@ class StreamData:
         raise ValueError(f"The data is empty: {type(self.source).__name__} yields no batch.")
 
     def is_used_up(self) -> bool:
-        """Whether this is an iterator that has no batch left, which is warned of; looks at the next one, which is not lost."""
+        """True if this is an iterator that has no batch left, which is warned of; looks at the next one, which is not lost."""
         if not self.one_pass:
             return False
         first = list(itertools.islice(self._iterator, 1))

@@ -1,4 +1,4 @@
-"""How much each sample counts: `class_weight` and `sample_weight` brought into one form, an array per target."""
+"""The weight of each sample: `class_weight` and `sample_weight` brought into one form, an array per target."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -59,7 +59,7 @@ SEVERAL_LABELS = (
 
 
 def _are_distributions(labels: np.ndarray) -> bool:
-    """Whether each row is one-hot, or probabilities."""
+    """True if each row is one-hot, or probabilities."""
     return bool((labels >= 0).all() and (np.abs(labels.sum(axis=-1) - 1) <= TOLERANCE).all())
 
 

@@ -1,4 +1,4 @@
-"""What CIFAR-10 and CIFAR-100 have in common: archives of pickled batches of images, channels first."""
+"""Read CIFAR-10 and CIFAR-100, archives of pickled batches of images with the channels first."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Where the data sets come from, and how their files are read.
+"""Download the files of the data sets, and read them.
 
 Two of them, and CIFAR's, hold pickled arrays. They are unpickled with nothing but NumPy's own array constructors, so a file that was
 tampered with cannot run code.
@@ -73,7 +73,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def unpickle(file: Any) -> Any:
-    """What is pickled in a file, if it is made of plain objects and arrays."""
+    """Read a pickled file that holds plain objects and arrays only."""
     return _Unpickler(file, encoding="bytes").load()
 
 

@@ -1,4 +1,4 @@
-"""What the texts of the IMDB and Reuters sets have in common: words are numbers, the most frequent ones small."""
+"""Functions for the texts of the IMDB and Reuters sets. Words are numbers there, and frequent words have small ones."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What all initializers are, and how they make arrays without waiting for a compiler."""
+"""The base of all initializers, and functions that make arrays without waiting for a compiler."""
 
 from collections.abc import Sequence
 from typing import Any

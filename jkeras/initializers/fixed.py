@@ -15,7 +15,7 @@ class Fixed(Initializer):
     """An initializer whose values depend on the shape alone."""
 
     def fork(self) -> Initializer:
-        """Itself: every variable gets the same values."""
+        """Return the initializer itself: every variable gets the same values."""
         return self
 
 

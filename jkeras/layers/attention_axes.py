@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Order:
-    """How the axes of inputs are brought to (batch, time) and back: the attention axes last, and flattened.
+    """Brings the axes of inputs to the order (batch, time) and back. The attention axes come last and are flattened.
 
     Args:
         query, value: the shapes of the inputs, with their features.
@@ -41,7 +41,7 @@ class Order:
         return self.sequence(jnp.broadcast_to(mask, (*shape[:-1], 1, 1)))[..., 0, 0]
 
     def restored(self, x: Any) -> Any:
-        """What the targets got, (batch, time, heads, depth), as (batch, ..., heads, depth)."""
+        """Bring the results for the targets from (batch, time, heads, depth) back to (batch, ..., heads, depth)."""
         x = x.reshape(*self.batch, *self.target_axes, *x.shape[-2:])
         return x.transpose(*np.argsort([*self.rest, *self.axes]).tolist(), x.ndim - 2, x.ndim - 1)
 

@@ -24,7 +24,7 @@ __all__ = ["GroupQueryAttention", "MultiHeadAttention"]
 
 
 class _Heads(Configured):
-    """What the layers below share: all but how many heads there are, and how wide.
+    """The base of the layers below. They differ in the numbers and sizes of their heads.
 
     Subclasses set `heads`, `key_heads` (of keys and values; a divisor of `heads`), `depth` (of queries and keys),
     `value_depth`, `features` (the output's shape per position, or None) and `attention_axes`.
@@ -118,7 +118,7 @@ class _Heads(Configured):
 
     @property
     def _inverse_sqrt_key_dim(self) -> float:
-        """What the products of queries and keys are multiplied by."""
+        """The factor of the products of queries and keys."""
         return self.depth**-0.5
 
     # -- the call -----------------------------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ class _Heads(Configured):
     # What follows is called where Keras calls it, so that subclasses may override it.
 
     def _keeps_scores(self, returned: bool) -> bool:
-        """Whether scores are computed by themselves: Keras does so where it drops some out or returns them, and for inputs with
+        """True if scores are computed by themselves: Keras does so where it drops some out or returns them, and for inputs with
         several axes. There a target that may attend to nothing gets zeros, and elsewhere the mean of all values."""
         return self.dropout > 0 or returned or self._rank != 3
 

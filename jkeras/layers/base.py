@@ -138,7 +138,7 @@ class Layer(Weighted, Stateless):  # type: ignore[override]
 
     @property
     def needs_no_build(self) -> bool:
-        """Whether the class leaves `build` as it is here; a layer without weights or sublayers is built from the start then."""
+        """True if the class leaves `build` as it is here; a layer without weights or sublayers is built from the start then."""
         return type(self).build is Layer.build
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
@@ -191,7 +191,9 @@ class Layer(Weighted, Stateless):  # type: ignore[override]
 
     @property
     def losses(self) -> list[jax.Array]:  # type: ignore[override]
-        """What `add_loss` got in the current (or last eager) call, then the weights' regularization terms."""
+        """The values that `add_loss` got in the current (or last eager) call, followed by the regularization terms of the
+        weights.
+        """
         mine = {id(layer) for layer in self._flatten_layers()}
         frame = frames.current()
         if frame is not None:
@@ -511,7 +513,7 @@ def _check_quantization(quantize: Callable) -> Callable:
 
 
 def _is_numbers(value: list) -> bool:
-    """Whether lists of lists hold numbers, so that they stand for one array."""
+    """True if lists of lists hold numbers, so that they stand for one array."""
     while isinstance(value, list) and value:
         value = value[0]
     return isinstance(value, (bool, int, float))

@@ -128,7 +128,7 @@ def letters(equation: str, ndim: int) -> tuple[str, str, str]:
 
 
 def analyze(equation: str, input_shape: tuple, output_shape: tuple, bias_axes: str | None) -> Plan:
-    """What an equation means for an input of a given shape.
+    """The shapes and axes that an equation means for an input of a given shape.
 
     >>> analyze("...x,xy->...y", (None, 32, 128), (64,), "y")
     Plan(kernel=(128, 64), bias=(64,), summed=[0], kept=[1])

@@ -1,4 +1,4 @@
-"""What a layer expects of its input, checked before it computes."""
+"""A layer's expectations of its input, which are checked before it computes."""
 
 from typing import Any
 
@@ -56,7 +56,7 @@ class InputSpec:
         return f"InputSpec({', '.join(f'{k}={v}' for k, v in self.get_config().items() if v)})"
 
     def mismatch(self, shape: tuple) -> str | None:
-        """What the spec expects and `shape` does not have, in words; None if it fits."""
+        """The expectation that `shape` does not meet, in words. None if it meets all."""
         if self.allow_last_axis_squeeze and self.shape is not None and abs(len(shape) - len(self.shape)) == 1:
             if shape and shape[-1] == 1:
                 shape = shape[:-1]

@@ -37,7 +37,7 @@ class _Merge(Configured):
         self.check_shapes([tuple(s) for s in shapes])
 
     def check_shapes(self, shapes: list[tuple]) -> None:
-        """Whether inputs of these shapes can be merged."""
+        """Raise an error unless inputs of these shapes can be merged."""
         rank = max(map(len, shapes))
         aligned = [s[:1] + (1,) * (rank - len(s)) + s[1:] for s in shapes]
         batches = {s[0] for s in shapes} - {None}

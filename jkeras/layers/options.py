@@ -1,4 +1,4 @@
-"""What the built-in layers do with their constructor's arguments.
+"""Keep the constructor's arguments of the built-in layers, make weights by them, and write them to configs.
 
 Each argument is kept in the attribute of its name, so the config is read off the constructor's signature, and a weight
 called `kernel` finds its `kernel_initializer`, `kernel_regularizer` and `kernel_constraint` by their names.

@@ -81,7 +81,7 @@ class Cell(Configured):
         raise TypeError(f"{type(self).__name__} must say what its network is.")
 
     def biases(self) -> tuple[Any, Any]:
-        """Of the inputs' projection and of the recurrent product."""
+        """The biases of the inputs' projection and of the recurrent product."""
         return (None if self.bias is None else self.bias.value), None
 
     def parts(self, masks: DropoutMasks) -> tuple[Network, list[Product]]:

@@ -121,7 +121,7 @@ class Bidirectional(Configured):
 
     @property
     def layer(self) -> Layer:
-        """What runs forwards."""
+        """The layer that runs forwards."""
         return self.forward_layer
 
 

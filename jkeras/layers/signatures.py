@@ -1,4 +1,4 @@
-"""What the arguments of a call are: which the method takes, which are tensors, and of which shapes."""
+"""Sort the arguments of a call: which the method takes, which are tensors, and which shapes these have."""
 
 import functools
 import inspect
@@ -14,7 +14,7 @@ from jkeras.core.symbolic import KerasTensor
 
 
 class CallSpec:
-    """What a `call` (or `build`) method accepts, looked up once per function."""
+    """The arguments that a `call` (or `build`) method accepts. It is made once per function."""
 
     def __init__(self, function: Callable):
         parameters = list(inspect.signature(function).parameters.values())[1:]  # without self
@@ -37,7 +37,7 @@ class CallSpec:
         return given | {k: v for k, v in kwargs.items() if k in self.names}
 
     def is_default(self, name: str, value: Any) -> bool:
-        """Whether `value` is the default of that argument; an array never is."""
+        """True if `value` is the default of that argument; an array never is."""
         plain = value is None or isinstance(value, (bool, int, float, str))
         return plain and name in self.defaults and type(value) is type(self.defaults[name]) and value == self.defaults[name]
 
@@ -53,7 +53,7 @@ def call_spec(function: Callable) -> CallSpec:
 
 
 def holds_tensors(value: Any) -> bool:
-    """Whether all leaves of an argument are arrays, or stand for some."""
+    """True if all leaves of an argument are arrays, or stand for some."""
     found = [x for x in symbolic.leaves(value) if x is not None]
     return bool(found) and all(isinstance(x, (jax.Array, KerasTensor, jax.ShapeDtypeStruct)) for x in found)
 

@@ -12,7 +12,7 @@ from jkeras.core.module import Module
 
 
 class Stateless(Module):
-    """What `Layer` inherits for `stateless_call`; `Module.apply` is the same on trees."""
+    """A base of `Layer` that defines `stateless_call`. `Module.apply` does the same with trees."""
 
     name: str
     built: bool

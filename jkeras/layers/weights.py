@@ -18,7 +18,7 @@ from jkeras.serialization.naming import current_path, scope
 
 
 class Weighted(OwnVariables, Module):
-    """What `Layer` inherits for its weights and those of the layers inside it."""
+    """A base of `Layer` that keeps its weights and those of the layers inside it."""
 
     name: str
     built: bool
@@ -128,7 +128,7 @@ class Weighted(OwnVariables, Module):
 
     @property
     def trainable(self) -> bool:
-        """Whether the optimizer changes this layer's weights; setting it sets all sublayers'."""
+        """True if the optimizer may change this layer's weights. Setting it sets it for all sublayers."""
         return self._trainable
 
     @trainable.setter
@@ -219,7 +219,7 @@ class Weighted(OwnVariables, Module):
 
     @property
     def quantization_mode(self) -> str | None:
-        """How the weights are quantized, such as `"int8"`; None if they are not."""
+        """The form in which the weights are quantized, such as `"int8"`. None if they are not."""
         return self._policy.quantization_mode
 
     @property

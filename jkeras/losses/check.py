@@ -148,7 +148,7 @@ def _label_shape_problem(targets: Shape, outputs: Shape, axis: int) -> str | Non
 
 
 def _probability_problem(y_true: Any) -> str | None:
-    """What is wrong with targets that must lie between 0 and 1; nothing is known of a spec or a traced array."""
+    """The mistake in targets that must lie between 0 and 1, in words. Nothing is known of a spec or a traced array."""
     if not _has_values(y_true):
         return None
     labels = np.asarray(y_true)
@@ -170,7 +170,7 @@ def _has_values(y_true: Any) -> bool:
 
 
 def _label_value_problem(y_true: Any, classes: int | None, ignore_class: int | None) -> str | None:
-    """What is wrong with the class numbers themselves; nothing is known of a spec or a traced array."""
+    """The mistake in class numbers, in words. Nothing is known of a spec or a traced array."""
     if not _has_values(y_true) or classes is None:
         return None
     labels = np.asarray(y_true)

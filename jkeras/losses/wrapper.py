@@ -78,7 +78,7 @@ def loss_function(targets: str = VALUES, link: str | None = None, elementwise: b
 
 
 def may_broadcast(name: str, kind: str | None, targets: tuple, outputs: tuple) -> bool:
-    """Whether a loss takes targets that only broadcast: not one of classes, and not if `jkeras.config` is strict about it."""
+    """True if a loss takes targets that only broadcast: not one of classes, and not if `jkeras.config` is strict about it."""
     return kind == VALUES and "crossentropy" not in name and not strict_targets() and broadcast(targets, outputs)
 
 
@@ -152,7 +152,7 @@ class LossFunctionWrapper(Loss):
 
 
 def with_logits(loss: Any) -> Any:
-    """The same loss for the inputs of a final sigmoid or softmax instead of its outputs.
+    """Turn a loss of the outputs of a final sigmoid or softmax into a loss of its inputs.
 
     Crossentropy of probabilities must clip them, so that a confident mistake has no gradient; on logits it is exact, and
     costs less. The result says in `.link` of which activation (`"sigmoid"` or `"softmax"`) it takes the logits.

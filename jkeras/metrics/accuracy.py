@@ -1,4 +1,4 @@
-"""How often predictions are right.
+"""The share of predictions that are right.
 
 Each function gives 1.0 or 0.0 for each sample; each class is the mean of one of them. They differ in what a target and a
 prediction are: a value, a probability, a one-hot row against scores, or a class number against scores.
@@ -15,7 +15,7 @@ from jkeras.metrics.shapes import align, as_array
 
 
 def accuracy(y_true: Any, y_pred: Any) -> jax.Array:
-    """Whether each prediction equals its target, for two arrays of the same shape.
+    """1.0 where a prediction equals its target, and 0.0 elsewhere, for two arrays of the same shape.
 
     >>> accuracy([1, 2, 3], [1, 0, 3]).tolist()
     [1.0, 0.0, 1.0]
@@ -119,7 +119,7 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
 
 
 def _in_top_k(classes: jax.Array, scores: jax.Array, k: int) -> jax.Array:
-    """Whether fewer than `k` scores are above the target's: a comparison and a sum where others sort."""
+    """True if fewer than `k` scores are above the target's: a comparison and a sum where others sort."""
     k = min(k, scores.shape[-1])
     score = jnp.take_along_axis(scores, classes[..., None], axis=-1)
     return (jnp.sum(scores <= score, axis=-1) > scores.shape[-1] - k).astype(floatx())

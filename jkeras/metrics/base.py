@@ -210,11 +210,11 @@ class Metric(Module):
     # -- the pure functions as Keras has them, on lists -----------------------------------------------------------------
 
     def stateless_update_state(self, metric_variables: Sequence[Any], *args: Any, **kwargs: Any) -> list[jax.Array]:
-        """As `pure_update`, with the values as a list in the order of `variables`."""
+        """`pure_update` with the values as a list in the order of `variables`."""
         return [*self.pure_update(self._from_list(metric_variables), *args, **kwargs).values()]
 
     def stateless_result(self, metric_variables: Sequence[Any]) -> Any:
-        """As `pure_result`, with the values as a list in the order of `variables`."""
+        """`pure_result` with the values as a list in the order of `variables`."""
         return self.pure_result(self._from_list(metric_variables))
 
     def stateless_reset_state(self) -> list[jax.Array]:

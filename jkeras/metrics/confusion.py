@@ -160,7 +160,7 @@ class _ThresholdMetric(ConfusionMetric):
 
 
 class TruePositives(_ThresholdMetric):
-    """How many positive targets are predicted to be positive.
+    """The number of positive targets that are predicted to be positive.
 
     Args:
         thresholds: a number or several, each in [0, 1]; 0.5 if left out. For several the result is an array.
@@ -179,7 +179,7 @@ class TruePositives(_ThresholdMetric):
 
 
 class FalsePositives(TruePositives):
-    """How many negative targets are predicted to be positive.
+    """The number of negative targets that are predicted to be positive.
 
     >>> float(FalsePositives()([0, 1, 0, 0], [0, 0, 1, 1]))
     2.0
@@ -190,7 +190,7 @@ class FalsePositives(TruePositives):
 
 
 class TrueNegatives(TruePositives):
-    """How many negative targets are predicted to be negative.
+    """The number of negative targets that are predicted to be negative.
 
     >>> float(TrueNegatives()([0, 1, 0, 0], [1, 1, 0, 0]))
     2.0
@@ -201,7 +201,7 @@ class TrueNegatives(TruePositives):
 
 
 class FalseNegatives(TruePositives):
-    """How many positive targets are predicted to be negative.
+    """The number of positive targets that are predicted to be negative.
 
     >>> float(FalseNegatives()([0, 1, 1, 1], [0, 1, 0, 0]))
     2.0
@@ -263,7 +263,7 @@ def _parse(thresholds: Any, default: float) -> list[float]:
 
 
 def _evenly_spaced(thresholds: np.ndarray) -> bool:
-    """Whether sorted thresholds are `k / (T - 1)`, up to an epsilon that may be added at both ends."""
+    """True if sorted thresholds are `k / (T - 1)`, up to an epsilon that may be added at both ends."""
     count = len(thresholds)
     even = np.arange(count) / max(count - 1, 1)
     return count > 2 and bool(np.allclose(thresholds, even, rtol=1e-5, atol=epsilon()))

@@ -1,4 +1,4 @@
-"""How well predictions vary as the targets do, along an axis.
+"""Correlations of predictions and targets along an axis.
 
     Pearson       cov(y, p) / (std(y) std(p))
     concordance   2 cov(y, p) / (var(y) + var(p) + (mean(y) - mean(p))^2)

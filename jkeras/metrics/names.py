@@ -146,7 +146,7 @@ def get(identifier: Any) -> Any:
 
 
 def look_up(name: str) -> Any:
-    """What a name stands for, a class or a function; nothing is made of it.
+    """Find the class or function for a name. No metric is made.
 
     Raises:
         ValueError: the name is unknown; a similar one is suggested.

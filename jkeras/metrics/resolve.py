@@ -1,4 +1,4 @@
-"""What an entry of `compile(metrics=[...])` means, once the shapes of targets and predictions are known."""
+"""Turn an entry of `compile(metrics=[...])` into a metric, once the shapes of targets and predictions are known."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How targets, predictions and weights are brought to one shape, and what is refused.
+"""Bring targets, predictions and weights to one shape, or refuse them.
 
 An axis of length 1 at the end is forgiven: `(batch,)` and `(batch, 1)` mean the same. Everything else that NumPy would
 broadcast is an error, because a metric of `(batch,)` targets against `(batch, n)` predictions is a wrong number.

@@ -87,7 +87,7 @@ def attention_weights(query, key, mask=None, scale=None):
 
 
 def attention_logits(query, key, bias=None, mask=None, scale=None, cap=None):
-    """What the softmax is taken of, of at least 32 bits.
+    """The products of queries and keys before the softmax, in at least 32 bits.
 
     Args:
         query: array of shape (batch, targets, heads, depth).

@@ -26,7 +26,7 @@ def _reading(function: Callable) -> Callable:
 
 @op
 def cond(pred, true_fn, false_fn):
-    """What one of two functions returns; the other does not run.
+    """Call one of two functions and return its result. The other does not run.
 
     Args:
         pred: boolean scalar.
@@ -40,7 +40,7 @@ def cond(pred, true_fn, false_fn):
 
 @op
 def switch(index, branches, *operands):
-    """What the function at a position of a list returns.
+    """Call the function at a position of a list and return its result.
 
     Args:
         index: integer scalar; out of bounds means the first or the last.

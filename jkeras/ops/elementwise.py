@@ -277,7 +277,7 @@ def nan_to_num(x: Array, nan=0.0, posinf=None, neginf=None):
 
 @array_op
 def isclose(x1: Array, x2: Array, rtol=1e-5, atol=1e-8, equal_nan=False):
-    """Whether `|x1 - x2| <= atol + rtol |x2|`, as booleans.
+    """True where `|x1 - x2| <= atol + rtol |x2|`, as an array of booleans.
 
     Args:
         x1, x2: arrays that broadcast against each other.

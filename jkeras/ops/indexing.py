@@ -196,7 +196,7 @@ def top_k(x: Array, k, sorted=True):
 
 @array_op
 def in_top_k(targets: Indices, predictions: Array, k):
-    """Whether the predicted value of each target class is among the `k` largest.
+    """True where the predicted value of the target class is among the `k` largest.
 
     Args:
         targets: array of integers of shape (batch,), the classes.
@@ -213,7 +213,7 @@ def in_top_k(targets: Indices, predictions: Array, k):
 
 @array_op
 def searchsorted(sorted_sequence: Array, values: Array, side="left"):
-    """Where to insert values into a sorted array so that it stays sorted.
+    """The positions at which values can be inserted into a sorted array so that it stays sorted.
 
     Args:
         sorted_sequence: array of shape (n,) in ascending order.
@@ -250,7 +250,7 @@ def digitize(x: Array, bins: Array):
 
 @array_op
 def isin(x1: Array, x2: Array, assume_unique=False, invert=False):
-    """Whether entries of `x1` occur in `x2`.
+    """True where an entry of `x1` occurs in `x2`.
 
     Args:
         x1, x2: arrays of any shape.

@@ -1,4 +1,4 @@
-"""How a function of arrays becomes an operation: the one mechanism behind all of `jkeras.ops`.
+"""Make an operation of a function of arrays. All of `jkeras.ops` is made this way.
 
 `op(f)` works on arrays, on `Variable`s (it reads them) and on symbolic tensors (it records the call, and
 `jax.eval_shape` says what comes out). The function itself is plain jnp.

@@ -76,7 +76,7 @@ def _pad(x: jax.Array, axis: int, windows: Windows, fill: Any) -> jax.Array:
 
 
 def _count(x: jax.Array, axis: int, windows: Windows) -> Any:
-    """How many windows there are along an axis of a padded array."""
+    """The number of windows along an axis of a padded array."""
     return jax.core.max_dim(0, (x.shape[axis] - windows.size[axis]) // windows.steps[axis] + 1)
 
 
@@ -158,7 +158,7 @@ def _xla_total(x: jax.Array, windows: Windows) -> jax.Array:
 
 
 def _counts(shape: Sequence[Any], windows: Windows) -> Any:
-    """How many entries each window has besides padding; of size 1 along axes where it makes no difference."""
+    """The number of entries of each window besides padding; of size 1 along axes where it makes no difference."""
     counts: Any = np.ones((1,) * len(shape))
     for axis, (n, size, step, (low, high)) in enumerate(zip(shape, *windows, strict=True)):
         if isinstance(n, int) and not (low or high):

@@ -186,12 +186,14 @@ def recur(
 
 
 def unrolling(x: jax.Array, unroll: bool) -> int:
-    """How many steps of a `lax.scan` over `x` are written out: all if wanted, unless their number is not known yet."""
+    """The number of steps of a `lax.scan` over `x` that are written out: all if wanted, unless their number is not known
+    yet.
+    """
     return x.shape[0] if unroll and isinstance(x.shape[0], int) else 1
 
 
 def _segments(steps: int, states: States, products: Sequence[Product]) -> int:
-    """How many segments a recurrence is run in."""
+    """The number of segments in which a recurrence is run."""
     batch = states[0].shape[0]
     if jax.default_backend() != "cpu" or not isinstance(steps, int) or not isinstance(batch, int):
         return 1  # a program for any number of steps or rows is one loop

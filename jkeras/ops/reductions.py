@@ -169,7 +169,7 @@ nanpercentile = quantiles(jnp.nanpercentile, "`percentile` of the entries that a
 
 @array_op
 def count_nonzero(x: Array, axis=None):
-    """How many entries are not zero, as int32.
+    """The number of entries that are not zero, as int32.
 
     Args:
         x: array of any shape.
@@ -200,7 +200,7 @@ def average(x: Array, axis=None, weights: Array | None = None):
 
 @array_op
 def bincount(x: Array, weights: Array | None = None, minlength=0, sparse=False):
-    """How often each of the integers 0, 1, 2, ... occurs.
+    """The numbers of occurrences of the integers 0, 1, 2, ...
 
     The length of the result depends on the values, so it cannot run inside `jit`.
 
@@ -236,7 +236,7 @@ def bincount(x: Array, weights: Array | None = None, minlength=0, sparse=False):
 
 @array_op
 def histogram(x: Array, bins=10, range=None):
-    """How many entries fall into each of some bins of equal width.
+    """The numbers of entries in each of some bins of equal width.
 
     Args:
         x: array of shape (n,).

@@ -1,4 +1,4 @@
-"""The same entries in another arrangement: reshaping, moving axes, joining, splitting, repeating, padding."""
+"""Functions that arrange entries in another way: reshaping, moving axes, joining, splitting, repeating, padding."""
 
 import math
 import re
@@ -21,7 +21,7 @@ __all__ = [
 
 @array_op
 def reshape(x: Array, newshape):
-    """The same entries, in the same order, in another shape.
+    """Give an array another shape. The entries keep their order.
 
     Args:
         x: array of any shape.

@@ -30,12 +30,12 @@ ARRANGING = frozenset(("digitize", "expand_dims", "mean", "reshape", "squeeze", 
 
 
 def is_sparse(x: Any) -> bool:
-    """Whether `x` is one of JAX's sparse arrays."""
+    """True if `x` is one of JAX's sparse arrays."""
     return type(x).__module__.startswith("jax.experimental.sparse")
 
 
 def stays_sparse(name: str, flags: Sequence[bool]) -> bool:
-    """Whether the result of an operation is sparse.
+    """True if the result of an operation is sparse.
 
     Args:
         name: the operation's.

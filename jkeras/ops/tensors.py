@@ -1,4 +1,4 @@
-"""What an array is: conversion, dtype, shape, and where gradients stop."""
+"""Conversion to arrays, dtypes and shapes, and `stop_gradient`."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How layers are to be quantized: one class per mode, for `layer.quantize(config=...)` and `model.quantize(config=...)`."""
+"""Configs of quantization, one class per mode, for `layer.quantize(config=...)` and `model.quantize(config=...)`."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -54,7 +54,7 @@ def compute_float8_amax_history(x: Array, amax_history: Array):
 
 @array_op
 def quantize_and_dequantize(inputs: Array, scale: Array, quantized_dtype, compute_dtype):
-    """What is left of numbers that are divided by a scale, held in 8 bits, and multiplied by the scale again.
+    """Divide numbers by a scale, round them to 8 bits, and multiply them by the scale again.
 
     Args:
         inputs: array of any shape.

@@ -44,7 +44,7 @@ def pack_int4(arr: Any, axis: int = 0, dtype: str = "int8") -> tuple[jax.Array, 
 
 @array_op
 def unpack_int4(packed: Array, orig_len: int, axis: int = 0, dtype: str = "int8"):
-    """What `pack_int4` has packed.
+    """Undo `pack_int4`.
 
     Args:
         packed: bytes.

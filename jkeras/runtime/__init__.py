@@ -1,1 +1,1 @@
-"""Where programs live: devices, compiler options, executables and what identifies them, the memory of the process."""
+"""Devices, compiler options, executables and their identities, and the memory of the process."""

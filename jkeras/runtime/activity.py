@@ -1,4 +1,4 @@
-"""What the library is busy with when it takes long, told to whoever shows it: the progress bar.
+"""Tell the progress bar what the library is busy with when it takes long.
 
     with doing("compiling"):        # where the work is
         ...

@@ -1,4 +1,4 @@
-"""What XLA is told when it compiles a program of ours.
+"""The options that XLA gets when it compiles a program of ours.
 
 On a CPU, convolutions run on all cores instead of in a library (YNNPACK) that runs most on one; see `ops/convolution_cpu.py`,
 which chooses its methods for that where `has_all_cores()`. Programs of users' own `jax.jit` have the library.
@@ -36,7 +36,7 @@ def all_cores() -> Iterator[None]:
 
 
 def has_all_cores() -> bool:
-    """Whether what this thread lowers now will be compiled with `CPU_OPTIONS`."""
+    """True if what this thread lowers now will be compiled with `CPU_OPTIONS`."""
     return getattr(_lowering, "all_cores", False)
 
 

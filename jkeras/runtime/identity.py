@@ -1,4 +1,4 @@
-"""What a trace can read of some objects, as one short text: objects of equal identity give the same program.
+"""One short text for all that a trace can read of some objects. Objects of equal identity give the same program.
 
 A model that equals one that was trained before needs no trace: it runs the same program. A configuration would not do to tell:
 it leaves out what an attribute was changed to after the object was made. So everything that is reachable from the objects is
@@ -165,7 +165,7 @@ def _is_trusted(module: str | None) -> bool:
 
 
 def _is_found_by_its_name(item: Any) -> bool:
-    """Whether an object is what a module of the library has under that name, as classes and most functions are."""
+    """True if an object is what a module of the library has under that name, as classes and most functions are."""
     module, name = getattr(item, "__module__", None), getattr(item, "__qualname__", None)
     if not isinstance(module, str) or not isinstance(name, str) or not _is_trusted(module):
         return False

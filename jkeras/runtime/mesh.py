@@ -1,4 +1,4 @@
-"""Where arrays lie when there is more than one device.
+"""The places of arrays when there is more than one device.
 
 A `Placement` is a mesh of devices, the axis of it along which batches are divided, and a rule that says how variables lie. It
 never changes what is computed. A program is traced as for one device. Its batches and its state are marked with their layout, and XLA
@@ -263,5 +263,5 @@ def on_host(array: Any) -> Any:
 
 
 def is_first_process() -> bool:
-    """Whether this process is the one that writes files and shows progress."""
+    """True if this process is the one that writes files and shows progress."""
     return jax.process_index() == 0

@@ -1,4 +1,4 @@
-"""Where arrays go: the only place of the library that puts them on a device.
+"""Put arrays on devices. Nothing else in the library does.
 
 One device is the default one of JAX, or the one that `jkeras.device` chose. `mesh.py` decides where arrays lie on several.
 """
@@ -23,7 +23,7 @@ def to_device(values: Any, sharding: Any = None) -> Any:
 
 
 def copy_to_device(values: Any) -> Any:
-    """As `to_device`, but always in memory of its own: such arrays may be donated to a program.
+    """Put an array on a device, always in memory of its own, so that it may be donated to a program.
 
     >>> mine = np.zeros(2, "float32")
     >>> copied = copy_to_device(mine)

@@ -27,7 +27,7 @@ def disable_interactive_logging() -> None:
 
 
 def is_interactive_logging_enabled() -> bool:
-    """Whether reports are printed.
+    """True if reports are printed.
 
     >>> disable_interactive_logging(); is_interactive_logging_enabled()
     False
@@ -45,7 +45,7 @@ def report(text: str) -> None:
 
 
 def is_live() -> bool:
-    """Whether reports go where a line can be redrawn: to a terminal, or a notebook."""
+    """True if reports go where a line can be redrawn: to a terminal, or a notebook."""
     return _state["interactive"] and (sys.stdout.isatty() or type(sys.stdout).__module__.startswith("ipykernel"))
 
 
@@ -63,7 +63,7 @@ def disable_flash_attention() -> None:
 
 
 def is_flash_attention_enabled() -> bool:
-    """Whether attention is computed by the fused kernel where that can be done.
+    """True if attention is computed by the fused kernel where that can be done.
 
     >>> is_flash_attention_enabled()
     False
@@ -82,7 +82,7 @@ def disable_traceback_filtering() -> None:
 
 
 def is_traceback_filtering_enabled() -> bool:
-    """Whether JAX's own frames are left out of tracebacks.
+    """True if JAX's own frames are left out of tracebacks.
 
     >>> disable_traceback_filtering(); is_traceback_filtering_enabled()
     False

@@ -38,7 +38,7 @@ def path_of(filepath: Any) -> str:
 
 
 def may_write(path: str, overwrite: bool) -> bool:
-    """Whether a file may be written at `path`; folders on the way there are made.
+    """True if a file may be written at `path`; folders on the way there are made.
 
     Raises:
         FileExistsError: there is a file, `overwrite` is False, and there is no terminal to ask at.

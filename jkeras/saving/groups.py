@@ -1,4 +1,4 @@
-"""Where a module's variables stand in a file.
+"""The places of a module's variables in a file.
 
 Keras names the groups of its HDF5 files after the attributes that lead to a layer, not after the layers' own names, which are
 counted and so differ from program to program:

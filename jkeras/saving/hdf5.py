@@ -1,4 +1,4 @@
-"""Whole models in `name.h5`: what Keras 1, 2 and 3 wrote there is read, and what is written Keras 2 and 3 read.
+"""Whole models in `name.h5`. Files of Keras 1, 2 and 3 are read; Keras 2 and 3 read the files that are written.
 
 attributes of the root   model_config, training_config (JSON), keras_version, backend
 model_weights            the arrays, layer by layer (see `layered`)

@@ -136,7 +136,7 @@ def _plan(variables: list[Variable], datasets: list[tuple[str, Any]]) -> Plan | 
 
 
 def _from_cudnn(i: int, shapes: list[tuple], wanted: list[tuple]) -> bool:
-    """Whether the arrays i-2, i-1, i are kernel, recurrent kernel and the two biases, in a row, of a CuDNN layer."""
+    """True if the arrays i-2, i-1, i are kernel, recurrent kernel and the two biases, in a row, of a CuDNN layer."""
     fits = i > 1 and shapes[i - 2 : i] == wanted[i - 2 : i] and len(shapes[i - 1]) == 2
     return (
         fits

@@ -42,7 +42,7 @@ def library() -> Any:
 
 
 def is_checkpoint(path: str) -> bool:
-    """Whether this is a folder of checkpoints, or of one."""
+    """True if this is a folder of checkpoints, or of one."""
     try:
         found = os.listdir(path)
     except OSError:

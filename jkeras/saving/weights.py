@@ -192,7 +192,7 @@ def _matched(modules: dict[str, Module], file: Any, problems: dict[str, str]) ->
 
 
 def _check(module: Any, store: ReadStore) -> bool:
-    """Whether there is something to load; raises a ValueError if it does not fit."""
+    """True if there is something to load; raises a ValueError if it does not fit."""
     if isinstance(module, OwnVariables):
         if getattr(module, "is_generator", False) and not len(store):
             return False  # Keras wrote the file

@@ -1,4 +1,4 @@
-"""What Keras has and jkeras has not, and what Keras had in older releases: why, and what to use instead.
+"""The names of Keras and of its older releases that jkeras does not have, each with the reason and the replacement.
 
 `jkeras.layers.X` and `model.x` look here for their message when there is no such name (see `namespace.py`), and the test of the
 public interface compares the first table with Keras, so it is always exact.

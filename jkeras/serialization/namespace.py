@@ -1,4 +1,4 @@
-"""What a public namespace shows: its public names in `dir`, and a helpful error for a name that it does not have."""
+"""Public namespaces: `dir` shows the public names, and a name that is not there gives a helpful error."""
 
 import dis
 import sys

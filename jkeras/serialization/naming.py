@@ -58,7 +58,7 @@ def reset_names() -> None:
 
 
 def object_name(item: Any) -> str:
-    """What logs call an object: its `.name`, or the name of the function or class in snake case.
+    """The name of an object in logs: its `.name`, or the name of the function or class in snake case.
 
     >>> object_name(sum), object_name(Counter())
     ('sum', 'counter')

@@ -1,4 +1,4 @@
-"""What a string or a config stands for where an argument asks for an object: `activation="relu"`."""
+"""Strings and configs where an argument asks for an object: `activation="relu"`."""
 
 import inspect
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What users call beside models and layers: seeds, labels, sequences, names in configs."""
+"""Functions beside models and layers: seeds, labels, sequences, names in configs."""
 
 from jkeras.callbacks.progbar import Progbar
 from jkeras.core.dtype import standardize as standardize_dtype

@@ -1,4 +1,4 @@
-"""How much bounding boxes overlap: the areas of their intersection over those of their union."""
+"""The overlap of bounding boxes: the areas of their intersection divided by those of their union."""
 
 from typing import Any
 

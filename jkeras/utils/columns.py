@@ -196,7 +196,7 @@ def integer_hashed(num_bins: int, output_mode: str = "one_hot", name: str | None
 
 
 def cardinality(layer: Any) -> int | None:
-    """How many different integers a layer makes; None where that is not known."""
+    """The number of different integers that a layer makes. None if it is not known."""
     if isinstance(layer, (layers.IntegerLookup, layers.StringLookup)):
         return layer.vocabulary_size()
     if isinstance(layer, layers.Discretization) and layer.num_bins is None:

@@ -1,4 +1,4 @@
-"""Where computations run."""
+"""Choose the device on which computations run."""
 
 import jax
 

@@ -33,7 +33,7 @@ class Group:
 
 @dataclass
 class Shown:
-    """What a diagram shows; the arguments of `plot_model`."""
+    """The parts that a diagram shows: the arguments of `plot_model`."""
 
     shapes: bool
     dtype: bool

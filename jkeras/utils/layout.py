@@ -1,4 +1,4 @@
-"""Where the boxes of a diagram stand: in rows by the longest way from the start, crossings made few by sorting the rows.
+"""The places of the boxes of a diagram: in rows by the longest way from the start, sorted so that few lines cross.
 
 The layout is made for a flow from above to below; the other directions are turned from it. A frame around a model within the
 model is laid out first, and stands in its row like a box. An arrow over several rows goes through a gap that is left for it in
@@ -43,7 +43,7 @@ def text_width(text: str) -> float:
 
 
 def cell_text(cell: tuple[str, str, str]) -> str:
-    """What stands in a cell."""
+    """The text of a cell."""
     return f"{cell[0]}: {cell[1]}" if cell[0] else cell[1]
 
 

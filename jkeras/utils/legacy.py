@@ -11,7 +11,7 @@ __all__ = ["deserialize_keras_object", "serialize_keras_object"]
 
 
 def serialize_keras_object(instance: Any) -> Any:
-    """What Keras 2 writes for an object: `{"class_name": ..., "config": ...}`, or the name of a function.
+    """The form in which Keras 2 writes an object: `{"class_name": ..., "config": ...}`, or the name of a function.
 
     Args:
         instance: an object with `get_config`, a named function, or None.

@@ -1,4 +1,4 @@
-"""What the three estimators have in common: a model, how it is made, how it is fitted, and how it is checked."""
+"""The base of the three estimators: it makes the model, fits it, and checks it."""
 
 import copy
 from typing import Any
@@ -49,7 +49,7 @@ class Estimator(BaseEstimator):
 
     @property
     def epoch_(self) -> int:
-        """How many epochs the last `fit` or `partial_fit` has trained; 0 before."""
+        """The number of epochs that the last `fit` or `partial_fit` has trained; 0 before."""
         return len(self.history_.epoch) if hasattr(self, "history_") else 0
 
     # -- fitting --------------------------------------------------------------------------------------------------------
@@ -132,7 +132,7 @@ class Estimator(BaseEstimator):
         return validate_data(self, X, y, reset=reset, multi_output=self._takes_columns())
 
     def _takes_columns(self) -> bool:
-        """Whether the targets may have several columns."""
+        """True if the targets may have several columns."""
         return self.__sklearn_tags__().target_tags.multi_output
 
     def _encode(self, y: Any, reset: bool) -> Any:
@@ -149,7 +149,7 @@ class Estimator(BaseEstimator):
         return targets
 
     def _outputs(self, X: Any) -> Any:
-        """What the model returns for some inputs."""
+        """The model's outputs for some inputs."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False)
         return self.model_.predict(X, verbose=(self.fit_kwargs or {}).get("verbose", "auto"))

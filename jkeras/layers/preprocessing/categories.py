@@ -191,7 +191,7 @@ class Discretization(Configured):
 
     @property
     def is_fixed(self) -> bool:
-        """Whether the boundaries were given, so that there is nothing to adapt."""
+        """True if the boundaries were given, so that there is nothing to adapt."""
         return self.num_bins is None
 
     def adapt(self, data: Any, steps: int | None = None) -> None:
@@ -228,7 +228,7 @@ class Discretization(Configured):
 
     @property
     def output_dtype(self) -> str:
-        """Of the outputs: "int32" for output mode "int"."""
+        """The dtype of the outputs: "int32" for output mode "int"."""
         return "int32" if self.output_mode == "int" else self.compute_dtype
 
     def compute_output_shape(self, input_shape: Any) -> tuple:

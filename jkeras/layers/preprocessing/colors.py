@@ -389,7 +389,7 @@ class RandomColorJitter(RandomImageLayer):
 
 
 def coin(layer: RandomImageLayer, shape: Shape, factor: tuple[float, float], seed: Any) -> jax.Array:
-    """Whether each image is changed, of shape (batch,): with a probability that is drawn from `factor` first."""
+    """True if each image is changed, of shape (batch,): with a probability that is drawn from `factor` first."""
     probability = layer.uniform((shape[0],), *factor, seed)
     return layer.uniform((shape[0],), 0.0, 1.0, seed) < probability
 

@@ -122,14 +122,14 @@ def as_array(values: Any) -> np.ndarray:
 
 
 def holds_text(values: Any) -> bool:
-    """Whether lists (of lists) hold texts."""
+    """True if lists (of lists) hold texts."""
     while isinstance(values, (list, tuple)) and values:
         values = values[0]
     return isinstance(values, (str, bytes))
 
 
 def is_array(data: Any) -> bool:
-    """Whether data for `adapt` is one array, and not something that yields batches."""
+    """True if data for `adapt` is one array, and not something that yields batches."""
     if isinstance(data, (list, tuple, str, bytes, int, float, np.ndarray, np.generic, jax.Array)):
         return True
     return hasattr(data, "to_numpy") or hasattr(data, "__array__")

@@ -1,4 +1,4 @@
-"""What layers on images have in common.
+"""The base of layers on images.
 
 Such a layer takes one image (height, width, channels), or a batch of them; or a dict of things that belong together:
 

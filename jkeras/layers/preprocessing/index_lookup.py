@@ -1,4 +1,4 @@
-"""What lookups have in common: their options, `adapt`, and the way from tokens to indices and back."""
+"""The base of lookups: their options, `adapt`, and the way from tokens to indices and back."""
 
 import itertools
 import os
@@ -92,7 +92,7 @@ class IndexLookup(Vocabulary):
 
     @property
     def is_fixed(self) -> bool:
-        """Whether the vocabulary was given, so that there is nothing to adapt."""
+        """True if the vocabulary was given, so that there is nothing to adapt."""
         return self._is_fixed
 
     def adapt(self, data: Any, steps: int | None = None) -> None:

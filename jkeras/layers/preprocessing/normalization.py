@@ -98,7 +98,7 @@ class Normalization(Configured):
 
     @property
     def is_fixed(self) -> bool:
-        """Whether the statistics were given, so that there is nothing to adapt."""
+        """True if the statistics were given, so that there is nothing to adapt."""
         return self.input_mean is not None
 
     def adapt(self, data: Any) -> None:

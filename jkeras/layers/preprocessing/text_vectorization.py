@@ -122,7 +122,7 @@ class TextVectorization(HostLayer):
 
     @property
     def is_fixed(self) -> bool:
-        """Whether the vocabulary was given, so that there is nothing to adapt."""
+        """True if the vocabulary was given, so that there is nothing to adapt."""
         return self._lookup_layer.is_fixed
 
     def adapt(self, data: Any, batch_size: int | None = None, steps: int | None = None) -> None:

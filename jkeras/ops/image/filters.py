@@ -56,7 +56,7 @@ def gaussian_blur(images: Array, kernel_size=(3, 3), sigma=(1.0, 1.0), data_form
 
 @array_op
 def sobel_edges(images: Array, data_format=None):
-    """How much the brightness changes from pixel to pixel (Sobel and Feldman 1968).
+    """The change of brightness from pixel to pixel (Sobel and Feldman 1968).
 
     Args:
         images: an image or a batch of them, floating-point.
