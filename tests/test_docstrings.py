@@ -34,7 +34,6 @@ MODULES = [
     *("saving", "tree", "utils", "wrappers"),
 ]
 DATASETS = ["boston_housing", "california_housing", "cifar10", "cifar100", "fashion_mnist", "imdb", "mnist", "reuters"]
-OPEN = {"backend", "mixed_precision", "models", "optimizers"}  # modules in which some arguments are not described yet
 
 
 def find(path):
@@ -79,10 +78,7 @@ ALL = [*MODULES, *(f"datasets.{name}" for name in DATASETS)]
 @pytest.mark.parametrize("path", ALL)
 def test_each_argument_is_described(path):
     found = {name: lacking for name, item in public(path).items() if (lacking := missing(item))}
-    if path in OPEN:
-        assert found, f"jkeras.{path} is complete: take it off the list OPEN"
-    else:
-        assert found == {}, f"{sum(map(len, found.values()))} arguments of jkeras.{path} are not described"
+    assert found == {}, f"{sum(map(len, found.values()))} arguments of jkeras.{path} are not described"
 
 
 @pytest.mark.parametrize("path", ALL)

@@ -60,7 +60,8 @@ class Variable(Operators[jax.Array]):
         trainable: whether gradients change it. What is created with False belongs to the `"state"` collection, the
             rest to `"params"`; switching `.trainable` later (freezing) moves nothing.
         autocast: whether mixed precision reads it in the compute dtype.
-        name: what it is called.
+        aggregation, synchronization: kept for programs that read them. They change nothing: arrays are spread by shardings.
+        name: the name of the variable, a string without `/`. None takes a name that is free.
 
     Raises:
         ValueError: the value does not have the given shape, or `shape` is missing or not fully known.

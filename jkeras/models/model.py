@@ -37,6 +37,14 @@ class Model(Saved, Trainer, Layer):
     There are three ways to make one: `Sequential([...])`, `Model(inputs, outputs)` from symbolic tensors, and a subclass
     with `__init__` and `call`.
 
+    Args:
+        *args: the symbolic tensors `inputs` and `outputs` of a functional model: a tensor each, or lists or dicts of them.
+            Subclasses with a `call` of their own give none.
+        **kwargs: `inputs` and `outputs` by name, and the arguments of every layer, such as `name` and `dtype`.
+
+    Raises:
+        ValueError: the outputs are not computed from the inputs.
+
     >>> import jkeras, numpy as np
     >>> class Line(jkeras.Model):
     ...     def __init__(self):

@@ -31,6 +31,10 @@ _table = Shortcuts(
 def get(identifier: Any) -> Optimizer | None:
     """An optimizer from its name in any case, a config, an optax transformation, an instance, a class, or None.
 
+    Args:
+        identifier: a name such as `"adam"`, a config, an optax transformation, an `Optimizer`, a class, or None, which stays
+            None.
+
     Raises:
         ValueError: the name is unknown, or the identifier is none of these.
 
@@ -60,6 +64,9 @@ def get(identifier: Any) -> Optimizer | None:
 
 def serialize(optimizer: Optimizer) -> dict:
     """The optimizer's class and config, in Keras 3's form; `deserialize` makes it again, without its state.
+
+    Args:
+        optimizer: the optimizer. Its state is no part of the result.
 
     >>> serialize(SGD(0.5))["class_name"]
     'SGD'

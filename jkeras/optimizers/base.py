@@ -59,19 +59,23 @@ class Optimizer(Imperative, Eager):
     """Base of all optimizers.
 
     Args:
-        learning_rate: a float, a schedule (`step -> rate`, Keras's or optax's), or a function without arguments.
-        weight_decay: parameters shrink by this times the learning rate in each update.
-        clipnorm: each gradient is shortened to this norm; 0 or None: not.
-        clipvalue: each entry of the gradients is clipped to this magnitude; 0 or None: not.
-        global_clipnorm: all gradients are shortened together to this norm; 0 or None: not.
-        use_ema: whether to keep a running mean of the parameters, which takes their place at the end of training.
-        ema_momentum: how slowly this mean follows, from 0 to 1.
-        ema_overwrite_frequency: the mean takes the parameters' place after every so many updates, too.
-        loss_scale_factor: the loss is multiplied by this, and the gradients divided by it, to keep float16 from underflow.
-        gradient_accumulation_steps: an update is made once in so many steps, with the mean of their gradients.
-        name: by default the class name in snake case.
-        lr: the classic name of `learning_rate`.
-        decay: the classic decay of a learning rate, lr / (1 + decay * iterations).
+        learning_rate: the size of the steps: a float, a schedule (a function `step -> rate`, Keras's or optax's), or a function
+            without arguments.
+        weight_decay: the share by which parameters shrink in each update, times the learning rate. None means no decay.
+        clipnorm: the largest norm of the gradient of one parameter. A longer gradient is shortened. 0 or None means no bound.
+        clipvalue: the largest magnitude of an entry of a gradient. 0 or None means no bound.
+        global_clipnorm: the largest norm of all gradients together. Longer ones are shortened together. 0 or None means no bound.
+        use_ema: True keeps a running mean of the parameters, which takes their place at the end of training.
+        ema_momentum: the share of its old value that this mean keeps in each update, from 0 to 1.
+        ema_overwrite_frequency: the number of updates after which the mean takes the parameters' place each time. None means that
+            it does so at the end only.
+        loss_scale_factor: the factor of the loss, by which the gradients are divided again. It keeps small numbers of float16 from
+            becoming 0. None means 1.
+        gradient_accumulation_steps: the number of steps whose gradients are averaged for one update. None means 1.
+        name: the name of the optimizer. None takes the class name in snake case.
+        lr: an older name of `learning_rate`.
+        decay: an older form of a schedule: the learning rate is `lr / (1 + decay * iterations)`.
+        **kwargs: `lr` and `decay`, which older programs give.
 
     Raises:
         TypeError: an unknown keyword argument, or both `lr` and `learning_rate`.

@@ -76,6 +76,13 @@ class Wrapped(Optimizer):
 def wrap(transformation: Any, name: str | None = None) -> Optimizer:
     """Make an optimizer of an optax transformation.
 
+    Args:
+        transformation: an optax transformation: an object with `init` and `update`.
+        name: the name of the optimizer. None takes one from the transformation.
+
+    Returns:
+        An `Optimizer`, for `compile` and for Keras's methods.
+
     >>> import jax.numpy as jnp, optax
     >>> optimizer = wrap(optax.sgd(0.5))
     >>> state = optimizer.init({"w": jnp.ones(2)})

@@ -34,9 +34,18 @@ class LossScaleOptimizer(Optimizer):
 
     Args:
         inner_optimizer: the optimizer; a `loss_scale_factor` of its own is switched off.
-        initial_scale: the first scale. Too high is better than too low: halving is quick.
-        dynamic_growth_steps: after so many good steps the scale is doubled.
-        name: by default `"loss_scale_optimizer"`.
+        initial_scale: the first scale. If it is too high, it is halved until gradients are finite.
+        dynamic_growth_steps: the number of steps with finite gradients after which the scale is doubled.
+        name: the name of the optimizer. None means `"loss_scale_optimizer"`.
+        **kwargs: the arguments of every optimizer, at their defaults: they are set on the inner optimizer.
+
+    Raises:
+        ValueError: an argument is set that belongs to the inner optimizer.
+
+    >>> import jkeras
+    >>> optimizer = LossScaleOptimizer(jkeras.optimizers.SGD(0.1))
+    >>> float(optimizer.initial_scale)
+    32768.0
     """
 
     def __init__(

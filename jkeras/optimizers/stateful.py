@@ -25,6 +25,14 @@ from jkeras.serialization.naming import auto_name
 
 
 class OptimizerState(NamedTuple):
+    """The state of an optimizer between two calls of `update`.
+
+    Args:
+        iterations: the number of calls of `update` so far, an int32 scalar.
+        learning_rate: the learning rate, a float32 scalar. None when a schedule computes it from `iterations`.
+        inner: the states of the chained transformations.
+    """
+
     iterations: Any  # int32 scalar: how many times `update` was called
     learning_rate: Any  # float32 scalar; None when a schedule computes it from `iterations`
     inner: Any  # the states of the chained transformations

@@ -132,7 +132,7 @@ class NumpyArrayIterator(_Images):
         batch_size, shuffle, sample_weight, seed, save_to_dir, save_prefix, save_format, subset, ignore_class_split: see
             `ImageDataGenerator.flow`.
         data_format: `"channels_last"` or `"channels_first"`; the global setting for None.
-        dtype: of the images, the default float for None.
+        dtype: the dtype of the images. None means the default float.
 
     Raises:
         ValueError: arrays have other lengths or ranks, or the two subsets have other classes.
@@ -259,15 +259,28 @@ class DirectoryIterator(_Files):
     Args:
         directory: the folder.
         image_data_generator: the `ImageDataGenerator` that changes the images, or None.
-        target_size, color_mode, classes, class_mode, batch_size, shuffle, seed, save_to_dir, save_prefix, save_format, follow_links,
-            subset, interpolation, keep_aspect_ratio: see `ImageDataGenerator.flow_from_directory`.
         data_format: `"channels_last"` or `"channels_first"`; the global setting for None.
-        dtype: of the images, the default float for None.
+        dtype: the dtype of the images. None means the default float.
+        target_size: `(height, width)` that all images are resized to.
+        color_mode: `"grayscale"`, `"rgb"` or `"rgba"`.
+        class_mode: `"categorical"` for one-hot labels, `"binary"` and `"sparse"` for numbers, `"input"` for the images
+            themselves, None for no labels.
+        batch_size: images per batch.
+        shuffle: True if the images come in random order.
+        seed: an integer that makes order and changes reproducible.
+        save_to_dir: a folder to which changed images are written, or None.
+        save_prefix: the beginning of the names of written files.
+        save_format: the format of written files: `"png"` or `"jpeg"`.
+        subset: `"training"` or `"validation"`, if the generator has a `validation_split`.
+        interpolation: the method of resizing: `"nearest"`, `"bilinear"`, `"bicubic"` and others of `utils.load_img`.
+        follow_links: True if links to folders are followed.
+        keep_aspect_ratio: True cuts off what does not fit the ratio of `target_size`, instead of stretching.
+        classes: the subfolders to take, in the order of their numbers; by default all, in alphabetical order.
 
     Attributes:
         class_indices: `{name of the class: its number}`.
         filenames: the files, below the folder.
-        classes: the class of each.
+        classes: the number of the class of each file.
 
     Raises:
         ValueError: an option is unknown.
@@ -332,11 +345,26 @@ class DataFrameIterator(_Files):
         dataframe: the table.
         directory: where the files are; None if their names are whole paths.
         image_data_generator: the `ImageDataGenerator` that changes the images, or None.
-        x_col, y_col, weight_col, target_size, color_mode, classes, class_mode, batch_size, shuffle, seed, save_to_dir, save_prefix,
-            save_format, subset, interpolation, validate_filenames: see `ImageDataGenerator.flow_from_dataframe`.
         data_format: `"channels_last"` or `"channels_first"`; the global setting for None.
         keep_aspect_ratio: whether to cut off what does not fit the ratio of `target_size`, instead of stretching.
-        dtype: of the images, the default float for None.
+        dtype: the dtype of the images. None means the default float.
+        target_size: `(height, width)` that all images are resized to.
+        color_mode: `"grayscale"`, `"rgb"` or `"rgba"`.
+        classes: the classes to take, in the order of their numbers; by default all, in alphabetical order.
+        class_mode: `"categorical"` for one-hot labels, `"binary"` and `"sparse"` for numbers, `"input"` for the images
+            themselves, None for no labels; or `"raw"` for the column's values, `"multi_output"` for a list of them.
+        batch_size: images per batch.
+        shuffle: True if the images come in random order.
+        seed: an integer that makes order and changes reproducible.
+        save_to_dir: a folder to which changed images are written, or None.
+        save_prefix: the beginning of the names of written files.
+        save_format: the format of written files: `"png"` or `"jpeg"`.
+        subset: `"training"` or `"validation"`, if the generator has a `validation_split`.
+        interpolation: the method of resizing: `"nearest"`, `"bilinear"`, `"bicubic"` and others of `utils.load_img`.
+        x_col: the column of the files' names.
+        y_col: the column of the labels; a list of columns for `class_mode="multi_output"`.
+        weight_col: the column of weights, or None.
+        validate_filenames: True leaves out rows whose file is missing or no image, with a warning.
 
     Raises:
         ValueError: an option is unknown, or the classes are not two for `"binary"`.

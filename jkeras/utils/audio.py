@@ -34,12 +34,24 @@ def audio_dataset_from_directory(
     """The sounds in a folder of `.wav`, `.flac`, `.ogg`, `.mp3` or `.aiff` files, with their labels, in batches that `fit` takes.
 
     Args:
-        directory, labels, label_mode, class_names, batch_size, shuffle, seed, validation_split, subset, follow_links, verbose,
-            on_error: see `image_dataset_from_directory`.
         sampling_rate: samples per second that all sounds are brought to; None leaves each as it is.
         output_sequence_length: samples per sound, filled up with zeros or cut off; None leaves each as it is, and then all sounds
             of a batch must have one length.
-        ragged: must be False.
+        ragged: False: no array is ragged.
+        directory: the folder; with `labels="inferred"`, it has one subfolder for each class.
+        labels: `"inferred"`, None for no labels, or a list of integers, one per file, in alphabetical order of the paths.
+        label_mode: `"int"` (int32, shape (batch,)), `"categorical"` (one-hot), `"binary"` (0.0 or 1.0, shape (batch, 1)), or
+            None for no labels.
+        class_names: the subfolders to take, in the order of their numbers; by default all, in alphabetical order.
+        batch_size: sounds per batch; None gives single sounds.
+        shuffle: True if the sounds come in random order, a new one for each epoch; the first is that of `file_paths`.
+        seed: an integer that makes the order reproducible.
+        validation_split: the fraction of files, between 0 and 1, that is set aside.
+        subset: with `validation_split`: `"training"`, `"validation"`, or `"both"` for a list of the two.
+        follow_links: True if links to folders are followed.
+        verbose: True prints how many files there are.
+        on_error: `"raise"`: a damaged file is an error when it is read. `"warn"` and `"skip"`: all files are read once now,
+            and those that are damaged are left out; `"warn"` names them.
 
     Returns:
         A data set of float32 arrays of shape (batch, samples, channels), with values from -1 to 1, or of `(sounds, labels)`; see

@@ -57,7 +57,7 @@ def image_dataset_from_directory(
         batch_size: images per batch; None gives single images.
         image_size: `(height, width)` that all images are resized to.
         shuffle: whether the images come in random order, a new one for each epoch; the first is that of `file_paths`.
-        seed: of the order.
+        seed: an integer that makes the order reproducible.
         validation_split: the fraction of files, between 0 and 1, that is set aside.
         subset: with `validation_split`: `"training"`, `"validation"`, or `"both"` for a list of the two.
         interpolation: `"bilinear"`, `"nearest"`, `"bicubic"`, `"area"`, `"lanczos3"`, `"lanczos5"`, `"gaussian"` or
@@ -127,9 +127,22 @@ def text_dataset_from_directory(
     """The texts in a folder of `.txt` files, with their labels, in batches for a model that starts with `TextVectorization`.
 
     Args:
-        directory, labels, label_mode, class_names, batch_size, shuffle, seed, validation_split, subset, follow_links, format, verbose,
-            on_error: see `image_dataset_from_directory`.
-        max_length: how many characters of a text are kept; None for all.
+        max_length: the number of characters of a text that are kept; None keeps all.
+        directory: the folder; with `labels="inferred"`, it has one subfolder for each class.
+        labels: `"inferred"`, None for no labels, or a list of integers, one per file, in alphabetical order of the paths.
+        label_mode: `"int"` (int32, shape (batch,)), `"categorical"` (one-hot), `"binary"` (0.0 or 1.0, shape (batch, 1)), or
+            None for no labels.
+        class_names: the subfolders to take, in the order of their numbers; by default all, in alphabetical order.
+        batch_size: texts per batch; None gives single texts.
+        shuffle: True if the texts come in random order, a new one for each epoch; the first is that of `file_paths`.
+        seed: an integer that makes the order reproducible.
+        validation_split: the fraction of files, between 0 and 1, that is set aside.
+        subset: with `validation_split`: `"training"`, `"validation"`, or `"both"` for a list of the two.
+        follow_links: True if links to folders are followed.
+        format: `"tf"`: each pass over the data has an order of its own; `"grain"`: all have one, as in Keras.
+        verbose: True prints how many files there are.
+        on_error: `"raise"`: a damaged file is an error when it is read. `"warn"` and `"skip"`: all files are read once now,
+            and those that are damaged are left out; `"warn"` names them.
 
     Returns:
         A data set of arrays of `str`, or of `(texts, labels)`; see `image_dataset_from_directory`.
