@@ -40,6 +40,7 @@ try:
     from jkeras.core.symbolic import KerasTensor
     from jkeras.core.variable import Variable
     from jkeras.dtype_policies import FloatDTypePolicy
+    from jkeras.ensembles import Ensemble, cross_validate
     from jkeras.initializers import Initializer
     from jkeras.layers import Input, InputSpec, Layer
     from jkeras.losses import Loss
@@ -76,6 +77,7 @@ def load_ipython_extension(shell: object) -> None:
 
 __all__ = [
     "DTypePolicy",
+    "Ensemble",
     "FloatDTypePolicy",
     "Function",
     "Initializer",
@@ -100,6 +102,7 @@ __all__ = [
     "callbacks",
     "config",
     "constraints",
+    "cross_validate",
     "datasets",
     "distribution",
     "device",

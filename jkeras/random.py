@@ -125,9 +125,13 @@ def is_tracing() -> bool:
     return isinstance(jnp.zeros(()), jax.core.Tracer)
 
 
+watchers: list[Callable[[int], int]] = []  # the last one is told of each seed that is drawn, and returns what is kept of it
+
+
 def default_seed() -> int:
     """A seed from Python's `random`, for what was given none."""
-    return _python.randint(1, int(1e9))
+    seed = _python.randint(1, int(1e9))
+    return watchers[-1](seed) if watchers else seed
 
 
 def raw_key(seed: int, draw: int = 0) -> np.ndarray:
@@ -141,6 +145,16 @@ _global: list[SeedGenerator] = []
 def reset_global_generator() -> None:
     """Forget the global generator; the next unseeded draw makes a new one from Python's `random`."""
     _global.clear()
+
+
+def take_global_generator() -> list:
+    """What `set_global_generator` takes back later."""
+    return list(_global)
+
+
+def set_global_generator(kept: list) -> None:
+    """Put a global generator back that `take_global_generator` returned."""
+    _global[:] = kept
 
 
 def draw_key(seed: Any) -> jax.Array:

@@ -57,6 +57,7 @@ class ArrayData:
 
     Attributes:
         num_samples, batch_size, steps: `steps` batches per pass; the last one may be smaller.
+        num_rows: how many rows the arrays have. A pass over `MemberData` (`jkeras.ensembles`) reads another number of samples.
         nbytes: bytes of all arrays as the model sees them.
 
     Raises:
@@ -82,7 +83,7 @@ class ArrayData:
     ):
         x, y = tree_of_rows(x, "x"), tree_of_rows(y, "y")
         weights = sample_weights(y, tree_of_rows(sample_weight, "sample_weight"), class_weight, class_axis)
-        self.num_samples = check_lengths(x, y, weights, equal=not one_batch)
+        self.num_samples = self.num_rows = check_lengths(x, y, weights, equal=not one_batch)
         self._one_batch = one_batch
         warn_about_nan(x, y, weights)
         if sample_weight is not None:
@@ -142,9 +143,9 @@ class ArrayData:
         What stands behind the data is not set: on most systems it takes no memory as long as nobody looks at it.
         """
         arrays = jax.tree.map(lambda rows: empty((size, *rows.shape[1:]), rows.dtype), self._rows)
-        step = max(1, PIECE_BYTES * self.num_samples // max(1, self.nbytes))
-        for start in range(0, self.num_samples, step):
-            stop = min(start + step, self.num_samples)
+        step = max(1, PIECE_BYTES * self.num_rows // max(1, self.nbytes))
+        for start in range(0, self.num_rows, step):
+            stop = min(start + step, self.num_rows)
             jax.tree.map(
                 lambda array, rows, at=slice(start, stop): array.__setitem__(at, rows), arrays, self.rows(start, stop)
             )

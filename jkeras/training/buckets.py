@@ -52,7 +52,7 @@ def bucket(rows: int, row_bytes: int) -> int:
 
 def place(data: ArrayData) -> tuple[Any, int]:
     """The arrays of some data on the device, and how many rows they have there."""
-    rows, is_cpu = data.num_samples, _on_cpu()
+    rows, is_cpu = data.num_rows, _on_cpu()
     if data.in_place(ALIGNMENT if is_cpu else None) > LARGE_BYTES:
         return current().put_whole(data.tree), rows
     size = bucket(rows, max(1, data.nbytes // rows))
@@ -75,7 +75,7 @@ def place_order(order: np.ndarray, size: int) -> jax.Array:
     """Row numbers on the device, for data in a bucket of this size."""
     if len(order) == size:
         return current().put_whole(order)
-    room = empty((size,), order.dtype)
+    room = empty((size, *order.shape[1:]), order.dtype)
     room[: len(order)] = order
     return current().put_whole(room)
 

@@ -184,6 +184,14 @@ class Compiled:
                 structure, current().put_variables(variables, [variable.read_box() for variable in variables])
             )
 
+    def note_data(self, mode: str, data: Any) -> None:
+        """A pass over some data begins; an ensemble has to know how its members share a batch.
+
+        Args:
+            mode: `"train"` or `"test"`.
+            data: what is read.
+        """
+
     def start(self) -> dict:
         """The metrics' sums at the begin of an epoch."""
         if current() is ONE_DEVICE:

@@ -54,7 +54,7 @@ def train(run: Run, epochs: int, validation: Validation | None, progress: Progre
             callbacks.on_epoch_begin(epoch, {})
             logs = TrainingPass(model, feed, callbacks, progress, run).epoch(epoch)
             data.end_epoch()
-            if epoch == initial_epoch and isinstance(data, ArrayData) and not np.isfinite(logs.get("loss", 0.0)):
+            if epoch == initial_epoch and isinstance(data, ArrayData) and not np.all(np.isfinite(logs.get("loss", 0.0))):
                 data.warn_about_infinity()
             if validation is not None and validation.is_due(epoch):
                 results = EvaluationPass(model, validation.feed, callbacks, None, validation.steps).evaluate()

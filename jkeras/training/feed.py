@@ -106,7 +106,8 @@ class Feed:
         if epoch.start >= epoch.stop:  # a run goes on at the end of an epoch
             return
         if self.is_single:
-            yield self._single(jax.tree.map(lambda a: a[epoch.order][None] if shuffle else a[None], self.data.tree))
+            straight = not shuffle and epoch.order.ndim == 1
+            yield self._single(jax.tree.map(lambda a: a[None] if straight else a[epoch.order][None], self.data.tree))
         elif self.is_resident:
             yield from self._rows(program, epoch, example)
         else:

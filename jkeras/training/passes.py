@@ -41,6 +41,7 @@ class Pass:
     def __init__(self, model: Any, feed: Feed, callbacks: CallbackList, progress: Progress | None):
         self.model, self.feed, self.callbacks, self.progress = model, feed, callbacks, progress
         self.compiled = model._compiled
+        self.compiled.note_data(self.mode, feed.data)
         self.done = 0
         self.logs: dict = {}
 

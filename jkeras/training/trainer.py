@@ -137,6 +137,7 @@ class Trainer(Compilable):
             stage=self._trained_stage(),
         )
         self._ready(compiled, data, shuffle)
+        data = self._training_data(data, shuffle)
         epochs = switches.limited("epochs", epochs, switches.max_epochs())
         steps_per_epoch = self._limited("steps_per_epoch", steps_per_epoch, data)
         feed = Feed(data, compiled.stats)
@@ -169,6 +170,10 @@ class Trainer(Compilable):
             self._check_inputs(data)
         compiled.prepare(self, None)
         self._check_targets(compiled, data)
+
+    def _training_data(self, data: Any, shuffle: Any) -> Any:
+        """The data as the loop of `fit` reads it; the members of an ensemble read it in orders of their own."""
+        return data
 
     def _check_targets(self, compiled: Compiled, data: Any, where: str = "") -> None:
         """Compare targets with what the losses expect: all that are at hand, or each batch as it comes."""

@@ -1,0 +1,256 @@
+"""The state of many models of one structure: every leaf of a `TrainState` with an axis of members in front.
+
+`Stacked` is to an ensemble what `Compiled` is to a model. The compiled model it is made of, the template, says what a step is;
+`jax.vmap` makes it a step of all members.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jkeras.core import tree
+from jkeras.core.assignment import assign_all
+from jkeras.core.frame import Unbound
+from jkeras.core.variable import Variable, is_variable
+from jkeras.ensembles.data import MEMBER_AXIS, MemberData
+from jkeras.runtime.identity import identity
+from jkeras.training.compiled import Compiled, whole
+from jkeras.training.custom import custom_test_step, custom_train_step, is_custom
+from jkeras.training.engine import Program, Stats
+from jkeras.training.lease import Lease
+from jkeras.training.step import Slots, TrainState, make_logged_loss, make_results, make_train_step
+
+
+class Twins:
+    """For each variable of the template, the variable that holds the values of all members."""
+
+    def __init__(self, members: int):
+        self.members = members
+        self._found: dict[int, Variable] = {}
+        self._originals: list[Variable] = []  # so that their ids stay theirs
+
+    def add(self, original: Variable, values: Any) -> Variable:
+        """Make the twin of a variable, with these values, of shape (members, ...)."""
+        twin = Variable(values, dtype=original.dtype, trainable=original.trainable, name=original.name)
+        twin.path = original.path
+        self._originals.append(original)
+        self._found[id(original)] = twin
+        return twin
+
+    def __contains__(self, original: Variable) -> bool:
+        return id(original) in self._found
+
+    def __getitem__(self, original: Variable) -> Variable:
+        """The twin; made of the template's value, the same for all, if there was none."""
+        if id(original) not in self._found:
+            self.add(original, repeat(original.read_box(), self.members))
+        return self._found[id(original)]
+
+    def of(self, variables: Any) -> Any:
+        """A tree of variables with the twins in their places."""
+        return jax.tree.map(self.__getitem__, variables, is_leaf=is_variable)
+
+
+def repeat(value: Any, members: int) -> np.ndarray:
+    """The same value for all members."""
+    value = np.asarray(value)
+    return np.broadcast_to(value, (members, *value.shape)).copy()
+
+
+class Stacked(Compiled):
+    """What `Compiled` is to a model, for an ensemble.
+
+    Args:
+        template: the `Compiled` of the model that all members are like.
+        model: that model.
+        twins: where the values of the members are.
+        knobs: what differs between members beside the values of variables; see `knobs.py`.
+    """
+
+    def __init__(self, template: Compiled, model: Any, twins: Twins, knobs: Any):
+        self.template, self.model, self.twins, self.knobs = template, model, twins, knobs
+        self.optimizer, self.loss, self.loss_tracker = template.optimizer, template.loss, template.loss_tracker
+        self.jit, self.run_eagerly = template.jit, template.run_eagerly
+        self.steps_per_execution = template.steps_per_execution
+        self.objective = self.scores = None
+        self.ready, self.stats = False, Stats()
+        self.axes: dict[str, int | None] = {
+            "train": None,
+            "test": None,
+        }  # where the members are in a batch; None: they share it
+
+    def begin(self) -> None:
+        """The template is ready to train: stack its state."""
+        template = self.template
+        self.objective, self.scores, self.metrics = template.objective, template.scores, template.metrics
+        self._is_there = Variable(True, (), "bool", trainable=False, name="is_there")
+        template.slots = template.slots.with_extra([self._is_there, *self.knobs.variables])
+        self._arrange()
+        self.fresh_metrics = jax.tree.map(lambda a: repeat(a, self.twins.members), template.fresh_metrics)
+        self.lease = Lease(self.variables)
+        self.train, self.test = self._programs(self.model)
+        self.ready = True
+
+    def _arrange(self) -> None:
+        template = self.template
+        template.variables = template.slots.tree
+        of, own = self.twins.of, template.slots
+        self.slots = Slots(of(own.params), of(own.frozen), of(own.state), of(own.metrics), of(own.optimizer), of(own.extra))
+        self.variables = self.slots.tree
+        self.slots.params = own.params  # which the optimizer knows
+
+    def _adopt(self, model: Any, found: Unbound) -> None:
+        known = set(map(id, self.template.slots.variables))
+        new = [v for v in found.variables if id(v) not in known]
+        if not new:
+            raise found
+        with self.lease.held():
+            self.template.slots = self.template.slots.with_extra(new)
+            self.lease.settle()
+            self._arrange()
+            old, self.lease = (self.train, self.test), Lease(self.variables)
+            self.train, self.test = self._programs(model)
+            for program, earlier in zip((self.train, self.test), old, strict=True):
+                program.take_over(earlier)
+
+    def warn_of_switched_weights(self) -> None:
+        """The template is compiled once."""
+
+    def prepare(self, model: Any, spec: Any) -> None:
+        """The ensemble calls `begin`."""
+
+    def result_names(self, model: Any) -> list[str]:
+        return self.template.result_names(self.model)
+
+    def write(self, state: dict, metrics: dict, extra: dict) -> None:
+        if self.lease.turn.is_taken():
+            return
+        variables = jax.tree.leaves(
+            (self.variables.state, self.variables.metrics, self.variables.extra), is_leaf=is_variable
+        )
+        assign_all(zip(variables, jax.tree.leaves((state, metrics, extra)), strict=True))
+
+    def _programs(self, model: Any) -> tuple[Program, Program]:
+        model, slots, knobs = self.model, self.template.slots, self.knobs
+        variables = slots.variables
+
+        def identify(by_name: bool) -> bytes | None:
+            parts = (model, self.objective, self.scores, self.loss_tracker, self.metrics, self.optimizer, slots)
+            return identity(
+                (*parts, f"{self.twins.members} members: {knobs.names()} {model.metrics_names}"), variables, by_name
+            )
+
+        totals = make_results(model, slots)
+        logged = is_custom(model, "compute_metrics")
+        results = None if logged else lambda fixed, ts: jax.vmap(totals)(ts)
+        if is_custom(model, "train_step"):
+            own = custom_train_step(model, self.template)
+            step = lambda ts, batch: _with_loss(own((), ts, batch))  # noqa: E731
+            train = Program(self._mapped(step), None, self.jit, undo=_undo)
+        else:
+            step = make_train_step(model, self.optimizer, slots, logged)
+            train = Program(self._mapped(step), results, self.jit, undo=_undo, identity=identify)
+        if is_custom(model, "test_step"):
+            own_test = custom_test_step(model, self.template)
+
+            def test_step(fixed: TrainState, carry: tuple, batch: Any) -> tuple:
+                return _with_loss(own_test(fixed, carry, batch))
+
+            return train, Program(self._mapped_test(test_step), None, self.jit, donate=False)
+        loss_of = make_logged_loss(model, slots)
+
+        def builtin(fixed: TrainState, carry: tuple, batch: Any) -> tuple:
+            loss, ts, logs = loss_of(whole(fixed, carry), batch, training=False)
+            return (ts.state, ts.metrics, ts.extra), (loss, logs) if logged else loss
+
+        test_results = None if logged else lambda fixed, carry: jax.vmap(totals)(whole(fixed, carry))
+        return train, Program(self._mapped_test(builtin), test_results, self.jit, donate=False, identity=identify)
+
+    def _mapped(self, step: Callable) -> Callable:
+        """`(fixed, ts, batch) -> (ts, ...)` of all members."""
+
+        def one(ts: TrainState, batch: Any) -> tuple:
+            with self.knobs.turned(self.template.slots, ts.extra):
+                return step(ts, batch)
+
+        def all_members(fixed: Any, ts: TrainState, batch: Any) -> tuple:
+            axis = self.axes["train"]
+            if axis is None:
+                batch, axis = self._spread(ts, batch), 0
+            return jax.vmap(one, (0, axis))(ts, batch)
+
+        return all_members
+
+    def _spread(self, ts: TrainState, batch: Any) -> Any:
+        """A batch that the members share, once for each of them.
+
+        One product with the weights of all members would be quicker, and round in another order than a single model does. So XLA must
+        not know that the copies are equal: it sees a condition on the state, which is always true.
+        """
+        is_there = next(tree.flatten(ts.extra)[path] for path, v in self.template.slots.extra.items() if v is self._is_there)
+
+        def copies(a: jax.Array) -> jax.Array:
+            return jnp.where(is_there.reshape(-1, *[1] * a.ndim), a[None], jnp.zeros((), a.dtype))
+
+        return jax.tree.map(copies, batch)
+
+    def _mapped_test(self, step: Callable) -> Callable:
+        def one(fixed: TrainState, carry: tuple, batch: Any) -> tuple:
+            with self.knobs.turned(self.template.slots, carry[2]):
+                return step(fixed, carry, batch)
+
+        def all_members(fixed: TrainState, carry: tuple, batch: Any) -> tuple:
+            return jax.vmap(one, (0, 0, self.axes["test"]))(fixed, carry, batch)
+
+        return all_members
+
+    def note_data(self, mode: str, data: Any) -> None:
+        self.axes[mode] = MEMBER_AXIS if isinstance(data, MemberData) else None
+
+    def at_end(self, model: Any, method: str, logs: dict, ts: TrainState) -> dict:
+        if not is_custom(self.model, method) or not logs:
+            return logs
+        ends = []
+        for i in range(self.twins.members):
+            one = {name: value[i] for name, value in logs.items()}
+            ends.append(self.template.at_end(self.model, method, one, jax.tree.map(lambda a, i=i: a[i], ts)))
+        return {name: np.stack([end[name] for end in ends]) for name in ends[0]}
+
+    # -- the values of the members --------------------------------------------------------------------------------------
+
+    def look(self) -> TrainState:
+        """The current state, to be looked at before the loop goes on."""
+        with self.lease.held():
+            return self.lease.borrow()
+
+    def replace(self, ts: TrainState) -> None:
+        """Put another state in the place of the current one."""
+        with self.lease.held():
+            self.lease.borrow()
+            self.lease.hold(ts)
+
+
+@jax.jit
+def select(mask: jax.Array, chosen: Any, other: Any) -> Any:
+    """For each member, its part of one tree or of another one.
+
+    Args:
+        mask: bool, of shape (members,).
+        chosen, other: trees of arrays of shape (members, ...).
+
+    >>> select(np.array([True, False]), np.array([1, 2]), np.array([3, 4])).tolist()
+    [1, 4]
+    """
+    return jax.tree.map(lambda a, b: jnp.where(mask.reshape(-1, *[1] * (a.ndim - 1)), a, b), chosen, other)
+
+
+def _undo(before: TrainState, after: TrainState) -> TrainState:
+    return before._replace(metrics=after.metrics)
+
+
+def _with_loss(result: tuple) -> tuple:
+    carry, logs = result
+    return carry, (logs.get("loss", 0.0), logs)
