@@ -70,6 +70,9 @@ class Dataset(Chain):
 
         return cls(lambda i: tuple(part[i] for part in parts), min(lengths) if lengths else None, end=end)
 
+    def _then(self, get: Callable[[int], Any], length: int | None, end: Callable[[], None] | None = None) -> "Dataset":
+        return Dataset(get, length, self.workers, end or self.on_epoch_end, self.class_names)
+
     # -- chains -------------------------------------------------------------------------------------------------------
 
     def map(

@@ -81,7 +81,7 @@ class Dataset(PyDataset):
             self._end()
 
     def _then(self, get: Callable[[int], Any], length: int | None, end: Callable[[], None] | None = None) -> "Dataset":
-        return type(self)(get, length, self.workers, end or self.on_epoch_end, self.class_names)
+        return Dataset(get, length, self.workers, end or self.on_epoch_end, self.class_names)
 
     # -- what is chained ----------------------------------------------------------------------------------------------
 

@@ -145,7 +145,7 @@ class Scores(metrics_module.Metric):
                     self.members.append(metric)
 
     def _per_output(self, given: Any, what: str) -> list[list]:
-        if given is None:
+        if given is None or (isinstance(given, (list, tuple, dict)) and not given):  # [] says that there are none
             return [[] for _ in range(len(self._outputs))]
         if not isinstance(given, (list, tuple, dict)):
             raise ValueError(f"{what} must be a list, tuple or dict, got {what}={given!r}. Write {what}=[{given!r}].")

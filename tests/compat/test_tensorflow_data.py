@@ -6,6 +6,7 @@ import pytest
 from jkeras.compat.hook import View, view
 from jkeras.compat.tensorflow import module
 from jkeras.compat.tensorflow_data import Dataset, TensorSpec
+from jkeras.utils import timeseries_dataset_from_array
 
 tf = module("tensorflow", View, view)
 
@@ -42,6 +43,10 @@ def test_chains():
     endless = numbers.with_options(options).repeat().prefetch(tf.data.AUTOTUNE).cache()
     assert endless.cardinality() == -1 and values(endless.take(12))[-1] == 1
     assert isinstance(endless, tf.data.Dataset)
+    windows = (
+        timeseries_dataset_from_array(np.arange(5), None, sequence_length=2, batch_size=2).take(1).map(lambda x: x + 1)
+    )  # of jkeras's own data sets, which are made with other arguments
+    assert values(windows) == [[[1, 2], [2, 3]]]
 
 
 @pytest.mark.parametrize(

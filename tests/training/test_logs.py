@@ -360,3 +360,11 @@ def test_hooks_set_on_a_callback_object_are_called():
     model.compile("sgd", "mse")
     model.fit(X, Y, batch_size=8, verbose=0, callbacks=[callback])
     assert calls == [("batch", 0), ("batch", 1), ("epoch", 0)]
+
+
+def test_no_metrics_for_two_outputs():
+    x = jkeras.Input((2,))
+    model = jkeras.Model(x, [jkeras.layers.Dense(1)(x), jkeras.layers.Dense(1)(x)])
+    model.compile("sgd", "mse", metrics=[], weighted_metrics=[])
+    history = model.fit(np.ones((4, 2)), [np.ones((4, 1))] * 2, verbose=0)
+    assert "loss" in history.history
