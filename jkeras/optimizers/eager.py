@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.core.frame import Frame
-from jkeras.core.variable import Variable
+from jkeras.core.variable import Variable, as_arrays
 from jkeras.optimizers.arguments import Same, in_range
 from jkeras.optimizers.hooks import overridden
 from jkeras.optimizers.parameters import is_variable
@@ -145,6 +145,8 @@ class Eager(Stateful):
         Returns:
             `(trainable_variables, optimizer_variables)`, updated.
         """
+        # Variables that were passed through `jax.jit`, as Keras's guides do, are read here.
+        optimizer_variables, grads, trainable_variables = map(as_arrays, (optimizer_variables, grads, trainable_variables))
         mine = self.variables
         if len(optimizer_variables) != len(mine):
             raise ValueError(f"{self.name!r} has {len(mine)} variables, but was given {len(optimizer_variables)} values.")

@@ -592,3 +592,15 @@ def test_options_may_be_given_by_position_too(name):
     assert ours["clipnorm"] == theirs["clipnorm"] == 0.5 and ours["name"] == "mine"
     for key, value in theirs.items():
         assert ours[key] == (pytest.approx(value) if isinstance(value, float) else value), key
+
+
+def test_variables_that_went_through_jit():
+    """As in Keras's guide to training loops: the lists of variables themselves are the first state."""
+    v = jkeras.Variable([1.0, 2.0], name="v")
+    optimizer = jkeras.optimizers.Adam(0.1)
+    optimizer.build([v])
+    step = jax.jit(lambda state, grads: optimizer.stateless_apply(state[1], grads, state[0]))
+    values, state = step(([v], optimizer.variables), [np.ones(2, "float32")])
+    again, _ = step((values, state), [np.ones(2, "float32")])
+    assert_close(np.asarray(values[0]), np.array([0.9, 1.9]), rtol=1e-5)
+    assert_close(np.asarray(again[0]), np.array([0.8, 1.8]), rtol=1e-5)
