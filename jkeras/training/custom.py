@@ -230,11 +230,19 @@ def _runner(model: Any, method: str, binding: Binding, groups: list[list[Variabl
                 new, logs = as_arrays((pure if form == "tree" else keras)(ts, batch, old))
             if not isinstance(logs, dict):
                 raise TypeError(f"The logs of {type(model).__name__}.{method} must be a dict {{name: value}}, got {logs!r}.")
-            return merge(binding, old, new, frame), {name: strong(value) for name, value in logs.items()}
+            return merge(binding, old, new, frame), {name: strong(value) for name, value in _flat(logs).items()}
 
         return in_either_form(call, known)
 
     return run
+
+
+def _flat(logs: dict) -> dict:
+    """Logs without dicts in dicts: the metrics of `compile` return one, which takes the place of its own name."""
+    found: dict = {}
+    for name, value in logs.items():
+        found |= _flat(value) if isinstance(value, dict) else {name: value}
+    return found
 
 
 def _pair(model: Any, method: str, returned: Any) -> tuple[Any, Any]:

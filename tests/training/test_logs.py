@@ -368,3 +368,20 @@ def test_no_metrics_for_two_outputs():
     model.compile("sgd", "mse", metrics=[], weighted_metrics=[])
     history = model.fit(np.ones((4, 2)), [np.ones((4, 1))] * 2, verbose=0)
     assert "loss" in history.history
+
+
+def test_logs_in_logs():
+    """The metrics given to compile are one of `model.metrics`, whose result is a dict."""
+
+    class Model(jkeras.Model):
+        def train_step(self, state, data):
+            values, logs = list(state[3]), {}
+            for metric in self.metrics:
+                this, values = values[: len(metric.variables)], values[len(metric.variables) :]
+                logs[metric.name] = metric.stateless_result(this)
+            return logs, state
+
+    x = jkeras.Input((2,))
+    model = Model(x, jkeras.layers.Dense(1)(x))
+    model.compile("sgd", "mse", metrics=["mae"])
+    assert set(model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0).history) == {"loss", "mae"}
