@@ -31,6 +31,7 @@ from jkeras.utils.objects import Config
 from jkeras.utils.plot_model import model_to_dot, plot_model
 from jkeras.utils.sequences import pad_sequences, timeseries_dataset_from_array
 from jkeras.utils.session import clear_session, set_random_seed
+from jkeras.training.rate_finder import find_learning_rate
 from jkeras.utils.split import split_dataset
 
 Sequence = PyDataset
@@ -50,6 +51,7 @@ __all__ = [
     "deserialize_keras_object",
     "disable_interactive_logging",
     "enable_interactive_logging",
+    "find_learning_rate",
     "get_custom_objects",
     "get_file",
     "get_registered_name",
