@@ -234,3 +234,36 @@ def test_hooks_set_on_an_object_are_called():
 def test_what_cannot_be_obeyed_is_a_named_error(asked):
     with pytest.raises(ValueError, match="Listener.batch_calls"):
         fit(Listener(asked))
+
+
+def test_changes_of_the_learning_rate_compile_nothing():
+    class Halve(Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.optimizer.learning_rate = float(self.model.optimizer.learning_rate) / 2
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.optimizer.learning_rate.assign(0.01 * (epoch + 1))
+
+    callbacks = [
+        Halve(),
+        jkeras.callbacks.LearningRateScheduler(lambda epoch, rate: 0.1 / (epoch + 1)),
+        jkeras.callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=1, min_delta=1e9),
+    ]
+    made = model()
+    for callback in callbacks:  # who watches batches has a loop of its own
+        fit(callback, made=made, epochs=1)
+    made.train_on_batch(X[:10], Y[:10])
+    counts = lambda: (made._compiled.train.traces, made._compiled.train.compilations)  # noqa: E731
+    before = counts()
+    for callback in callbacks:
+        fit(callback, made=made, epochs=4)
+        made.optimizer.learning_rate = 0.03
+        made.train_on_batch(X[:10], Y[:10])
+        made.optimizer.learning_rate.assign(0.02)
+        made.train_on_batch(X[:10], Y[:10])
+    assert counts() == before and before[0] > 0
+    made.compile(jkeras.optimizers.SGD(jkeras.optimizers.schedules.ExponentialDecay(0.1, 5, 0.5)), "mse")
+    fit(made=made, epochs=1)
+    before = counts()
+    fit(made=made, epochs=5)
+    assert counts() == before
