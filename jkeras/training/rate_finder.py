@@ -34,7 +34,9 @@ class LearningRates:
         self.suggestion = suggest(rates, self.smoothed)
 
     def __repr__(self) -> str:
-        suggestion = "no suggestion: the loss does not fall" if self.suggestion is None else f"suggestion={self.suggestion:.3g}"
+        suggestion = (
+            "no suggestion: the loss does not fall" if self.suggestion is None else f"suggestion={self.suggestion:.3g}"
+        )
         return f"<LearningRates {len(self.rates)} from {self.rates[0]:.3g} to {self.rates[-1]:.3g}, {suggestion}>"
 
     def plot(self) -> Any:
@@ -94,9 +96,9 @@ def find_learning_rate(
         steps: how many steps to run.
 
     Returns:
-        A `LearningRates` with the losses, a suggestion and a plot. The suggestion is where the smoothed losses fall most steeply, among
-        those that are lower than all before; so a spike, from which they come back, does not count. Give it to `OneCycle` as
-        `max_learning_rate`, or, divided by 3 or more, to an optimizer.
+        A `LearningRates` with the losses, a suggestion and a plot. The suggestion is where the smoothed losses fall most
+        steeply, among those that are lower than all before; so a spike, from which they come back, does not count. Give it to
+        `OneCycle` as `max_learning_rate`, or, divided by 3 or more, to an optimizer.
 
     Raises:
         ValueError: the rates are not positive and rising, there are fewer than 10 steps, or the optimizer is optax's, which has no
@@ -151,11 +153,12 @@ def _ramp(compiled: Any, data: Any, shuffle: Any, rates: np.ndarray) -> np.ndarr
     program = Program(step, lambda fixed, carry: {}, compiled.jit, record=True)
     feed, fixed = Feed(data, Stats()), jnp.asarray(rates, "float32")
     start = compiled.read()._replace(metrics=compiled.fresh_metrics)
-    carry = jax.device_put((start, jnp.int32(0)), may_alias=False)
+    first = start, jnp.int32(0)
+    carry = jax.device_put(first, may_alias=False)
     losses: list[float] = []
     while len(losses) < len(rates):
         done = len(losses)
-        segments = feed.segments(program, shuffle, None, lambda: (fixed, carry))
+        segments = feed.segments(program, shuffle, None, lambda: (fixed, first))
         for segment in segments:
             lo = 0
             while lo < segment.steps and len(losses) < len(rates):

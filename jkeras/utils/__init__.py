@@ -19,6 +19,7 @@ from jkeras.saving import (
     serialize_keras_object,
 )
 from jkeras.serialization.namespace import namespace
+from jkeras.training.rate_finder import find_learning_rate
 from jkeras.utils import bounding_boxes, legacy
 from jkeras.utils.audio import audio_dataset_from_directory
 from jkeras.utils.download import get_file
@@ -31,7 +32,6 @@ from jkeras.utils.objects import Config
 from jkeras.utils.plot_model import model_to_dot, plot_model
 from jkeras.utils.sequences import pad_sequences, timeseries_dataset_from_array
 from jkeras.utils.session import clear_session, set_random_seed
-from jkeras.training.rate_finder import find_learning_rate
 from jkeras.utils.split import split_dataset
 
 Sequence = PyDataset

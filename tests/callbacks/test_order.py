@@ -48,7 +48,14 @@ def recorder(k, fails=None, error=None):
 
 def fit(k, model, callback):
     model.fit(
-        X, Y, batch_size=4, epochs=2, verbose=0, callbacks=[callback], validation_data=(X[:10], Y[:10]), validation_batch_size=4
+        X,
+        Y,
+        batch_size=4,
+        epochs=2,
+        verbose=0,
+        callbacks=[callback],
+        validation_data=(X[:10], Y[:10]),
+        validation_batch_size=4,
     )
 
 

@@ -18,7 +18,9 @@ Y = X @ np.arange(5.0, dtype="float32")[:, None]
 
 def model_of(optimizer="adam", loss="mse"):
     jkeras.utils.set_random_seed(0)
-    model = jkeras.Sequential([jkeras.Input((5,)), layers.Dense(8, "relu"), layers.BatchNormalization(), layers.Dropout(0.1), layers.Dense(1)])
+    model = jkeras.Sequential(
+        [jkeras.Input((5,)), layers.Dense(8, "relu"), layers.BatchNormalization(), layers.Dropout(0.1), layers.Dense(1)]
+    )
     model.compile(optimizer, loss, metrics=["mae"])
     return model
 
