@@ -1,6 +1,7 @@
 """`TensorBoard`: Keras's tags, steps, folders and numbers, read back from the event files."""
 
 import glob
+import json
 import os
 import struct
 
@@ -152,8 +153,23 @@ def test_missing_library(monkeypatch):
 
 def test_tensorboard_reads_it(tmp_path):
     reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    history, _, model = fit(tmp_path, histogram_freq=1, write_images=True)
-    found = reader.EventAccumulator(str(tmp_path / "train")).Reload()
+    from tensorboard.plugins.graph.keras_util import keras_model_to_graph_def
+
+    history, _, model = fit(tmp_path, histogram_freq=1, write_images=True, update_freq="batch", profile_batch=2)
+    everything = {"histograms": 0, "images": 0, "scalars": 0, "tensors": 0}
+    found = reader.EventAccumulator(str(tmp_path / "train"), everything).Reload()
     np.testing.assert_allclose([e.value for e in found.Scalars("epoch_loss")], history["loss"], rtol=1e-6)
-    path = model.weights[0].path
-    assert f"{path}/histogram" in found.Tags()["histograms"] and f"{path}/image" in found.Tags()["images"]
+    assert [e.step for e in found.Scalars("batch_loss")] == [1, 2, 3, 4, 5, 6]
+    validation = reader.EventAccumulator(str(tmp_path / "validation"), everything).Reload()
+    np.testing.assert_allclose([e.value for e in validation.Scalars("epoch_mae")], history["val_mae"], rtol=1e-6)
+    weight = model.weights[0]
+    (_, last) = found.Histograms(f"{weight.path}/histogram")
+    assert last.step == 1 and last.histogram_value.num == weight.numpy().size
+    np.testing.assert_allclose(last.histogram_value.sum, weight.numpy().sum(), rtol=1e-5)
+    image = found.Images(f"{weight.path}/image")[-1]
+    assert (image.height, image.width) == (2, 3) and image.encoded_image_string.startswith(b"\x89PNG")
+    assert found.SummaryMetadata("keras").plugin_data.plugin_name == "graph_keras_model"
+    (graph,) = found.Tensors("keras")
+    nodes = keras_model_to_graph_def(json.loads(graph.tensor_proto.string_val[0])).node
+    assert {"first", "last"} <= {node.name.split("/")[-1] for node in nodes}
+    assert glob.glob(str(tmp_path / "train" / "plugins" / "profile" / "*" / "*.xplane.pb"))
