@@ -21,6 +21,7 @@ from jkeras.core.variable import Variable
 from jkeras.data import ArrayData, Staged
 from jkeras.layers.base import Layer
 from jkeras.models.by_rows import works_by_rows
+from jkeras.models.flops import flops_per_sample
 from jkeras.models.quantization import quantize
 from jkeras.models.saving import Saved
 from jkeras.models.state_tree import read_state, write_state
@@ -114,6 +115,7 @@ class Model(Saved, Trainer, Layer):
         expand_nested: bool = False,
         show_trainable: bool = False,
         layer_range: Any = None,
+        flops: bool = False,
     ) -> None:
         """Print the layers with their output shapes and numbers of parameters; in a notebook, show them as an HTML table.
 
@@ -127,11 +129,14 @@ class Model(Saved, Trainer, Layer):
             expand_nested: whether to list the layers of nested models.
             show_trainable: whether to add a column that says what is trainable, `Y` or `N`.
             layer_range: `(first, last)`, names or regular expressions: only the layers from the first to the last are listed.
+            flops: whether to add a line with the floating-point operations of the call for one sample, as XLA counts them.
 
         Raises:
-            ValueError: `layer_range` names a layer that is not there, or `positions` does not fit the columns.
+            ValueError: `layer_range` names a layer that is not there, `positions` does not fit the columns, or `flops=True` for a
+                model whose inputs have no known shapes.
         """
         table, lines = summarize(self, expand_nested, show_trainable, layer_range)
+        lines += [f"FLOPs per sample: {flops_per_sample(self):,}"] if flops else []
         show(f'Model: "{self.name}"', table, lines, line_length, positions, print_fn)
 
     def works_by_rows(self) -> bool:

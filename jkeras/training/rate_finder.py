@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras.data import make_data
-from jkeras.optimizers.wrap import Wrapped
+from jkeras.optimizers.from_optax import Wrapped
 from jkeras.runtime.host_random import host_random_state, set_host_random_state
 from jkeras.training.engine import Program, Stats
 from jkeras.training.feed import Feed
