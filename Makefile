@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-all lint notebooks bench conformance conformance-fast clean
+.PHONY: demo test test-slow test-all test-newest test-oldest lint notebooks bench conformance conformance-fast clean
 
 demo: $(VENV)/demo.done  ## Train the tutorial's model on real data and save its learning curves.
 	$(BIN)/python -m notebooks.demo
@@ -16,7 +16,27 @@ test-slow: $(VENV)/test.done  ## The long ones: programs as Keras users write th
 
 test-all: test test-slow
 
-lint: $(VENV)/lint.done  ## Style, and types of the core.
+# The tests with what users install. NEWEST is another Python; the lower bounds are tested with PYTHON.
+NEWEST ?= python3.13
+
+test-newest: .venv-newest/test.done  ## The quick tests with another Python and the newest releases (TESTS="tests/core" runs a part).
+	.venv-newest/bin/python -m pytest -n 2 -m "not slow" $(TESTS)
+
+test-oldest: .venv-oldest/test.done  ## The quick tests with the oldest releases that pyproject.toml allows.
+	.venv-oldest/bin/python -m pytest -n 2 -m "not slow" $(TESTS)
+
+.venv-newest/test.done: pyproject.toml
+	$(NEWEST) -m venv .venv-newest
+	.venv-newest/bin/pip install --quiet --disable-pip-version-check --upgrade --upgrade-strategy eager --editable ".[test]"
+	@touch $@
+
+.venv-oldest/test.done: pyproject.toml tools/lower_bounds.py
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python tools/lower_bounds.py > .venv-oldest/bounds.txt
+	.venv-oldest/bin/pip install --quiet --disable-pip-version-check --constraint .venv-oldest/bounds.txt --editable ".[test]"
+	@touch $@
+
+lint: $(VENV)/lint.done  ## Style, and types of the library and of a file of user code.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
