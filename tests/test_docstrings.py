@@ -82,6 +82,13 @@ def test_each_argument_is_described(path):
 
 
 @pytest.mark.parametrize("path", ALL)
+def test_no_description_only_points_to_another(path):
+    referring = re.compile(r"^    [\w*, ]+: see `[^`]*`[.;]", re.MULTILINE)
+    found = {name: text for name, item in public(path).items() if (text := referring.findall(inspect.getdoc(item) or ""))}
+    assert found == {}
+
+
+@pytest.mark.parametrize("path", ALL)
 def test_each_public_name_has_a_docstring_of_its_own(path):
     assert [name for name, item in public(path).items() if not (getattr(item, "__doc__", None) or "").strip()] == []
 

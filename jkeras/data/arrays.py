@@ -53,7 +53,8 @@ class ArrayData:
         batch_size: samples per step. By default what makes `steps` steps, or 32.
         steps: the number of steps, where that is what is known.
         class_weight: dict of class numbers to weights, instead of `sample_weight`.
-        class_axis, one_batch: see `make_data`.
+        class_axis: tells from the shape of the targets if its last axis counts the classes, as far as that is known.
+        one_batch: True if the arrays are one batch, in which each may have a length of its own.
 
     Attributes:
         num_samples, batch_size, steps: `steps` batches per pass; the last one may be smaller.

@@ -60,7 +60,8 @@ class StreamData:
         class_weight: dict of class numbers to weights, for batches without sample weights.
         shuffle: whether to ask a finite data set by number for its batches in random order, drawn as Keras draws it. The
             others yield in their own order.
-        class_axis, arrange: see `make_data`.
+        class_axis: tells from the shape of the targets if its last axis counts the classes, as far as that is known.
+        arrange: brings the inputs of each batch into the model's own structure.
 
     Attributes:
         num_batches: how many batches a pass has; None as long as that is not known.

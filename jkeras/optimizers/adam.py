@@ -54,12 +54,17 @@ class Adam(Optimizer):
     """A running mean of the gradients over the root of one of their squares.
 
     Args:
-        learning_rate: see `Optimizer`.
-        beta_1: how slowly the mean of the gradients follows.
-        beta_2: how slowly the mean of their squares follows.
-        epsilon: added to the root.
-        amsgrad: whether to divide by the largest mean of squares so far.
-        *common, **options: see `Optimizer`.
+        beta_1: the share of its old value that the mean of the gradients keeps in each step, from 0 to 1.
+        beta_2: the share of its old value that the mean of the squared gradients keeps in each step, from 0 to 1.
+        epsilon: a small number that is added to the root, so that nothing is divided by 0.
+        amsgrad: True divides by the largest mean of squares so far (Reddi et al. 2018, arXiv:1904.09237).
+
+    >>> import jkeras
+    >>> w = jkeras.Variable([1.0, 2.0])
+    >>> optimizer = Adam(learning_rate=0.1)
+    >>> optimizer.apply([jnp.array([0.5, -1.0])], [w])
+    >>> [round(x, 4) for x in w.numpy().ravel().tolist()]
+    [0.9, 2.1]
     """
 
     slot_groups = (("momentum", "velocity"), ("velocity_hat",))
@@ -86,13 +91,14 @@ class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2017, arXiv:1711.05101).
 
     Args:
-        learning_rate: see `Optimizer`.
-        weight_decay: see `Optimizer`; not None.
-        beta_1: as in `Adam`.
-        beta_2: as in `Adam`.
-        epsilon: as in `Adam`.
-        amsgrad: as in `Adam`.
-        *common, **options: see `Optimizer`.
+        weight_decay: the share by which parameters shrink in each update, times the learning rate. It cannot be None.
+
+    >>> import jkeras
+    >>> w = jkeras.Variable([1.0, 2.0])
+    >>> optimizer = AdamW(learning_rate=0.1)
+    >>> optimizer.apply([jnp.array([0.5, -1.0])], [w])
+    >>> [round(x, 4) for x in w.numpy().ravel().tolist()]
+    [0.8996, 2.0992]
     """
 
     def __init__(
@@ -142,11 +148,16 @@ class Adamax(Optimizer):
     """Adam with the largest recent gradient in the place of the root of the mean of squares.
 
     Args:
-        learning_rate: see `Optimizer`.
-        beta_1: how slowly the mean of the gradients follows.
-        beta_2: how slowly their largest magnitude is forgotten.
-        epsilon: added to this magnitude.
-        *common, **options: see `Optimizer`.
+        beta_1: the share of its old value that the mean of the gradients keeps in each step, from 0 to 1.
+        beta_2: the factor by which the largest magnitude of the gradients shrinks in each step, from 0 to 1.
+        epsilon: a small number that is added to this magnitude, so that nothing is divided by 0.
+
+    >>> import jkeras
+    >>> w = jkeras.Variable([1.0, 2.0])
+    >>> optimizer = Adamax(learning_rate=0.1)
+    >>> optimizer.apply([jnp.array([0.5, -1.0])], [w])
+    >>> [round(x, 4) for x in w.numpy().ravel().tolist()]
+    [0.9, 2.1]
     """
 
     slot_groups = (("momentum", "norm"),)
@@ -217,13 +228,18 @@ class Nadam(Optimizer):
     """Adam with Nesterov's look ahead.
 
     Args:
-        learning_rate: see `Optimizer`.
-        beta_1: how slowly the mean of the gradients follows.
-        beta_2: how slowly the mean of their squares follows.
-        epsilon: added to the root.
+        beta_1: the share of its old value that the mean of the gradients keeps in each step, from 0 to 1.
+        beta_2: the share of its old value that the mean of the squared gradients keeps in each step, from 0 to 1.
+        epsilon: a small number that is added to the root, so that nothing is divided by 0.
         schedule_decay: how fast the momentum rises to beta_1: beta_1 * (1 - 0.5 * 0.96 ^ (t * schedule_decay)). Keras 3 has
             1, the first Kerases had 0.004.
-        *common, **options: see `Optimizer`.
+
+    >>> import jkeras
+    >>> w = jkeras.Variable([1.0, 2.0])
+    >>> optimizer = Nadam(learning_rate=0.1)
+    >>> optimizer.apply([jnp.array([0.5, -1.0])], [w])
+    >>> [round(x, 4) for x in w.numpy().ravel().tolist()]
+    [0.8937, 2.1063]
     """
 
     slot_groups = (("momentum", "velocity"),)
@@ -289,12 +305,17 @@ class ScheduleFreeAdamW(Optimizer):
     """Adam whose weights are averaged so that no learning-rate schedule is needed.
 
     Args:
-        learning_rate: see `Optimizer`.
         beta_1: where gradients are taken: this much at the average, the rest at the fast weights; above 0.
-        beta_2: how slowly the mean of the squared gradients follows.
-        epsilon: added to the root.
+        beta_2: the share of its old value that the mean of the squared gradients keeps in each step, from 0 to 1.
+        epsilon: a small number that is added to the root, so that nothing is divided by 0.
         warmup_steps: in so many first steps the learning rate rises linearly.
-        *common, **options: see `Optimizer`.
+
+    >>> import jkeras
+    >>> w = jkeras.Variable([1.0, 2.0])
+    >>> optimizer = ScheduleFreeAdamW(learning_rate=0.1)
+    >>> optimizer.apply([jnp.array([0.5, -1.0])], [w])
+    >>> [round(x, 4) for x in w.numpy().ravel().tolist()]
+    [0.9, 2.1]
     """
 
     slot_groups = (("momentum", "velocity"),)

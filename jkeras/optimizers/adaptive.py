@@ -35,10 +35,15 @@ class Adagrad(Optimizer):
     """The gradient over the root of the sum of all its squares: steps shrink, least for rare features.
 
     Args:
-        learning_rate: see `Optimizer`.
         initial_accumulator_value: where the sum starts.
-        epsilon: added to the sum, under the root.
-        *common, **options: see `Optimizer`.
+        epsilon: a small number that is added to the sum under the root, so that nothing is divided by 0.
+
+    >>> import jkeras
+    >>> w = jkeras.Variable([1.0, 2.0])
+    >>> optimizer = Adagrad(learning_rate=0.1)
+    >>> optimizer.apply([jnp.array([0.5, -1.0])], [w])
+    >>> [round(x, 4) for x in w.numpy().ravel().tolist()]
+    [0.9155, 2.0953]
     """
 
     def __init__(
@@ -97,12 +102,17 @@ class RMSprop(Optimizer):
     """The gradient over the root of a running mean of its squares.
 
     Args:
-        learning_rate: see `Optimizer`.
-        rho: how slowly the mean follows.
-        momentum: from 0 to 1; the share of the last step that is taken again.
-        epsilon: added to the mean, under the root.
+        rho: the share of its old value that the mean of the squared gradients keeps in each step, from 0 to 1.
+        momentum: the share of the last step that is taken again, from 0 to 1.
+        epsilon: a small number that is added to the mean under the root, so that nothing is divided by 0.
         centered: whether to divide by the standard deviation instead.
-        *common, **options: see `Optimizer`.
+
+    >>> import jkeras
+    >>> w = jkeras.Variable([1.0, 2.0])
+    >>> optimizer = RMSprop(learning_rate=0.1)
+    >>> optimizer.apply([jnp.array([0.5, -1.0])], [w])
+    >>> [round(x, 4) for x in w.numpy().ravel().tolist()]
+    [0.6838, 2.3162]
     """
 
     def __init__(
@@ -152,10 +162,15 @@ class Adadelta(Optimizer):
     """RMSprop with steps that have the size of recent steps. The original paper has a learning rate of 1.
 
     Args:
-        learning_rate: see `Optimizer`.
-        rho: how slowly both means follow.
-        epsilon: added to them, under the roots.
-        *common, **options: see `Optimizer`.
+        rho: the share of their old values that both means keep in each step, from 0 to 1.
+        epsilon: a small number that is added to both under the roots, so that nothing is divided by 0.
+
+    >>> import jkeras
+    >>> w = jkeras.Variable([1.0, 2.0])
+    >>> optimizer = Adadelta(learning_rate=0.1)
+    >>> optimizer.apply([jnp.array([0.5, -1.0])], [w])
+    >>> [round(x, 4) for x in w.numpy().ravel().tolist()]
+    [0.9999, 2.0001]
     """
 
     slot_groups = (("accumulated_grad", "accumulated_delta_var"),)
@@ -215,14 +230,19 @@ class Ftrl(Optimizer):
     """Follow the regularized leader: for large, sparse, shallow models.
 
     Args:
-        learning_rate: see `Optimizer`.
         learning_rate_power: how the learning rate falls with the sum of squares; 0 is not at all.
         initial_accumulator_value: where this sum starts.
         l1_regularization_strength: of the penalty that makes weights exactly zero.
         l2_regularization_strength: of the penalty on the squares of the weights.
         l2_shrinkage_regularization_strength: of a penalty on their squares that acts through the gradient.
         beta: added to the root of the sum.
-        *common, **options: see `Optimizer`.
+
+    >>> import jkeras
+    >>> w = jkeras.Variable([1.0, 2.0])
+    >>> optimizer = Ftrl(learning_rate=0.1)
+    >>> optimizer.apply([jnp.array([0.5, -1.0])], [w])
+    >>> [round(x, 4) for x in w.numpy().ravel().tolist()]
+    [0.381, 1.4923]
     """
 
     slot_groups = (("accumulator", "linear"),)

@@ -75,7 +75,8 @@ class Optimizer(Imperative, Eager):
         name: the name of the optimizer. None takes the class name in snake case.
         lr: an older name of `learning_rate`.
         decay: an older form of a schedule: the learning rate is `lr / (1 + decay * iterations)`.
-        **kwargs: `lr` and `decay`, which older programs give.
+        *common, **options: the arguments from `weight_decay` on, by position or by name.
+        **kwargs: the same, by name.
 
     Raises:
         TypeError: an unknown keyword argument, or both `lr` and `learning_rate`.

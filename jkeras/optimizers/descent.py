@@ -53,10 +53,15 @@ class SGD(Optimizer):
     """Gradient descent, with momentum if asked for.
 
     Args:
-        learning_rate: see `Optimizer`.
-        momentum: from 0 to 1; the share of the last step that is taken again.
-        nesterov: whether the gradient's part is looked ahead of the momentum.
-        *common, **options: see `Optimizer`.
+        momentum: the share of the last step that is taken again, from 0 to 1.
+        nesterov: True looks ahead by one more step of the momentum (Nesterov's method).
+
+    >>> import jkeras
+    >>> w = jkeras.Variable([1.0, 2.0])
+    >>> optimizer = SGD(learning_rate=0.1)
+    >>> optimizer.apply([jnp.array([0.5, -1.0])], [w])
+    >>> [round(x, 4) for x in w.numpy().ravel().tolist()]
+    [0.95, 2.1]
     """
 
     def __init__(
@@ -96,10 +101,15 @@ class Lion(Optimizer):
     """Steps in the direction of the sign of an average; wants a smaller learning rate than Adam.
 
     Args:
-        learning_rate: see `Optimizer`.
         beta_1: the share of the mean, against the gradient, in the direction.
-        beta_2: how slowly the mean of the gradients follows.
-        *common, **options: see `Optimizer`.
+        beta_2: the share of its old value that the mean of the gradients keeps in each step, from 0 to 1.
+
+    >>> import jkeras
+    >>> w = jkeras.Variable([1.0, 2.0])
+    >>> optimizer = Lion(learning_rate=0.1)
+    >>> optimizer.apply([jnp.array([0.5, -1.0])], [w])
+    >>> [round(x, 4) for x in w.numpy().ravel().tolist()]
+    [0.9, 2.1]
     """
 
     def __init__(

@@ -44,11 +44,16 @@ class Lamb(Optimizer):
     """Adam with steps in proportion to the norm of each weight tensor, for large batches.
 
     Args:
-        learning_rate: see `Optimizer`.
-        beta_1: how slowly the mean of the gradients follows.
-        beta_2: how slowly the mean of their squares follows.
-        epsilon: added to the root.
-        *common, **options: see `Optimizer`.
+        beta_1: the share of its old value that the mean of the gradients keeps in each step, from 0 to 1.
+        beta_2: the share of its old value that the mean of the squared gradients keeps in each step, from 0 to 1.
+        epsilon: a small number that is added to the root, so that nothing is divided by 0.
+
+    >>> import jkeras
+    >>> w = jkeras.Variable([1.0, 2.0])
+    >>> optimizer = Lamb(learning_rate=0.1)
+    >>> optimizer.apply([jnp.array([0.5, -1.0])], [w])
+    >>> [round(x, 4) for x in w.numpy().ravel().tolist()]
+    [0.8419, 2.1581]
     """
 
     slot_groups = (("momentum", "velocity"),)
@@ -124,14 +129,19 @@ class Adafactor(Optimizer):
     """A mean of squares kept as rows and columns: little memory for large matrices.
 
     Args:
-        learning_rate: see `Optimizer`.
         beta_2_decay: how fast the means' window grows with time; negative.
         epsilon_1: added to the squared gradients.
         epsilon_2: the least size of a weight tensor that steps are in proportion to.
         clip_threshold: the largest root mean square of a step in units of the learning rate.
         relative_step: whether the learning rate is limited to 1 / sqrt(t). As in Keras, the step is limited to that in any
             case; the argument stands for its configs.
-        *common, **options: see `Optimizer`.
+
+    >>> import jkeras
+    >>> w = jkeras.Variable([1.0, 2.0])
+    >>> optimizer = Adafactor(learning_rate=0.1)
+    >>> optimizer.apply([jnp.array([0.5, -1.0])], [w])
+    >>> [round(x, 4) for x in w.numpy().ravel().tolist()]
+    [0.8419, 2.1581]
     """
 
     slot_groups = (("r", "c", "velocity"),)

@@ -93,11 +93,9 @@ class Muon(Optimizer):
     """Orthogonal steps for hidden matrices; Adam for vectors, embeddings, and what is excluded by name.
 
     Args:
-        learning_rate: see `Optimizer`.
         adam_beta_1: as in `Adam`, for the weights that Adam updates.
         adam_beta_2: likewise.
         adam_weight_decay: the weight decay of those weights.
-        epsilon: as in `Adam`.
         weight_decay: of the matrices; see `Optimizer`.
         exclude_layers: regular expressions; matrices whose path contains one are left to Adam. The output layer should be.
         exclude_embeddings: whether weights with "embedding" in their path are left to Adam.
@@ -109,7 +107,14 @@ class Muon(Optimizer):
         ns_steps: how many iterations.
         nesterov: whether to look ahead.
         rms_rate: the root mean square of a step in units of the learning rate; None: steps are not scaled.
-        *common, **options: see `Optimizer`.
+        epsilon: a small number that is added to the root in Adam's steps, so that nothing is divided by 0.
+
+    >>> import jkeras
+    >>> w = jkeras.Variable([[1.0, 2.0], [3.0, 4.0]])
+    >>> optimizer = Muon(learning_rate=0.1)
+    >>> optimizer.apply([jnp.array([[0.5, 0.0], [0.0, -1.0]])], [w])
+    >>> [round(x, 4) for x in w.numpy().ravel().tolist()]
+    [0.9681, 1.9992, 2.9988, 4.0179]
     """
 
     slot_groups = (("momentum", "velocity"),)

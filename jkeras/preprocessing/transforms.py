@@ -134,8 +134,12 @@ def random_rotation(
     Args:
         x: array of three axes.
         rg: the largest angle, in degrees.
-        row_axis, col_axis, channel_axis, fill_mode, cval: see `apply_affine_transform`.
-        interpolation_order: `order` there.
+        row_axis: the axis of the rows.
+        col_axis: the axis of the columns.
+        channel_axis: the axis of the channels, 0 or 2.
+        fill_mode: how pixels outside of the image are made: `"nearest"`, `"constant"`, `"reflect"` or `"wrap"`.
+        cval: their value, for `"constant"`.
+        interpolation_order: the order of the spline between pixels, from 0 to 5.
 
     >>> random_rotation(np.ones((3, 4, 4)), 20).shape
     (3, 4, 4)
@@ -162,8 +166,12 @@ def random_shift(
         x: array of three axes.
         wrg: the largest part of the width.
         hrg: the largest part of the height.
-        row_axis, col_axis, channel_axis, fill_mode, cval: see `apply_affine_transform`.
-        interpolation_order: `order` there.
+        row_axis: the axis of the rows.
+        col_axis: the axis of the columns.
+        channel_axis: the axis of the channels, 0 or 2.
+        fill_mode: how pixels outside of the image are made: `"nearest"`, `"constant"`, `"reflect"` or `"wrap"`.
+        cval: their value, for `"constant"`.
+        interpolation_order: the order of the spline between pixels, from 0 to 5.
 
     >>> random_shift(np.ones((3, 4, 4)), 0.2, 0.1).shape
     (3, 4, 4)
@@ -189,8 +197,12 @@ def random_shear(
     Args:
         x: array of three axes.
         intensity: the largest angle, in degrees.
-        row_axis, col_axis, channel_axis, fill_mode, cval: see `apply_affine_transform`.
-        interpolation_order: `order` there.
+        row_axis: the axis of the rows.
+        col_axis: the axis of the columns.
+        channel_axis: the axis of the channels, 0 or 2.
+        fill_mode: how pixels outside of the image are made: `"nearest"`, `"constant"`, `"reflect"` or `"wrap"`.
+        cval: their value, for `"constant"`.
+        interpolation_order: the order of the spline between pixels, from 0 to 5.
 
     >>> random_shear(np.ones((3, 4, 4)), 20).shape
     (3, 4, 4)
@@ -215,8 +227,12 @@ def random_zoom(
     Args:
         x: array of three axes.
         zoom_range: the least and the largest factor.
-        row_axis, col_axis, channel_axis, fill_mode, cval: see `apply_affine_transform`.
-        interpolation_order: `order` there.
+        row_axis: the axis of the rows.
+        col_axis: the axis of the columns.
+        channel_axis: the axis of the channels, 0 or 2.
+        fill_mode: how pixels outside of the image are made: `"nearest"`, `"constant"`, `"reflect"` or `"wrap"`.
+        cval: their value, for `"constant"`.
+        interpolation_order: the order of the spline between pixels, from 0 to 5.
 
     Raises:
         ValueError: `zoom_range` is not two numbers.
@@ -236,7 +252,7 @@ def random_channel_shift(x: Any, intensity_range: float, channel_axis: int = 0) 
     Args:
         x: array of three axes.
         intensity_range: the largest number.
-        channel_axis: see `apply_channel_shift`.
+        channel_axis: the axis of the channels.
 
     >>> random_channel_shift(np.ones((3, 4, 4)), 0.1).shape
     (3, 4, 4)
@@ -250,7 +266,7 @@ def random_brightness(x: Any, brightness_range: Any, scale: bool = True) -> np.n
     Args:
         x: array of shape (height, width, channels).
         brightness_range: the least and the largest factor.
-        scale: see `apply_brightness_shift`.
+        scale: True if the values are stretched to 0 up to 255 before.
 
     Raises:
         ValueError: `brightness_range` is not two numbers.

@@ -254,7 +254,8 @@ class AWQConfig(_Calibrated):
         sequence_length: of a piece, in tokens.
         group_size: how many weights of an output share a scale and a zero point; -1 for all of them.
         num_grid_points: how many strengths of the scaling are tried.
-        quantization_layer_structure: see `GPTQConfig`.
+        quantization_layer_structure: `{"pre_block_layers": [...], "sequential_blocks": [...]}`: the layers that run first, and the
+            blocks that are quantized one after the other; by default what the model's `get_quantization_layer_structure` says.
 
     Raises:
         ValueError: a number is out of its range.

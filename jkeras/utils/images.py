@@ -95,11 +95,11 @@ def save_img(
 
     Args:
         path: the file's name, or an open file.
-        x: the array, see `array_to_img`.
-        data_format: see `array_to_img`.
+        x: the array, of shape (height, width, channels).
+        data_format: `"channels_last"` or `"channels_first"`; the global setting for None.
         file_format: such as `"png"`; by default what the ending of the name says.
-        scale: see `array_to_img`.
-        **kwargs: of Pillow's `Image.save`.
+        scale: True stretches the values so that they go from 0 to 255.
+        **kwargs: further arguments of Pillow's `Image.save`.
     """
     if file_format is None and isinstance(path, (str, os.PathLike)):
         file_format = pathlib.Path(path).suffix[1:].lower()

@@ -86,9 +86,9 @@ def timeseries_dataset_from_array(
         sampling_rate: steps from one entry of a window to the next.
         batch_size: windows per batch; None gives single windows without a batch axis.
         shuffle: whether the windows come in random order, another one for each epoch.
-        seed: of the order; by default one is drawn from NumPy's global generator.
-        start_index: use only `data[start_index:end_index]`.
-        end_index: see `start_index`.
+        seed: an integer that makes the order reproducible; by default one is drawn from NumPy's global generator.
+        start_index: the first entry that is used: only `data[start_index:end_index]` is. None means the first of all.
+        end_index: the end of this part. None means the end of the data.
         format: `"tf"` or `"grain"`, as in Keras; the result is the same, and needs neither.
 
     Raises:

@@ -107,7 +107,8 @@ class IntegerLookup(IndexLookup):
         vocabulary_dtype: must be `"int64"`.
         idf_weights: one weight per integer of `vocabulary`, for output mode `"tf_idf"`.
         invert: whether to turn indices into the integers of the vocabulary instead.
-        output_mode: see `StringLookup`.
+        output_mode: `"int"` for indices; `"one_hot"` for a vector per text; `"multi_hot"`, `"count"` or `"tf_idf"` for a vector
+            per row, of which texts are there, how often, and how often times their inverse document frequency.
         sparse: must be False.
         pad_to_max_tokens: whether the vectors have length `max_tokens`, even if the vocabulary is smaller.
         oov_method: with several indices for unknown integers, `"floormod"` takes the integer modulo their number, `"farmhash"`
