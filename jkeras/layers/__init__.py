@@ -23,6 +23,7 @@ from jkeras.layers.preprocessing.framing import *  # noqa: F403
 from jkeras.layers.preprocessing.geometry import *  # noqa: F403
 from jkeras.layers.preprocessing.hashing import *  # noqa: F403
 from jkeras.layers.preprocessing.histograms import *  # noqa: F403
+from jkeras.layers.preprocessing.hue import *  # noqa: F403
 from jkeras.layers.preprocessing.lookup import *  # noqa: F403
 from jkeras.layers.preprocessing.mixing import *  # noqa: F403
 from jkeras.layers.preprocessing.normalization import *  # noqa: F403
