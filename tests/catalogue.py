@@ -370,7 +370,20 @@ ATTENTION = [
     row("AdditiveAttention", PAIR, dropout=0.5, seed=3, training=True, call=SCORES),
 ]
 
+PREPROCESSING = [
+    row("Rescaling", (2, 3), scale=0.5, offset=-1.0),
+    row("Rescaling", (2, 5, 3), scale=[0.1, 0.2, 0.3]),
+    row("Resizing", IMAGE, height=4, width=9, interpolation="bicubic", antialias=True),
+    row("Resizing", (2, 4, 7, 6), height=5, width=3, crop_to_aspect_ratio=True, **FIRST),
+    row("Resizing", IMAGE, height=5, width=3, pad_to_aspect_ratio=True, fill_mode="constant", fill_value=0.5),
+    row("CenterCrop", IMAGE, height=4, width=3),
+    row("CenterCrop", (2, 4, 7, 6), height=4, width=5, **FIRST),
+    row("Normalization", (2, 5, 3), mean=[0.5, 1.0, 2.0], variance=[1.0, 4.0, 0.25]),
+    row("Normalization", (2, 5, 3), axis=None, mean=0.5, variance=4.0, invert=True),
+    row("CategoryEncoding", (2, 5), num_tokens=4, output_mode="count", integers=4),
+]
+
 ROWS = [
     *(*CORE, *ACTIVATION, *REGULARIZATION, *RESHAPING, *MERGING, *NORMALIZATION, *CONVOLUTION, *POOLING, *RECURRENT),
-    *ATTENTION,
+    *(*ATTENTION, *PREPROCESSING),
 ]

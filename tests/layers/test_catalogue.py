@@ -283,11 +283,14 @@ ALIASES = {
 }
 ABSTRACT = {"Layer", "InputLayer", "Wrapper"}  # nothing to compute
 # Compared with Keras in files of their own: test_preprocessing.py, test_lookup.py, test_conv_lstm.py.
-APART = {name for name, cls in PUBLIC.items() if cls.__module__.startswith("jkeras.layers.preprocessing")}
+HERE = {row.name for row in ROWS}
+APART = {n for n, cls in PUBLIC.items() if cls.__module__.startswith("jkeras.layers.preprocessing") and n not in HERE}
 APART |= {name for name in PUBLIC if name.startswith("ConvLSTM")}
 ELSEWHERE = {  # options that change no mathematics, or that a row cannot show
     None: {"name", "dtype", "seed", "weights"},  # `weights` are initial values
     "Lambda": {"output_shape", "mask"},  # in test_arguments.py
+    "Resizing": {"fill_mode"},  # has one value
+    "CategoryEncoding": {"sparse"},  # in test_sparse_vectors.py
     "LayerNormalization": {"rms_scaling"},  # warns that it is another formula
     "SimpleRNN": {"activity_regularizer"},  # Keras forgets it
     "LSTM": {"use_cudnn"},

@@ -455,3 +455,18 @@ def test_adapt_to_another_size_is_an_error_that_keeps_the_statistics():
     with pytest.raises(ValueError, match=r"statistics of shape \(2,\).*data of shape \(4, 3\)"):
         layer.adapt(np.ones((4, 3)))
     assert layer.adapt_mean.numpy().tolist() == [2.0, 4.0]
+
+
+LOOSE = {"RandomHue": 12.0, "RandomPosterization": 130.0}  # where a rounded number falls on the other side of a step
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "options"), titled(RANDOM))
+def test_draws_under_mixed_bfloat16_are_keras_s(name, options):
+    ours, theirs = both(name, {**options, "seed": 7, "dtype": "mixed_bfloat16"})
+    x = images((3, 8, 8, 3))
+    found, expected = ours(x, training=True), theirs(x, training=True)
+    assert found.dtype == "bfloat16"
+    found, expected = np.asarray(found, "float32"), np.asarray(expected, "float32")
+    assert np.isfinite(found).all()
+    assert np.median(np.abs(found - expected)) <= 1.5 and np.abs(found - expected).max() <= LOOSE.get(name, 8.0)

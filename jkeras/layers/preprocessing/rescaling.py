@@ -34,10 +34,11 @@ class Rescaling(Configured):
         self.built = self.needs_no_build
 
     def call(self, inputs: Any) -> Any:
-        return inputs.astype(self.compute_dtype) * self._per_channel(self.scale) + self._per_channel(self.offset)
+        scale, offset = (self._per_channel(value, inputs.ndim) for value in (self.scale, self.offset))
+        return inputs.astype(self.compute_dtype) * scale + offset
 
-    def _per_channel(self, value: Any) -> Any:
+    def _per_channel(self, value: Any, rank: int) -> Any:
         value = jnp.asarray(np.asarray(value), self.compute_dtype)
         if value.ndim and image_data_format() == "channels_first":
             value = value.reshape(value.shape + (1,) * (3 - value.ndim))
-        return value
+        return value.reshape((1,) * (rank - value.ndim) + value.shape) if value.ndim else value
