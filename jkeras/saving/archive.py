@@ -12,20 +12,20 @@ published or registered (`core.registry`), and nothing in it is run.
 import datetime
 import json
 import os
-import tempfile
 import warnings
 import zipfile
 from collections.abc import Mapping
-from contextlib import ExitStack
 from typing import Any
 
 from jkeras.core.module import Module
 from jkeras.saving import orbax
+from jkeras.saving.assets import FOLDER as ASSETS
 from jkeras.saving.assets import read_assets, write_assets
-from jkeras.saving.files import may_write, path_of, replacing, scratch
+from jkeras.saving.files import may_write, path_of, replacing, replacing_folder, scratch
 from jkeras.saving.hdf5 import ENDINGS, VERSION, read_arrays, read_config, write_model
 from jkeras.saving.members import Members
 from jkeras.saving.objects import deserialize_keras_object
+from jkeras.saving.open_files import from_open_file, is_open_file, to_open_file
 from jkeras.saving.weights import MEMBER, opened, read_weights, write_weights
 from jkeras.serialization import custom_object_scope, published, serialize
 
@@ -48,21 +48,27 @@ def save_model(
     Args:
         model: the model.
         filepath: a name that ends in `.keras`; in `.h5` for the older form, which Keras 2 reads, too; that of a folder, with
-            `zipped=False`. Folders that are missing are made.
+            `zipped=False`. Folders that are missing are made. Or a file that is open for writing bytes (`io.BytesIO()`),
+            which gets what a `.keras` file has.
         overwrite: whether a file of this name is replaced, which happens once the new one is complete. With False, a question
             is asked if there is a terminal.
-        zipped: False writes the three members of the archive into a folder.
+        zipped: False writes the three members of the archive into a folder, which is replaced as a whole.
         include_optimizer: False leaves out what `compile` was given, and the optimizer's state.
         save_format: Keras 2's name of the format, which the ending of the file's name says, too; it is warned of.
 
     Raises:
         ValueError: the name has another ending.
-        FileExistsError: there is such a file, `overwrite` is False, and there is no terminal to ask at.
+        FileExistsError: there is such a file, `overwrite` is False, and there is no terminal to ask at; or the folder has other
+            files, too.
         TypeError: something in the model has no config, such as a lambda.
 
     Warns:
         UserWarning: the model is not built; or `save_format` is given.
     """
+    if is_open_file(filepath):
+        with to_open_file(filepath, "model.keras") as path:
+            save_model(model, path, include_optimizer=include_optimizer)
+        return
     path, zipped = path_of(filepath), zipped is not False
     _check_format(save_format, path)
     if not path.endswith((".keras", *ENDINGS) if zipped else "") or (not zipped and path.endswith((".keras", *ENDINGS))):
@@ -82,29 +88,24 @@ def save_model(
     if not include_optimizer:
         config.pop("compile_config", None)
     texts = {METADATA: json.dumps(_metadata()), CONFIG: json.dumps(config)}
-    if zipped:
-        beside = os.path.realpath(path)
-        with replacing(path, True) as temporary, scratch(beside) as weights, tempfile.TemporaryDirectory() as folder:
-            write_weights(model, weights, include_optimizer)
-            assets = write_assets(model, folder)
-            with zipfile.ZipFile(temporary, "x") as archive:
-                for name, text in texts.items():
-                    archive.writestr(name, text)
-                archive.write(weights, MEMBER)
-                for name in assets:
-                    archive.write(os.path.join(folder, name), name)
+    if not zipped:
+        with replacing_folder(path, (*texts, MEMBER, ASSETS)) as folder:
+            _write_members(model, folder, texts, include_optimizer)
         return
-    os.makedirs(path, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path) as folder:
-        for name in write_assets(model, folder):
-            os.makedirs(os.path.dirname(os.path.join(path, name)), exist_ok=True)
-            os.replace(os.path.join(folder, name), os.path.join(path, name))
-    with ExitStack() as stack:
-        temporary = {n: stack.enter_context(replacing(os.path.join(path, n), True)) for n in (*texts, MEMBER)}  # type: ignore[assignment]
-        write_weights(model, temporary[MEMBER], include_optimizer)  # type: ignore[index]
-        for name, text in texts.items():
-            with open(temporary[name], "x", encoding="utf-8") as file:  # type: ignore[index]
-                file.write(text)
+    with replacing(path, True) as temporary, scratch(os.path.realpath(path), folder=True) as folder:
+        names = _write_members(model, folder, texts, include_optimizer)
+        with zipfile.ZipFile(temporary, "x") as archive:
+            for name in names:
+                archive.write(os.path.join(folder, name), name)
+
+
+def _write_members(model: Any, folder: str, texts: Mapping[str, str], include_optimizer: bool) -> list[str]:
+    """Write the members of the archive as files of a folder; returns their names."""
+    for name, text in texts.items():
+        with open(os.path.join(folder, name), "x", encoding="utf-8") as file:
+            file.write(text)
+    write_weights(model, os.path.join(folder, MEMBER), include_optimizer)
+    return [*texts, MEMBER, *write_assets(model, folder)]
 
 
 def _check_format(save_format: str | None, path: str) -> None:
@@ -128,7 +129,7 @@ def load_model(
 
     Args:
         filepath: a `.keras` file, a folder that was written with `zipped=False`, a `.h5` file of Keras 1, 2 or 3, or a folder of
-            checkpoints that `OrbaxCheckpoint` wrote.
+            checkpoints that `OrbaxCheckpoint` wrote; its name, or a file that is open for reading bytes.
         custom_objects: `{name: class or function}` that the file may name besides the library's and the registered ones.
         compile: whether to compile the model as it was; then training goes on where it stopped.
         safe_mode: only True is possible: code found in a file is never run.
@@ -138,6 +139,9 @@ def load_model(
         FileNotFoundError: there is no such file.
         ValueError: the file is damaged, names what is unknown here, or holds weights that do not fit what it describes.
     """
+    if is_open_file(filepath):
+        with from_open_file(filepath, "model.keras", "model.h5") as path:
+            return load_model(path, custom_objects, compile, safe_mode, max_bytes)
     path = path_of(filepath)
     if path.endswith(ENDINGS) and not os.path.isdir(path):
         return _load_hdf5(path, custom_objects, compile, safe_mode, max_bytes)

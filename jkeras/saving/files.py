@@ -4,14 +4,16 @@ What is written stands under another name beside the target, and takes its place
 disk or a kill never destroys the file that was there.
 """
 
+import ctypes
 import hashlib
 import os
 import platform
 import re
+import shutil
 import stat
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -84,27 +86,84 @@ def replacing(path: str, overwrite: bool) -> Iterator[str]:
 
 
 @contextmanager
-def scratch(path: str) -> Iterator[str]:
-    """Yields the name of a file to write beside `path`, which is gone at the end.
+def replacing_folder(path: str, names: Collection[str]) -> Iterator[str]:
+    """Yields the name of a new folder to fill, which takes the place of the folder `path` when the block ends well.
+
+    Args:
+        path: of a folder, which need not exist.
+        names: what such a folder has; one with anything else is not replaced.
+
+    Raises:
+        NotADirectoryError: there is a file at `path`.
+        FileExistsError: the folder has other files, which would be lost.
+    """
+    given, path = path, os.path.realpath(path)
+    exists = os.path.lexists(path)
+    if exists and not os.path.isdir(path):
+        raise NotADirectoryError(f"{given!r} is a file; give the name of a folder.")
+    others = sorted(set(os.listdir(path)) - set(names)) if exists else []
+    if others:
+        raise FileExistsError(f"Folder {given!r} has other files, such as {others[0]!r}. Give the model a folder of its own.")
+    with naming(given), scratch(path, folder=True) as new:
+        yield new
+        for where, _, files in os.walk(new):
+            for name in files:
+                with open(os.path.join(where, name), "rb") as file:
+                    os.fsync(file.fileno())
+        if exists:
+            os.chmod(new, stat.S_IMODE(os.stat(path).st_mode))
+            _exchange(new, path)  # what was there is removed under the other name
+        else:
+            os.rename(new, path)
+
+
+def _exchange(one: str, two: str) -> None:
+    """Let two folders swap their names, in one step where the system can."""
+    if sys.platform.startswith("linux"):
+        swap = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+        here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+        if swap is not None and swap(here, os.fsencode(one), here, os.fsencode(two), exchange) == 0:
+            return
+    aside = f"{one}-old"  # swept by the next save, as all that begins like this
+    os.rename(two, aside)
+    os.rename(one, two)
+    os.rename(aside, one)
+
+
+@contextmanager
+def scratch(path: str, folder: bool = False) -> Iterator[str]:
+    """Yields the name of a file to write beside `path`, or of a new folder there, which is gone at the end.
 
     The name says which process writes it, so that what a killed one left behind is found, and removed, by the next. It does not
     grow with the name of `path`, which may be as long as names may be.
     """
-    folder, name = os.path.split(path)
+    parent, name = os.path.split(path)
     key = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:12]
     host = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
     prefix = f".jkeras-{key}-{host}-"
-    for left in os.listdir(folder or "."):
+    for left in os.listdir(parent or "."):
         process = left.removeprefix(prefix).split("-")[0] if left.startswith(prefix) else ""
         if process.isdigit() and not _is_alive(int(process)):
-            with suppress(OSError):
-                os.unlink(os.path.join(folder, left))
-    temporary = os.path.join(folder, f"{prefix}{os.getpid()}-{uuid.uuid4().hex[:8]}")
+            _remove(os.path.join(parent, left))
+    temporary = os.path.join(parent, f"{prefix}{os.getpid()}-{uuid.uuid4().hex[:8]}")
     try:
+        if folder:
+            os.mkdir(temporary)
         yield temporary
     finally:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)
+        try:
+            _remove(temporary)
+        finally:
+            _remove(temporary)  # a Ctrl-C may have come to the first one
+
+
+def _remove(path: str) -> None:
+    """Remove a file or a folder, if it is there; a link is removed, not what it leads to."""
+    with suppress(OSError):
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            os.unlink(path)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from jkeras.saving.hdf5 import ENDINGS as OLD_ENDINGS
 from jkeras.saving.hdf5 import VERSION
 from jkeras.saving.layered import layered_group, read_layers, write_layers
 from jkeras.saving.members import Members
+from jkeras.saving.open_files import from_open_file, is_open_file, to_open_file
 from jkeras.saving.store import ReadStore, WrittenStore, check_budget, stored_paths
 
 EXTENSION = ".weights.h5"
@@ -43,6 +44,10 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
         ValueError: the name ends otherwise, or the model is not built.
         FileExistsError: there is such a file, `overwrite` is False, and there is no terminal to ask at.
     """
+    if is_open_file(filepath):
+        with to_open_file(filepath, "model" + EXTENSION) as path:
+            save_weights(model, path)
+        return
     path = path_of(filepath)
     if not path.endswith(OLD_ENDINGS):
         raise ValueError(f"The filename must end in `.weights.h5` (or `.h5`, for the form of Keras 2), got {path!r}.")
@@ -74,6 +79,10 @@ def load_weights(
         ValueError: a layer's number of weights or the shape of one differs, the file cannot be read, or the model is not built.
             The model is as it was, then.
     """
+    if is_open_file(filepath):
+        with from_open_file(filepath, "model.keras", "model" + EXTENSION) as path:
+            load_weights(model, path, skip_mismatch, by_name, max_bytes)
+        return
     path = path_of(filepath)
     if orbax.is_checkpoint(path):
         _check_built(model, "load_weights")

@@ -1,10 +1,12 @@
 """What is written appears whole, under the rights it had, and leaves nothing behind; what cannot be written says why."""
 
 import errno
+import io
 import os
 import stat
 import subprocess
 import sys
+import time
 
 import h5py
 import numpy as np
@@ -132,3 +134,105 @@ def test_a_layer_alone(tmp_path):
     jkeras.saving.save_weights(layer, tmp_path / "a.weights.h5")
     jkeras.saving.load_weights(other, tmp_path / "a.weights.h5")
     same(other.weights, layer.weights)
+
+
+def test_a_folder_is_swapped_as_a_whole(tmp_path, monkeypatch):
+    first, second, path = small(), small(), tmp_path / "m"
+    first.save(path, zipped=False)
+    path.chmod(0o700)
+    second.save(path, zipped=False)
+    same(jkeras.models.load_model(path).weights, second.weights)
+    assert [f.name for f in tmp_path.iterdir()] == ["m"] and stat.S_IMODE(path.stat().st_mode) == 0o700
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.platform", "another")  # which cannot swap in one step
+        first.save(path, zipped=False)
+    same(jkeras.models.load_model(path).weights, first.weights)
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "_exchange", lambda *names: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+        with pytest.raises(OSError, match="m"):
+            second.save(path, zipped=False)
+    same(jkeras.models.load_model(path).weights, first.weights)
+    assert [f.name for f in tmp_path.iterdir()] == ["m"]
+    (path / "notes.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match=r"has other files, such as 'notes\.txt'"):
+        second.save(path, zipped=False)
+    assert (path / "notes.txt").read_text() == "mine"
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(NotADirectoryError, match="is a file"):
+        second.save(tmp_path / "file", zipped=False)
+
+
+def test_open_files(tmp_path):
+    model, other, whole = small(), small(), io.BytesIO()
+    model.save(whole)
+    same(jkeras.models.load_model(io.BytesIO(whole.getvalue())).weights, model.weights)
+    for name in ("a.keras", "a.h5"):
+        model.save(tmp_path / name)
+        with open(tmp_path / name, "rb") as file:
+            same(jkeras.models.load_model(file).weights, model.weights)
+    weights = io.BytesIO()
+    model.save_weights(weights)
+    weights.seek(0)
+    other.load_weights(weights)
+    same(other.weights, model.weights)
+    with pytest.raises(TypeError, match="not bytes"):
+        jkeras.models.load_model(io.StringIO("x"))
+    with pytest.raises(ValueError, match="archive"):
+        jkeras.models.load_model(io.BytesIO(b"x"))
+    with pytest.raises(TypeError, match="name of a file"):
+        model.save(7)
+
+
+@pytest.mark.parametrize("call", ["save", "save_weights", "load_weights", "load_model"])
+def test_places_outside_of_the_file_system(call):
+    model = small()
+    run = jkeras.models.load_model if call == "load_model" else getattr(model, call)
+    with pytest.raises(ValueError, match=r"'s3://bucket/m\.keras' is not in the file system"):
+        run("s3://bucket/m.keras")
+
+
+SAVES = """
+import os, sys, numpy as np, jkeras
+model = jkeras.Sequential([jkeras.Input((64,)), jkeras.layers.Dense(256), jkeras.layers.Dense(2)])
+model.compile("adam", "mse")
+model.optimizer.build(model.trainable_variables)
+folder, i = sys.argv[1], 0
+while True:
+    i += 1
+    model.set_weights([np.full(w.shape, i % 7) for w in model.get_weights()])
+    model.save(f"{folder}/m.keras"), model.save(f"{folder}/m.h5"), model.save(f"{folder}/m", zipped=False)
+    model.save_weights(f"{folder}/m.weights.h5"), model.save_weights(f"{folder}/s.weights.json", max_shard_size=5e-5)
+    if i == 1:
+        print("ready", flush=True)
+"""
+
+
+def kill_saves(folder, count):
+    """Kill processes that save all forms again and again; returns how many files or folders a kill has left behind."""
+    wait, left = np.random.default_rng(0).uniform(0, 0.5, count), 0
+    model = jkeras.Sequential([jkeras.Input((64,)), jkeras.layers.Dense(256), jkeras.layers.Dense(2)])
+    model.compile("adam", "mse")
+    for seconds in wait:
+        process = subprocess.Popen([sys.executable, "-c", SAVES, str(folder)], stdout=subprocess.PIPE)
+        assert process.stdout.readline() == b"ready\n"
+        time.sleep(seconds)
+        process.kill()
+        process.wait()
+        left += sum(f.name.startswith(".") for f in folder.iterdir())
+        for name in ("m.keras", "m.h5", "m", "m.weights.h5", "s.weights.json"):
+            path = folder / name
+            if "weights" in name:
+                model.load_weights(path)
+                found = model
+            else:
+                found = jkeras.models.load_model(path)
+            assert len({float(v) for w in found.get_weights() for v in (w.min(), w.max())}) == 1, f"{name} is of two saves"
+    model.save(folder / "m.keras"), model.save(folder / "m.h5"), model.save(folder / "m", zipped=False)
+    model.save_weights(folder / "m.weights.h5"), model.save_weights(folder / "s.weights.json", max_shard_size=5e-5)
+    assert not [f.name for f in folder.iterdir() if f.name.startswith(".")]
+    return left
+
+
+@pytest.mark.slow
+def test_killed_saves(tmp_path):
+    kill_saves(tmp_path, 8)

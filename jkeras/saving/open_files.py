@@ -1,0 +1,54 @@
+"""Files that the user has opened, such as `io.BytesIO()`, in the place of names.
+
+The archive and HDF5 need a file that can be read in any order, and a name. So what is written goes to a temporary file first, and
+is copied when it is whole; what is read is copied to one.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+HDF5 = b"\x89HDF\r\n\x1a\n"
+
+
+def is_open_file(filepath: Any) -> bool:
+    """Whether this is an open file and no name."""
+    return not isinstance(filepath, (str, os.PathLike)) and (hasattr(filepath, "write") or hasattr(filepath, "read"))
+
+
+@contextmanager
+def to_open_file(file: Any, name: str) -> Iterator[str]:
+    """Yields the name of a file to write, whose bytes are copied to an open file when the block ends well."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, name)
+        yield path
+        with open(path, "rb") as whole:
+            shutil.copyfileobj(whole, file, 2**20)
+
+
+@contextmanager
+def from_open_file(file: Any, name: str, name_of_hdf5: str) -> Iterator[str]:
+    """Yields the name of a file with what is left to read of an open file.
+
+    Args:
+        file: open for reading bytes.
+        name: what the file is called.
+        name_of_hdf5: what it is called if it is an HDF5 file.
+
+    Raises:
+        TypeError: it is open for reading text, or not for reading.
+    """
+    if not hasattr(file, "read"):
+        raise TypeError(f"{file!r} is not open for reading: give io.BytesIO(content), or open(name, 'rb').")
+    start = file.read(len(HDF5))
+    if not isinstance(start, bytes):
+        raise TypeError(f"{file!r} gives {type(start).__name__}, not bytes: open the file with open(name, 'rb').")
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, name_of_hdf5 if start == HDF5 else name)
+        with open(path, "wb") as whole:
+            whole.write(start)
+            shutil.copyfileobj(file, whole, 2**20)
+        yield path
