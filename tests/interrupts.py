@@ -167,7 +167,11 @@ class Fit:
     def states(self):
         if self._states is None:
             model, found = self.prepare(), []
-            fit(model, epochs=1, callbacks=[jkeras.callbacks.LambdaCallback(on_train_batch_end=lambda *_: found.append(state(model)))])
+            fit(
+                model,
+                epochs=1,
+                callbacks=[jkeras.callbacks.LambdaCallback(on_train_batch_end=lambda *_: found.append(state(model)))],
+            )
             self._states = found
         return self._states
 

@@ -19,6 +19,7 @@ from jkeras import regularizers
 from jkeras.core import dtype as dtypes
 from jkeras.core import frame as frames
 from jkeras.core import symbolic
+from jkeras.core.containment import contained
 from jkeras.core.frame import Frame
 from jkeras.core.observing import observe
 from jkeras.core.symbolic import KerasTensor
@@ -213,6 +214,10 @@ class Layer(Weighted, Stateless):  # type: ignore[override]
         frame = frames.current()
         if frame is not None:
             return self._call_in_frame(frame, args, kwargs)
+        return self._call_outermost(args, kwargs)
+
+    @contained
+    def _call_outermost(self, args: tuple, kwargs: dict) -> Any:
         for layer in self._loss_layers:
             layer._losses = []
         with Frame() as frame:
@@ -276,6 +281,7 @@ class Layer(Weighted, Stateless):  # type: ignore[override]
         observe(self, outputs)
         return outputs
 
+    @contained
     def _call_symbolically(self, args: tuple, kwargs: dict) -> Any:
         check_input(self, args[0] if args else next(iter(kwargs.values()), None))
         if self.built:
@@ -473,6 +479,7 @@ def _mark_built(build: Callable) -> Callable:
         return build
 
     @functools.wraps(build)
+    @contained
     def wrapped(self: Layer, *args: Any, **kwargs: Any) -> None:
         with all_or_nothing(self):
             with scope(self):

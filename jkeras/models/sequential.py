@@ -6,6 +6,7 @@ from typing import Any
 
 from jkeras.core import dtype as dtypes
 from jkeras.core import symbolic
+from jkeras.core.containment import contained
 from jkeras.core.module import Module
 from jkeras.core.symbolic import KerasTensor
 from jkeras.core.tree import Path
@@ -139,6 +140,7 @@ class Sequential(Model):
         self._input_dtype = dtypes.standardize(symbolic.leaves((args, kwargs))[0].dtype)
         super()._build_for(spec, args, kwargs)
 
+    @contained
     def _connect(self) -> None:
         """Call the layers that are not connected yet on the symbolic output of the one before; this builds them."""
         if not self._layers or not isinstance(self._layers[0], InputLayer):

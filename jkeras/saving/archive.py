@@ -17,6 +17,7 @@ import zipfile
 from collections.abc import Mapping
 from typing import Any
 
+from jkeras.core.containment import contained
 from jkeras.core.module import Module
 from jkeras.saving import orbax
 from jkeras.saving.assets import FOLDER as ASSETS
@@ -35,6 +36,7 @@ MOST_COUNTERS = 2 * 10**8  # numbers that all metrics of a file may have
 LARGEST_METRIC = {"num_thresholds": 10**5, "num_classes": 10**4}  # what metrics take memory for when they are made
 
 
+@contained
 def save_model(
     model: Any,
     filepath: Any,
@@ -118,6 +120,7 @@ def _check_format(save_format: str | None, path: str) -> None:
         warnings.warn(advice, stacklevel=4)
 
 
+@contained
 def load_model(
     filepath: Any,
     custom_objects: Mapping | None = None,

@@ -103,7 +103,9 @@ def replacing_folder(path: str, names: Collection[str]) -> Iterator[str]:
         raise NotADirectoryError(f"{given!r} is a file; give the name of a folder.")
     others = sorted(set(os.listdir(path)) - set(names)) if exists else []
     if others:
-        raise FileExistsError(f"Folder {given!r} has other files, such as {others[0]!r}. Give the model a folder of its own.")
+        raise FileExistsError(
+            f"Folder {given!r} has other files, such as {others[0]!r}. Give the model a folder of its own."
+        )
     with naming(given), scratch(path, folder=True) as new:
         yield new
         for where, _, files in os.walk(new):

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from jkeras.core.containment import contained
 from jkeras.serialization import deserialize
 
 
+@contained
 def deserialize_keras_object(
     config: Any,
     custom_objects: Mapping | None = None,

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from jkeras.core.assignment import unless_it_fails
+from jkeras.core.containment import contained
 from jkeras.core.module import Module
 from jkeras.core.own_variables import OwnVariables, check_store, own_variables
 from jkeras.core.turns import at_one_step
@@ -30,6 +31,7 @@ EXTENSION = ".weights.h5"
 MEMBER = "model.weights.h5"  # of an archive
 
 
+@contained
 def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
     """Write a model's (or a layer's) weights, and its optimizer's state, to an HDF5 file that Keras reads, too.
 
@@ -62,6 +64,7 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
                 write_layers(model, file, VERSION)
 
 
+@contained
 def load_weights(
     model: Any, filepath: Any, skip_mismatch: bool = False, by_name: bool = False, max_bytes: int | None = None
 ) -> None:

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.core import dtype as dtypes
+from jkeras.core.containment import contained
 from jkeras.core.turns import in_training
 from jkeras.core.variable import as_arrays
 from jkeras.errors import known_keywords
@@ -31,6 +32,7 @@ class Compilable(Steps):
         """Something that was traced has changed: what was compiled is not this model any more."""
 
     @known_keywords
+    @contained
     def compile(
         self,
         optimizer: Any = "rmsprop",

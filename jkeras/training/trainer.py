@@ -15,6 +15,7 @@ from jkeras.callbacks.progress import ProgbarLogger, Progress
 from jkeras.callbacks.table import EpochTable
 from jkeras.core import frame as frames
 from jkeras.core import symbolic
+from jkeras.core.containment import contained
 from jkeras.core.turns import in_training
 from jkeras.data import ArrayData, make_data, train_validation_split, unpack_x_y_sample_weight
 from jkeras.errors import known_keywords
@@ -62,6 +63,7 @@ class Trainer(Compilable):
     # -- fit ----------------------------------------------------------------------------------------------------------
 
     @known_keywords
+    @contained
     def fit(
         self,
         x: Any = None,
@@ -192,6 +194,7 @@ class Trainer(Compilable):
     # -- evaluate -----------------------------------------------------------------------------------------------------
 
     @known_keywords
+    @contained
     def evaluate(
         self,
         x: Any = None,
@@ -243,6 +246,7 @@ class Trainer(Compilable):
         return False
 
     @known_keywords
+    @contained
     def predict(
         self,
         x: Any,
@@ -307,6 +311,7 @@ class Trainer(Compilable):
 
     # -- single batches -----------------------------------------------------------------------------------------------
 
+    @contained
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: dict | None = None, return_dict: bool = False
     ) -> Any:
@@ -326,6 +331,7 @@ class Trainer(Compilable):
             logs = compiled.train.fetch(results, 1).logs
         return self._result(logs, return_dict)
 
+    @contained
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """The results on one batch, without training."""
         compiled, batch = self._one_batch("test_on_batch", x, y, sample_weight, None)
