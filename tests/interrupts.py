@@ -85,8 +85,11 @@ def sweep(scenario, stride=1, start=0, error=KeyboardInterrupt, most=None, known
         with Interrupter(n, error) as interrupter:
             try:
                 scenario.act(prepared)
-            except error as raised:
+            except BaseException as raised:
                 caught = raised
+                while not isinstance(raised, error):  # some errors are told with the file's name
+                    assert raised.__cause__ is not None, raised
+                    raised = raised.__cause__
         done += 1
         try:
             scenario.check(prepared, caught)

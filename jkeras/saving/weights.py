@@ -170,6 +170,8 @@ def read_weights(
             for path, store in stores.items():
                 try:
                     modules[path].load_own_variables(store)  # type: ignore[attr-defined]
+                except MemoryError:
+                    raise
                 except Exception as error:
                     if not skip_mismatch:
                         raise ValueError(_listed(name, {path: str(error)})) from error
