@@ -51,23 +51,29 @@ class Saved:
         """
         saving.save_model(self, filepath, overwrite, zipped, include_optimizer, save_format)
 
-    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
+    def save_weights(self, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None) -> None:
         """Write the weights, and the optimizer's state, to an HDF5 file, which Keras reads, too.
 
         Args:
             filepath: a name that ends in `.weights.h5`; one that ends in `.h5` gets the older form, without the optimizer,
-                which Keras 2 reads, too.
+                which Keras 2 reads, too; with `max_shard_size`, one that ends in `.weights.json`.
             overwrite: whether a file of this name is replaced, which happens once the new one is complete. With False, a
                 question is asked if there is a terminal.
+            max_shard_size: how many GiB the arrays of one file may have; the weights are written to as many files as that takes.
 
         Raises:
-            ValueError: the name ends otherwise, or the model is not built.
+            ValueError: the name ends otherwise, the model is not built, or an array is larger than `max_shard_size`.
             FileExistsError: there is such a file, `overwrite` is False, and there is no terminal to ask at.
         """
-        saving.save_weights(self, filepath, overwrite)
+        saving.save_weights(self, filepath, overwrite, max_shard_size)
 
     def load_weights(
-        self, filepath: Any, skip_mismatch: bool = False, by_name: bool = False, max_bytes: int | None = None
+        self,
+        filepath: Any,
+        skip_mismatch: bool = False,
+        by_name: bool = False,
+        max_bytes: int | None = None,
+        objects_to_skip: Any = None,
     ) -> None:
         """Take the weights, and the optimizer's state if there is one, from a file that was written here or by Keras.
 
@@ -77,12 +83,13 @@ class Saved:
             skip_mismatch: leave layers as they are whose weights do not fit, with a warning, instead of raising an error.
             by_name: take what the file has for layers of the same name. Only the older form, `.h5`, has names.
             max_bytes: how many bytes all arrays of the file may claim; by default 64 MiB, or 100 times the size of the file.
+            objects_to_skip: layers (or optimizers) that stay as they are; for `.weights.h5` and `.weights.json` files.
 
         Raises:
             ValueError: the number of a layer's weights or the shape of one differs, the file cannot be read, or the model is
                 not built. The model is as it was, then.
         """
-        saving.load_weights(self, filepath, skip_mismatch, by_name, max_bytes)
+        saving.load_weights(self, filepath, skip_mismatch, by_name, max_bytes, objects_to_skip)
 
     def export(
         self,

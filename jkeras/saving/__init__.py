@@ -2,6 +2,7 @@
 
 from jkeras.saving.archive import load_model, save_model
 from jkeras.saving.export import load_exported
+from jkeras.saving.file_editor import KerasFileEditor
 from jkeras.saving.objects import deserialize_keras_object
 from jkeras.saving.weights import load_weights, save_weights
 from jkeras.serialization import custom_object_scope, get_custom_objects, get_registered_name, get_registered_object
@@ -13,6 +14,7 @@ CustomObjectScope = custom_object_scope
 
 __all__ = [
     "CustomObjectScope",
+    "KerasFileEditor",
     "custom_object_scope",
     "deserialize_keras_object",
     "get_custom_objects",

@@ -54,14 +54,13 @@ def save_model(
             which gets what a `.keras` file has.
         overwrite: whether a file of this name is replaced, which happens once the new one is complete. With False, a question
             is asked if there is a terminal.
-        zipped: False writes the three members of the archive into a folder, which is replaced as a whole.
+        zipped: False writes the three members of the archive into a folder, where they are replaced all at once.
         include_optimizer: False leaves out what `compile` was given, and the optimizer's state.
         save_format: Keras 2's name of the format, which the ending of the file's name says, too; it is warned of.
 
     Raises:
         ValueError: the name has another ending.
-        FileExistsError: there is such a file, `overwrite` is False, and there is no terminal to ask at; or the folder has other
-            files, too.
+        FileExistsError: there is such a file, `overwrite` is False, and there is no terminal to ask at.
         TypeError: something in the model has no config, such as a lambda.
 
     Warns:

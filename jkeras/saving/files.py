@@ -91,32 +91,40 @@ def replacing_folder(path: str, names: Collection[str]) -> Iterator[str]:
 
     Args:
         path: of a folder, which need not exist.
-        names: what such a folder has; one with anything else is not replaced.
+        names: what is replaced; whatever else the folder has stays in it.
 
     Raises:
         NotADirectoryError: there is a file at `path`.
-        FileExistsError: the folder has other files, which would be lost.
     """
     given, path = path, os.path.realpath(path)
     exists = os.path.lexists(path)
     if exists and not os.path.isdir(path):
         raise NotADirectoryError(f"{given!r} is a file; give the name of a folder.")
-    others = sorted(set(os.listdir(path)) - set(names)) if exists else []
-    if others:
-        raise FileExistsError(
-            f"Folder {given!r} has other files, such as {others[0]!r}. Give the model a folder of its own."
-        )
+    others = set(os.listdir(path)) - set(names) if exists else ()
     with naming(given), scratch(path, folder=True) as new:
         yield new
         for where, _, files in os.walk(new):
             for name in files:
                 with open(os.path.join(where, name), "rb") as file:
                     os.fsync(file.fileno())
+        for name in others:
+            _link(os.path.join(path, name), os.path.join(new, name))
         if exists:
             os.chmod(new, stat.S_IMODE(os.stat(path).st_mode))
             _exchange(new, path)  # what was there is removed under the other name
         else:
             os.rename(new, path)
+
+
+def _link(source: str, target: str) -> None:
+    """Give a file, or all files of a folder, a second place."""
+    if os.path.isdir(source) and not os.path.islink(source):
+        shutil.copytree(source, target, symlinks=True, copy_function=_link)
+        return
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:  # a file system without such links
+        shutil.copy2(source, target, follow_symlinks=False)
 
 
 def _exchange(one: str, two: str) -> None:

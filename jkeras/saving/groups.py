@@ -14,15 +14,19 @@ there.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from jkeras.core.module import Module
 from jkeras.serialization.naming import snake_case
 
 
-def stored_modules(root: Module) -> dict[str, Module]:
+def stored_modules(root: Module, skip: Iterable[Module] = ()) -> dict[str, Module]:
     """The modules with something to store, by the paths of their groups; the root has the path "".
+
+    Args:
+        root: a model or layer.
+        skip: what is left out, with all that is reached through it alone.
 
     >>> import jkeras
     >>> Dense = jkeras.layers.Dense
@@ -31,7 +35,7 @@ def stored_modules(root: Module) -> dict[str, Module]:
     >>> list(stored_modules(model))
     ['', 'layers/dense', 'layers/sequential', 'layers/sequential/layers/dense', 'layers/dense_1']
     """
-    return dict(_visit("", root, set()))
+    return dict(_visit("", root, set(map(id, skip))))
 
 
 def _visit(path: str, value: Any, seen: set[int]) -> Iterator[tuple[str, Module]]:

@@ -71,7 +71,7 @@ class Members:
         """A member as a file that can be read in any order: unzipped into a nameless temporary file."""
         if self._zip is None:
             try:
-                file: Any = _open_regular(os.path.join(self.path, name))
+                file: Any = open_regular(os.path.join(self.path, name))
             except OSError as error:
                 raise ValueError(f"Folder {self.path!r} has no readable {name!r}: {error}") from error
         else:
@@ -104,7 +104,7 @@ class Members:
         return info
 
 
-def _open_regular(path: str) -> Any:
+def open_regular(path: str) -> Any:
     """Open a file that is one: links may lead out of the folder, and a pipe may never end."""
     number = os.open(
         path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)

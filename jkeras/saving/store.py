@@ -60,7 +60,7 @@ class ReadStore(Mapping):
     """The store of one module in a file that is being read; empty if the file has none.
 
     Args:
-        file: an open `h5py.File`.
+        file: an open `h5py.File`, or several, each with a part of the arrays.
         path: of the module's group.
 
     Raises:
@@ -69,9 +69,12 @@ class ReadStore(Mapping):
 
     def __init__(self, file: Any, path: str):
         self._where = f"{path}/vars" if path else "vars"
-        self._group: Any = file
-        for part in self._where.split("/"):
-            self._group = None if self._group is None else plain_member(self._group, part, "Group", self._where)
+        self._groups = []
+        for group in _files(file):
+            for part in self._where.split("/"):
+                group = None if group is None else plain_member(group, part, "Group", self._where)
+            if group is not None:
+                self._groups.append(group)
 
     def __getitem__(self, key: str) -> np.ndarray:
         return read_dataset(self._dataset(key))
@@ -85,25 +88,28 @@ class ReadStore(Mapping):
         return self._dataset(key).dtype
 
     def __iter__(self) -> Iterator[str]:
-        return iter(()) if self._group is None else iter(self._group)
+        return (key for group in self._groups for key in group)
 
     def __len__(self) -> int:
-        return 0 if self._group is None else len(self._group)
+        return sum(map(len, self._groups))
 
     def _dataset(self, key: str) -> Any:
-        found = None
-        if self._group is not None and "/" not in key:
-            found = plain_member(self._group, key, "Dataset", f"{self._where}/{key}")
+        members = (plain_member(group, key, "Dataset", f"{self._where}/{key}") for group in self._groups if "/" not in key)
+        found = next((member for member in members if member is not None), None)
         if found is None:
             raise KeyError(key)
         return found
+
+
+def _files(file: Any) -> tuple:
+    return file if isinstance(file, tuple) else (file,)
 
 
 def check_budget(file: Any, name: str, stored: int, max_bytes: int | None) -> None:
     """Raise unless all arrays of a file together claim no more than a file of that size can mean.
 
     Args:
-        file: an open `h5py.File`.
+        file: an open `h5py.File`, or several.
         name: of it, for messages.
         stored: how many bytes lie on disk.
         max_bytes: the limit; by default 64 MiB, or `MOST_ZIPPED` times what lies on disk.
@@ -114,7 +120,7 @@ def check_budget(file: Any, name: str, stored: int, max_bytes: int | None) -> No
     import h5py  # 60 ms, which `import jkeras` need not take
 
     limit = max(SMALL, MOST_ZIPPED * stored) if max_bytes is None else max_bytes
-    claimed, groups = 0, [(file, 0)]
+    claimed, groups = 0, [(part, 0) for part in _files(file)]
     while groups:
         group, depth = groups.pop()
         for key in group:
@@ -136,7 +142,7 @@ def stored_paths(file: Any) -> Iterator[str]:
     """The paths of the modules that have arrays in a file; links are not followed."""
     import h5py  # 60 ms, which `import jkeras` need not take
 
-    groups = [("", file)]
+    groups = [("", part) for part in _files(file)]
     while groups:
         path, group = groups.pop()
         for name in group:

@@ -7,7 +7,7 @@ which goes on from a file draws the dropout masks that it would have drawn.
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ from jkeras.core.module import Module
 from jkeras.core.own_variables import OwnVariables, check_store, own_variables
 from jkeras.core.turns import at_one_step
 from jkeras.core.variable import Variable
-from jkeras.saving import orbax
+from jkeras.saving import orbax, shards
 from jkeras.saving.files import may_write, path_of, replacing
 from jkeras.saving.groups import stored_modules
 from jkeras.saving.hdf5 import ENDINGS as OLD_ENDINGS
@@ -32,33 +32,57 @@ MEMBER = "model.weights.h5"  # of an archive
 
 
 @contained
-def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
+def save_weights(
+    model: Any,
+    filepath: Any,
+    overwrite: bool = True,
+    max_shard_size: float | None = None,
+    objects_to_skip: Iterable[Module] | None = None,
+) -> None:
     """Write a model's (or a layer's) weights, and its optimizer's state, to an HDF5 file that Keras reads, too.
 
     Args:
         model: a model or layer that is built.
         filepath: a name that ends in `.weights.h5`; one that ends in `.h5` gets the older form, without the optimizer, which
-            Keras 2 reads, too.
+            Keras 2 reads, too; with `max_shard_size`, one that ends in `.weights.json`. Or a file that is open for writing bytes.
         overwrite: whether a file of this name is replaced, which happens once the new one is complete. With False, a question
             is asked if there is a terminal.
+        max_shard_size: how many GiB the arrays of one file may have; the weights are written to as many files as that takes,
+            `name_00000.weights.h5` and so on, beside the index `name.weights.json`.
+        objects_to_skip: layers (or optimizers) whose weights are not written.
 
     Raises:
-        ValueError: the name ends otherwise, or the model is not built.
+        ValueError: the name ends otherwise, the model is not built, or an array is larger than `max_shard_size`.
         FileExistsError: there is such a file, `overwrite` is False, and there is no terminal to ask at.
     """
     if is_open_file(filepath):
         with to_open_file(filepath, "model" + EXTENSION) as path:
-            save_weights(model, path)
+            save_weights(model, path, objects_to_skip=objects_to_skip)
         return
     path = path_of(filepath)
-    if not path.endswith(OLD_ENDINGS):
-        raise ValueError(f"The filename must end in `.weights.h5` (or `.h5`, for the form of Keras 2), got {path!r}.")
+    if max_shard_size is not None and not (path.endswith(shards.EXTENSION) and max_shard_size > 0):
+        raise ValueError(
+            f"The filename must end in `.weights.json` when `max_shard_size` is specified, and that be more than 0 (GiB); got "
+            f"{path!r} and max_shard_size={max_shard_size!r}."
+        )
+    if max_shard_size is None and not path.endswith(OLD_ENDINGS):
+        more = " Weights in several files, `.weights.json`, need max_shard_size." if path.endswith(shards.EXTENSION) else ""
+        raise ValueError(f"The filename must end in `.weights.h5` (or `.h5`, for the form of Keras 2), got {path!r}.{more}")
+    if objects_to_skip is not None and not path.endswith((EXTENSION, shards.EXTENSION)):
+        raise ValueError(f"`objects_to_skip` is for '.weights.h5' files only, got {path!r}.")
     _check_built(model, "save_weights")
     if not may_write(path, overwrite):
         return
+    skip = tuple(objects_to_skip or ())
+    if max_shard_size is not None:
+        modules = stored_modules(model, skip)
+        with at_one_step(held_variables(modules)), shards.written_shards(path, max_shard_size) as parts:
+            for group, module in modules.items():
+                module.save_own_variables(shards.ShardedStore(parts, group, getattr(module, "name", None)))  # type: ignore[attr-defined]
+        return
     with replacing(path, True) as temporary:
         if path.endswith(EXTENSION):
-            write_weights(model, temporary)
+            write_weights(model, temporary, skip=skip)
         else:
             with opened(temporary, path, "x") as file, at_one_step(model.variables):
                 write_layers(model, file, VERSION)
@@ -66,17 +90,23 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
 
 @contained
 def load_weights(
-    model: Any, filepath: Any, skip_mismatch: bool = False, by_name: bool = False, max_bytes: int | None = None
+    model: Any,
+    filepath: Any,
+    skip_mismatch: bool = False,
+    by_name: bool = False,
+    max_bytes: int | None = None,
+    objects_to_skip: Iterable[Module] | None = None,
 ) -> None:
     """Take a model's weights, and its optimizer's state, from a file that was written here or by Keras.
 
     Args:
         model: a model that is built.
-        filepath: a `.weights.h5`, `.keras` or `.h5` file, the last of Keras 1, 2 or 3 or of weights alone; or a folder of checkpoints
-            that `OrbaxCheckpoint` wrote.
+        filepath: a `.weights.h5`, `.weights.json`, `.keras` or `.h5` file, the last of Keras 1, 2 or 3 or of weights alone; or a
+            folder of checkpoints that `OrbaxCheckpoint` wrote; or a file that is open for reading bytes.
         skip_mismatch: leave layers as they are whose weights do not fit, with a warning, instead of raising an error.
         by_name: take what the file has for layers of the same name. Only the older form, `.h5`, has names.
         max_bytes: how many bytes all arrays of the file may claim; by default 64 MiB, or 100 times the size of the file.
+        objects_to_skip: layers (or optimizers) that stay as they are. Only `.weights.h5` and `.weights.json` files have them.
 
     Raises:
         ValueError: a layer's number of weights or the shape of one differs, the file cannot be read, or the model is not built.
@@ -84,18 +114,26 @@ def load_weights(
     """
     if is_open_file(filepath):
         with from_open_file(filepath, "model.keras", "model" + EXTENSION) as path:
-            load_weights(model, path, skip_mismatch, by_name, max_bytes)
+            load_weights(model, path, skip_mismatch, by_name, max_bytes, objects_to_skip)
         return
     path = path_of(filepath)
     if orbax.is_checkpoint(path):
         _check_built(model, "load_weights")
         orbax.restore(model, orbax.load_state(path)[0])
         return
-    if not path.endswith((".keras", *OLD_ENDINGS)):
+    if not path.endswith((".keras", shards.EXTENSION, *OLD_ENDINGS)):
         raise ValueError(
             f"File format not supported: weights are loaded from a {EXTENSION!r}, '.keras' or '.h5' file, got {path!r}."
         )
     _check_built(model, "load_weights")
+    if objects_to_skip is not None and not path.endswith((EXTENSION, shards.EXTENSION)):
+        raise ValueError(f"`objects_to_skip` only supports loading '.weights.h5' files, got {path!r}.")
+    skip = tuple(objects_to_skip or ())
+    if path.endswith(shards.EXTENSION):
+        _check_unnamed(by_name, path)
+        with shards.opened_shards(path, max_bytes) as files:
+            read_weights(model, files, path, skip_mismatch, skip=skip)
+        return
     if path.endswith(".keras"):
         _check_unnamed(by_name, path)
         with Members(path, max_bytes) as members, members.open(MEMBER) as file:
@@ -107,19 +145,19 @@ def load_weights(
             read_layers(model, group, path, by_name, skip_mismatch)
             return
     _check_unnamed(by_name, path)
-    read_weights(model, path, path, skip_mismatch, max_bytes=max_bytes)
+    read_weights(model, path, path, skip_mismatch, max_bytes=max_bytes, skip=skip)
 
 
 def _check_unnamed(by_name: bool, path: str) -> None:
     if by_name:
         raise ValueError(
-            f"Invalid keyword arguments: by_name=True is for '.h5' files in the older form; {path!r} has no names."
+            f"Invalid keyword arguments: by_name=True only supports loading legacy '.h5' or '.hdf5' files; {path!r} has no names."
         )
 
 
-def write_weights(model: Module, path: str, include_optimizer: bool = True) -> None:
+def write_weights(model: Module, path: str, include_optimizer: bool = True, skip: Iterable[Module] = ()) -> None:
     """Write the stores of a model's modules to a new HDF5 file."""
-    modules = stored_modules(model)
+    modules = stored_modules(model, skip)
     with opened(path, path, "x") as file, at_one_step(held_variables(modules)):
         for group, module in modules.items():
             if group == "optimizer" and not include_optimizer:
@@ -139,19 +177,21 @@ def read_weights(
     skip_mismatch: bool = False,
     whole: bool = False,
     max_bytes: int | None = None,
+    skip: Iterable[Module] = (),
 ) -> None:
     """Load what fits of an HDF5 file into a model's modules; see `load_weights`.
 
     Args:
         model: a built model.
-        source: the name of the file, or an open one.
+        source: the name of the file, or an open one; or a tuple of open HDF5 files, each with a part.
         name: how messages call it.
         skip_mismatch: warn instead of raising.
         whole: whether the file is of this very model, so that it should have nothing that finds no place.
         max_bytes: see `load_weights`.
+        skip: modules that stay as they are.
     """
     with opened(source, name, max_bytes=max_bytes) as file:
-        modules = stored_modules(model)
+        modules = stored_modules(model, skip)
         optimizers = {path: module for path, module in modules.items() if not isinstance(module, OwnVariables)}
         layers = {path: module for path, module in modules.items() if path not in optimizers}
         problems: dict[str, str] = {}
@@ -237,6 +277,9 @@ def opened(source: Any, name: str, mode: str = "r", max_bytes: int | None = None
     """An HDF5 file, by its name or as an open file; what the HDF5 library finds wrong in one that is read is a ValueError."""
     import h5py  # 60 ms, which `import jkeras` need not take
 
+    if isinstance(source, tuple):
+        yield source
+        return
     if mode == "r" and isinstance(source, str) and not os.path.isfile(source):
         raise FileNotFoundError(f"There is no file {name!r}.")
     try:

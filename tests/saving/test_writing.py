@@ -154,9 +154,11 @@ def test_a_folder_is_swapped_as_a_whole(tmp_path, monkeypatch):
     same(jkeras.models.load_model(path).weights, first.weights)
     assert [f.name for f in tmp_path.iterdir()] == ["m"]
     (path / "notes.txt").write_text("mine")
-    with pytest.raises(FileExistsError, match=r"has other files, such as 'notes\.txt'"):
-        second.save(path, zipped=False)
-    assert (path / "notes.txt").read_text() == "mine"
+    (path / "logs" / "inner").mkdir(parents=True)
+    (path / "logs" / "inner" / "a").write_text("log")
+    second.save(path, zipped=False)
+    same(jkeras.models.load_model(path).weights, second.weights)
+    assert (path / "notes.txt").read_text() == "mine" and (path / "logs" / "inner" / "a").read_text() == "log"
     (tmp_path / "file").write_text("x")
     with pytest.raises(NotADirectoryError, match="is a file"):
         second.save(tmp_path / "file", zipped=False)
