@@ -139,8 +139,8 @@ def written_shards(path: str, max_shard_size: float) -> Iterator[WrittenShards]:
             with open(os.path.join(folder, name), "rb") as file:
                 os.fsync(file.fileno())
             os.replace(os.path.join(folder, name), os.path.join(parent, name))
-        with open(temporary, "x", encoding="utf-8") as file:
-            json.dump({"metadata": {"total_size": shards.total}, "weight_map": shards.map}, file, indent=4)
+        with open(temporary, "x", encoding="utf-8") as index:
+            json.dump({"metadata": {"total_size": shards.total}, "weight_map": shards.map}, index, indent=4)
     _remove_others(parent, base, owner, set(names))
 
 
@@ -179,7 +179,7 @@ def _read_index(path: str) -> dict:
         found = json.loads(text) if len(text) <= LARGEST_INDEX else None
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path!r} is no index of weights that can be read: {error}") from error
-    weight_map = found.get("weight_map") if isinstance(found, dict) else None
+    weight_map: Any = found.get("weight_map") if isinstance(found, dict) else None
     values = weight_map.values() if isinstance(weight_map, dict) else [7]
     for name in (name for value in values for name in (value if isinstance(value, list) else [value])):
         if not isinstance(name, str) or not name.endswith(PART) or os.path.basename(name) != name or "\\" in name:
