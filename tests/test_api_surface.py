@@ -97,9 +97,6 @@ ARGUMENTS = {
     ),
     **each("The second argument is called previous_mask, as everywhere.", "layers.RNN.compute_mask(mask)"),
     **each("Keras's default needs TensorFlow.", "Model.export(format=)", "Sequential.export(format=)"),
-    **each("Weights are one file.", "Model.save_weights(max_shard_size)"),
-    **each("Weights are one file.", "Sequential.save_weights(max_shard_size)"),
-    **each("Weights are one file.", "saving.save_weights(max_shard_size)"),
     **each("Arrays in, arrays out: there is one kind of result.", "utils.split_dataset(preferred_backend)"),
     **each("What stands after `name` is given by keyword.", "optimizers.Muon(...)"),
 }

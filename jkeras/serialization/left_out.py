@@ -35,7 +35,6 @@ LEFT_OUT = _table(
     ("It is inspect.signature(layer.call).", "Layer", "call_signature_parameters"),
     ("Everything is compiled, unless run_eagerly=True says otherwise.", "Layer", "supports_jit"),
     ("It is a detail of Keras's own loop over time.", "layers.RNN", "inner_loop single_state"),
-    ("What is in a file is shown and edited by h5py.", "saving", "KerasFileEditor"),
     (
         "The engine makes and keeps the compiled loops; there are no single functions to make or to replace.",
         "Model",
