@@ -46,7 +46,7 @@ class Initial(Promise):
 
     def redeem(self, variable: "Variable") -> jax.Array:
         value = current().made(variable, variable.initial_value)
-        variable.settle(self, value)
+        variable.take_back(self, value)
         return value
 
 
@@ -256,7 +256,7 @@ class Variable(Operators[jax.Array]):
         """Put a promise in the box (the array has been handed to somebody, who will give it back)."""
         self._box = promise
 
-    def settle(self, promise: Promise, value: jax.Array) -> None:
+    def take_back(self, promise: Promise, value: jax.Array) -> None:
         """Fulfil a promise made by `lend`; a value assigned in the meantime stands."""
         if self._box is promise:
             self._box = value

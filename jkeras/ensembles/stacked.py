@@ -20,7 +20,7 @@ from jkeras.runtime.identity import identity
 from jkeras.training.compiled import Compiled, whole
 from jkeras.training.custom import custom_test_step, custom_train_step, is_custom
 from jkeras.training.engine import Program, Stats
-from jkeras.training.lease import Lease
+from jkeras.training.loan import Loan
 from jkeras.training.step import Slots, TrainState, make_logged_loss, make_results, make_train_step
 
 
@@ -90,7 +90,7 @@ class Stacked(Compiled):
         template.slots = template.slots.with_extra([self._is_there, *self.knobs.variables])
         self._arrange()
         self.fresh_metrics = jax.tree.map(lambda a: repeat(a, self.twins.members), template.fresh_metrics)
-        self.lease = Lease(self.variables)
+        self.loan = Loan(self.variables)
         self.train, self.test = self._programs(self.model)
         self.ready = True
 
@@ -107,11 +107,11 @@ class Stacked(Compiled):
         new = [v for v in found.variables if id(v) not in known]
         if not new:
             raise found
-        with self.lease.held():
+        with self.loan.held():
             self.template.slots = self.template.slots.with_extra(new)
-            self.lease.settle()
+            self.loan.take_back()
             self._arrange()
-            old, self.lease = (self.train, self.test), Lease(self.variables)
+            old, self.loan = (self.train, self.test), Loan(self.variables)
             self.train, self.test = self._programs(model)
             for program, earlier in zip((self.train, self.test), old, strict=True):
                 program.take_over(earlier)
@@ -126,7 +126,7 @@ class Stacked(Compiled):
         return self.template.result_names(self.model)
 
     def write(self, state: dict, metrics: dict, extra: dict) -> None:
-        if self.lease.turn.is_taken():
+        if self.loan.turn.is_taken():
             return
         variables = jax.tree.leaves(
             (self.variables.state, self.variables.metrics, self.variables.extra), is_leaf=is_variable
@@ -223,14 +223,14 @@ class Stacked(Compiled):
 
     def look(self) -> TrainState:
         """The current state, to be looked at before the loop goes on."""
-        with self.lease.held():
-            return self.lease.borrow()
+        with self.loan.held():
+            return self.loan.lend()
 
     def replace(self, ts: TrainState) -> None:
         """Put another state in the place of the current one."""
-        with self.lease.held():
-            self.lease.borrow()
-            self.lease.hold(ts)
+        with self.loan.held():
+            self.loan.lend()
+            self.loan.keep(ts)
 
 
 @jax.jit

@@ -21,6 +21,7 @@ from jkeras.core.frame import Frame
 from jkeras.core.policy import get_policy
 from jkeras.core.variable import Variable
 from jkeras.errors import suggest
+from jkeras.ops.elementwise import divide_no_nan
 from jkeras.serialization.naming import auto_name, represent
 
 REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None)
@@ -161,7 +162,7 @@ def reduce_weighted_values(
     if mask is not None:
         mask = as_array(mask).astype(values.dtype)
         if is_mean:  # the mean over what counts: n / (number that counts) times the mean over all
-            scale = _divide_no_nan(jnp.asarray(mask.size, values.dtype), jnp.sum(mask))
+            scale = divide_no_nan(jnp.asarray(mask.size, values.dtype), jnp.sum(mask))
         weight = mask if weight is None else jnp.multiply(*_leading_axes(mask, weight, "The mask"))
     if weight is not None:
         values, weight = _leading_axes(values, weight, "The loss")
@@ -172,7 +173,7 @@ def reduce_weighted_values(
         return values
     total = jnp.sum(values)
     if reduction == "mean_with_sample_weight" and weight is not None:
-        return _divide_no_nan(total, jnp.sum(weight))
+        return divide_no_nan(total, jnp.sum(weight))
     return total * scale / max(values.size, 1) if is_mean or reduction == "mean_with_sample_weight" else total
 
 
@@ -253,8 +254,3 @@ def _as_arrays(structure: Any, dtype: str, keep_integers: bool = False) -> Any:
 
 def _is_numbers(x: Any) -> bool:
     return all(map(_is_numbers, x)) if isinstance(x, (list, tuple)) else isinstance(x, (bool, int, float))
-
-
-def _divide_no_nan(a: jax.Array, b: jax.Array) -> jax.Array:
-    zero = b == 0
-    return jnp.where(zero, 0, a / jnp.where(zero, 1, b))

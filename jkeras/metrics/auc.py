@@ -19,8 +19,8 @@ import jax.numpy as jnp
 from jkeras.core.dtype import epsilon
 from jkeras.errors import suggest
 from jkeras.metrics.confusion import ConfusionMetric
-from jkeras.metrics.reduction import divide_no_nan
 from jkeras.metrics.shapes import as_array
+from jkeras.ops.elementwise import divide_no_nan
 
 CURVES = ("ROC", "PR", "PRGAIN")
 SUMMATIONS = ("interpolation", "minoring", "majoring")

@@ -21,8 +21,8 @@ import numpy as np
 
 from jkeras.core.dtype import epsilon
 from jkeras.metrics.base import Metric
-from jkeras.metrics.reduction import divide_no_nan
 from jkeras.metrics.shapes import align, batch_weight, match_weights
+from jkeras.ops.elementwise import divide_no_nan
 from jkeras.ops.ranks import same_rank
 
 NEVER = -1e10  # the score of a class that is not among the top k; below every threshold

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.metrics.confusion import ConfusionMetric
-from jkeras.metrics.reduction import divide_no_nan
+from jkeras.ops.elementwise import divide_no_nan
 
 
 class _OperatingPoint(ConfusionMetric):

@@ -21,6 +21,7 @@ from jkeras.errors import keywords_of
 from jkeras.losses.base import one_by_one
 from jkeras.metrics.base import Metric
 from jkeras.metrics.shapes import as_array, batch_weight, match_weights
+from jkeras.ops.elementwise import divide_no_nan
 from jkeras.serialization import deserialize, published, serialize
 
 
@@ -149,13 +150,3 @@ class MeanMetricWrapper(Mean):
 def _reduce_inner(reduce: Callable, values: jax.Array, ndim: int) -> jax.Array:
     """Reduce the axes of `values` from `ndim` on: those that the weights do not have."""
     return reduce(values, axis=tuple(range(ndim, values.ndim))) if values.ndim > ndim else values
-
-
-def divide_no_nan(x: jax.Array, y: jax.Array) -> jax.Array:
-    """`x / y`, and 0 where `y` is 0.
-
-    >>> divide_no_nan(jnp.array([1.0, 1.0]), jnp.array([2.0, 0.0])).tolist()
-    [0.5, 0.0]
-    """
-    zero = y == 0
-    return jnp.where(zero, jnp.zeros((), x.dtype), x / jnp.where(zero, jnp.ones((), y.dtype), y))

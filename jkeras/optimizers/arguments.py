@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jkeras.optimizers.parameters import is_variable
+from jkeras.core.variable import is_variable
 
 # Where numbers must lie, by the name of the argument: (lowest, highest, whether the highest itself is allowed).
 _FRACTION, _BELOW_ONE, _NOT_POSITIVE, _NOT_NEGATIVE = (0, 1, True), (0, 1, False), (-math.inf, 0, True), (0, math.inf, True)

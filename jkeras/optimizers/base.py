@@ -21,14 +21,14 @@ import optax
 
 from jkeras.core.dtype import floatx
 from jkeras.core.frame import Frame
-from jkeras.core.variable import Variable
+from jkeras.core.variable import Variable, is_variable
 from jkeras.errors import unexpected_keywords
 from jkeras.optimizers import options
 from jkeras.optimizers.arguments import Same, at_least, given, in_range, parameters_of, signature_of
 from jkeras.optimizers.eager import Eager
 from jkeras.optimizers.hooks import INNER, OUTER, definer, overridden
 from jkeras.optimizers.imperative import Imperative, by_hooks
-from jkeras.optimizers.parameters import is_variable, names
+from jkeras.optimizers.parameters import names
 from jkeras.optimizers.rule import Tree
 from jkeras.optimizers.stateful import OptimizerState
 from jkeras.runtime.placement import scalar, to_device

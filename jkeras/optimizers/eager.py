@@ -11,10 +11,9 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.core.frame import Frame
-from jkeras.core.variable import Variable, as_arrays
+from jkeras.core.variable import Variable, as_arrays, is_variable
 from jkeras.optimizers.arguments import Same, in_range
 from jkeras.optimizers.hooks import overridden
-from jkeras.optimizers.parameters import is_variable
 from jkeras.optimizers.stateful import Stateful
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import jax
 import optax
 
+from jkeras.core.variable import is_variable
 from jkeras.optimizers.arguments import Same
 from jkeras.optimizers.base import Optimizer
-from jkeras.optimizers.parameters import is_variable
 from jkeras.optimizers.rule import Tree
 from jkeras.optimizers.stateful import OptimizerState
 

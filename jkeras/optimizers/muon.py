@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import optax
 from optax import GradientTransformationExtraArgs
 
+from jkeras.core.variable import is_variable
 from jkeras.optimizers.adam import adam
 from jkeras.optimizers.arguments import at_least
 from jkeras.optimizers.base import Optimizer, Options
-from jkeras.optimizers.parameters import is_variable
 from jkeras.optimizers.rule import Tree, rule
 
 

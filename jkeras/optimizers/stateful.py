@@ -17,9 +17,9 @@ from jkeras.core.assignment import assign_all
 from jkeras.core.module import Module
 from jkeras.core.tree import Path
 from jkeras.core.undo import all_or_nothing
-from jkeras.core.variable import Variable
+from jkeras.core.variable import Variable, is_variable
 from jkeras.optimizers.hooks import INNER, OUTER, overridden
-from jkeras.optimizers.parameters import Parameters, is_variable, names, values_of
+from jkeras.optimizers.parameters import Parameters, names, values_of
 from jkeras.runtime.mesh import current
 from jkeras.serialization.naming import auto_name
 

@@ -145,8 +145,8 @@ class Compilable(Steps):
 
     def _is_trained_elsewhere(self) -> bool:
         """Whether another thread is in `fit`."""
-        lease = getattr(self._compiled, "lease", None)
-        return lease is not None and lease.turn.is_taken()
+        loan = getattr(self._compiled, "loan", None)
+        return loan is not None and loan.turn.is_taken()
 
     def _check_not_trained_elsewhere(self) -> None:
         if self._is_trained_elsewhere():

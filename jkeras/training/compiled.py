@@ -18,13 +18,13 @@ from jkeras.core import tree
 from jkeras.core.assignment import assign_all
 from jkeras.core.frame import Frame, Unbound
 from jkeras.core.turns import held
-from jkeras.core.variable import as_arrays
+from jkeras.core.variable import as_arrays, is_variable
 from jkeras.errors import outside
 from jkeras.runtime.identity import identity
 from jkeras.runtime.mesh import ONE_DEVICE, current
 from jkeras.training.custom import custom_test_step, custom_train_step, is_custom
 from jkeras.training.engine import Program, Stats
-from jkeras.training.lease import Lease, is_variable
+from jkeras.training.loan import Loan
 from jkeras.training.objective import CROSSENTROPY, Objective, Scores, check_names
 from jkeras.training.outputs import Outputs
 from jkeras.training.step import Slots, TrainState, make_logged_loss, make_results, make_train_step
@@ -85,11 +85,11 @@ class Compiled:
             if not self.ready:
                 self._resolve(model, spec)
             if not hasattr(self, "train"):
-                self.lease = Lease(self.variables)
+                self.loan = Loan(self.variables)
                 self.train, self.test = self._programs(model)
 
     def __getstate__(self) -> dict:
-        return {k: v for k, v in vars(self).items() if k not in ("train", "test", "lease")}  # a copy makes its own
+        return {k: v for k, v in vars(self).items() if k not in ("train", "test", "loan")}  # a copy makes its own
 
     def _resolve(self, model: Any, spec: Any) -> None:
         x, y, _ = spec
@@ -165,9 +165,9 @@ class Compiled:
             self.jit = not self.run_eagerly and changes["jit_compile"] is not False
         if "steps_per_execution" in changes:
             self.steps_per_execution = changes["steps_per_execution"]
-        elif hasattr(self, "lease"):
-            self.lease.settle()
-            del self.lease, self.train, self.test
+        elif hasattr(self, "loan"):
+            self.loan.take_back()
+            del self.loan, self.train, self.test
 
     def result_names(self, model: Any) -> list[str]:
         """The names of what `evaluate` returns."""
@@ -213,12 +213,12 @@ class Compiled:
         new = [v for v in found.variables if id(v) not in known]
         if not new:
             raise found
-        with self.lease.held():
+        with self.loan.held():
             self.slots = self.slots.with_extra(new)
             self.variables = self.slots.tree
             old = self.train, self.test
-            self.lease.settle()
-            self.lease = Lease(self.variables)
+            self.loan.take_back()
+            self.loan = Loan(self.variables)
             self.train, self.test = self._programs(model)
             self.train.take_over(old[0])
             self.test.take_over(old[1])
@@ -232,7 +232,7 @@ class Compiled:
 
     def write(self, state: dict, metrics: dict, extra: dict) -> None:
         """Put what an evaluation has changed into the variables; not while another thread trains them, whose sums they are."""
-        if self.lease.turn.is_taken():
+        if self.loan.turn.is_taken():
             return
         groups = ((self.slots.state, state), (self.slots.metrics, metrics), (self.slots.extra, extra))
         flat = [(slots, tree.flatten(values)) for slots, values in groups]

@@ -33,9 +33,8 @@ import jax.numpy as jnp
 
 from jkeras.core.binding import Binding
 from jkeras.core.frame import Frame, Unbound
-from jkeras.core.variable import Variable, as_arrays
+from jkeras.core.variable import Variable, as_arrays, is_variable
 from jkeras.data import pack_x_y_sample_weight
-from jkeras.training.lease import is_variable
 from jkeras.training.step import Slots, TrainState, changes, overlay, strong
 
 

@@ -16,7 +16,7 @@ from jkeras.runtime.heap import kept
 from jkeras.training.compiled import whole
 from jkeras.training.engine import Clock, Program
 from jkeras.training.feed import Feed
-from jkeras.training.lease import Uninterrupted
+from jkeras.training.loan import Uninterrupted
 from jkeras.training.results import by_name
 from jkeras.training.run import Run
 
@@ -144,22 +144,22 @@ class TrainingPass(Pass):
 
     def epoch(self, number: int) -> dict:
         """Train an epoch, or what is left of it. Returns its results."""
-        lease = self.compiled.lease
-        with lease.held():
-            lease.hold(lease.borrow()._replace(metrics=self.compiled.start()))
+        loan = self.compiled.loan
+        with loan.held():
+            loan.keep(loan.lend()._replace(metrics=self.compiled.start()))
         self.done, self.logs = self.run.enter(number)
         logs = self.go()
-        return self.compiled.at_end(self.model, "train_step", logs, self.compiled.lease.borrow())
+        return self.compiled.at_end(self.model, "train_step", logs, self.compiled.loan.lend())
 
     def segments(self, program: Program) -> Iterator:
-        return self.feed.segments(program, self.run.shuffle, self.run.steps, lambda: ((), self.compiled.lease.borrow()))
+        return self.feed.segments(program, self.run.shuffle, self.run.steps, lambda: ((), self.compiled.loan.lend()))
 
     def advance(self, program: Program, run: Any, lo: int, hi: int) -> Any:
-        lease = self.compiled.lease
-        with lease.held(), Uninterrupted():
+        loan = self.compiled.loan
+        with loan.held(), Uninterrupted():
             steps = lambda program, carry, lo, hi: run(program, (), carry, lo, hi)  # noqa: E731
-            carry, results = program.advance(steps, lease.borrow(), lo, hi)
-            lease.hold(carry)
+            carry, results = program.advance(steps, loan.lend(), lo, hi)
+            loan.keep(carry)
         return results
 
     def is_over(self) -> bool:

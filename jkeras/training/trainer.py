@@ -28,7 +28,7 @@ from jkeras.training.compiled import PREPARING, Compiled
 from jkeras.training.engine import Stats
 from jkeras.training.epochs import Validation, train
 from jkeras.training.feed import ONE, Feed, device_memory_budget
-from jkeras.training.lease import Uninterrupted
+from jkeras.training.loan import Uninterrupted
 from jkeras.training.passes import EvaluationPass
 from jkeras.training.prediction import Prediction
 from jkeras.training.results import by_name
@@ -152,7 +152,7 @@ class Trainer(Compilable):
         self.stop_training = False
         run = Run(self, feed, callbacks, shuffle, steps_per_epoch, initial_epoch)
         try:
-            with compiled.lease.turn.training(f"Model {self.name!r}"):
+            with compiled.loan.turn.training(f"Model {self.name!r}"):
                 train(run, epochs, validation, progress)
         finally:
             if self._run_of_fit is run:
@@ -321,13 +321,13 @@ class Trainer(Compilable):
             As `evaluate`: the loss, or a list, or a dict of results, for this batch.
         """
         compiled, batch = self._one_batch("train_on_batch", x, y, sample_weight, class_weight)
-        start = lambda: compiled.lease.borrow()._replace(metrics=compiled.start())  # noqa: E731
-        with kept, compiled.lease.turn.training(f"Model {self.name!r}"):
-            with compiled.lease.held(), Uninterrupted():
+        start = lambda: compiled.loan.lend()._replace(metrics=compiled.start())  # noqa: E731
+        with kept, compiled.loan.turn.training(f"Model {self.name!r}"):
+            with compiled.loan.held(), Uninterrupted():
                 carry, results = compiled.run(
                     self, lambda: compiled.train.over_stack((), start(), current().put_single(batch), *ONE)
                 )
-                compiled.lease.hold(carry)
+                compiled.loan.keep(carry)
             logs = compiled.train.fetch(results, 1).logs
         return self._result(logs, return_dict)
 

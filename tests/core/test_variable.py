@@ -105,7 +105,7 @@ def test_promises_are_redeemed_once():
     assert later.times == 1
     v.lend(later)
     v.assign([7.0])
-    v.settle(later, jnp.array([9.0]))  # too late: somebody wrote in the meantime
+    v.take_back(later, jnp.array([9.0]))  # too late: somebody wrote in the meantime
     assert v.value.tolist() == [7.0]
 
 

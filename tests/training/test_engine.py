@@ -19,7 +19,7 @@ from jkeras.layers import LSTM, BatchNormalization, Conv2D, Dense, Dropout, Resh
 from jkeras.models import Sequential
 from jkeras.runtime import compiler_options, executables
 from jkeras.runtime.store import store
-from jkeras.training.lease import Uninterrupted
+from jkeras.training.loan import Uninterrupted
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(100, 3)).astype("float32")
@@ -351,10 +351,10 @@ def test_any_optax_transformation_trains():
 def test_the_step_is_one_jaxpr():
     made = model()
     made.fit(X, Y, batch_size=32, verbose=0)
-    program, lease = made._compiled.train, made._compiled.lease
-    traced = jax.make_jaxpr(program.step)((), lease.borrow(), (X[:32], Y[:32], None))
+    program, loan = made._compiled.train, made._compiled.loan
+    traced = jax.make_jaxpr(program.step)((), loan.lend(), (X[:32], Y[:32], None))
     assert len(traced.eqns) > 10
-    lease.settle()
+    loan.take_back()
 
 
 def small_model():

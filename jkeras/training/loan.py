@@ -1,9 +1,9 @@
 """While the loop runs, the weights are on loan to it.
 
 The compiled loop consumes its state's buffers and returns new ones, so between two calls the only valid arrays are the
-loop's. A `Lease` is the promise that stands in the variables' boxes meanwhile. Reading any weight (a callback, a
+loop's. A `Loan` is the promise that stands in the variables' boxes meanwhile. Reading any weight (a callback, a
 debugger, the end of `fit`) ends the loan: all boxes are filled with the current arrays. When the loop goes on, it
-borrows again, taking whatever it finds (a callback may have assigned new weights). Other threads that read wait for the end
+is lent whatever is there then (a callback may have assigned new weights). Other threads that read wait for the end
 of the running call (`core.turns`).
 """
 
@@ -14,12 +14,13 @@ from typing import Any
 
 import jax
 
+from jkeras.core.binding import Binding
 from jkeras.core.turns import held, share_turn
-from jkeras.core.variable import Promise, Variable, all_hold, is_variable, lend_all
+from jkeras.core.variable import Promise, Variable, all_hold, lend_all
 from jkeras.runtime.mesh import ONE_DEVICE, current
 
 
-class Lease(Promise):
+class Loan(Promise):
     """A pytree of variables whose values are lent.
 
     Args:
@@ -27,35 +28,36 @@ class Lease(Promise):
 
     >>> import jax.numpy as jnp
     >>> v = Variable(jnp.zeros(2), name="v")
-    >>> lease = Lease({"v": v})
-    >>> state = lease.borrow()
-    >>> lease.hold({"v": state["v"] + 1})       # the loop has advanced
+    >>> loan = Loan({"v": v})
+    >>> state = loan.lend()
+    >>> loan.keep({"v": state["v"] + 1})        # the loop has advanced
     >>> v.value.tolist()                        # reading the weight ends the loan
     [1.0, 1.0]
     """
 
     def __init__(self, variables: Any):
-        self.variables, self.structure = jax.tree.flatten(variables, is_leaf=is_variable)
+        self._binding = Binding(variables)
+        self.variables = self._binding.variables
         self._state: list | None = None
         self._placement: Any = ONE_DEVICE
         self.turn = share_turn(self.variables)
 
     def held(self) -> Any:
-        """Within a block `with lease.held():` other threads wait that want to read the variables."""
+        """Within a block `with loan.held():` other threads wait that want to read the variables."""
         return held(self.variables[:1])
 
-    def borrow(self) -> Any:
+    def lend(self) -> Any:
         """The current values, to be consumed; the boxes hold this promise from now on."""
         placement = current()
         if self._state is None or self._placement != placement or not all_hold(self.variables, self):
-            self.settle()
+            self.take_back()
             # A copy, because somebody may hold the arrays that the loop is about to consume.
             boxes = [v.read_box() for v in self.variables]
             self._placement = placement
             self._lend(placement.put_variables(self.variables, boxes, copy=True))
-        return jax.tree.unflatten(self.structure, self._state)
+        return jax.tree.unflatten(self._binding.structure, self._state)
 
-    def hold(self, state: Any) -> None:
+    def keep(self, state: Any) -> None:
         """Keep the values that the loop returned, until somebody asks for them."""
         self._lend(jax.tree.leaves(state))
 
@@ -65,7 +67,7 @@ class Lease(Promise):
         self._state = arrays
         lend_all(self.variables, self)
 
-    def settle(self) -> None:
+    def take_back(self) -> None:
         """End the loan: put the arrays back into the boxes that nobody has written to since.
 
         The arrays are given up last, so that an interrupt in between loses none of them: the next call goes on.
@@ -73,12 +75,12 @@ class Lease(Promise):
         with self.held():
             if self._state is not None:
                 for variable, array in zip(self.variables, self._state, strict=True):
-                    variable.settle(self, array)
+                    variable.take_back(self, array)
                 self._state = None
 
     def redeem(self, variable: Variable) -> jax.Array:
         with self.held():
-            self.settle()
+            self.take_back()
             return variable.read_box()
 
 
