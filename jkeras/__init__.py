@@ -14,6 +14,7 @@ try:
         config,
         constraints,
         datasets,
+        distillation,
         distribution,
         dtype_policies,
         initializers,
@@ -36,6 +37,7 @@ try:
     from jkeras.compat.hook import as_keras, install
     from jkeras.core.operation import Operation
     from jkeras.core.policy import DTypePolicy
+    from jkeras.core.remat import RematScope, remat
     from jkeras.core.scopes import StatelessScope, SymbolicScope
     from jkeras.core.symbolic import KerasTensor
     from jkeras.core.variable import Variable
@@ -92,6 +94,7 @@ __all__ = [
     "Optimizer",
     "Quantizer",
     "Regularizer",
+    "RematScope",
     "Sequential",
     "StatelessScope",
     "SymbolicScope",
@@ -106,6 +109,7 @@ __all__ = [
     "datasets",
     "distribution",
     "device",
+    "distillation",
     "dtype_policies",
     "initializers",
     "layers",
@@ -120,6 +124,7 @@ __all__ = [
     "quantizers",
     "random",
     "regularizers",
+    "remat",
     "saving",
     "tree",
     "utils",

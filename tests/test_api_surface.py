@@ -28,6 +28,7 @@ NAMESPACES = (
         "preprocessing.image",
         "preprocessing.sequence",
         "quantizers",
+        "distillation",
         "random",
         "regularizers",
         "saving",

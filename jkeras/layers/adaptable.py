@@ -22,6 +22,7 @@ from jkeras.layers.calibrated import Awq, Gptq
 from jkeras.layers.forms import Float8, Form, Int4, Int8, Product
 from jkeras.layers.layout import Layout
 from jkeras.layers.options import Configured
+from jkeras.serialization import serialize
 from jkeras.serialization.naming import current_path, scope
 
 FORMS: dict[str, type[Form]] = {"int8": Int8, "int4": Int4, "float8": Float8, "gptq": Gptq, "awq": Awq}
@@ -385,5 +386,7 @@ class Adaptable(Configured):
     def get_config(self) -> dict:
         """The constructor's arguments, as plain data."""
         config = super().get_config() | {"lora_rank": self.lora_rank, "lora_alpha": self.lora_alpha}
+        if self.modes:
+            config["quantization_config"] = serialize(self.quantization_config)
         optional = ("lora_rank", "lora_alpha", "gptq_unpacked_column_size")
         return {name: value for name, value in config.items() if value is not None or name not in optional}

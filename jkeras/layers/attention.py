@@ -136,7 +136,7 @@ class AdditiveAttention(Attention):
         super().__init__(use_scale=use_scale, dropout=dropout, seed=seed, **kwargs)
 
     def build(self, input_shape: Any) -> None:
-        self._check("inputs", input_shape)
+        self._check("inputs", input_shape if isinstance(input_shape[0], (list, tuple)) else None)
         features = input_shape[0][-1]
         self.scale = self.add_weight((features,), "glorot_uniform", name="scale") if self.use_scale else None
 

@@ -17,6 +17,7 @@ from jkeras.layers.attention_axes import Order
 from jkeras.layers.einsum_dense import EinsumDense
 from jkeras.layers.options import Configured, alias
 from jkeras.layers.regularization import Dropout
+from jkeras.layers.signatures import call_spec
 from jkeras.ops.attention import attention_logits, attention_weights, weighted_sum
 from jkeras.serialization import serialize
 
@@ -156,7 +157,9 @@ class _Heads(Configured):
         keys = order.sequence(self.key_dense(key))
         gate = self._gate_dense(query) if self.use_gate else None
         values = order.sequence(self.value_dense(value))
-        attended, scores = self._compute_attention(queries, keys, values, mask, training, return_attention_scores, **causal)
+        taken = call_spec(type(self)._compute_attention).names  # an override need not know what came later
+        asked = {"return_attention_scores": return_attention_scores} if "return_attention_scores" in taken else {}
+        attended, scores = self._compute_attention(queries, keys, values, mask, training, **asked, **causal)
         attended = order.restored(attended)
         outputs = self.output_dense(attended if gate is None else attended * gate)
         return (outputs, order.unflattened(scores)) if return_attention_scores else outputs

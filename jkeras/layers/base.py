@@ -8,6 +8,7 @@ is symbolic. Layers written for Keras run unmodified, and the built-in ones are 
 import copy
 import functools
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,8 @@ from jkeras.core import symbolic
 from jkeras.core.containment import contained
 from jkeras.core.frame import Frame
 from jkeras.core.observing import observe
+from jkeras.core.policy import DTypePolicy, get_policy
+from jkeras.core.remat import RematScope, current_scope, recompute, remat
 from jkeras.core.symbolic import KerasTensor
 from jkeras.core.undo import all_or_nothing
 from jkeras.core.variable import Variable, as_arrays
@@ -36,7 +39,7 @@ from jkeras.layers.weights import Weighted
 from jkeras.quantizers.config import resolve
 from jkeras.runtime.placement import to_device
 from jkeras.serialization import describe_constructor, serialize, serialize_arguments
-from jkeras.serialization.naming import auto_name, reset_names, scope, snake_case
+from jkeras.serialization.naming import auto_name, is_outermost, reset_names, scope, snake_case
 
 
 class Layer(Weighted, Stateless):  # type: ignore[override]
@@ -81,6 +84,8 @@ class Layer(Weighted, Stateless):  # type: ignore[override]
         "_path",
     )  # attributes that `call` does not read
 
+    _remat: RematScope | None  # the scope in which the layer was made
+
     def __new__(cls, *args: Any, **kwargs: Any) -> "Layer":
         layer = super().__new__(cls)
         layer._weights = []  # variables in the order add_weight made them: the order of get_weights()
@@ -89,6 +94,7 @@ class Layer(Weighted, Stateless):  # type: ignore[override]
         layer._nodes = []  # the symbolic calls
         layer._trainable = True
         layer._path = None
+        layer._remat = current_scope()
         layer.built = False
         layer._arguments = bound_arguments(cls, args, kwargs)
         return layer
@@ -108,6 +114,8 @@ class Layer(Weighted, Stateless):  # type: ignore[override]
         self.name = name or auto_name(type(self).__name__)
         self._named = name is not None  # a name that was given is used in paths; a counted one is not
         self.activity_regularizer = regularizers.get(activity_regularizer)
+        if not isinstance(trainable, (bool, np.bool_)):
+            raise ValueError(f"Expected trainable= of layer {self.name!r} to be a boolean, got trainable={trainable!r}.")
         self._trainable = bool(trainable)
         self.dtype_policy = dtype
         self.autocast = autocast
@@ -133,7 +141,7 @@ class Layer(Weighted, Stateless):  # type: ignore[override]
 
         Called by a class that overrides it, it makes nothing: the class's own `build` does, or the first call.
         """
-        if self.needs_no_build and any(not layer.built for layer in self._sublayers()):
+        if input_shape is not None and self.needs_no_build and any(not layer.built for layer in self._sublayers()):
             symbolic.infer(self, (specs_of(input_shape, self.compute_dtype),))
         self.built = True
 
@@ -177,6 +185,44 @@ class Layer(Weighted, Stateless):  # type: ignore[override]
         """
         own = getattr(type(self), f"_{self.quantization_mode}_call", None)
         return self.call(*args, **kwargs) if own is None else own(self, *args, **kwargs)
+
+    # -- recomputation ------------------------------------------------------------------------------------------------
+
+    def rematerialized_call(self, layer_call: Callable, *args: Any, **kwargs: Any) -> Callable:
+        """A call that is recomputed in the backward pass, as the `RematScope` says in which the layer was made.
+
+        Args:
+            layer_call: `call`, or `quantized_call`.
+            *args, **kwargs: of the call, for Keras's signature.
+        """
+        wish = self._remat
+        if wish is None or is_outermost(self):
+            return layer_call
+        activation = self.__dict__.get("activation")
+        if wish.mode == "activations":
+            return (
+                layer_call if activation is None else functools.partial(self._with_activation, remat(activation), layer_call)
+            )
+        if wish.mode == "list_of_layers" and self.name not in wish.layer_names:
+            return layer_call
+
+        def recomputed(*args: Any, **kwargs: Any) -> Any:
+            if wish.mode == "larger_than" and not frames.current().abstract:  # type: ignore[union-attr]
+                sizes = [math.prod(x.shape) for x in jax.tree.leaves(self.build_abstractly(*args, **kwargs))]
+                if not any(size > wish.output_size_threshold for size in sizes):
+                    return layer_call(*args, **kwargs)
+            kept = [*self.slots().values(), *(v for metric in self.own_metrics() for v in metric.slots().values())]
+            return recompute(layer_call, args, kwargs, kept)
+
+        return recomputed
+
+    def _with_activation(self, activation: Callable, layer_call: Callable, *args: Any, **kwargs: Any) -> Any:
+        own = self.__dict__["activation"]
+        self.__dict__["activation"] = activation
+        try:
+            return layer_call(*args, **kwargs)
+        finally:
+            self.__dict__["activation"] = own
 
     # -- losses -------------------------------------------------------------------------------------------------------
 
@@ -223,6 +269,8 @@ class Layer(Weighted, Stateless):  # type: ignore[override]
         with Frame() as frame:
             outputs = self._call_in_frame(frame, args, kwargs)
         self._loss_layers = tuple({id(layer): layer for layer, _ in frame.losses}.values())
+        for layer in self._loss_layers:  # which may have been called by themselves before
+            layer._losses = []
         for layer, value in frame.losses:
             layer._losses.append(value)
         return frame.hand_out(outputs, (args, kwargs))
@@ -264,6 +312,8 @@ class Layer(Weighted, Stateless):  # type: ignore[override]
                 if self._path is None:
                     self._note_path()
                 call = self.call if self.quantization_mode is None else self.quantized_call
+                if self._remat is not None:
+                    call = self.rematerialized_call(call)
                 outputs = as_arrays(call(*args, **kwargs))
         except Exception as error:
             if repr(self.name) not in str(error):
@@ -275,8 +325,8 @@ class Layer(Weighted, Stateless):  # type: ignore[override]
         self.built = True
         if self.activity_regularizer is not None:
             for output in jax.tree.leaves(outputs):
-                scale = output.shape[0] if output.ndim else 1
-                self.add_loss(self.activity_regularizer(output) / scale)
+                rows = output.shape[0] if output.ndim else 1
+                self.add_loss(self.activity_regularizer(output) / (1 if isinstance(rows, int) and rows == 0 else rows))
         carry_mask(self, frame, first, mask, outputs, _is_overridden(self, "compute_mask"))
         observe(self, outputs)
         return outputs
@@ -328,6 +378,17 @@ class Layer(Weighted, Stateless):  # type: ignore[override]
             )
         wanted = call_spec(type(self).build).names
         if (len(shapes) > 1 and len(wanted) > 1) or set(wanted) & {f"{k}_shape" for k in shapes}:
+            for name in wanted:
+                if not name.endswith("_shape") or name.removesuffix("_shape") not in spec.names:
+                    wrong = (
+                        "does not end in `_shape`"
+                        if not name.endswith("_shape")
+                        else f"names no argument of `call({', '.join(spec.names)})`"
+                    )
+                    raise ValueError(
+                        f"Layer {self.name!r} ({type(self).__name__}): build() with several arguments gets the shapes of "
+                        f"the arguments of call() by name, but it has the argument `{name}`, which {wrong}."
+                    )
             shapes = {f"{k}_shape": v for k, v in shapes.items()}
             self.build(**{k: shapes.get(k) for k in wanted if k in shapes})
         elif type(self).build is not Layer.build and shapes:
@@ -375,7 +436,10 @@ class Layer(Weighted, Stateless):  # type: ignore[override]
         """The outputs of a symbolic call, without a history: as a method of the class says, or else from `call`."""
         if not _is_overridden(self, "compute_output_spec"):
             return self._infer_without_spec(args, kwargs)
-        said = self.compute_output_spec(*args, **kwargs)
+        try:
+            said = self.compute_output_spec(*args, **kwargs)
+        except NotImplementedError:  # the class leaves it to `call`
+            return self._infer_from_call(args, kwargs)
         return symbolic.map_structure(symbolic.without_history, said)
 
     def _infer_without_spec(self, args: tuple, kwargs: dict) -> Any:
@@ -447,7 +511,7 @@ class Layer(Weighted, Stateless):  # type: ignore[override]
     @classmethod
     def from_config(cls, config: dict) -> "Layer":
         """Make a layer from `get_config()`."""
-        return cls(**config)
+        return cls(**name_dtype(config))
 
     def get_build_config(self) -> dict | None:
         """What `build` was called with, so that a loaded layer can be built before its weights are read."""
@@ -474,6 +538,19 @@ class Layer(Weighted, Stateless):  # type: ignore[override]
         return f"<{type(self).__name__} name={getattr(self, 'name', '?')}, built={self.built}>"
 
 
+def name_dtype(config: dict) -> dict:
+    """A config whose `dtype` is the name of its policy, as constructors of users' classes know it, unless more than a name is needed.
+
+    >>> from jkeras.core.policy import DTypePolicy
+    >>> name_dtype({"dtype": DTypePolicy("bfloat16")})
+    {'dtype': 'bfloat16'}
+    """
+    given = config.get("dtype")
+    if isinstance(given, dict) and given.get("class_name") in ("DTypePolicy", "FloatDTypePolicy"):
+        given = get_policy(given)
+    return {**config, "dtype": given.name} if type(given) is DTypePolicy else config
+
+
 def _mark_built(build: Callable) -> Callable:
     if getattr(build, "marks_built", False):
         return build
@@ -486,6 +563,8 @@ def _mark_built(build: Callable) -> Callable:
                 self._note_path()
                 build(self, *args, **kwargs)
             self.built = True
+            if not self._trainable:
+                self.trainable = False  # the layers that were made inside, too
             self._build_shapes = dict(zip(call_spec(build).names, args, strict=False)) | kwargs
 
     wrapped.marks_built = True  # type: ignore[attr-defined]

@@ -63,6 +63,11 @@ class ConvLSTMCell(Configured):
         self.kernel_size = sizes(self, "kernel_size", kernel_size, rank)
         self.strides = sizes(self, "strides", strides, rank)
         self.dilation_rate = sizes(self, "dilation_rate", dilation_rate, rank)
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ValueError(
+                f"ConvLSTM{rank}D cannot have both strides and dilation_rate above 1, got strides={self.strides} and "
+                f"dilation_rate={self.dilation_rate}."
+            )
         self.padding = str(padding).lower()
         if self.padding not in ("valid", "same"):
             raise ValueError(f"ConvLSTM{rank}D needs padding='valid' or 'same', got padding={padding!r}.")

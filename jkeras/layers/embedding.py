@@ -9,6 +9,7 @@ import numpy as np
 from jkeras import ops
 from jkeras.layers.adaptable import Adaptable, stored
 from jkeras.layers.layout import Layout, table_layout
+from jkeras.ops.family import is_sparse
 
 __all__ = ["Embedding"]
 
@@ -86,6 +87,8 @@ class Embedding(Adaptable):
         return table_layout((shape[0], shape[1]))
 
     def call(self, inputs: Any) -> Any:
+        if is_sparse(inputs):
+            inputs = inputs.todense()
         if not isinstance(inputs, jax.core.Tracer) and all(d.platform == "cpu" for d in inputs.devices()):
             self.check_indices(inputs)
         indices = inputs if inputs.dtype in ("int32", "int64") else inputs.astype("int32")

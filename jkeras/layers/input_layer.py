@@ -1,5 +1,6 @@
 """`Input`: the symbolic tensor that a model starts from."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from jkeras.core import dtype as dtypes
 from jkeras.core import symbolic
 from jkeras.core.symbolic import KerasTensor
+from jkeras.errors import outside
 from jkeras.layers.base import Layer
 
 
@@ -41,7 +43,15 @@ class InputLayer(Layer):
         name: str | None = None,
         **kwargs: Any,
     ):
+        if shape is None and kwargs.get("input_shape") is not None:
+            warnings.warn("Argument `input_shape` is deprecated. Use `shape` instead.", stacklevel=outside())
+            shape = kwargs.pop("input_shape")
         super().__init__(name=name, **kwargs)
+        if input_tensor is not None and not isinstance(input_tensor, KerasTensor):
+            raise ValueError(
+                f"Argument `input_tensor` must be a KerasTensor, a symbolic tensor, got {type(input_tensor).__name__}. An array is "
+                "given to the model when it is called."
+            )
         if sparse or ragged:
             raise ValueError(
                 "Sparse and ragged inputs are not supported; give SciPy sparse matrices to fit(), which densifies rows."

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras import ops
+from jkeras.core.variable import as_arrays
 from jkeras.layers.options import Configured
 
 __all__ = [
@@ -55,7 +56,7 @@ class _Merge(Configured):
         rank = max(x.ndim for x in inputs)
         arrays = [x.reshape(x.shape[0], *(1,) * (rank - x.ndim), *x.shape[1:]) for x in inputs]
         masks = mask if isinstance(mask, (list, tuple)) else [None] * len(arrays)
-        return self.merge(arrays, [m if m is None else _broadcast(m, x) for m, x in zip(masks, arrays, strict=True)])
+        return self.merge(arrays, [m if m is None else _broadcast(m, x.shape) for m, x in zip(masks, arrays, strict=True)])
 
     def merge(self, arrays: list[jax.Array], masks: list) -> jax.Array:
         """The result, from arrays of one rank and masks of their shapes (or None)."""
@@ -68,9 +69,9 @@ class _Merge(Configured):
         return functools.reduce(ops.logical_or, masks)
 
 
-def _broadcast(mask: jax.Array, x: jax.Array) -> jax.Array:
-    """A mask without the last axis, as an array of the shape of `x`."""
-    return jnp.broadcast_to(mask.reshape(*mask.shape, *(1,) * (x.ndim - mask.ndim)), x.shape)
+def _broadcast(mask: jax.Array, shape: tuple) -> jax.Array:
+    """A mask without the last axes, as an array of the whole shape."""
+    return jnp.broadcast_to(mask.reshape(*mask.shape, *(1,) * (len(shape) - mask.ndim)), shape)
 
 
 class Add(_Merge):
@@ -199,8 +200,10 @@ class Concatenate(_Merge):
         masks = previous_mask if isinstance(previous_mask, (list, tuple)) else [previous_mask]
         if all(m is None for m in masks):
             return None
-        full = [jnp.ones(x.shape, bool) if m is None else _broadcast(m, x) for m, x in zip(masks, inputs, strict=True)]
-        return jnp.any(jnp.concatenate(full, self.axis), -1)
+        masks = as_arrays(masks)
+        shapes = [x.shape if m is None or m.ndim < len(x.shape) else m.shape for m, x in zip(masks, inputs, strict=True)]
+        full = [jnp.ones(s, bool) if m is None else _broadcast(m, s) for m, s in zip(masks, shapes, strict=True)]
+        return jnp.any(jnp.concatenate([mask.astype(bool) for mask in full], self.axis), -1)
 
 
 class Dot(_Merge):

@@ -14,7 +14,7 @@ import numpy as np
 from jkeras import activations, constraints, initializers, regularizers
 from jkeras.core.variable import Variable
 from jkeras.errors import keywords_of
-from jkeras.layers.base import Layer
+from jkeras.layers.base import Layer, name_dtype
 from jkeras.serialization import custom_object_scope, deserialize, serialize_arguments
 
 _KINDS = {
@@ -82,7 +82,7 @@ class Configured(Layer):
     @classmethod
     def from_config(cls, config: dict, custom_objects: Mapping | None = None) -> "Configured":
         """Make a layer from `get_config()`, ours or Keras's (which lists options of its own, if only as None)."""
-        options = {name: value for name, value in config.items() if name != "quantization_config" or value is not None}
+        options = {name: v for name, v in name_dtype(config).items() if name != "quantization_config" or v is not None}
         # Initializers draw their seeds when they are made: in the constructor, in its own order.
         made = {name: v if name.endswith("_initializer") else deserialize(v, custom_objects) for name, v in options.items()}
         with custom_object_scope(custom_objects or {}):

@@ -166,6 +166,9 @@ class RNN(Configured):
             batch = sequences.shape[1]
             initial_state = self._stateful_start(batch) if self.stateful else self.get_initial_state(batch)
         states = initial_state if isinstance(initial_state, (list, tuple)) else [initial_state]
+        stacked = self.cell.cells if isinstance(self.cell, StackedRNNCells) else []
+        if stacked:
+            states = [s if isinstance(s, (list, tuple)) else [s] for s in states]
         self._check_states(states, sequences.shape[1])
         dtype = getattr(self.cell, "compute_dtype", self.compute_dtype)
         states = jax.tree.map(lambda s: jnp.asarray(s, dtype), list(states))
@@ -182,6 +185,10 @@ class RNN(Configured):
         elif not self.time_major:
             outputs = jnp.swapaxes(outputs, 0, 1)
         outputs, states = jax.tree.map(lambda x: x.astype(self.compute_dtype), (outputs, states))
+        single = [cell.state_size for cell in stacked]  # a cell whose size is one number has one state, and no list of them
+        states = (
+            [s[0] if isinstance(size, int) else s for s, size in zip(states, single, strict=True)] if stacked else states
+        )
         return (outputs, *states) if self.return_state else outputs
 
     def _stateful_start(self, batch: int) -> list:

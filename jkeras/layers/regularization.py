@@ -54,7 +54,7 @@ class Dropout(_Noise):
         seed: an integer that makes the noise reproducible. None takes a new one.
 
     Raises:
-        ValueError: `rate` is outside [0, 1].
+        ValueError: `rate` is outside [0, 1], or `noise_shape` holds something else than positive integers and None.
 
     >>> import numpy as np
     >>> x = np.ones((2, 4), "float32")
@@ -66,6 +66,13 @@ class Dropout(_Noise):
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any):
         super().__init__(rate, seed, kwargs)
+        if noise_shape is not None and (
+            not isinstance(noise_shape, (list, tuple))
+            or any(n is not None and (not isinstance(n, int) or isinstance(n, bool) or n <= 0) for n in noise_shape)
+        ):
+            raise ValueError(
+                f"Dropout needs noise_shape= a tuple of positive integers and None, one per axis, got noise_shape={noise_shape!r}."
+            )
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
 
     def disturb(self, inputs: Any) -> Any:

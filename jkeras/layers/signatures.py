@@ -55,7 +55,8 @@ def call_spec(function: Callable) -> CallSpec:
 def holds_tensors(value: Any) -> bool:
     """True if all leaves of an argument are arrays, or stand for some."""
     found = [x for x in symbolic.leaves(value) if x is not None]
-    return bool(found) and all(isinstance(x, (jax.Array, KerasTensor, jax.ShapeDtypeStruct)) for x in found)
+    kinds = (jax.Array, KerasTensor, jax.ShapeDtypeStruct)
+    return bool(found) and all(isinstance(x, kinds) or hasattr(type(x), "todense") for x in found)
 
 
 def shapes_of(value: Any) -> Any:
@@ -68,9 +69,13 @@ def _is_shape(value: Any) -> bool:
 
 
 def specs_of(shape: Any, dtype: str) -> Any:
-    """Symbolic tensors of a shape, or of a list or dict of shapes."""
+    """Symbolic tensors of a shape, or of a list or dict of shapes; None for an input that is left out."""
+    if shape is None:
+        return None
     if _is_shape(shape):
         return KerasTensor(tuple(shape), dtype)
     if isinstance(shape, dict):
         return {k: specs_of(v, dtype) for k, v in shape.items()}
+    if not isinstance(shape, (list, tuple)):
+        raise ValueError(f"A shape must be a tuple of integers and None, or a list or dict of such tuples, got {shape!r}.")
     return type(shape)(specs_of(v, dtype) for v in shape)

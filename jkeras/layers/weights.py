@@ -54,6 +54,11 @@ class Weighted(OwnVariables, Module):
             name: of the weight, in paths and files.
         """
         self._check_initialized()
+        if isinstance(shape, str):
+            raise ValueError(
+                f"The name of a weight is a keyword argument: self.add_weight(shape=..., name={shape!r}). The first positional "
+                "argument of add_weight is the shape."
+            )
         dtype = dtypes.standardize(dtype if dtype is not None else self.variable_dtype)
         if initializer is None:
             initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"

@@ -209,7 +209,8 @@ class Functional(Model):
         extra = [key for key in x if key not in tensors]
         if extra and warn:
             warnings.warn(
-                f"Model {self.name!r} has inputs {names}; x has the entries {extra} besides, which are ignored.",
+                f"The structure of `inputs` doesn't match the expected structure of model {self.name!r}: it has inputs {names}; x has "
+                f"the entries {extra} besides, which are ignored.",
                 stacklevel=outside(),
             )
         if by_key:

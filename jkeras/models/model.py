@@ -202,7 +202,9 @@ class Model(Saved, Trainer, Layer):
 
     # -- quantization -------------------------------------------------------------------------------------------------
 
-    def quantize(self, mode: str | None = None, config: Any = None, filters: Any = None, *, type_check: bool = True) -> None:
+    def quantize(
+        self, mode: str | None = None, config: Any = None, filters: Any = None, *, type_check: bool = True, **kwargs: Any
+    ) -> None:
         """Hold the weights of the layers inside in another form: each layer that has one takes it, the others stay as they are.
 
         Args:
@@ -210,6 +212,7 @@ class Model(Saved, Trainer, Layer):
             config: a `QuantizationConfig`; by default that of the mode. GPTQ and AWQ need one, with data to look at.
             filters: which layers: a regular expression that is searched in their names, a list of them, or a function of a layer.
             type_check: leave subclasses of the library's layers alone, whose own code may read the weights.
+            **kwargs: for Keras's signature; there are no others.
 
         Raises:
             ValueError: the model is not built, or the arguments do not fit; the model stays as it was.
@@ -220,6 +223,8 @@ class Model(Saved, Trainer, Layer):
         >>> [v.dtype for v in model.weights]
         ['float32', 'int8', 'float32']
         """
+        if kwargs:
+            raise ValueError(f"Unrecognized keyword arguments passed to {type(self).__name__}.quantize(): {sorted(kwargs)}.")
         quantize(self, config, filters, type_check)
         self._forget_programs()
 

@@ -16,6 +16,7 @@ from jkeras.data import Staged
 from jkeras.layers.base import Layer
 from jkeras.layers.input_layer import InputLayer
 from jkeras.layers.preprocessing.host import as_array
+from jkeras.layers.signatures import call_spec
 from jkeras.models.inference import fit, infer_again, infer_call
 from jkeras.models.model import Model, name_paths
 from jkeras.models.stage import HostStage, LateStage, is_on_host, stage_of
@@ -35,8 +36,7 @@ class Sequential(Model):
         name: of the model.
 
     Raises:
-        TypeError: something that is not a layer is added.
-        ValueError: a layer's name is taken.
+        ValueError: something that is not a layer is added, or a layer's name is taken.
 
     >>> from jkeras.layers import Dense
     >>> model = Sequential()
@@ -80,15 +80,15 @@ class Sequential(Model):
                 raise ValueError("Only an Input(...) can be added as a symbolic tensor; add the layer itself instead.")
             layer = layer.history.operation
         if not isinstance(layer, Layer):
-            raise TypeError(
-                f"Only layers can be added to a Sequential model, but got {layer!r} of type {type(layer).__name__}. "
+            raise ValueError(
+                f"Only instances of Layer can be added to a Sequential model, but got {layer!r} of type {type(layer).__name__}. "
                 "For a function, use jkeras.layers.Lambda(function)."
             )
         if isinstance(layer, Model) and any(module is self for module in layer.modules()):
             raise ValueError(f"Model {layer.name!r} cannot be added to {self.name!r}: a model must not be a part of itself.")
         if any(known.name == layer.name for known in self._layers):
             raise ValueError(
-                f"A layer named {layer.name!r} is already in model {self.name!r}: give each a name of its own "
+                f"A layer named {layer.name!r} is already in model {self.name!r}. All layers should have unique names: give each one "
                 f"({type(layer).__name__}(..., name='...')), or make a second layer."
             )
         with all_or_nothing(self, ()):
@@ -103,7 +103,12 @@ class Sequential(Model):
             elif isinstance(layer, Model) and first_inputs:
                 self._layers.append(InputLayer(batch_shape=first_inputs[0].shape, dtype=first_inputs[0].dtype))
         elif isinstance(layer, InputLayer):
-            raise ValueError(f"An Input must come first; model {self.name!r} already has {len(self._layers)} layer(s).")
+            first = (
+                "its input has already been configured"
+                if isinstance(self._layers[0], InputLayer)
+                else "it has layers already"
+            )
+            raise ValueError(f"An Input must come first, but of model {self.name!r} {first}.")
         self._layers.append(layer)
         self._inferred = {}
         self._forget_programs()
@@ -127,8 +132,19 @@ class Sequential(Model):
 
     def build(self, input_shape: Any = None) -> None:
         """Make the weights for inputs of the given shape (with the batch axis)."""
-        if not self.layers:
+        if not self._layers:
             raise ValueError(f"Sequential model {self.name!r} has no layers yet: call model.add(...) first.")
+        if input_shape is not None and (
+            isinstance(input_shape, dict) or not all(d is None or isinstance(d, int) for d in input_shape)
+        ):
+            self.built = True  # several arrays, which the first layer takes: no graph of single tensors
+            return
+        known = self._layers[0].batch_shape if isinstance(self._layers[0], InputLayer) else None
+        if known is not None and input_shape is not None and not _agree(known, input_shape):
+            raise ValueError(
+                f"Model {self.name!r} has already been configured for inputs of shape {known}, so it cannot be built for "
+                f"{tuple(input_shape)}."
+            )
         if not isinstance(self._layers[0], InputLayer) and input_shape is not None:
             self._layers.insert(0, InputLayer(batch_shape=(None, *input_shape[1:]), dtype=self._input_dtype))
             self._layers[0]._named = False
@@ -148,6 +164,7 @@ class Sequential(Model):
         self._tensors = self._tensors or [self._layers[0].output]
         with scope(self):
             for layer in self._layers[len(self._tensors) :]:
+                _check_single(layer)
                 self._tensors.append(layer(self._tensors[-1]))
                 self.built = True
         if self.built:
@@ -269,3 +286,20 @@ class Sequential(Model):
             model.build(shape)
         model._trainable = config.get("trainable", True) is not False  # that of the layers stands in their own configs
         return model
+
+
+def _agree(known: tuple, given: Any) -> bool:
+    """Whether two shapes may be of the same array; None is any size."""
+    given = tuple(given)
+    return len(known) == len(given) and all(None in (a, b) or a == b for a, b in zip(known, given, strict=True))
+
+
+def _check_single(layer: Layer) -> None:
+    """Refuse a layer whose call needs more than the one input that a layer of a stack gets."""
+    spec = call_spec(type(layer).call)
+    needed = [name for name in spec.positional if name not in spec.defaults]
+    if len(needed) > 1:
+        raise ValueError(
+            f"Layers in a Sequential model can only have a single positional argument, the output of the layer before, but "
+            f"{type(layer).__name__}.call needs {needed}. Give the others defaults, or use a functional model."
+        )

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from jkeras.core import tree
 from jkeras.core.assignment import assign_all
 from jkeras.core.turns import at_one_step
@@ -69,6 +71,7 @@ def write_state(model: Any, state_tree: Mapping) -> None:
                 names = [tree.show(p) for p in known[kind]]
                 raise ValueError(f"{model.name!r} has no {kind} {tree.show(path)!r}.{suggest(tree.show(path), names)}")
             variable = known[kind][path]
+            value = value if hasattr(value, "shape") else np.asarray(value)
             if tuple(value.shape) != variable.shape:
                 raise ValueError(f"{tree.show(path)!r} has shape {variable.shape}, but the tree has {tuple(value.shape)}.")
             assignments.append((variable, value))

@@ -13,17 +13,10 @@ def _table(*rows: tuple[str, str, str]) -> dict[str, str]:
 # Names that the present Keras has. The place is a namespace, or a class for its methods and attributes.
 LEFT_OUT = _table(
     ("Pretrained networks are not covered.", "", "applications"),
-    ("It trains one model on another; docs/custom_training.md shows how.", "", "distillation"),
     ("Export to other runtimes is not covered; jax.export takes model.apply.", "", "export"),
     ("What Keras keeps for its first version; use utils.legacy.", "", "legacy"),
     ("Keras 2 had optimizers there; those of today take their arguments.", "optimizers", "legacy"),
     ("Drawing pictures with boxes and masks is not a matter of training.", "", "visualization"),
-    ("Recomputation of activations is not covered yet; jax.checkpoint does it to functions.", "", "remat RematScope"),
-    (
-        "Recomputation of activations is not covered yet; jax.checkpoint does it to functions.",
-        "Layer",
-        "rematerialized_call",
-    ),
     ("No array is ragged.", "KerasTensor", "ragged ragged_rank row_splits_dtype"),
     ("There is one backend, JAX.", "config", "set_backend"),
     ("There is one backend, JAX.", "random.SeedGenerator", "backend"),

@@ -138,6 +138,11 @@ def scoped(name: str) -> str:
     return f"{current_path()}/{name}".lstrip("/")
 
 
+def is_outermost(owner: Any) -> bool:
+    """Whether nothing around `owner` is being built or called."""
+    return all(each is owner for each in _thread.owners)
+
+
 def current_path() -> str:
     """The path of the layer that is being built or called."""
     owners = _thread.owners
