@@ -1,8 +1,7 @@
 """Runs of `fit` that are killed, for test_kills.py.
 
-As a program it is a nursery, which imports everything once and forks a process per run. It reads lines `case;folder` and answers
-`started PID`, and when that process is over `ended STATUS`. A run that comes to its end writes a digest of all its bits to
-the file `FOLDER.digest`.
+As a program it is a nursery, which imports everything once and forks a process per run. It reads lines `case folder` and answers `started PID`; when the process is over, `ended STATUS`. A run that comes to its end
+writes a digest of all its bits to the file `digest` beside the folder of its backup.
 """
 
 import hashlib
