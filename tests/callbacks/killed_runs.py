@@ -1,7 +1,8 @@
 """Runs of `fit` that are killed, for test_kills.py.
 
-As a program it is a nursery, which imports everything once and forks a process per run. It reads lines `case folder` and answers `started PID`; when the process is over, `ended STATUS`. A run that comes to its end
-writes a digest of all its bits to the file `digest` beside the folder of its backup.
+As a program it is a nursery, which imports everything once and forks a process per run. It reads lines `case;folder` and answers
+`started PID`, then `begun` when training begins, and when that process is over `ended STATUS`. A run that comes to its end
+writes a digest of all its bits to the file `FOLDER.digest`.
 """
 
 import hashlib
@@ -22,6 +23,9 @@ class Pause(Callback):
     """A step takes a while, so that a kill meets any of them."""
 
     batch_calls = 1
+
+    def on_train_begin(self, logs=None):
+        print("begun", flush=True)
 
     def on_train_batch_end(self, batch, logs=None):
         time.sleep(PAUSE)

@@ -32,19 +32,32 @@ class Nursery:
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=ROOT, env=environment)
 
-    def run(self, case, folder, kill_after=None):
-        """Start a run, and kill it after so many seconds. Returns its exit status and its time."""
+    def run(self, case, folder, kill_after=None, of_training=True):
+        """Start a run, and kill it so many seconds after its training, or its process, has begun.
+
+        Returns its exit status, and how many seconds its training took.
+        """
         self.process.stdin.write(f"{case};{folder}\n")
         self.process.stdin.flush()
-        start, child = time.monotonic(), int(self.process.stdout.readline().split()[1])
-        timer = None
-        if kill_after is not None:  # a process that has ended is kept for waitpid only until "ended" is written
+        child, timer = int(self.process.stdout.readline().split()[1]), None
+        begun = time.monotonic()
+
+        def arm():
+            nonlocal timer
             timer = threading.Timer(kill_after, os.kill, (child, signal.SIGKILL))
             timer.start()
-        status = int(self.process.stdout.readline().split()[1])
+
+        if kill_after is not None and not of_training:
+            arm()
+        line = self.process.stdout.readline().split()
+        if line[0] == "begun":
+            begun = time.monotonic()
+            if kill_after is not None and of_training:
+                arm()
+            line = self.process.stdout.readline().split()
         if timer is not None:
             timer.cancel()
-        return os.waitstatus_to_exitcode(status), time.monotonic() - start
+        return os.waitstatus_to_exitcode(int(line[1])), time.monotonic() - begun
 
     def close(self):
         self.process.stdin.close()
@@ -72,10 +85,10 @@ def test_killed_runs_end_with_the_same_bits(case, nursery, tmp_path):
         if len(kills) == KILLS:
             break
         backups += folder.exists() and any(folder.iterdir())
-        moment = random.uniform(0.1, 1) * seconds
-        code, _ = nursery.run(case, folder, moment)
+        moment, of_training = random.uniform(0, 1) * seconds, random.random() < 0.8
+        code, _ = nursery.run(case, folder, moment, of_training)
         if code == -signal.SIGKILL:
-            kills.append(round(moment, 3))
+            kills.append(round(moment, 2) if of_training else "at the start")
             continue
         assert code == 0 and (tmp_path / "killed.digest").read_text() == expected, (case, kills)
         (tmp_path / "killed.csv").unlink()  # it came to its end before: begin another run
