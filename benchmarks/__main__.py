@@ -7,7 +7,7 @@ import pathlib
 import subprocess
 import sys
 
-from benchmarks import depth, fresh, imports, predict, preprocessing, start, training
+from benchmarks import callbacks, depth, fresh, imports, predict, preprocessing, start, training
 from benchmarks.harness import Row, log, machine, table
 from benchmarks.workloads import TRAINING
 
@@ -17,6 +17,7 @@ PROGRAMS = dict.fromkeys(TRAINING, training) | {
     "start": start,
     "imports": imports,
     "depth": depth,
+    "callbacks": callbacks,
     "preprocessing": preprocessing,
 }
 RESULTS = pathlib.Path(__file__).parent / "results.md"

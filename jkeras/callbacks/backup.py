@@ -12,6 +12,7 @@ from typing import Any
 
 from jkeras.callbacks.base import Callback
 from jkeras.callbacks.callback_list import CallbackList
+from jkeras.callbacks.folders import make_writable
 from jkeras.saving import snapshot
 
 BACKUP_SECONDS = 300  # of `fit(resume=folder)`
@@ -112,9 +113,7 @@ class BackupAndRestore(Callback):
     def on_train_begin(self, logs: dict | None = None) -> None:
         if self._run is None:
             raise RuntimeError("BackupAndRestore backs up a run of model.fit(...): pass it in callbacks=[...] there.")
-        os.makedirs(self.backup_dir, exist_ok=True)
-        if not os.access(self.backup_dir, os.W_OK):
-            raise PermissionError(errno.EACCES, "BackupAndRestore cannot write to its folder", self.backup_dir)
+        make_writable(self.backup_dir, "BackupAndRestore")
         self._pending, self._failed, self._terminated, self._error = None, False, False, None
         self._current_epoch = self._last_batch_seen = 0
         self._saved_at = time.monotonic()

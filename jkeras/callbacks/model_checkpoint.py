@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 
+from jkeras.callbacks.folders import make_writable
 from jkeras.callbacks.saver import Saver, check_save_freq
 
 
@@ -71,13 +72,9 @@ class ModelCheckpoint(Saver):
         folder = os.path.dirname(self.filepath) or "."
         if "{" in folder:  # known only when it is filled in
             return
-        os.makedirs(folder, exist_ok=True)
+        make_writable(folder, f"ModelCheckpoint(filepath={self.filepath!r})")
         if os.path.isdir(self.filepath):
             raise _is_a_directory(self.filepath)
-        if not os.access(folder, os.W_OK):
-            raise PermissionError(
-                errno.EACCES, f"ModelCheckpoint cannot write to the folder of filepath={self.filepath!r}", folder
-            )
 
     def _should_save_model(self, epoch: int, batch: int | None, logs: dict, filepath: str) -> bool:
         if not self.save_best_only:

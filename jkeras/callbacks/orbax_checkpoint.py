@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from jkeras.callbacks.folders import make_writable
 from jkeras.callbacks.saver import Saver, check_save_freq
 from jkeras.saving import orbax
 
@@ -106,9 +107,7 @@ class OrbaxCheckpoint(Saver):
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         super().on_train_begin(logs)
-        os.makedirs(self.directory, exist_ok=True)
-        if not os.access(self.directory, os.W_OK):
-            raise PermissionError(errno.EACCES, "OrbaxCheckpoint cannot write to its folder", self.directory)
+        make_writable(self.directory, "OrbaxCheckpoint")
         self._batches = int(self.model.optimizer.iterations) if self.model.optimizer is not None else 0
         self._first, self._shift = None, 0
 

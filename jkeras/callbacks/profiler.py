@@ -6,6 +6,7 @@ import warnings
 import jax
 
 from jkeras.callbacks.base import Callback
+from jkeras.callbacks.folders import make_writable
 
 
 class Profiler(Callback):
@@ -21,6 +22,7 @@ class Profiler(Callback):
 
     Raises:
         ValueError: a negative `start`, or `epochs` less than 1.
+        OSError: the folder cannot be written; this is found out before training begins.
 
     Warns:
         UserWarning: the run ended before anything was traced.
@@ -45,6 +47,7 @@ class Profiler(Callback):
         self._seen, self._running = 0, False
 
     def on_train_begin(self, logs: dict | None = None) -> None:
+        make_writable(self.log_dir, "Profiler")
         self._stop()  # left running by a fit() that was interrupted
         self._seen = 0
 

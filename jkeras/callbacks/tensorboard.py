@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from jkeras.callbacks.base import Callback
+from jkeras.callbacks.folders import make_writable
 from jkeras.callbacks.learning_rate import log_rates
 
 INSTALL = 'TensorBoard(...) writes with the library tensorboardX. Install it:\n    pip install "jkeras[tensorboard]"'
@@ -41,6 +42,7 @@ class TensorBoard(Callback):
 
     Raises:
         ImportError: tensorboardX is not installed.
+        OSError: the folder cannot be written; this is found out before training begins.
         ValueError: an `update_freq` or a `profile_batch` that is none of the above, or `embeddings_metadata` for layers that the
             model does not have.
 
@@ -126,6 +128,7 @@ class TensorBoard(Callback):
         self._global_train_batch = state["batch"]
 
     def on_train_begin(self, logs: dict | None = None) -> None:
+        make_writable(self.log_dir, "TensorBoard")
         self._global_train_batch, self._is_training = 0, True
         if self.write_graph and not self._graph_written:
             self._graph_written = True

@@ -298,6 +298,29 @@ def test_a_full_disk_is_a_warning(tmp_path, monkeypatch):
         fit(DATA["arrays"], [BackupAndRestore(tmp_path)], epochs=1)
 
 
+def test_a_full_disk_leaves_the_last_good_backup(tmp_path, monkeypatch):
+    whole, wrote, write = fit(DATA["arrays"], [Crash()]), [], jkeras.saving.snapshot.write_snapshot
+
+    def nearly_full(path, *rest):
+        wrote.append(path)
+        if len(wrote) > 3:
+            with open(f"{path}.part", "wb") as file:
+                file.write(b"half")
+            os.unlink(f"{path}.part")
+            raise OSError(28, "No space left on device")
+        write(path, *rest)
+
+    monkeypatch.setattr("jkeras.callbacks.backup.snapshot.write_snapshot", nearly_full)
+    with pytest.warns(UserWarning, match="The disk is full"), pytest.raises(RuntimeError, match="crash"):
+        fit(DATA["arrays"], [BackupAndRestore(tmp_path, 1), Crash(steps=9)])
+    assert len(wrote) > 5 and os.listdir(tmp_path) == ["latest.backup"]
+    monkeypatch.setattr("jkeras.callbacks.backup.snapshot.write_snapshot", write)
+    seen = []
+    watch = jkeras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(batch))
+    assert_same(whole, fit(DATA["arrays"], [watch, BackupAndRestore(tmp_path, 1), Crash()]))
+    assert seen[0] == 3
+
+
 @pytest.mark.parametrize("freq", [0, -1, True, 0.5, "batch"])
 def test_bad_arguments(freq):
     with pytest.raises(ValueError, match="Invalid value for argument `save_freq`"):

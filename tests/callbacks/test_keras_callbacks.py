@@ -414,6 +414,12 @@ def test_places_that_cannot_be_written_are_found_before_training(tmp_path):
             model_of(jkeras).fit(X, Y, verbose=0, callbacks=[count, ModelCheckpoint(path)])
     with pytest.raises(OSError):
         model_of(jkeras).fit(X, Y, verbose=0, callbacks=[count, jkeras.callbacks.CSVLogger(tmp_path / "none" / "log.csv")])
+    kit, folder = jkeras.callbacks, tmp_path / "file" / "logs"
+    for kind in (kit.TensorBoard, kit.Profiler, kit.BackupAndRestore, kit.OrbaxCheckpoint):
+        with pytest.raises(OSError, match=f"{kind.__name__} cannot make its folder"):
+            model_of(jkeras).fit(X, Y, verbose=0, callbacks=[count, kind(folder)])
+    with pytest.raises(OSError, match="BackupAndRestore cannot make its folder"):
+        model_of(jkeras).fit(X, Y, verbose=0, callbacks=[count], resume=folder)
     assert steps == []
 
 
