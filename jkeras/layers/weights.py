@@ -73,6 +73,20 @@ class Weighted(OwnVariables, Module):
         self._weights.append(variable)
         return variable
 
+    def add_variable(
+        self,
+        shape: Any,
+        initializer: Any,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        name: str | None = None,
+    ) -> Variable:
+        """The other name of `add_weight`; the arguments are described there."""
+        return self.add_weight(shape, initializer, dtype, trainable, autocast, regularizer, constraint, name=name)
+
     def _check_initialized(self) -> None:
         if "_dtype_policy" not in self.__dict__:
             raise RuntimeError(

@@ -24,7 +24,6 @@ LEFT_OUT = _table(
     ("Code found in a config is never run.", "config", "enable_unsafe_deserialization"),
     ("It wraps a layer of another library.", "layers", "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper"),
     ("Keras 3 has it only to say that it is gone.", "Layer", "add_metric"),
-    ("Of the two names for one thing, add_weight is the documented one.", "Layer", "add_variable"),
     ("It is inspect.signature(layer.call).", "Layer", "call_signature_parameters"),
     ("Everything is compiled, unless run_eagerly=True says otherwise.", "Layer", "supports_jit"),
     ("It is a detail of Keras's own loop over time.", "layers.RNN", "inner_loop single_state"),

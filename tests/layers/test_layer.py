@@ -358,3 +358,18 @@ def test_the_dtype_policy_of_a_wrapper_reaches_what_it_wraps(make):
     assert make()(x).dtype == "float32"
     own = jkeras.layers.TimeDistributed(jkeras.layers.Dense(2, dtype="float16"), dtype="mixed_bfloat16")
     assert own.layer.dtype_policy.name == "float16"
+
+
+def test_add_variable_is_the_other_name_of_add_weight():
+    class Counter(jkeras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.calls = self.add_variable((), "zeros", trainable=False, name="calls")
+
+        def call(self, x):
+            self.calls.assign(self.calls + 1)
+            return x
+
+    layer = Counter()
+    layer(np.ones((1, 2)))
+    assert float(layer.calls) == 1 and not layer.trainable_variables
