@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-all test-newest test-oldest lint notebooks bench conformance conformance-fast clean
+.PHONY: demo test test-slow test-all test-newest test-oldest lint notebooks bench conformance conformance-fast packages clean
 
 demo: $(VENV)/demo.done  ## Train the tutorial's model on real data and save its learning curves.
 	$(BIN)/python -m notebooks.demo
@@ -53,6 +53,14 @@ conformance: $(VENV)/conformance.done  ## Run Keras's own tests (AREAS="losses o
 conformance-fast: $(VENV)/conformance.done  ## Run a fixed tenth of Keras's tests; fail if fewer pass than are on record.
 	$(BIN)/python tools/conformance/run.py --jit-cache build/conformance/cache --fast $(RECORD)
 
+packages: $(VENV)-packages/done  ## Run the tests of packages built on Keras with jkeras in its place (PACKAGES="keras-rs" for some); long.
+	$(VENV)-packages/bin/python tools/packages/run.py $(PACKAGES)
+
+$(VENV)-packages/done: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-packages
+	$(VENV)-packages/bin/pip install --quiet --disable-pip-version-check --editable ".[packages]"
+	@touch $@
+
 # One stamp per extra: `pip install -e .[extra]`, again when pyproject.toml changes.
 $(VENV)/%.done: pyproject.toml $(VENV)/bin/pip
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint benchmarks/constraints.txt --editable ".[$*]"
@@ -62,4 +70,4 @@ $(VENV)/bin/pip:
 	$(PYTHON) -m venv $(VENV)
 
 clean:  ## Remove the environment and the caches.
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-packages .pytest_cache .mypy_cache .ruff_cache .hypothesis
