@@ -60,8 +60,18 @@ def set_compilation_cache(directory: "str | Path | None") -> None:
     jax.config.update("jax_compilation_cache_dir", None if directory is None else str(path))
 
 
+def is_nnx_enabled() -> bool:
+    """Whether variables are those of flax's NNX: never.
+
+    >>> is_nnx_enabled()
+    False
+    """
+    return False
+
+
 __all__ = [
     "backend",
+    "is_nnx_enabled",
     "device_memory_budget",
     "disable_flash_attention",
     "disable_interactive_logging",

@@ -50,6 +50,7 @@ class SeedGenerator(OwnVariables):
     """
 
     labels = ("name",)
+    backend = jax  # what computes
     is_generator = True  # its state stands before other submodules' variables, as in Keras
 
     def __init__(self, seed: int | None = None, name: str | None = None):

@@ -14,26 +14,16 @@ def _table(*rows: tuple[str, str, str]) -> dict[str, str]:
 LEFT_OUT = _table(
     ("Pretrained networks are not covered.", "", "applications"),
     ("Export to other runtimes is not covered; jax.export takes model.apply.", "", "export"),
-    ("What Keras keeps for its first version; use utils.legacy.", "", "legacy"),
     ("Keras 2 had optimizers there; those of today take their arguments.", "optimizers", "legacy"),
     ("Drawing pictures with boxes and masks is not a matter of training.", "", "visualization"),
     ("No array is ragged.", "KerasTensor", "ragged ragged_rank row_splits_dtype"),
     ("There is one backend, JAX.", "config", "set_backend"),
-    ("There is one backend, JAX.", "random.SeedGenerator", "backend"),
-    ("There are no flax modules underneath.", "config", "is_nnx_enabled"),
     ("Code found in a config is never run.", "config", "enable_unsafe_deserialization"),
     ("It wraps a layer of another library.", "layers", "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper"),
     ("Keras 3 has it only to say that it is gone.", "Layer", "add_metric"),
     ("It is inspect.signature(layer.call).", "Layer", "call_signature_parameters"),
     ("Everything is compiled, unless run_eagerly=True says otherwise.", "Layer", "supports_jit"),
     ("It is a detail of Keras's own loop over time.", "layers.RNN", "inner_loop single_state"),
-    (
-        "The engine makes and keeps the compiled loops; there are no single functions to make or to replace.",
-        "Model",
-        "make_train_function make_test_function make_predict_function train_function test_function predict_function "
-        "compute_loss_and_updates",
-    ),
-    ("Weights that are read during fit are always the current ones.", "Model", "jax_state_sync"),
 )
 
 # Names of older releases that programs still use.

@@ -29,10 +29,11 @@ from jkeras.core.variable import is_variable
 from jkeras.data import make_data, unpack_x_y_sample_weight
 from jkeras.runtime.placement import copy_to_device
 from jkeras.training.custom import built_in, keras_groups, lists_of
+from jkeras.training.functions import StepFunctions
 from jkeras.training.step import TrainState, make_loss, make_results, make_train_step, make_update
 
 
-class Steps:
+class Steps(StepFunctions):
     """The steps of a compiled model, and their parts; `Trainer` inherits them."""
 
     # -- jkeras's: functions of a TrainState ----------------------------------------------------------------------------

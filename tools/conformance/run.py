@@ -40,6 +40,9 @@ def choose(options, selection):
         ids = [i for i in ids if is_fast(i) and selection[i] < 3.0]
     if options.area:
         ids = [i for i in ids if areas.in_area(i, options.area)]
+    if options.again:
+        failed = {line.split("\t")[1] for line in Path(options.again).read_text().splitlines()}
+        ids = [i for i in ids if i in failed]
     if options.match:
         ids = [i for i in ids if any(text in i for text in options.match)]
     return ids
@@ -78,6 +81,7 @@ def arguments():
     p.add_argument("--write", action="store_true", help="write docs/conformance.md")
     p.add_argument("--area", nargs="+", default=[], help="only these areas")
     p.add_argument("--match", nargs="+", default=[], help="only tests whose id contains one of these texts")
+    p.add_argument("--again", metavar="FILE", help="only the tests that an earlier run has listed as not passed")
     p.add_argument("--list", action="store_true", help="list the tests and do not run them")
     p.add_argument("-n", type=int, default=2, help="processes")
     p.add_argument("--timeout", type=float, default=120, help="seconds per test")
