@@ -25,6 +25,7 @@ from jkeras.core import frame as frames
 from jkeras.core.frame import Frame
 from jkeras.core.own_variables import OwnVariables
 from jkeras.core.variable import Variable
+from jkeras.errors import unexpected_keywords
 from jkeras.ops.op import op
 from jkeras.runtime.placement import to_device
 from jkeras.serialization import publish
@@ -53,7 +54,9 @@ class SeedGenerator(OwnVariables):
     backend = jax  # what computes
     is_generator = True  # its state stands before other submodules' variables, as in Keras
 
-    def __init__(self, seed: int | None = None, name: str | None = None):
+    def __init__(self, seed: int | None = None, name: str | None = None, **kwargs: Any):
+        if kwargs:
+            raise unexpected_keywords("SeedGenerator()", kwargs, ("seed", "name"))
         if seed is not None and not isinstance(seed, (int, np.integer)):
             raise ValueError(f"SeedGenerator's seed must be an int or None, got seed={seed!r}.")
         self.name = name or auto_name("seed_generator")

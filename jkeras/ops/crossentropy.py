@@ -174,7 +174,8 @@ def _sparse_if(sparse, dense, entries):
         return dense
     from jax.experimental.sparse import BCOO  # 0.5 s to import, and rarely used
 
-    return BCOO.fromdense(dense, nse=entries)
+    made = BCOO.fromdense(dense, nse=entries)  # which makes integers of booleans
+    return BCOO((made.data.astype(dense.dtype), made.indices), shape=made.shape)
 
 
 @array_op

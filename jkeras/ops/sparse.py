@@ -84,13 +84,13 @@ def call_on_sparse(function: Callable, args: list, kwargs: dict) -> Any:
         return _on_union(call, *arrays)
     if name in QUOTIENTS and flags == [True, False]:
         return _quotient(call, *arrays)
-    if name in UNION or name in QUOTIENTS:
+    if name in UNION or name in QUOTIENTS or (name == "concatenate" and not all(flags)):
         return call(*map(_dense, arrays))
     from jax.experimental.sparse import sparsify  # imported already by whoever made the array
 
     try:
         return sparsify(call)(*arrays)
-    except NotImplementedError:
+    except (NotImplementedError, jax.errors.ConcretizationTypeError):  # no rule; or a size that depends on values
         return call(*map(_dense, arrays))
 
 

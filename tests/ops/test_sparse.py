@@ -88,3 +88,12 @@ def test_positions_that_are_stored_twice():
     x = BCOO((np.array([1.0, 2.0], "float32"), np.array([[0, 1], [0, 1]])), shape=(2, 2))
     assert ops.square(x).todense().tolist() == [[0, 9], [0, 0]]
     assert ops.maximum(x, x).todense().tolist() == [[0, 3], [0, 0]]
+
+
+def test_sparse_beside_dense():
+    x = BCOO.fromdense(DENSE)
+    assert_close(ops.concatenate([x, OTHER], axis=1), np.concatenate([DENSE, OTHER], axis=1))
+    assert isinstance(ops.concatenate([x, x]), BCOO)
+    counts = ops.bincount(BCOO.fromdense(np.array([0, 2, 2])))
+    assert np.asarray(ops.convert_to_numpy(counts)).tolist() == [1, 0, 2]
+    assert ops.one_hot([1], 2, dtype="bool", sparse=True).dtype == "bool"
