@@ -11,6 +11,7 @@ installed but what they depend on besides Keras.
 """
 
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -117,6 +118,7 @@ def main() -> int:
     parser.add_argument("packages", nargs="*", metavar="package", help=", ".join(PACKAGES))
     parser.add_argument("--with-keras", action="store_true", help="with Keras itself")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "packages", help="for sources and logs")
+    parser.add_argument("--record", action="store_true", help="put the numbers into results.json, for docs/conformance.md")
     options = parser.parse_args()
     unknown = set(options.packages) - set(PACKAGES)
     if unknown:
@@ -126,6 +128,11 @@ def main() -> int:
         found = run(name, options.folder.resolve(), options.with_keras)
         failed, errors = found.get("failed", 0), found.get("error", 0) + found.get("errors", 0)
         print(f"{name:18}{found.get('passed', 0):8}{PACKAGES[name].keras:8}{failed:8}{errors:8}", flush=True)
+        if options.record:
+            file = HERE / "results.json"
+            results = json.loads(file.read_text()) if file.exists() else {}
+            results[name] = {"passed": found.get("passed", 0), "keras": PACKAGES[name].keras}
+            file.write_text(json.dumps(results, indent=1) + "\n")
     print(f"The logs are in {options.folder}.")
     return 0
 
