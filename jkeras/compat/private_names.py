@@ -22,7 +22,7 @@ _globals = threading.local()
 
 
 def any_symbolic_tensors(args: tuple | None = None, kwargs: dict | None = None) -> bool:
-    """Whether a symbolic tensor is among the arguments of a call."""
+    """True if a symbolic tensor is among the arguments of a call."""
     return any(isinstance(leaf, KerasTensor) for leaf in tree.flatten((args or (), kwargs or {})))
 
 
@@ -37,12 +37,12 @@ def compute_output_spec(fn: Callable, *args: Any, **kwargs: Any) -> Any:
 
 
 def in_stateless_scope() -> bool:
-    """Whether the code runs where variables do not keep what they are assigned."""
+    """True if the code runs where variables do not keep what they are assigned."""
     return frames.current() is not None and any(frame.values for frame in frames.stack())
 
 
 def in_symbolic_scope() -> bool:
-    """Whether only shapes are inferred."""
+    """True if only shapes are inferred."""
     return any(frame.abstract for frame in frames.stack())
 
 
@@ -127,7 +127,7 @@ def no_automatic_dependency_tracking(fn: Callable) -> Callable:
 
 
 def has_arg(fn: Callable, name: str, accept_all: bool = False) -> bool:
-    """Whether a function has an argument of that name."""
+    """True if a function has an argument of that name."""
     parameters = inspect.signature(fn).parameters
     return name in parameters or (accept_all and any(p.kind is p.VAR_KEYWORD for p in parameters.values()))
 
@@ -160,7 +160,7 @@ def global_seed_generator() -> Any:
 
 
 def is_nnx_enabled() -> bool:
-    """Whether variables are flax's: never."""
+    """True if variables are flax's: never."""
     return False
 
 
@@ -204,7 +204,7 @@ class LazyModule:
 
     @property
     def available(self) -> bool:
-        """Whether the module can be imported."""
+        """True if the module can be imported."""
         return importlib.util.find_spec(self._name) is not None
 
     def __getattr__(self, name: str) -> Any:

@@ -66,7 +66,7 @@ class Binding:
         return [jax.tree_util.keystr(path) for path, _ in flat]
 
     def fits(self, values: Any) -> bool:
-        """Whether some values have this structure."""
+        """True if some values have this structure."""
         return bool(jax.tree.structure(values) == self.structure)  # type: ignore[operator]
 
     def difference(self, values: Any) -> str:

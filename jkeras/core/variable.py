@@ -444,7 +444,7 @@ def lend_all(variables: list[Variable], promise: Promise) -> None:
 
 
 def all_hold(variables: list[Variable], promise: Promise) -> bool:
-    """Whether a promise is what all boxes hold: nobody has read or written a variable since it was lent."""
+    """True if a promise is what all boxes hold: nobody has read or written a variable since it was lent."""
     return all([variable._box is promise for variable in variables])  # noqa: C419 (a generator takes three times as long)
 
 

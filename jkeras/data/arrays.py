@@ -109,11 +109,11 @@ class ArrayData:
 
     @property
     def on_disk(self) -> bool:
-        """Whether rows are read from a file."""
+        """True if rows are read from a file."""
         return any(rows.on_disk for rows in self._leaves)
 
     def resident(self, budget: float | None) -> bool:
-        """Whether the whole data should lie on the device: what is not there yet takes at most `budget` bytes."""
+        """True if the whole data should lie on the device: what is not there yet takes at most `budget` bytes."""
         return budget is None or sum(rows.nbytes for rows in self._leaves if not rows.on_device) <= budget
 
     @property

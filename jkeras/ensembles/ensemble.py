@@ -158,7 +158,7 @@ class Ensemble(Trainer):
 
     @property
     def built(self) -> bool:
-        """Whether the members have weights."""
+        """True if the members have weights."""
         return self._template.built
 
     @property

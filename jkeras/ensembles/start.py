@@ -185,6 +185,6 @@ def _compare(first: Model, second: Model) -> None:
 
 
 def _same(a: Any, b: Any) -> bool:
-    """Whether two arrays have the same bits."""
+    """True if two arrays have the same bits."""
     a, b = np.asarray(a), np.asarray(b)
     return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()

@@ -313,7 +313,7 @@ class Adaptable(Configured):
 
     @property
     def is_gptq_calibrated(self) -> bool:
-        """Whether GPTQ has chosen the integers; before, the layer computes with the float weight."""
+        """True if GPTQ has chosen the integers; before, the layer computes with the float weight."""
         return self._is_calibrated(Gptq)
 
     @is_gptq_calibrated.setter
@@ -322,7 +322,7 @@ class Adaptable(Configured):
 
     @property
     def is_awq_calibrated(self) -> bool:
-        """Whether AWQ has chosen the integers; before, the layer computes with the float weight."""
+        """True if AWQ has chosen the integers; before, the layer computes with the float weight."""
         return self._is_calibrated(Awq)
 
     @is_awq_calibrated.setter

@@ -107,7 +107,7 @@ class Plan(NamedTuple):
 
 
 def _parts(equation: str) -> tuple[bool, str, bool, str, str]:
-    """Whether dots stand on the left, the input's letters, whether dots stand on the right, the kernel's and the output's letters."""
+    """True if dots stand on the left, the input's letters, whether dots stand on the right, the kernel's and the output's letters."""
     compact = equation.replace(" ", "")
     match = re.fullmatch(r"(\.\.\.)?([a-zA-Z]+)(\.\.\.)?,([a-zA-Z]+)->(\.\.\.)?([a-zA-Z]+)(\.\.\.)?", compact)
     if match is None or (match[1], match[3]) != (match[5], match[7]) or (match[1] and match[3]):

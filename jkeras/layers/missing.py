@@ -26,6 +26,6 @@ def hint(layer: Any, name: str, base: type) -> str:
 
 
 def _mentions(cls: type, name: str) -> bool:
-    """Whether a class's methods use a name, as those do that make a weight of that name."""
+    """True if a class's methods use a name, as those do that make a weight of that name."""
     functions = (inspect.unwrap(f) for f in vars(cls).values() if inspect.isfunction(f))
     return any(name in f.__code__.co_names or name in f.__code__.co_consts for f in functions)

@@ -29,7 +29,7 @@ ELEMENTWISE = {
 
 
 def works_by_rows(model: Any) -> bool:
-    """Whether a model is a graph of layers that are known to work row by row at inference.
+    """True if a model is a graph of layers that are known to work row by row at inference.
 
     >>> import jkeras
     >>> layers = [jkeras.Input((3,)), jkeras.layers.Dense(2)]
@@ -43,7 +43,7 @@ def works_by_rows(model: Any) -> bool:
 
 
 def _is_by_rows(model: Any) -> bool:
-    """Whether the graph of a model passes whole rows from layer to layer."""
+    """True if the graph of a model passes whole rows from layer to layer."""
     nodes = graph_of(model)
     tensors = [*(model.inputs or ()), *(t for node in nodes for t in symbolic.leaves(node.outputs))]
     rows = all(isinstance(t, KerasTensor) and len(t.shape) > 1 and t.shape[0] is None for t in tensors)
@@ -94,7 +94,7 @@ def _is_own_function(function: Any) -> bool:
 
 
 def _keeps_first(equation: str) -> bool:
-    """Whether the first axis of the inputs is the first of the outputs, and no axis of the kernel.
+    """True if the first axis of the inputs is the first of the outputs, and no axis of the kernel.
 
     >>> _keeps_first("abc,cd->abd"), _keeps_first("ab,ac->bc")
     (True, False)

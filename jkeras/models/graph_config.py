@@ -149,7 +149,7 @@ def _tensors(structure: Any) -> list[KerasTensor]:
 
 
 def _counts_from_one(operation: Any) -> bool:
-    """Whether Keras numbers the calls of a layer from 1 (in inputs and outputs, not in nodes): those of a nested graph."""
+    """True if Keras numbers the calls of a layer from 1 (in inputs and outputs, not in nodes): those of a nested graph."""
     return hasattr(operation, "_graph")
 
 
@@ -229,7 +229,7 @@ def _layer(entry: Mapping, custom_objects: Mapping | None) -> Layer | Operation:
 
 
 def _is_address(value: Any) -> bool:
-    """Whether `value` is the plain form of a symbolic tensor."""
+    """True if `value` is the plain form of a symbolic tensor."""
     return isinstance(value, Mapping) and value.get("class_name") == "__keras_tensor__"
 
 

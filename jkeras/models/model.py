@@ -81,7 +81,7 @@ class Model(Saved, Trainer, Layer):
         return super().__call__(*args, **kwargs)
 
     def _is_before_stage(self, x: Any) -> bool:
-        """Whether these are arrays that the host stage can run on."""
+        """True if these are arrays that the host stage can run on."""
         is_traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(x))
         return not (isinstance(x, Staged) or symbolic.is_symbolic(x) or is_traced)
 
@@ -279,7 +279,7 @@ class Model(Saved, Trainer, Layer):
         return tags.Tags(estimator_type=None, target_tags=tags.TargetTags(required=True))
 
     def __sklearn_is_fitted__(self) -> bool:
-        """Whether scikit-learn may call `predict`: whether there are weights."""
+        """True if scikit-learn may call `predict`: whether there are weights."""
         return self.built
 
     # -- configs ------------------------------------------------------------------------------------------------------
@@ -360,7 +360,7 @@ class Model(Saved, Trainer, Layer):
 
 
 def is_optional(tensor: Any) -> bool:
-    """Whether a symbolic input may be left out."""
+    """True if a symbolic input may be left out."""
     return isinstance(tensor, symbolic.KerasTensor) and getattr(tensor.history.operation, "optional", False)
 
 
@@ -399,7 +399,7 @@ def model_from_json(json_string: str, custom_objects: Mapping | None = None) -> 
 
 
 def makes_graphs(cls: type) -> bool:
-    """Whether a class of models takes `(inputs, outputs)`, as `Model` does, or has a constructor of its own."""
+    """True if a class of models takes `(inputs, outputs)`, as `Model` does, or has a constructor of its own."""
     parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]
     kinds = {p.kind for p in parameters}
     return [p.name for p in parameters[:2]] == ["inputs", "outputs"] or {

@@ -46,7 +46,7 @@ def quantize(model: Any, config: Any, filters: Any = None, type_check: bool = Tr
 
 
 def is_chosen(layer: Layer, filters: Any) -> bool:
-    """Whether a layer's name is found by a regular expression, or by one of several, or a function says so.
+    """True if a layer's name is found by a regular expression, or by one of several, or a function says so.
 
     >>> from types import SimpleNamespace as Named
     >>> is_chosen(Named(name="head"), ["dense", "^he"]), is_chosen(Named(name="head"), "dense")

@@ -289,7 +289,7 @@ class Sequential(Model):
 
 
 def _agree(known: tuple, given: Any) -> bool:
-    """Whether two shapes may be of the same array; None is any size."""
+    """True if two shapes may be of the same array; None is any size."""
     given = tuple(given)
     return len(known) == len(given) and all(None in (a, b) or a == b for a, b in zip(known, given, strict=True))
 

@@ -18,7 +18,7 @@ from jkeras.models.inference import infer_call
 
 
 def is_on_host(operation: Any) -> bool:
-    """Whether an operation is a host layer, or a model that has one."""
+    """True if an operation is a host layer, or a model that has one."""
     if getattr(operation, "on_host", False):
         return True
     return hasattr(operation, "predict_step") and any(map(is_on_host, operation.layers))

@@ -230,7 +230,7 @@ class Optimizer(Imperative, Eager):
 
     @property
     def updates_by_apply(self) -> bool:
-        """Whether a user's class overrides `apply` or what stands around it; the variables' constraints are its affair then."""
+        """True if a user's class overrides `apply` or what stands around it; the variables' constraints are its affair then."""
         return overridden(self, *OUTER)
 
     def _pure_update(self, grads: Tree, state: Any, params: Tree | None) -> tuple[Tree, Any]:
@@ -364,7 +364,7 @@ class Optimizer(Imperative, Eager):
 
     @property
     def excludes_from_decay(self) -> bool:
-        """Whether `exclude_from_weight_decay` was called: a choice that no config tells of."""
+        """True if `exclude_from_weight_decay` was called: a choice that no config tells of."""
         return self._undecayed != ((), ())
 
     def _decay_rates(self, params: Tree) -> Tree:

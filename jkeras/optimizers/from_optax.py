@@ -14,7 +14,7 @@ from jkeras.optimizers.stateful import OptimizerState
 
 
 def is_transformation(item: Any) -> bool:
-    """Whether `item` has the two functions of an optax transformation (and is not just a class of such things)."""
+    """True if `item` has the two functions of an optax transformation (and is not just a class of such things)."""
     return not inspect.isclass(item) and callable(getattr(item, "init", None)) and callable(getattr(item, "update", None))
 
 

@@ -24,7 +24,7 @@ INNER = (
 
 
 def overridden(item: Any, *names: str) -> bool:
-    """Whether one of these methods is not the library's own: a user's class defines it, or it was set on the object.
+    """True if one of these methods is not the library's own: a user's class defines it, or it was set on the object.
 
     >>> from jkeras.optimizers import SGD
     >>> optimizer = SGD()

@@ -15,7 +15,7 @@ HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 def is_open_file(filepath: Any) -> bool:
-    """Whether this is an open file and no name."""
+    """True if this is an open file and no name."""
     return not isinstance(filepath, (str, os.PathLike)) and (hasattr(filepath, "write") or hasattr(filepath, "read"))
 
 

@@ -162,7 +162,7 @@ def _remove_others(parent: str, base: str, owner: str, names: set[str]) -> None:
 
 
 def _is_ours(path: str, owner: str) -> bool:
-    """Whether a file is a part that was written here for this index."""
+    """True if a file is a part that was written here for this index."""
     import h5py  # 60 ms, which `import jkeras` need not take
 
     try:

@@ -139,7 +139,7 @@ def scoped(name: str) -> str:
 
 
 def is_outermost(owner: Any) -> bool:
-    """Whether nothing around `owner` is being built or called."""
+    """True if nothing around `owner` is being built or called."""
     return all(each is owner for each in _thread.owners)
 
 

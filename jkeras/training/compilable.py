@@ -84,7 +84,7 @@ class Compilable(Steps):
 
     @property
     def compiled(self) -> bool:
-        """Whether `compile` has been called."""
+        """True if `compile` has been called."""
         return self._compiled is not None
 
     @property
@@ -108,7 +108,7 @@ class Compilable(Steps):
 
     @property
     def run_eagerly(self) -> bool:
-        """Whether steps run op by op, so that a debugger can look inside; may be assigned."""
+        """True if steps run op by op, so that a debugger can look inside; may be assigned."""
         return self._assigned.get("run_eagerly", False) if self._compiled is None else self._compiled.run_eagerly
 
     @run_eagerly.setter
@@ -117,7 +117,7 @@ class Compilable(Steps):
 
     @property
     def jit_compile(self) -> bool:
-        """Whether steps are compiled; may be assigned."""
+        """True if steps are compiled; may be assigned."""
         if self._compiled is None:
             return not self.run_eagerly and self._assigned.get("jit_compile", True) is not False
         return self._compiled.jit
@@ -144,7 +144,7 @@ class Compilable(Steps):
             self._compiled.change(**changes)
 
     def _is_trained_elsewhere(self) -> bool:
-        """Whether another thread is in `fit`."""
+        """True if another thread is in `fit`."""
         loan = getattr(self._compiled, "loan", None)
         return loan is not None and loan.turn.is_taken()
 

@@ -127,7 +127,7 @@ class Compiled:
             )
 
     def class_axis(self, shape: tuple) -> bool | None:
-        """Whether the last axis of targets of this shape counts the classes, as far as the loss and the outputs say so."""
+        """True if the last axis of targets of this shape counts the classes, as far as the loss and the outputs say so."""
         if self.objective is not None:
             return self.objective.class_axis(shape)
         named = isinstance(self.loss, str) and self.loss.lower() not in CROSSENTROPY

@@ -45,7 +45,7 @@ def built_in(step: Callable) -> Callable:
 
 
 def is_custom(model: Any, method: str) -> bool:
-    """Whether the model brings a step of its own."""
+    """True if the model brings a step of its own."""
     return not getattr(getattr(model, method), "built_in", False)
 
 

@@ -75,7 +75,7 @@ class Loops:
         return sum(getattr(f, "compilations", 0) for f in (self.over_rows, self.over_stack))
 
     def knows(self, key: Any) -> bool:
-        """Whether `warm_up` has been called with this key."""
+        """True if `warm_up` has been called with this key."""
         return key in self._warm
 
     def warm_up(self, key: Any, function: Any, *args: Any, **static: Any) -> None:
@@ -379,7 +379,7 @@ def take_rows(array: jax.Array, rows: jax.Array) -> jax.Array:
 
 
 def all_finite(tree: Any) -> jax.Array:
-    """Whether all floating-point numbers of a tree are finite.
+    """True if all floating-point numbers of a tree are finite.
 
     >>> bool(all_finite({"a": jnp.ones(2), "b": 3})), bool(all_finite([jnp.array([1.0, jnp.nan])]))
     (True, False)

@@ -26,7 +26,7 @@ class Validation:
         self.feed, self.steps, self.frequency = feed, steps, frequency
 
     def is_due(self, epoch: int) -> bool:
-        """Whether an epoch, counted from 0, is followed by a validation."""
+        """True if an epoch, counted from 0, is followed by a validation."""
         if isinstance(self.frequency, (list, tuple, set)):
             return epoch + 1 in self.frequency
         return (epoch + 1) % self.frequency == 0

@@ -77,7 +77,7 @@ class Objective:
         self._warned = True
 
     def class_axis(self, shape: tuple) -> bool | None:
-        """Whether the last axis of targets of this shape counts the classes; None if that cannot be said.
+        """True if the last axis of targets of this shape counts the classes; None if that cannot be said.
 
         Args:
             shape: of the targets.

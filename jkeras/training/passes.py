@@ -124,7 +124,7 @@ class Pass:
         return self.advance(getattr(self.compiled, self.mode).watching(*looks), run, lo, hi)
 
     def is_over(self) -> bool:
-        """Whether a pass that has begun earlier was about to stop."""
+        """True if a pass that has begun earlier was about to stop."""
         return False
 
 

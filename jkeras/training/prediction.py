@@ -69,7 +69,7 @@ class Prediction:
                 self._adopt(found)
 
     def fits(self, model: Any, jit: bool) -> bool:
-        """Whether the model still has the variables this was made for."""
+        """True if the model still has the variables this was made for."""
         if self.jit != jit or model.has_fixed_structure:
             return self.jit == jit
         return set(map(id, model.variables)) == self._own
@@ -80,7 +80,7 @@ class Prediction:
             self._checked[x.shape, x.dtype, batch_size, floatx()] = feed.pad
 
     def repeats(self, x: Any, batch_size: int | None) -> bool:
-        """Whether an array like `x` was remembered, and `x` can be predicted without another look at its shape."""
+        """True if an array like `x` was remembered, and `x` can be predicted without another look at its shape."""
         if type(x) is not np.ndarray or (x.shape, x.dtype, batch_size, floatx()) not in self._checked:
             return False
         with np.errstate(all="ignore"):

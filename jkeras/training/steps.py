@@ -229,6 +229,6 @@ class Steps(StepFunctions):
 
 
 def takes_training(function: Callable) -> bool:
-    """Whether an override of `compute_loss` has the `training` argument, which early Keras 3 did not have."""
+    """True if an override of `compute_loss` has the `training` argument, which early Keras 3 did not have."""
     parameters = inspect.signature(function).parameters
     return "training" in parameters or any(p.kind == p.VAR_KEYWORD for p in parameters.values())

@@ -242,7 +242,7 @@ class Trainer(Compilable):
     # -- predict ------------------------------------------------------------------------------------------------------
 
     def works_by_rows(self) -> bool:
-        """Whether predictions for a row are known to depend on that row alone; said of graphs of the library's own layers."""
+        """True if predictions for a row are known to depend on that row alone; said of graphs of the library's own layers."""
         return False
 
     @known_keywords
