@@ -12,6 +12,7 @@ from jkeras.layers.einsum_dense import *  # noqa: F403
 from jkeras.layers.embedding import *  # noqa: F403
 from jkeras.layers.input_layer import Input, InputLayer
 from jkeras.layers.input_spec import InputSpec
+from jkeras.layers.jax_layer import *  # noqa: F403
 from jkeras.layers.merging import *  # noqa: F403
 from jkeras.layers.normalization import *  # noqa: F403
 from jkeras.layers.pooling import *  # noqa: F403
@@ -49,7 +50,8 @@ from jkeras.serialization.namespace import namespace
 # Where several names lead to one class, files are written with the first.
 __all__ = [
     "Input", "InputLayer", "InputSpec", "Layer", "Activation", "Dense", "Identity", "Lambda", "Masking", "EinsumDense",
-    "Embedding", "ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax", "ActivityRegularization", "AlphaDropout", "Dropout",
+    "Embedding", "FlaxLayer", "JaxLayer",
+    "ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax", "ActivityRegularization", "AlphaDropout", "Dropout",
     "GaussianDropout", "GaussianNoise", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "Cropping1D",
     "Cropping2D", "Cropping3D", "Flatten", "Permute", "RepeatVector", "Reshape", "UpSampling1D", "UpSampling2D",
     "UpSampling3D", "ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "Add", "Average", "Concatenate", "Dot", "Maximum",

@@ -19,7 +19,7 @@ LEFT_OUT = _table(
     ("No array is ragged.", "KerasTensor", "ragged ragged_rank row_splits_dtype"),
     ("There is one backend, JAX.", "config", "set_backend"),
     ("Code found in a config is never run.", "config", "enable_unsafe_deserialization"),
-    ("It wraps a layer of another library.", "layers", "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper"),
+    ("It wraps a layer of another library.", "layers", "TFSMLayer TorchModuleWrapper"),
     ("Keras 3 has it only to say that it is gone.", "Layer", "add_metric"),
     ("It is inspect.signature(layer.call).", "Layer", "call_signature_parameters"),
     ("Everything is compiled, unless run_eagerly=True says otherwise.", "Layer", "supports_jit"),
