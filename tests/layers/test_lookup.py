@@ -192,6 +192,21 @@ def test_mistakes_are_named(make, message):
         make()
 
 
+@pytest.mark.parametrize("make", [layers.StringLookup, layers.TextVectorization])
+def test_an_empty_vocabulary_is_an_error_that_says_so(make):
+    layer = make(name="words")
+    for call in (lambda: layer(["a"]), lambda: make(name="words", output_mode="multi_hot")([["a"]])):
+        with pytest.raises(RuntimeError, match="must set the layer's vocabulary before calling"):
+            call()
+    for data in ([], np.array([], object), iter([])):
+        with pytest.raises(ValueError, match=r"'words': adapt\(\) found nothing"):
+            layer.adapt(data)
+    with pytest.raises(ValueError, match="Cannot set an empty vocabulary"):
+        layer.set_vocabulary([])
+    layer.adapt(["a"])
+    assert np.asarray(layer(["a", "b"])).reshape(-1).tolist() == ([2, 1] if make is layers.TextVectorization else [1, 0])
+
+
 def test_a_vocabulary_may_not_change_its_size_under_vectors():
     layer = layers.StringLookup(output_mode="multi_hot")
     with pytest.raises(RuntimeError, match="set the layer's vocabulary"):

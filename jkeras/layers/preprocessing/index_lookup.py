@@ -78,7 +78,7 @@ class IndexLookup(Vocabulary):
         self.input_vocabulary = None if isinstance(vocabulary, (str, os.PathLike)) else vocabulary  # for the config
         self.input_idf_weights = idf_weights
         self.idf_weights = None
-        self._tokens = []
+        self._tokens, self._is_known = [], False
         self._table = {}
         if vocabulary is not None:
             self.set_vocabulary(vocabulary, idf_weights)
@@ -103,13 +103,21 @@ class IndexLookup(Vocabulary):
             steps: how many batches to look at; None for all.
 
         Raises:
-            ValueError: the layer was given a vocabulary.
+            ValueError: the layer was given a vocabulary, or there is nothing in the data.
         """
         self.reset_state()
         for batch in batches_of(data, steps):
             rows = as_array(batch)
             self.update_state(rows.reshape(-1, 1) if is_array(data) and rows.ndim == 1 else rows)
+        self.check_counted(self.name)
         self.finalize_state()
+
+    def check_counted(self, name: str) -> None:
+        """Refuse to make an empty vocabulary, for the layer that is called `name`."""
+        if not self._adapted["tokens"]:
+            raise ValueError(
+                f"Layer {name!r}: adapt() found nothing to learn a vocabulary from: there are no data, or they are empty."
+            )
 
     def reset_state(self) -> None:
         """Forget what was counted."""
@@ -179,6 +187,7 @@ class IndexLookup(Vocabulary):
 
     def indices(self, tokens: list) -> np.ndarray:
         """The index of each token, int64."""
+        self._check_known()
         one = self.num_oov_indices == 1
         default = self._oov_start() if one else -1
         found = np.fromiter(map(self._table.get, tokens, itertools.repeat(default)), np.int64, len(tokens))
@@ -203,7 +212,15 @@ class IndexLookup(Vocabulary):
         hashes = farmhash(tokens) if self.salt is None else siphash(tokens, self.salt)
         return (hashes % np.uint64(self.num_oov_indices)).astype(np.int64)
 
+    def _check_known(self) -> None:
+        if not self._is_known:
+            raise RuntimeError(
+                f"Layer {self.name!r} has no vocabulary yet, so you must set the layer's vocabulary before calling it: pass `vocabulary`, "
+                "or call `adapt` with some data."
+            )
+
     def _tokens_at(self, indices: np.ndarray) -> np.ndarray:
+        self._check_known()
         names = self.get_vocabulary()
         places = indices.astype(np.int64)
         known = (places >= 0) & (places < len(names))

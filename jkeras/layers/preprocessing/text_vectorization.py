@@ -134,11 +134,12 @@ class TextVectorization(HostLayer):
             steps: how many batches to look at; None for all.
 
         Raises:
-            ValueError: the layer was given a vocabulary.
+            ValueError: the layer was given a vocabulary, or there are no words in the data.
         """
         self.reset_state()
         for batch in batches_of(data, steps):
             self.update_state(batch)
+        self._lookup_layer.check_counted(self.name)
         self.finalize_state()
 
     def update_state(self, data: Any) -> None:

@@ -45,6 +45,7 @@ class Vocabulary(HostLayer):
     _frozen_vocab_size: int | None
     _tokens: list  # without the special ones
     _table: dict
+    _is_known: bool  # whether a vocabulary was set or adapted
 
     def get_vocabulary(self, include_special_tokens: bool = True) -> list:
         """The vocabulary in the order of the indices.
@@ -122,7 +123,7 @@ class Vocabulary(HostLayer):
                 f"is {size}. Set max_tokens= and pad_to_max_tokens=True, or make a new layer."
             )
         self._frozen_vocab_size = size
-        self._tokens = tokens
+        self._tokens, self._is_known = tokens, True
         self._table = dict(zip(tokens, range(self._token_start(), size), strict=True))
         if self.mask_token is not None:
             self._table[self._held(self.mask_token)] = 0 if self.output_mode == "int" else DROPPED
