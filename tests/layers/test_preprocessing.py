@@ -1,7 +1,9 @@
 """Preprocessing layers: the numbers of Keras's, draw for draw, off when not training, in every form of the images."""
 
+import functools
 import json
 
+import jax
 import numpy as np
 import pytest
 
@@ -68,11 +70,33 @@ def both(name, options):
     return getattr(jkeras.layers, name)(**options), getattr(keras.layers, name)(**options)
 
 
+def compiled(layer):
+    """Calls of a layer in training as one program each, which takes a fraction of the time of its single operations."""
+    if isinstance(layer, keras.layers.RandomCrop):  # Keras's does not run in a program
+        return functools.partial(layer, training=True)
+    if isinstance(layer, keras.layers.Layer):
+        layer.built = True
+        values = [v.value for v in layer.non_trainable_variables]
+        run = lambda values, x: layer.stateless_call([], values, x, training=True)  # noqa: E731
+    else:
+        values = layer.snapshot()["state"]
+        run = lambda values, x: layer.apply({"params": {}, "state": values}, x, training=True)  # noqa: E731
+    program = jax.jit(run, compiler_options={"xla_backend_optimization_level": 0})
+
+    def call(x):
+        nonlocal values
+        outputs, values = program(values, x)
+        return outputs
+
+    return call
+
+
 @pytest.mark.parametrize(("name", "options"), titled(RANDOM))
 def test_draws_and_config_are_keras_s(name, options):
     ours, theirs = both(name, options | {"seed": 3})
+    mine, expected = compiled(ours), compiled(theirs)
     for x in (images(), images(seed=1)):
-        assert_close(ours(x, training=True), theirs(x, training=True), rtol=2e-5)
+        assert_close(mine(x), expected(x), rtol=2e-5)
     config = json.loads(json.dumps(theirs.get_config())) | {"seed": 3}  # Keras forgets one
     assert json.loads(json.dumps(ours.get_config())) == config
     assert json.loads(json.dumps(type(ours).from_config(config).get_config())) == config
@@ -83,10 +107,10 @@ def test_single_images_and_channels_first(name, options):
     kind = getattr(jkeras.layers, name)
     last = kind(**options, seed=3)
     first, single = (type(last)(**options, seed=3, data_format=f) for f in ("channels_first", None))
-    expected = last(images((1, 7, 6, 3)), training=True)
-    outputs = first(images((1, 7, 6, 3)).transpose(0, 3, 1, 2), training=True)
+    expected = compiled(last)(images((1, 7, 6, 3)))
+    outputs = compiled(first)(images((1, 7, 6, 3)).transpose(0, 3, 1, 2))
     assert_close(np.transpose(outputs, (0, 2, 3, 1)), expected)
-    assert_close(single(images((7, 6, 3)), training=True), expected[0])
+    assert_close(compiled(single)(images((7, 6, 3))), expected[0])
 
 
 @pytest.mark.parametrize(("name", "options"), titled([row for row in RANDOM if row[0] != "RandomCrop"]))
@@ -104,11 +128,13 @@ def test_fixed_layers_are_keras_s(name, options):
     ours, theirs = both(name, options)
     config = json.loads(json.dumps(theirs.get_config()))
     assert json.loads(json.dumps(ours.get_config())) == config
-    for layer in (ours, type(ours).from_config(config)):
+    theirs.build((4, 7, 6, 3))
+    expect = jax.jit(theirs)
+    for layer in map(jax.jit, (ours, type(ours).from_config(config))):
         for x in (images(), images((7, 6, 3)), images().astype("uint8")):
             if (name == "Normalization" and x.ndim == 3) or (name.startswith("Contrast") and x.dtype == "uint8"):
                 continue
-            mine, expected = layer(x), theirs(x)
+            mine, expected = layer(x), expect(x)
             assert mine.dtype == expected.dtype or x.dtype == "uint8"
             assert_close(mine, expected, rtol=2e-5)
     assert ours.compute_output_shape((None, 7, 6, 3)) == theirs.compute_output_shape((None, 7, 6, 3))
@@ -123,8 +149,9 @@ def test_random_crop_takes_the_middle_when_not_training():
 def test_rand_augment_draws_keras_s_layers():
     ours, theirs = both("RandAugment", {"seed": 3})
     x = images((1, 7, 6, 3))
+    mine = compiled(ours)
     for _ in range(2):
-        assert_close(ours(x, training=True), theirs(x, training=True), rtol=1e-4)
+        assert_close(mine(x), theirs(x, training=True), rtol=1e-4)
     boxes = {"images": x, "bounding_boxes": {key: value[:1] for key, value in BOXES.items()}}
     moved = jkeras.layers.RandAugment(bounding_box_format="xyxy", num_ops=4)(boxes, training=True)
     assert moved["bounding_boxes"]["boxes"].shape == (1, 2, 4)
@@ -136,9 +163,10 @@ def test_rand_augment_draws_keras_s_layers():
 def test_aug_mix_mixes_chains():
     x = images((2, 7, 6, 3))
     layer = jkeras.layers.AugMix(num_chains=2, chain_depth=2, all_ops=False, seed=1)
-    first, second = layer(x, training=True), layer(x, training=True)
+    run = compiled(layer)
+    first, second = run(x), run(x)
     assert not np.array_equal(first, second)
-    assert np.array_equal(first, type(layer).from_config(layer.get_config())(x, training=True))
+    assert np.array_equal(first, compiled(type(layer).from_config(layer.get_config()))(x))
     assert first.min() >= 0
     assert first.max() <= 255
     assert np.array_equal(layer(x, training=False), x)
@@ -340,15 +368,17 @@ def test_what_belongs_to_the_images_moves_with_them(name, options):
         }
 
     given = data()
-    mine, expected = ours(given, training=True), theirs(data(), training=True)
+    run = compiled(ours)
+    mine, expected = run(given), compiled(theirs)(data())
     for key in ("images", "labels", "segmentation_masks"):
         assert_close(mine[key], expected[key], rtol=2e-5)
     for key in ("boxes", "labels"):
         assert_close(mine["bounding_boxes"][key], expected["bounding_boxes"][key], rtol=2e-5)
+    ours(given, training=True)
     assert given["images"].shape == (2, 7, 6, 3)  # what was given is left as it was
     single = {key: value[0] for key, value in data().items() if key != "bounding_boxes"}
     single["bounding_boxes"] = {key: value[0] for key, value in BOXES.items()}
-    assert ours(single, training=True)["bounding_boxes"]["boxes"].shape == (2, 4)
+    assert run(single)["bounding_boxes"]["boxes"].shape == (2, 4)
 
 
 def test_a_relative_format_moves_as_pixels_do():
@@ -465,7 +495,7 @@ LOOSE = {"RandomHue": 12.0, "RandomPosterization": 130.0}  # where a rounded num
 def test_draws_under_mixed_bfloat16_are_keras_s(name, options):
     ours, theirs = both(name, {**options, "seed": 7, "dtype": "mixed_bfloat16"})
     x = images((3, 8, 8, 3))
-    found, expected = ours(x, training=True), theirs(x, training=True)
+    found, expected = compiled(ours)(x), compiled(theirs)(x)
     assert found.dtype == "bfloat16"
     found, expected = np.asarray(found, "float32"), np.asarray(expected, "float32")
     assert np.isfinite(found).all()

@@ -215,8 +215,8 @@ class IndexLookup(Vocabulary):
     def _check_known(self) -> None:
         if not self._is_known:
             raise RuntimeError(
-                f"Layer {self.name!r} has no vocabulary yet, so you must set the layer's vocabulary before calling it: pass `vocabulary`, "
-                "or call `adapt` with some data."
+                f"Layer {self.name!r} has no vocabulary yet, so you must set the layer's vocabulary before calling it: "
+                "pass `vocabulary`, or call `adapt` with some data."
             )
 
     def _tokens_at(self, indices: np.ndarray) -> np.ndarray:
