@@ -16,8 +16,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell has ta
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _bounded_memory():
-    """Programs that are kept for other models are of no use to other files: let them go before they fill the machine."""
+def _clean_session():
+    """Each file starts afresh: names are counted from the beginning, and no program is there that other files have made."""
+    jkeras.utils.clear_session(free_memory=False)
     yield
     with open("/proc/self/statm") as file:
         resident = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

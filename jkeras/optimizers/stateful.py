@@ -135,7 +135,7 @@ class Stateful(Module):
 
     def _slot(self, path: tuple, value: Any) -> Variable:
         variable = self._new_slot(path, value)
-        variable.reference = variable.reference or self._owner(path)
+        variable.reference = self._owner(path) if variable.reference is None else variable.reference
         return variable
 
     def _new_slot(self, path: tuple, value: Any) -> Variable:
