@@ -8,7 +8,6 @@ is symbolic. Layers written for Keras run unmodified, and the built-in ones are 
 import copy
 import functools
 import inspect
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +23,7 @@ from jkeras.core.containment import contained
 from jkeras.core.frame import Frame
 from jkeras.core.observing import observe
 from jkeras.core.policy import DTypePolicy, get_policy
-from jkeras.core.remat import RematScope, current_scope, recompute, remat
+from jkeras.core.remat import current_scope
 from jkeras.core.symbolic import KerasTensor
 from jkeras.core.undo import all_or_nothing
 from jkeras.core.variable import Variable, as_arrays
@@ -33,16 +32,17 @@ from jkeras.layers.construction import bound_arguments, constructor_keywords, po
 from jkeras.layers.input_spec import InputSpec, check_input
 from jkeras.layers.mask_arguments import carry_mask, pass_masks
 from jkeras.layers.missing import hint
+from jkeras.layers.recomputed import Recomputed
 from jkeras.layers.signatures import CallSpec, call_spec, holds_tensors, shapes_of, specs_of
 from jkeras.layers.stateless import Stateless
 from jkeras.layers.weights import Weighted
 from jkeras.quantizers.config import resolve
 from jkeras.runtime.placement import to_device
 from jkeras.serialization import describe_constructor, serialize, serialize_arguments
-from jkeras.serialization.naming import auto_name, is_outermost, reset_names, scope, snake_case
+from jkeras.serialization.naming import auto_name, reset_names, scope, snake_case
 
 
-class Layer(Weighted, Stateless):  # type: ignore[override]
+class Layer(Weighted, Stateless, Recomputed):  # type: ignore[override]
     """Base of all layers.
 
     Args:
@@ -83,8 +83,6 @@ class Layer(Weighted, Stateless):  # type: ignore[override]
         "_loss_layers",
         "_path",
     )  # attributes that `call` does not read
-
-    _remat: RematScope | None  # the scope in which the layer was made
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "Layer":
         layer = super().__new__(cls)
@@ -185,44 +183,6 @@ class Layer(Weighted, Stateless):  # type: ignore[override]
         """
         own = getattr(type(self), f"_{self.quantization_mode}_call", None)
         return self.call(*args, **kwargs) if own is None else own(self, *args, **kwargs)
-
-    # -- recomputation ------------------------------------------------------------------------------------------------
-
-    def rematerialized_call(self, layer_call: Callable, *args: Any, **kwargs: Any) -> Callable:
-        """A call that is recomputed in the backward pass, as the `RematScope` says in which the layer was made.
-
-        Args:
-            layer_call: `call`, or `quantized_call`.
-            *args, **kwargs: of the call, for Keras's signature.
-        """
-        wish = self._remat
-        if wish is None or is_outermost(self):
-            return layer_call
-        activation = self.__dict__.get("activation")
-        if wish.mode == "activations":
-            return (
-                layer_call if activation is None else functools.partial(self._with_activation, remat(activation), layer_call)
-            )
-        if wish.mode == "list_of_layers" and self.name not in wish.layer_names:
-            return layer_call
-
-        def recomputed(*args: Any, **kwargs: Any) -> Any:
-            if wish.mode == "larger_than" and not frames.current().abstract:  # type: ignore[union-attr]
-                sizes = [math.prod(x.shape) for x in jax.tree.leaves(self.build_abstractly(*args, **kwargs))]
-                if not any(size > wish.output_size_threshold for size in sizes):
-                    return layer_call(*args, **kwargs)
-            kept = [*self.slots().values(), *(v for metric in self.own_metrics() for v in metric.slots().values())]
-            return recompute(layer_call, args, kwargs, kept)
-
-        return recomputed
-
-    def _with_activation(self, activation: Callable, layer_call: Callable, *args: Any, **kwargs: Any) -> Any:
-        own = self.__dict__["activation"]
-        self.__dict__["activation"] = activation
-        try:
-            return layer_call(*args, **kwargs)
-        finally:
-            self.__dict__["activation"] = own
 
     # -- losses -------------------------------------------------------------------------------------------------------
 
