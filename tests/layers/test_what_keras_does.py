@@ -40,7 +40,9 @@ def test_shapes_that_are_left_out():
 
 
 def test_a_stack_of_cells_with_one_state_each():
-    ours, theirs = (k.layers.RNN([k.layers.GRUCell(3), k.layers.SimpleRNNCell(2)], return_state=True) for k in (jkeras, keras))
+    ours, theirs = (
+        k.layers.RNN([k.layers.GRUCell(3), k.layers.SimpleRNNCell(2)], return_state=True) for k in (jkeras, keras)
+    )
     theirs(X)
     ours.build(X.shape)
     ours.set_weights(theirs.get_weights())
