@@ -243,6 +243,24 @@ def test_the_vocabulary_travels_in_the_archive_as_in_keras(tmp_path, zipped):
     assert loaded.get_layer("numbers").get_vocabulary() == [-1, 5, 4]
 
 
+@pytest.mark.parametrize("tokens", [["a", "a", ""], ["a\r", "b", "b"], [" ", "ä", "ä"]])
+def test_any_token_travels_in_the_file(tmp_path, tokens):
+    layer, again = layers.StringLookup(), layers.StringLookup()
+    layer.adapt(tokens)
+    layer.save_assets(tmp_path)
+    again.load_assets(tmp_path)
+    assert again.get_vocabulary() == layer.get_vocabulary() and len(layer.get_vocabulary()) == 3
+
+
+def test_a_token_with_a_line_break_is_refused_before_a_file_is_written(tmp_path):
+    layer = layers.StringLookup(name="lines")
+    layer.adapt(["a\nb", "c"])
+    model = jkeras.Sequential([jkeras.Input((1,), dtype="string"), layer, layers.Embedding(3, 2)])
+    with pytest.raises(ValueError, match=r"'lines' has 1 token\(s\) with a line break, such as 'a\\nb'"):
+        model.save(tmp_path / "model.keras")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_bad_member_among_the_assets_is_refused(tmp_path):
     model = jkeras.Sequential([jkeras.Input((1,), dtype="string"), layers.StringLookup(), layers.Embedding(3, 2)])
     model.layers[0].adapt(["a"])

@@ -150,12 +150,13 @@ class Vocabulary(HostLayer):
         with open(path, "rb") as file:
             return self._parse(file.read())
 
-    def _parse(self, content: bytes) -> list:
-        """The tokens in a file, one in each line."""
+    def _parse(self, content: bytes, exact: bool = False) -> list:
+        """The tokens in a file, one in each line; ends of lines are taken as editors write them, unless they are to be `exact`."""
         lines = content.decode(self.encoding).split("\n")
-        lines = [line.removesuffix("\r") for line in lines]
-        while lines and not lines[-1]:
-            lines.pop()
+        if not exact:
+            lines = [line.removesuffix("\r") for line in lines]
+            while lines and not lines[-1]:
+                lines.pop()
         return lines if self.vocabulary_dtype == "string" else [int(line) for line in lines]
 
     def _special_tokens(self) -> list:
@@ -189,8 +190,19 @@ class Vocabulary(HostLayer):
             self.idf_weights = np.asarray(store["idf_weights"], dtypes.floatx())
 
     def save_assets(self, dir_path: str) -> None:
-        """Write the vocabulary to a file in a folder, one token in each line; one that stands in the config is left out."""
+        """Write the vocabulary to a file in a folder, one token in each line; one that stands in the config is left out.
+
+        Raises:
+            ValueError: a token has a line break, which the file cannot hold.
+        """
         if self.input_vocabulary is None:
+            broken = [token for token in self.get_vocabulary() if "\n" in str(token)]
+            if broken:
+                raise ValueError(
+                    f"Layer {self.name!r} has {len(broken)} token(s) with a line break, such as {broken[0]!r:.80}, and the file of a "
+                    "vocabulary has one token in each line. Take line breaks out of the texts before adapt(), or pass vocabulary= a "
+                    "list to the layer, which stands in the config."
+                )
             with open(os.path.join(dir_path, FILE), "wb") as file:
                 file.write("\n".join(map(str, self.get_vocabulary())).encode(self.encoding))
 
@@ -199,7 +211,8 @@ class Vocabulary(HostLayer):
         if self.input_vocabulary is not None:
             return
         with open(os.path.join(dir_path, FILE), "rb") as file:
-            given = self._parse(file.read())
+            content = file.read()
+        given = self._parse(content, exact=True) if content else []
         special = self._token_start()
         if len(given) <= special:  # nothing was adapted
             return
