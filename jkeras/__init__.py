@@ -43,7 +43,7 @@ try:
     from jkeras.core.symbolic import KerasTensor
     from jkeras.core.variable import Variable
     from jkeras.dtype_policies import FloatDTypePolicy
-    from jkeras.ensembles import Ensemble, cross_validate
+    from jkeras.ensembles import Ensemble, cross_validate, sweep
     from jkeras.initializers import Initializer
     from jkeras.layers import Input, InputSpec, Layer
     from jkeras.losses import Loss
@@ -128,6 +128,7 @@ __all__ = [
     "regularizers",
     "remat",
     "saving",
+    "sweep",
     "tree",
     "utils",
     "version",

@@ -346,7 +346,7 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
             )
         shape = tuple(n if d is None else d for d, n in zip(noise_shape, shape, strict=True))
     keep = 1.0 - rate
-    mask = jax.random.bernoulli(draw_key(seed), keep, shape)
+    mask = jax.random.bernoulli(draw_key(seed), jnp.asarray(keep, "float32"), shape)
     return jnp.where(mask, inputs / keep, jnp.zeros_like(inputs))
 
 

@@ -2,5 +2,6 @@
 
 from jkeras.ensembles.ensemble import Ensemble
 from jkeras.ensembles.folds import Scores, cross_validate
+from jkeras.ensembles.sweep import Sweep, sweep
 
-__all__ = ["Ensemble", "Scores", "cross_validate"]
+__all__ = ["Ensemble", "Scores", "Sweep", "cross_validate", "sweep"]

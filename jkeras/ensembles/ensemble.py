@@ -210,7 +210,15 @@ class Ensemble(Trainer):
         self._spec = spec
         self._weights(spec)
         self._states = self._start.rest(self._twins, data, spec, shuffle)
-        self._compiled.begin()
+        self._compiled.begin(spec)
+
+    def _take_over(self, other: "Ensemble", members: list[int]) -> None:
+        """Become some members of another ensemble, which is as far as they are."""
+        self._begin(other._spec, None, False)
+        states: Any = other._states
+        self._states = [states[member] for member in members]
+        for ours, theirs in zip(self._compiled.slots.variables, other._compiled.slots.variables, strict=True):
+            ours.assign(theirs.value[np.asarray(members)])
 
     def _training_data(self, data: Any, shuffle: Any) -> Any:
         if isinstance(data, ArrayData):

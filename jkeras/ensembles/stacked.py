@@ -82,10 +82,24 @@ class Stacked(Compiled):
             "test": None,
         }  # where the members are in a batch; None: they share it
 
-    def begin(self) -> None:
-        """The template is ready to train: stack its state."""
+    def begin(self, spec: Any) -> None:
+        """The template is ready to train: stack its state.
+
+        Args:
+            spec: of a batch.
+        """
         template = self.template
+
+        def trace() -> None:
+            loss_of = make_logged_loss(self.model, template.slots)
+            step = make_train_step(self.model, template.optimizer, template.slots)
+            jax.eval_shape(step, template.read(), spec)
+            jax.eval_shape(lambda ts, batch: loss_of(ts, batch, training=False)[0], template.read(), spec)
+
         self.objective, self.scores, self.metrics = template.objective, template.scores, template.metrics
+        self.knobs.record(self.model, trace)
+        if self.knobs.variable is not None:
+            self.twins.add(self.knobs.variable, self.knobs.stacked())
         self._is_there = Variable(True, (), "bool", trainable=False, name="is_there")
         template.slots = template.slots.with_extra([self._is_there, *self.knobs.variables])
         self._arrange()
@@ -173,7 +187,7 @@ class Stacked(Compiled):
         """`(fixed, ts, batch) -> (ts, ...)` of all members."""
 
         def one(ts: TrainState, batch: Any) -> tuple:
-            with self.knobs.turned(self.template.slots, ts.extra):
+            with self.knobs.turned(self.model, self.template.slots, ts.extra):
                 return step(ts, batch)
 
         def all_members(fixed: Any, ts: TrainState, batch: Any) -> tuple:
@@ -199,7 +213,7 @@ class Stacked(Compiled):
 
     def _mapped_test(self, step: Callable) -> Callable:
         def one(fixed: TrainState, carry: tuple, batch: Any) -> tuple:
-            with self.knobs.turned(self.template.slots, carry[2]):
+            with self.knobs.turned(self.model, self.template.slots, carry[2]):
                 return step(fixed, carry, batch)
 
         def all_members(fixed: TrainState, carry: tuple, batch: Any) -> tuple:

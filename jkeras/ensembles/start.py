@@ -33,6 +33,7 @@ class Start:
         with aside():
             self.template, self._is_quiet = self._make(0, self._draws)
         self._other: Model | None = None  # of the second seed, for comparison
+        self.rates: Any = None  # the learning rates of the members, where they differ
         self._is_fast = True
 
     def _make(self, member: int, draws: Draws | None = None) -> tuple[Model, bool]:
@@ -116,6 +117,9 @@ class Start:
                     data.peek(shuffle)
                 states.append(np.random.get_state())
             mine = jax.tree.leaves(variables, is_leaf=is_variable)
+            if self.rates is not None:
+                rate: Any = self.template.optimizer._learning_rate
+                twins.add(rate, np.asarray(self.rates, rate.dtype))
             if self._other is not None:
                 others = jax.tree.leaves(_ready(self._other, spec).variables, is_leaf=is_variable)
                 self._other = None

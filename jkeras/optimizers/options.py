@@ -32,14 +32,18 @@ def unscale(factor: float) -> GradientTransformationExtraArgs:
 
 def clip_value(limit: float) -> GradientTransformationExtraArgs:
     """Clip every entry to [-limit, limit]."""
-    return on_gradients(lambda grads: per_leaf(lambda g, p: (jnp.clip(g, -limit, limit),), grads, None)[0])
+    return on_gradients(
+        lambda grads: per_leaf(
+            lambda g, p: (jnp.clip(g, jnp.asarray(-limit, g.dtype), jnp.asarray(limit, g.dtype)),), grads, None
+        )[0]
+    )
 
 
 def clip_norm(limit: float) -> GradientTransformationExtraArgs:
     """Shorten each gradient whose Euclidean norm exceeds `limit` to that norm."""
 
     def leaf(g: Any, p: Any) -> tuple:
-        return (g * limit / jnp.maximum(jnp.sqrt(jnp.sum(g * g)), limit),)
+        return (g * limit / jnp.maximum(jnp.sqrt(jnp.sum(g * g)), jnp.asarray(limit, g.dtype)),)
 
     return on_gradients(lambda grads: per_leaf(leaf, grads, None)[0])
 
@@ -53,7 +57,7 @@ def clip_global_norm(limit: float) -> GradientTransformationExtraArgs:
     def clip(grads: Tree) -> Tree:
         wide = wide_dtype(grads)
         norm = jnp.sqrt(sum(jnp.sum(jnp.square(g.astype(wide))) for g in jax.tree.leaves(grads)))
-        scale = jnp.where(jnp.isfinite(norm), limit / jnp.maximum(norm, limit), jnp.nan)
+        scale = jnp.where(jnp.isfinite(norm), limit / jnp.maximum(norm, jnp.asarray(limit, norm.dtype)), jnp.nan)
         return per_leaf(lambda g, p: (g * scale,), grads, None)[0]
 
     return on_gradients(clip)
