@@ -1,7 +1,7 @@
 """Runs of `fit` that are killed, for test_kills.py.
 
 As a program it is a nursery, which imports everything once and forks a process per run. It reads lines `case;folder` and answers
-`started PID`, then `begun` when training begins, and when that process is over `ended STATUS`. A run that comes to its end
+`started PID`, then `begun` after the first step, and when that process is over `ended STATUS`. A run that comes to its end
 writes a digest of all its bits to the file `FOLDER.digest`.
 """
 
@@ -24,10 +24,12 @@ class Pause(Callback):
 
     batch_calls = 1
 
-    def on_train_begin(self, logs=None):
-        print("begun", flush=True)
+    begun = False
 
     def on_train_batch_end(self, batch, logs=None):
+        if not self.begun:
+            self.begun = True
+            print("begun", flush=True)
         time.sleep(PAUSE)
 
     def get_state(self):

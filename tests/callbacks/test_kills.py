@@ -33,9 +33,9 @@ class Nursery:
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=ROOT, env=environment)
 
     def run(self, case, folder, kill_after=None, of_training=True):
-        """Start a run, and kill it so many seconds after its training, or its process, has begun.
+        """Start a run, and kill it so many seconds after its first step, or after its start.
 
-        Returns its exit status, and how many seconds its training took.
+        Returns its exit status, and how many seconds its training took after the first step.
         """
         self.process.stdin.write(f"{case};{folder}\n")
         self.process.stdin.flush()
