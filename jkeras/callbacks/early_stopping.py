@@ -21,7 +21,7 @@ class EarlyStopping(MonitorCallback):
         start_from_epoch: epochs before this one are not looked at.
 
     Raises:
-        ValueError: `mode="auto"`, and nothing says in which direction the quantity becomes better.
+        ValueError: `mode="auto"`, and nothing says in which direction the quantity becomes better, as of one that is not logged.
 
     Warns:
         UserWarning: the quantity is not in the logs; the warning lists what is.
@@ -64,6 +64,7 @@ class EarlyStopping(MonitorCallback):
         self.best, self.best_weights = None, None
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self.check_monitor(logs)
         current = self.get_monitor_value(logs)
         if current is None or epoch < self.start_from_epoch:
             return

@@ -69,7 +69,8 @@ class ReduceLROnPlateau(MonitorCallback):
         **kwargs: ignored, as in Keras.
 
     Raises:
-        ValueError: `factor` is 1 or more.
+        ValueError: `factor` is 1 or more; or, after an epoch, `mode="auto"`, and nothing says in which direction the quantity
+            becomes better, as of one that is not logged.
 
     Warns:
         UserWarning: the quantity is not in the logs; the warning lists what is.
@@ -111,6 +112,7 @@ class ReduceLROnPlateau(MonitorCallback):
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         logs = {} if logs is None else logs
         log_rates(self.model, logs)
+        self.check_monitor(logs)
         current = logs.get(self.monitor)
         if current is None:
             warnings.warn(

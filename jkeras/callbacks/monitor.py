@@ -77,6 +77,25 @@ class MonitorCallback(Callback):
             self.mode = self._direction()
         return self.mode == "max"
 
+    def check_monitor(self, logs: dict | None) -> None:
+        """Look, at the end of an epoch, whether this watches something that can be watched.
+
+        Raises:
+            ValueError: nothing says in which direction the quantity becomes better; if it is not in the logs, the message lists
+                what is.
+        """
+        if self._compare is not None:
+            return
+        try:
+            self._larger_is_better()
+        except ValueError as error:
+            if self.monitor in (logs or {}):
+                raise
+            raise ValueError(
+                f"{type(self).__name__} watches monitor={self.monitor!r}, which is not available. Available metrics are: "
+                f"{','.join(logs or {})}."
+            ) from error
+
     def _direction(self) -> str:
         known = direction(self.model, self.monitor)
         if known is not None:

@@ -371,13 +371,22 @@ def test_a_server_that_is_not_there_is_a_warning():
 
 
 @pytest.mark.parametrize("make", [
-    lambda: EarlyStopping("val_los"), lambda: jkeras.callbacks.ReduceLROnPlateau("val_los"),
+    lambda: EarlyStopping("val_los", mode="min"), lambda: jkeras.callbacks.ReduceLROnPlateau("val_los", mode="min"),
     lambda: ModelCheckpoint("unused.keras", monitor="val_los", save_best_only=True),
 ], ids=["stop", "plateau", "checkpoint"])  # fmt: skip
 def test_a_quantity_that_is_not_logged_is_a_warning_that_lists_the_logs(make, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.warns(UserWarning, match="val_los.*available.*Available metrics are: .*loss,mae"):
         run(jkeras, make(), epochs=1)
+
+
+@pytest.mark.parametrize("kind", ["EarlyStopping", "ReduceLROnPlateau"])
+def test_a_quantity_that_nobody_knows_is_an_error_that_lists_the_logs(kind):
+    for k in (keras, jkeras):
+        with pytest.raises(ValueError) as error:
+            run(k, getattr(k.callbacks, kind)("val_los"), epochs=1)
+    text = str(error.value)
+    assert f"{kind} watches monitor='val_los', which is not available" in text and "loss,mae,val_loss,val_mae" in text
 
 
 def test_an_unknown_mode_is_a_warning():
