@@ -102,13 +102,13 @@ class JaxLayer(Layer):
 
     @property
     def params(self) -> Any:
-        """The trained parameters, as the tree that `call_fn` gets."""
-        return self._trees["params"].values() if "params" in self._trees else {}
+        """The trained parameters: the tree that `call_fn` gets, of variables."""
+        return self._trees["params"].variables() if "params" in self._trees else None
 
     @property
     def state(self) -> Any:
-        """The state, as the tree that `call_fn` gets."""
-        return self._trees["state"].values() if "state" in self._trees else {}
+        """The state: the tree that `call_fn` gets, of variables."""
+        return self._trees["state"].variables() if "state" in self._trees else None
 
     def build(self, input_shape: Any) -> None:
         if self._trees or not set(self._call_takes) & {"params", "state"}:
@@ -139,7 +139,8 @@ class JaxLayer(Layer):
 
     def _offer(self, names: tuple, inputs: Any, training: bool, rng: Callable) -> dict:
         offered = {"inputs": lambda: inputs, "training": lambda: training, "rng": rng}
-        offered |= {"params": lambda: self.params, "state": lambda: self.state}
+        for kind in ("params", "state"):
+            offered[kind] = self._trees[kind].values if kind in self._trees else dict
         return {name: offered[name]() for name in names}
 
     def call(self, inputs: Any, training: bool = False) -> Any:
@@ -148,8 +149,8 @@ class JaxLayer(Layer):
         if "state" not in self._call_takes:
             return outputs
         outputs, state = outputs
-        if "state" in self._trees:
-            self._trees["state"].assign(state)
+        known = self._trees.get("state") or _Tree(jax.tree.structure({}), [])
+        known.assign(state)
         return outputs
 
     def get_config(self) -> dict:
@@ -167,6 +168,12 @@ class _Tree:
     def values(self) -> Any:
         """The tree with the weights' values."""
         return jax.tree.unflatten(self.structure, [leaf.value if _holds(leaf) else leaf for leaf in self.leaves])
+
+    def variables(self) -> Any:
+        """The tree with the weights themselves."""
+        return jax.tree.unflatten(
+            self.structure, [leaf.variable if isinstance(leaf, _Key) else leaf for leaf in self.leaves]
+        )
 
     def assign(self, tree: Any) -> None:
         """Give the weights the values of another tree of the same structure."""
