@@ -1,4 +1,5 @@
-"""Whether a model's outputs for a row depend on that row alone, so that rows may be added to a batch and dropped afterwards.
+"""Find out if a model's outputs for a row depend on that row alone. Then rows may be added to a batch and dropped
+afterwards.
 
 It is said of graphs of the library's own layers, where each layer is known to work along other axes than the first, and changes
 no state while it predicts. A user's own code is never looked into: such a model gets the batches as they are.

@@ -11,7 +11,7 @@ from jkeras.models.functional import order_graph, replay
 
 
 class Function(Operation):
-    """What lies between some symbolic tensors and others, as a function.
+    """The computation from some symbolic tensors to others, as a function.
 
     Args:
         inputs: a symbolic tensor, or a structure of them. They may lie in the middle of a graph.

@@ -358,7 +358,9 @@ def _called(node: Node) -> Layer | Node:
 
 
 def _without_list(outputs: Any) -> Any:
-    """What a model returns for the outputs it was made with: the one output in a list is returned bare."""
+    """The value that a model returns for the outputs it was made with: the one output in a list is returned without the
+    list.
+    """
     single = isinstance(outputs, (list, tuple)) and len(outputs) == 1 and isinstance(outputs[0], KerasTensor)
     return outputs[0] if single else outputs
 

@@ -1,4 +1,4 @@
-"""What a model that is called inside another one makes of symbolic inputs: found once for each kind of inputs, layer by layer.
+"""Symbolic outputs of a model that is called inside another one: found once for each kind of inputs, layer by layer.
 
 A model knows its own outputs already. Asking a nested model again and again would take twice as long for each level of models
 that call the one below twice.
@@ -15,7 +15,7 @@ Kind = tuple  # a shape, a dtype, and the shape of the mask
 
 
 def infer_call(operation: Any, *args: Any, **kwargs: Any) -> Any:
-    """What a layer or an operation makes of symbolic tensors; no call is recorded."""
+    """The symbolic outputs of a layer or an operation. No call is recorded."""
     return operation._infer(args, kwargs) if isinstance(operation, Layer) else symbolic.infer(operation, args, kwargs)
 
 

@@ -182,7 +182,9 @@ class Model(Saved, Trainer, Layer):
         return super().output_spec(x) if known is None else known
 
     def _known_outputs(self, x: Any) -> Any:
-        """What the graph says of the outputs, where it leaves the batch axis alone open: spares a trace of the whole model."""
+        """The shapes of the outputs by the graph, if it leaves the batch axis alone open. This spares a trace of the whole
+        model.
+        """
         inputs, outputs = getattr(self, "inputs", None), getattr(self, "outputs", None)
         is_ours = (type(self).call.__module__ or "").startswith("jkeras.") and "call" not in vars(self)
         if not (self.has_fixed_structure and is_ours and inputs and outputs):
@@ -270,7 +272,7 @@ class Model(Saved, Trainer, Layer):
     # -- what scikit-learn asks -----------------------------------------------------------------------------------------
 
     def __sklearn_clone__(self) -> "Model":
-        """What `sklearn.base.clone` returns: the same model with fresh weights, compiled as this one is."""
+        """Answer `sklearn.base.clone` with the same model with fresh weights, compiled as this one is."""
         return importlib.import_module("jkeras.models.cloning").clone_model(self)  # which builds on this module
 
     def __sklearn_tags__(self) -> Any:

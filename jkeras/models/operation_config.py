@@ -103,7 +103,7 @@ def _is_call_argument(function: Callable, parameter: str) -> bool:
 
 
 def operation_name(function: Callable) -> str:
-    """What a call of the function is named in a config, if the name is free."""
+    """The name of a call of the function in a config, if the name is free."""
     return function.__name__
 
 

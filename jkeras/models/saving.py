@@ -13,7 +13,7 @@ from jkeras.saving.export import export_model
 
 
 class Saved:
-    """What `Model` inherits: `save`, `save_weights`, `load_weights`."""
+    """The base of `Model` that defines `save`, `save_weights` and `load_weights`."""
 
     def save(
         self,
@@ -116,7 +116,7 @@ class Saved:
         export_model(self, filepath, format, verbose, input_signature, platforms)
 
     def get_build_config(self) -> dict | None:
-        """What the model was first called on: shapes, and the dtypes if they are not the usual ones."""
+        """The shapes on which the model was first called, and the dtypes if they are not the usual ones."""
         config, dtypes = super().get_build_config(), getattr(self, "_build_dtypes", [])  # type: ignore[misc]
         usual = all(dtype == self.compute_dtype for dtype in dtypes)  # type: ignore[attr-defined]
         return config if usual or not config else {**config, "dtypes": dtypes}

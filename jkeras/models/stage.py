@@ -66,7 +66,7 @@ class HostStage:
     # -- running ------------------------------------------------------------------------------------------------------
 
     def run(self, x: Any) -> Staged:
-        """What the host stage makes of a batch of inputs."""
+        """Run the host stage on a batch of inputs."""
         return Staged(tuple(self._compute(self.arrays(x))))
 
     def arrays(self, x: Any) -> list[np.ndarray]:
@@ -108,7 +108,7 @@ class HostStage:
     # -- data ---------------------------------------------------------------------------------------------------------
 
     def wrap(self, x: Any) -> tuple:
-        """Whole inputs, to be cut into parts or batches."""
+        """Wrap whole inputs, which are cut into parts or batches later."""
         return tuple(HostRows(array, f"x[{i}]") for i, array in enumerate(self.arrays(x)))
 
     def rows(self, x: Any) -> Staged | None:

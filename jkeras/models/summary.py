@@ -1,4 +1,4 @@
-"""What `model.summary()` shows: a row for each layer, and the sizes of the whole."""
+"""The table of `model.summary()`: a row for each layer, and the sizes of the whole."""
 
 import html
 import re

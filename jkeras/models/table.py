@@ -74,7 +74,7 @@ class Table:
 
 
 def columns_of(text: str) -> int:
-    """How many columns of a terminal a text takes: Chinese, Japanese and Korean characters take two.
+    """The number of columns of a terminal that a text takes. Chinese, Japanese and Korean characters take two each.
 
     >>> columns_of("dense"), columns_of("一二")
     (5, 4)

@@ -1,4 +1,4 @@
-"""What optimizers ask of their arguments."""
+"""Check the arguments of optimizers."""
 
 import inspect
 import math

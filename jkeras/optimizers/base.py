@@ -255,7 +255,8 @@ class Optimizer(Imperative, Eager):
             return self.scale_loss(loss)
 
     def fingerprint(self) -> tuple:
-        """What the program of `update` depends on besides shapes and dtypes; the value of the learning rate is not in it.
+        """All that the program of `update` depends on besides shapes and dtypes. The value of the learning rate is no part
+        of it.
 
         Two built optimizers of a built-in class with equal fingerprints compute the same function of equal trees.
         """
@@ -268,7 +269,7 @@ class Optimizer(Imperative, Eager):
         return type(self), settings, schedule, self._choices(), hooks
 
     def _choices(self) -> tuple:
-        """What the program depends on for each parameter: its weight decay, and whether it is overwritten."""
+        """The settings of each parameter that the program depends on: its weight decay, and if it is overwritten."""
         if self._parameters is None:
             return ()
         known = self._parameters

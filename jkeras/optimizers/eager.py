@@ -18,7 +18,7 @@ from jkeras.optimizers.stateful import Stateful
 
 
 class Eager(Stateful):
-    """What changes variables; `Optimizer` inherits it."""
+    """The base of `Optimizer` that changes variables."""
 
     gradient_accumulation_steps: int | None
     use_ema: bool
@@ -31,7 +31,7 @@ class Eager(Stateful):
 
     @property
     def iterations(self) -> Any:
-        """How many updates were made: an int32 variable, or, with gradient accumulation, a number computed from it."""
+        """The number of updates so far: an int32 variable, or, with gradient accumulation, a number computed from it."""
         every = self.gradient_accumulation_steps
         return self._iterations.value // every if every else self._iterations
 
@@ -44,7 +44,7 @@ class Eager(Stateful):
         return self._get_current_learning_rate()
 
     def _get_current_learning_rate(self) -> Any:
-        """What `learning_rate` reads; for subclasses to override."""
+        """The value of `learning_rate`, for subclasses to override."""
         return self._learning_rate if is_variable(self._learning_rate) else self._scheduled(self._iterations.value)
 
     @learning_rate.setter

@@ -26,7 +26,7 @@ class ImperativeState(NamedTuple):
 
 
 class Imperative:
-    """What Keras offers to those who write an optimizer; `Optimizer` inherits it."""
+    """The base of `Optimizer` with Keras's methods for those who write an optimizer."""
 
     _made: list[Variable]
     _parameters: Parameters | None

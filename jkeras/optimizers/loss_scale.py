@@ -132,7 +132,7 @@ class LossScaleOptimizer(Optimizer):
 
     @property
     def iterations(self) -> Any:
-        """How many updates the inner optimizer made."""
+        """The number of updates of the inner optimizer."""
         return self.inner_optimizer.iterations
 
     @property

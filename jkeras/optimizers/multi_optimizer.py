@@ -125,7 +125,7 @@ class MultiOptimizer(Optimizer):
 
     @property
     def loss_scale_factor(self) -> float | None:
-        """What the loss is multiplied by; setting it sets that of all optimizers."""
+        """The factor of the loss. Setting it sets the factors of all optimizers."""
         return self._loss_scale_factor
 
     @loss_scale_factor.setter

@@ -1,4 +1,4 @@
-"""What every optimizer offers around its rule, each option one small transformation.
+"""The options that every optimizer has around its rule, each one a small transformation.
 
 In the order in which they act: unscale the gradients, accumulate them, clip them, decay the weights, apply the rule,
 average the weights. An option that must see what a rule did wraps it, `option(inner, ...)`, as `optax.MultiSteps` does; the

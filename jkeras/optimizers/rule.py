@@ -1,4 +1,4 @@
-"""How the formula for one parameter becomes a gradient transformation of a whole tree.
+"""Make a gradient transformation of a whole tree from the formula for one parameter.
 
 A transformation is a pair of pure functions in optax's form:
 

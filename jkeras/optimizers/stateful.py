@@ -39,7 +39,7 @@ class OptimizerState(NamedTuple):
 
 
 class Stateful(Module):
-    """What keeps the state; `Optimizer` inherits it."""
+    """The base of `Optimizer` that keeps the state."""
 
     separate = True
     unnamed_slots: tuple[str, ...] = ()  # slots that have the parameter's name in Keras, or a counted one

@@ -35,7 +35,7 @@ def power(number: int) -> int:
 
 
 def bucket(rows: int, row_bytes: int) -> int:
-    """How many rows the bucket has that so many rows go to.
+    """The size of the bucket for a number of rows.
 
     >>> [bucket(n, row_bytes=12) for n in (5, 4000, 70_000)]
     [65536, 65536, 131072]

@@ -128,7 +128,7 @@ class Compilable(Steps):
 
     @property
     def steps_per_execution(self) -> int:
-        """How many batches go by between two calls of a batch-level callback; may be assigned."""
+        """The number of batches between two calls of a batch-level callback. It may be assigned."""
         return self._assigned.get("steps_per_execution", 1) if self._compiled is None else self._compiled.steps_per_execution
 
     @steps_per_execution.setter
@@ -189,7 +189,9 @@ class Compilable(Steps):
             metric.reset_state()
 
     def stats(self) -> dict[str, float]:
-        """What training has cost: traces, compilations, calls of the compiled loop, steps per call, bytes on the device, seconds."""
+        """The cost of training so far: traces, compilations, calls of the compiled loop, steps per call, bytes on the
+        device, seconds.
+        """
         return self._require_compiled("stats").stats.as_dict()
 
     # -- what subclasses may override ---------------------------------------------------------------------------------

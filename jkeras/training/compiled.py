@@ -1,4 +1,4 @@
-"""What `compile` decided, and what follows from it once the shapes are known.
+"""The decisions of `compile`, and their consequences once the shapes are known.
 
 `compile` is called before the model has seen data, so it only notes its arguments. `Compiled.prepare`, with the specs of
 the first batch, builds the model, picks losses and metrics, makes the optimizer's state and the compiled programs.

@@ -33,7 +33,7 @@ RECORD_BYTES = 2**22  # they take at most about this much
 
 
 class Stats:
-    """What training has cost so far; shown by `model.stats()`."""
+    """The cost of training so far, which `model.stats()` shows."""
 
     def __init__(self) -> None:
         self.traces = self.compilations = self.calls = self.steps = 0
@@ -66,12 +66,12 @@ class Loops:
 
     @property
     def traces(self) -> int:
-        """How often the step was traced."""
+        """The number of traces of the step."""
         return self.traced
 
     @property
     def compilations(self) -> int:
-        """How many executables had to be made."""
+        """The number of executables that had to be made."""
         return sum(getattr(f, "compilations", 0) for f in (self.over_rows, self.over_stack))
 
     def knows(self, key: Any) -> bool:
@@ -108,7 +108,7 @@ class Loops:
 
 
 class Chunk(NamedTuple):
-    """What the host sees after a call of the compiled loop."""
+    """The results of a call of the compiled loop that the host sees."""
 
     steps: int  # how many it has run
     logs: dict[str, Any]  # the results after the last of them

@@ -27,7 +27,7 @@ SINGLE_BYTES = 2**20  # a single batch up to this size goes with the call that u
 
 
 def device_memory_budget() -> float:
-    """How many bytes of a data set may be put on the device at once; larger data is streamed.
+    """The number of bytes of a data set that may be put on the device at once. Larger data is streamed.
 
     Unless set, half the device's memory, or on a CPU a quarter of the machine's.
     """
@@ -177,7 +177,7 @@ class Feed:
                 yield _stacked(*item)
 
     def _stack_size(self) -> int:
-        """How many batches a stack holds."""
+        """The number of batches in a stack."""
         if isinstance(self.data, ArrayData):
             nbytes = sum(math.prod(s.shape) * s.dtype.itemsize for s in jax.tree.leaves(self.data.spec()))
             return max(1, min(STACK_BATCHES, STACK_BYTES // max(1, nbytes)))

@@ -1,4 +1,4 @@
-"""Where numbers stopped being finite: one batch again, op by op, from the state before its step."""
+"""Find the place where numbers stopped being finite: run one batch again, op by op, from the state before its step."""
 
 from typing import Any
 

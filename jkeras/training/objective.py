@@ -1,4 +1,4 @@
-"""What `compile(loss=..., metrics=...)` means for the outputs of a model.
+"""Losses and metrics of `compile(loss=..., metrics=...)`, matched with the outputs of a model.
 
 The `Objective` adds up the losses of all outputs; the `Scores` are the metrics of all outputs. Both are made once the
 shapes of targets and outputs are known, because `"accuracy"` and `"crossentropy"` depend on them.

@@ -19,7 +19,7 @@ SMALLEST_FALL = 1e-4  # of the losses, in parts of the first one: less is none
 
 
 class LearningRates:
-    """What `find_learning_rate` has found.
+    """The results of `find_learning_rate`.
 
     Attributes:
         rates: the learning rates, a NumPy array.

@@ -88,7 +88,7 @@ class Run:
         return {jax.tree_util.keystr(path): value for path, value in flat}
 
     def _identity(self) -> dict:
-        """What must be the same in the run that goes on."""
+        """The facts that must be the same in the run that goes on."""
         data = self.feed.data
         return {
             "optimizer": type(self.model.optimizer).__name__,

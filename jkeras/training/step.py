@@ -116,7 +116,7 @@ class Slots(Binding):
 
 
 def make_logged_loss(model: Any, slots: Slots) -> Callable[..., tuple[jax.Array, TrainState, dict]]:
-    """As `make_loss`, with what `compute_metrics` returned besides."""
+    """`make_loss`, whose result has the values that `compute_metrics` returned as well."""
 
     def loss_of(ts: TrainState, batch: Any, training: bool) -> tuple[jax.Array, TrainState, dict]:
         with Frame(slots.bind(ts), training=training, closed=True) as frame:
@@ -214,13 +214,13 @@ def overlay(slots: Slots, ts: TrainState, changed: dict[int, Any]) -> dict[int, 
 
 
 def changes(slots: Slots, old: dict[int, Any], new: dict[int, Any], changed: dict[int, Any]) -> dict[int, Any]:
-    """What has changed after one more batch, by the number among `kept(ts)`."""
+    """The values that have changed after one more batch, by the number among `kept(ts)`."""
     keys = list(map(id, carried(slots.tree)))
     return {i: new[key] for i, key in enumerate(keys) if i in changed or new[key] is not old[key]}
 
 
 def make_results(model: Any, slots: Slots) -> Callable[[TrainState], dict[str, jax.Array]]:
-    """What the metrics' sums come to, by name: `{"loss": ..., "accuracy": ...}`."""
+    """The values of the metrics by name: `{"loss": ..., "accuracy": ...}`."""
 
     def results(ts: TrainState) -> dict[str, jax.Array]:
         with Frame(slots.bind(ts), closed=True):

@@ -1,4 +1,4 @@
-"""What a step is made of, as pure functions to write other steps with.
+"""The parts of a training step, as pure functions to write other steps with.
 
     model.pure_loss(state, batch)      -> (loss, state)    forward pass, loss, metrics
     model.pure_update(state, grads)    -> state            optimizer and constraints

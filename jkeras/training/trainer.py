@@ -53,7 +53,7 @@ class Trainer(Compilable):
 
     @property
     def history(self) -> History | None:
-        """What the last `fit` returned."""
+        """The `History` of the last `fit`."""
         return self._last_history
 
     @history.setter
@@ -404,7 +404,7 @@ class Trainer(Compilable):
         return None if own else self._arrange_inputs
 
     def _check_inputs(self, data: Any) -> None:
-        """What can be said about data before the first step; models that know their inputs say more."""
+        """Check data before the first step, as far as possible. Models that know their inputs check more."""
 
 
 def _progress(verbose: Any) -> Progress | None:
