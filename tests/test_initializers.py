@@ -47,7 +47,11 @@ def _strict(request, monkeypatch):
 def assert_equal(actual, expected):
     actual, expected = np.asarray(actual), np.asarray(expected)
     assert actual.dtype == expected.dtype
-    np.testing.assert_array_equal(actual, expected)
+    if jax.__version_info__ >= (0, 11) and actual.dtype in ("float32", "float64"):
+        # Newer compilers contract `a * b + c` in Keras's programs, so last bits differ. They are equal with JAX 0.10.
+        np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-7)
+    else:
+        np.testing.assert_array_equal(actual, expected)
 
 
 @pytest.mark.parametrize("shape", [(6, 3), (3, 2, 4, 5)], ids=str)
