@@ -41,6 +41,7 @@ class SeedGenerator(OwnVariables):
     Args:
         seed: an int; by default one is drawn from Python's `random`.
         name: of the generator.
+        **kwargs: there are no other arguments; a wrong name is answered with a suggestion.
 
     Attributes:
         state: a variable of shape (2,), dtype uint32: the seed, and how often it was used.
