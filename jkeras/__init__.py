@@ -33,6 +33,7 @@ try:
         saving,
         tree,
         utils,
+        visualization,
         wrappers,
     )
     from jkeras.compat.hook import as_keras, install
@@ -132,6 +133,7 @@ __all__ = [
     "tree",
     "utils",
     "version",
+    "visualization",
     "wrappers",
 ]
 

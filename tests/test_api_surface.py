@@ -34,6 +34,7 @@ NAMESPACES = (
         "saving",
         "tree",
         "utils",
+        "visualization",
         "wrappers",
     ),
 )

@@ -15,7 +15,6 @@ LEFT_OUT = _table(
     ("Pretrained networks are not covered.", "", "applications"),
     ("Export to other runtimes is not covered; jax.export takes model.apply.", "", "export"),
     ("Keras 2 had optimizers there; those of today take their arguments.", "optimizers", "legacy"),
-    ("Drawing pictures with boxes and masks is not a matter of training.", "", "visualization"),
     ("No array is ragged.", "KerasTensor", "ragged ragged_rank row_splits_dtype"),
     ("There is one backend, JAX.", "config", "set_backend"),
     ("Code found in a config is never run.", "config", "enable_unsafe_deserialization"),
