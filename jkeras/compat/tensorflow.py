@@ -5,6 +5,7 @@ and every function of `tf`, `tf.math`, `tf.nn`, `tf.linalg` and `tf.image` that 
 `tensorflow_names.py` has those whose arguments are others. Anything else is an error that names it.
 """
 
+import functools
 import importlib
 from collections.abc import Callable
 from types import ModuleType
@@ -43,6 +44,21 @@ PARTS = (
     "io",
     "train",
     "dtypes",
+    "distribute",
+    "ragged",
+    "sparse",
+    "tpu",
+)
+# Where programs find classes to annotate with and to compare with; here no object is of them.
+ABSENT = ("distribute", "ragged", "sparse", "tpu")
+ABSENT_CLASSES = (
+    "SparseTensor",
+    "RaggedTensor",
+    "IndexedSlices",
+    "TypeSpec",
+    "SparseTensorSpec",
+    "RaggedTensorSpec",
+    "Module",
 )
 
 
@@ -80,6 +96,11 @@ def _find(part: str, name: str, resolve: Callable) -> Any:
             return resolve(f"tensorflow.{name}")
         if name in DTYPES:
             return jnp.dtype(name)
+    root = part.partition(".")[0]
+    if (root in ABSENT and name[:1].isupper()) or (not part and name in ABSENT_CLASSES):
+        return _absent_class(path)
+    if root in ABSENT and name in ("experimental", "embedding"):
+        return resolve(f"tensorflow.{path}")
     twin = TWINS.get(name, name)
     for namespace in {"nn": ("nn", "")}.get(part, (part, "") if part in ("linalg", "image") else ("",)):
         twins = importlib.import_module(f"jkeras.ops.{namespace}".rstrip("."))
@@ -89,6 +110,18 @@ def _find(part: str, name: str, resolve: Callable) -> Any:
         f"TensorFlow is not installed, and jkeras's stand-in for it has no tf.{path}. Look for its twin in jkeras.ops; "
         "a program that needs TensorFlow itself finds it where it is installed.",
         name=name,
+    )
+
+
+@functools.cache
+def _absent_class(path: str) -> type:
+    """A class that annotations and `isinstance` may name, and that cannot be made."""
+
+    def refuse(self: Any, *args: Any, **kwargs: Any) -> None:
+        raise TypeError(f"TensorFlow is not installed, and jkeras's stand-in for it cannot make a tf.{path}.")
+
+    return type(
+        path.rpartition(".")[2], (), {"__init__": refuse, "__doc__": f"tf.{path}, of which there are no objects here."}
     )
 
 

@@ -131,6 +131,8 @@ PRIVATE = """
     with SymbolicScope():
         assert in_symbolic_scope()
     assert compute_output_spec(lambda x: x[0], KerasTensor((2, 3))).shape == (3,)
+    import keras
+    assert keras.src.utils.tracking.Tracker is Tracker and keras.src.layers.Dense is keras.layers.Dense
     assert standardize_tuple(2, 3, "pool_size") == (2, 2, 2) and draw_seed(7).tolist() == [7, 0]
     assert serialization_lib.serialize_keras_object(1) == 1 and callbacks.History
     print(module_utils.scipy.available, naming.to_snake_case("MyLayer"), result_type("int32", float))

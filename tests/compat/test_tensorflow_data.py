@@ -69,3 +69,11 @@ def test_chains():
 )
 def test_functions_with_arguments_of_their_own(ours, expected):
     assert np.asarray(ours()) == pytest.approx(np.array(expected), rel=1e-6)
+
+
+def test_classes_that_only_annotations_name():
+    strategy = tf.distribute.Strategy
+    assert strategy is tf.distribute.Strategy and not isinstance(np.ones(2), (strategy, tf.SparseTensor))
+    assert tf.tpu.experimental.embedding.TPUEmbedding.__name__ == "TPUEmbedding"
+    with pytest.raises(TypeError, match="cannot make a tf.distribute.Strategy"):
+        strategy()
