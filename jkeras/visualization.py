@@ -252,19 +252,17 @@ def plot_bounding_box_gallery(
     )
     for found, color, names, _ in each:
         if found is not None:
-            options = {
-                "line_thickness": line_thickness,
-                "text_thickness": text_thickness or line_thickness,
-                "font_scale": font_scale,
-            }
             drawn = draw_bounding_boxes(
-                drawn, found, bounding_box_format, names, color, data_format="channels_last", **options
-            )  # type: ignore[arg-type]
+                drawn, found, bounding_box_format, names, color, line_thickness, text_thickness or line_thickness, font_scale,
+                data_format="channels_last",
+            )  # fmt: skip
     if legend and legend_handles is None:
         from matplotlib.patches import Patch
 
         legend_handles = [
-            Patch(color=np.array(color) / 255, label=text) for found, color, _, text in each if found is not None
+            Patch(color=(color[0] / 255, color[1] / 255, color[2] / 255), label=text)
+            for found, color, _, text in each
+            if found is not None
         ]
     plot_image_gallery(drawn, rows=rows, cols=cols, legend_handles=legend_handles, data_format="channels_last", **kwargs)
 

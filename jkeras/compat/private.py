@@ -110,7 +110,7 @@ def module(fullname: str, path: str, view: Callable) -> ModuleType:
         for namespace in order:
             public = importlib.import_module(f"jkeras.{namespace}".rstrip("."))
             found = getattr(public, wanted, None) if wanted in dir(public) else None
-            if found is not None:
+            if found is not None and not (isinstance(found, ModuleType) and name in MODULES):
                 return found
         if name in OWN:
             return OWN[name]
