@@ -48,3 +48,11 @@ def test_the_library_never_imports_keras():
         names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
         modules = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
         assert not any(name.split(".")[0] in ("keras", "tensorflow", "torch") for name in names | modules), path
+
+
+def test_arrays_go_to_a_device_in_one_place():
+    for path in FILES:
+        if path != ROOT / "jkeras/runtime/placement.py":
+            nodes = ast.walk(ast.parse(path.read_text()))
+            calls = [n.lineno for n in nodes if isinstance(n, ast.Attribute) and n.attr == "device_put"]
+            assert not calls, f"{path}, line {calls[0]}: use jkeras.runtime.placement.to_device"

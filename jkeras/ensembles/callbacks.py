@@ -25,6 +25,7 @@ from jkeras.callbacks import (
     TerminateOnNaN,
 )
 from jkeras.ensembles.stacked import select
+from jkeras.runtime.placement import copy_to_device
 
 SINGLE = (CSVLogger, ModelCheckpoint, RemoteMonitor, SwapEMAWeights, TensorBoard, TerminateOnNaN)
 
@@ -173,7 +174,7 @@ class StopMembers(MemberCallback):
         if self.best_weights is not None:
             best = _filled(_weights(ts), self.best_weights)
             ts = ts._replace(params=best[0], frozen=best[1], state=best[2])
-        self.model._compiled.replace(jax.device_put(ts, may_alias=False))
+        self.model._compiled.replace(copy_to_device(ts))
         if self.original.verbose > 0:
             print(f"Early stopping: {int((~self.active).sum())} of {len(self.active)} members had stopped.")
         self.final = self.best_weights = None

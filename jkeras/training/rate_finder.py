@@ -10,6 +10,7 @@ import numpy as np
 from jkeras.data import make_data
 from jkeras.optimizers.from_optax import Wrapped
 from jkeras.runtime.host_random import host_random_state, set_host_random_state
+from jkeras.runtime.placement import copy_to_device
 from jkeras.training.engine import Program, Stats
 from jkeras.training.feed import Feed
 
@@ -154,7 +155,7 @@ def _ramp(compiled: Any, data: Any, shuffle: Any, rates: np.ndarray) -> np.ndarr
     feed, fixed = Feed(data, Stats()), jnp.asarray(rates, "float32")
     start = compiled.read()._replace(metrics=compiled.fresh_metrics)
     first = start, jnp.int32(0)
-    carry = jax.device_put(first, may_alias=False)
+    carry = copy_to_device(first)
     losses: list[float] = []
     while len(losses) < len(rates):
         done = len(losses)
