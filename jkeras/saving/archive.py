@@ -22,18 +22,16 @@ from jkeras.core.module import Module
 from jkeras.saving import orbax
 from jkeras.saving.assets import FOLDER as ASSETS
 from jkeras.saving.assets import read_assets, write_assets
+from jkeras.saving.bounds import LARGEST_CONFIG, check_config, check_text
 from jkeras.saving.files import may_write, path_of, replacing, replacing_folder, scratch
 from jkeras.saving.hdf5 import ENDINGS, VERSION, read_arrays, read_config, write_model
 from jkeras.saving.members import Members
 from jkeras.saving.objects import deserialize_keras_object
 from jkeras.saving.open_files import from_open_file, is_open_file, to_open_file
 from jkeras.saving.weights import MEMBER, opened, read_weights, write_weights
-from jkeras.serialization import custom_object_scope, published, serialize
+from jkeras.serialization import custom_object_scope, serialize
 
 METADATA, CONFIG = "metadata.json", "config.json"
-LARGEST_CONFIG = 2**28  # bytes; a thousand layers take about one million
-MOST_COUNTERS = 2 * 10**8  # numbers that all metrics of a file may have
-LARGEST_METRIC = {"num_thresholds": 10**5, "num_classes": 10**4}  # what metrics take memory for when they are made
 
 
 @contained
@@ -186,7 +184,7 @@ def _load_hdf5(path: str, custom_objects: Mapping | None, compile: bool, safe_mo
                 f"model.load_weights({path!r})."
             )
         compiled = config.pop("compile_config", None)
-        _check_metrics({**config, "compile_config": compiled}, path)
+        check_config({**config, "compile_config": compiled}, path)
         model = _make(config, custom_objects, safe_mode, path)
         if compile and compiled is not None:
             with custom_object_scope(custom_objects or {}):
@@ -200,38 +198,15 @@ def _metadata() -> dict:
 
 
 def _parse(text: bytes, path: str) -> dict:
+    check_text(text, CONFIG, path)
     try:
         config = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{CONFIG!r} in {path!r} is no JSON that can be read: {error}") from error
     if not isinstance(config, dict) or not {"class_name", "config"} <= set(config):
         raise ValueError(f"{CONFIG!r} in {path!r} does not describe a model.")
-    _check_metrics(config, path)
+    check_config(config, path)
     return config
-
-
-def _check_metrics(config: Any, path: str) -> None:
-    """Raise if metrics ask for more memory than any need; the weights of layers are compared with the file later."""
-    stack, total = [config], 0
-    while stack:
-        item = stack.pop()
-        if isinstance(item, list):
-            stack += item
-        elif isinstance(item, dict):
-            stack += item.values()
-            is_metric = (
-                "config" in item
-                and isinstance(item["config"], dict)
-                and item.get("class_name") in published("keras.metrics")
-            )
-            for name, largest in LARGEST_METRIC.items() if is_metric else ():
-                size = item["config"].get(name)
-                if isinstance(size, (int, float)) and size > largest:
-                    raise ValueError(f"A metric in {path!r} has {name}={size}; at most {largest} are read from a file.")
-                if isinstance(size, (int, float)):
-                    total += 4 * size if name == "num_thresholds" else size**2  # type: ignore[assignment]
-    if total > MOST_COUNTERS:
-        raise ValueError(f"The metrics in {path!r} have {total:,} numbers; at most {MOST_COUNTERS:,} are read from a file.")
 
 
 def _make(config: dict, custom_objects: Mapping | None, safe_mode: bool, path: str) -> Any:

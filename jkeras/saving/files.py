@@ -157,14 +157,14 @@ def scratch(path: str, folder: bool = False) -> Iterator[str]:
             _remove(os.path.join(parent, left))
     temporary = os.path.join(parent, f"{prefix}{os.getpid()}-{uuid.uuid4().hex[:8]}")
     try:
-        if folder:
-            os.mkdir(temporary)
-        yield temporary
-    finally:
         try:
-            _remove(temporary)
+            if folder:
+                os.mkdir(temporary)
+            yield temporary
         finally:
-            _remove(temporary)  # a Ctrl-C may have come to the first one
+            _remove(temporary)
+    finally:
+        _remove(temporary)  # a Ctrl-C may have come to the first one
 
 
 def _remove(path: str) -> None:

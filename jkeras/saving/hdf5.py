@@ -11,6 +11,7 @@ import warnings
 from typing import Any
 
 from jkeras.core.turns import at_one_step
+from jkeras.saving.bounds import check_text
 from jkeras.saving.keras2_configs import modernize
 from jkeras.saving.keras2_writing import NotInKeras2, antiquate
 from jkeras.saving.layered import layered_group, read_layers, read_optimizer, read_text, write_layers, write_optimizer
@@ -59,6 +60,7 @@ def _version_of(file: Any) -> str:
 
 
 def _parsed(text: str, attribute: str, name: str) -> Any:
+    check_text(text, attribute, name)
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
