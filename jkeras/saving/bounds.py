@@ -4,9 +4,9 @@ from typing import Any
 
 from jkeras.serialization import published
 
-LARGEST_CONFIG = 2**26  # bytes; a thousand layers take about one million
+LARGEST_CONFIG = 2**25  # bytes; a thousand layers take about one million
 MOST_VALUES = 4 * 10**6  # texts, lists and dicts in a config, each of which takes some 60 bytes
-MOST_OBJECTS = 20_000  # layers, initializers, ... in a config; the largest published models have about 5,000
+MOST_OBJECTS = 20_000  # layers and their calls, initializers, ... in a config; the largest published models have about 5,000
 MOST_COUNTERS = 2 * 10**8  # numbers that all metrics of a file may have
 LARGEST_METRIC = {"num_thresholds": 10**5, "num_classes": 10**4}  # what metrics take memory for when they are made
 
@@ -32,7 +32,9 @@ def check_config(config: Any, path: str) -> None:
         elif isinstance(item, dict):
             stack += item.values()
             kind, inner = item.get("class_name"), item.get("config")
+            calls = item.get("inbound_nodes")
             objects += isinstance(kind, str) and kind != "__keras_tensor__"
+            objects += len(calls) if isinstance(calls, list) else 0
             is_metric = isinstance(kind, str) and isinstance(inner, dict) and kind in published("keras.metrics")
             for name, largest in LARGEST_METRIC.items() if is_metric else ():
                 size = inner.get(name)
@@ -44,5 +46,5 @@ def check_config(config: Any, path: str) -> None:
         raise ValueError(f"The metrics in {path!r} have {total:,} numbers; at most {MOST_COUNTERS:,} are read from a file.")
     if objects > MOST_OBJECTS:
         raise ValueError(
-            f"The config in {path!r} describes {objects:,} objects; at most {MOST_OBJECTS:,} are read from a file."
+            f"The config in {path!r} describes {objects:,} objects and calls; at most {MOST_OBJECTS:,} are read from a file."
         )

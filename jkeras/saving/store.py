@@ -20,6 +20,7 @@ from jkeras.saving.members import MOST_ZIPPED, SMALL
 
 MOST_COMPRESSED = 1100  # times; zlib, the strongest filter that HDF5 has, packs zeros 1032 times
 
+MOST_ITEMS = 30_000  # groups and arrays in a file; to look at one takes some 50 us
 DEEPEST = 60  # groups in groups; hard links may go in a circle
 
 
@@ -120,9 +121,12 @@ def check_budget(file: Any, name: str, stored: int, max_bytes: int | None) -> No
     import h5py  # 60 ms, which `import jkeras` need not take
 
     limit = max(SMALL, MOST_ZIPPED * stored) if max_bytes is None else max_bytes
-    claimed, groups = 0, [(part, 0) for part in _files(file)]
+    claimed, items, groups = 0, 0, [(part, 0) for part in _files(file)]
     while groups:
         group, depth = groups.pop()
+        items += len(group)
+        if items > MOST_ITEMS:
+            raise ValueError(f"{name!r} has more than {MOST_ITEMS:,} groups and arrays.")
         for key in group:
             if not isinstance(group.get(key, getlink=True), h5py.HardLink):
                 continue

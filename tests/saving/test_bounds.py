@@ -33,5 +33,5 @@ def test_objects_are_counted_before_one_is_made(saved):
     cells = [nested("keras.layers", "LSTMCell", {"units": 2})] * MOST_OBJECTS
     config["config"]["layers"].append(nested("keras.layers", "RNN", {"cell": cells}))
     rewrite(saved, json.dumps(config).encode())
-    with pytest.raises(ValueError, match=r"objects; at most 20,000"):
+    with pytest.raises(ValueError, match=r"objects and calls; at most 20,000"):
         jkeras.models.load_model(saved)

@@ -1,0 +1,97 @@
+"""Models in files, both ways between jkeras and Keras: the loaded model predicts the same, and learns the same."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import jkeras
+from tests.catalogue import ROWS
+from tests.oracle import assert_close, keras
+
+DIRECTIONS = [(jkeras, keras), (keras, jkeras)]
+MODELS = [row for row in ROWS if not (row.spread or row.call or row.fixed or row.name.endswith("Cell"))]
+FIRST = {name: next(row for row in MODELS if row.name == name) for name in dict.fromkeys(row.name for row in MODELS)}
+
+
+def leaves(outputs):
+    if isinstance(outputs, dict):
+        return [a for key in sorted(outputs) for a in leaves(outputs[key])]
+    return [a for o in outputs for a in leaves(o)] if isinstance(outputs, (list, tuple)) else [np.asarray(outputs)]
+
+
+def same_outputs(one, two, **tolerance):
+    for a, b in zip(leaves(one), leaves(two), strict=True):
+        assert_close(a, b, **tolerance)
+
+
+def randomize(model):
+    rng = np.random.default_rng(1)
+    model.set_weights([w + 0.1 * np.abs(rng.normal(size=w.shape)).astype(w.dtype) for w in model.get_weights()])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("writer,reader", DIRECTIONS, ids=["there", "here"])
+@pytest.mark.parametrize("row", FIRST.values(), ids=FIRST)
+def test_layers(row, writer, reader, tmp_path):
+    (x,) = row.inputs()
+    dtype = None if row.integers is None else "int32"
+    inputs = writer.tree.map_structure(lambda a: writer.Input(a.shape[1:], dtype=dtype), x)
+    model = writer.Model(inputs, row.make(writer)(inputs))
+    randomize(model)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.save(tmp_path / "a.keras")
+        again = reader.models.load_model(tmp_path / "a.keras")
+    same_outputs(again(x, training=False), model(x, training=False), rtol=max(row.rtol, 2e-5), atol=1e-5)
+
+
+def shared(k):
+    a, b = k.Input((4,), name="a"), k.Input((4,), name="b")
+    layer = k.layers.Dense(3, activation="tanh", name="shared")
+    return k.Model([a, b], k.layers.Dense(1)(k.layers.Concatenate()([layer(a), layer(b)])))
+
+
+def nested(k):
+    x = k.Input((4,))
+    inner = k.Sequential([k.Input((4,)), k.layers.Dense(4, activation="relu"), k.layers.BatchNormalization()])
+    return k.Model(x, k.layers.Dense(1)(inner(inner(x)) + x))
+
+
+def dicts(k):
+    x = {"a": k.Input((4,), name="a"), "b": k.Input((4,), name="b")}
+    return k.Model(x, k.layers.Dense(1)(k.layers.Add()([x["a"], x["b"]])))
+
+
+def several(k):
+    x = k.Input((4,))
+    y = k.layers.Dense(3, activation="relu")(x)
+    return k.Model(x, [k.layers.Dense(1, name="one")(y), k.layers.Dense(2, name="two")(y)])
+
+
+x = np.random.default_rng(0).normal(size=(16, 4)).astype("float32")
+DATA = {
+    shared: ([x, x[::-1].copy()], x[:, :1]),
+    nested: (x, x[:, :1]),
+    dicts: ({"a": x, "b": x[::-1].copy()}, x[:, :1]),
+    several: (x, [x[:, :1], x[:, 1:3]]),
+}
+
+
+@pytest.mark.parametrize("writer,reader", DIRECTIONS, ids=["there", "here"])
+@pytest.mark.parametrize("make", DATA, ids=lambda make: make.__name__)
+def test_graphs_with_the_optimizer(make, writer, reader, tmp_path):
+    """A further epoch in both libraries ends with the same weights."""
+    model, (inputs, targets) = make(writer), DATA[make]
+    model.compile(writer.optimizers.Adam(0.01), ["mse", "mae"] if make is several else "mse")
+    options = {"batch_size": 8, "shuffle": False, "verbose": 0}
+    model.fit(inputs, targets, **options)
+    model.save(tmp_path / "a.keras")
+    again = reader.models.load_model(tmp_path / "a.keras")
+    same_outputs(again.predict(inputs, verbose=0), model.predict(inputs, verbose=0), rtol=2e-5, atol=1e-6)
+    assert int(again.optimizer.iterations) == 2
+    for each in (model, again):
+        each.fit(inputs, targets, **options)
+    for a, b in zip(again.get_weights(), model.get_weights(), strict=True):
+        assert_close(a, b, rtol=2e-4, atol=1e-5)
+    same_outputs(again.predict(inputs, verbose=0), model.predict(inputs, verbose=0), rtol=2e-4, atol=1e-5)
