@@ -35,8 +35,9 @@ def check_config(config: Any, path: str) -> None:
             calls = item.get("inbound_nodes")
             objects += isinstance(kind, str) and kind != "__keras_tensor__"
             objects += len(calls) if isinstance(calls, list) else 0
-            is_metric = isinstance(kind, str) and isinstance(inner, dict) and kind in published("keras.metrics")
-            for name, largest in LARGEST_METRIC.items() if is_metric else ():
+            if not (isinstance(kind, str) and isinstance(inner, dict) and kind in published("keras.metrics")):
+                continue
+            for name, largest in LARGEST_METRIC.items():
                 size = inner.get(name)
                 if isinstance(size, (int, float)) and size > largest:
                     raise ValueError(f"A metric in {path!r} has {name}={size:.4g}; at most {largest} are read from a file.")
