@@ -125,7 +125,7 @@ def _like(input_tensors: Any, model: Functional) -> Any:
     given, wanted = symbolic.leaves(input_tensors), model.inputs
     same = len(given) == len(wanted) and (
         len(wanted) == 1
-        or jax.tree.structure(symbolic.map_structure(lambda t: 0, input_tensors))
+        or jax.tree.structure(symbolic.map_structure(lambda t: 0, input_tensors))  # type: ignore[operator]
         == jax.tree.structure(symbolic.map_structure(lambda t: 0, model.input))
     )
     if not same or not all(isinstance(tensor, KerasTensor) for tensor in given):

@@ -90,7 +90,7 @@ class Function(Operation):
         """The arrays for the inputs, in order."""
         wanted, given = (jax.tree.structure(s, is_leaf=symbolic.is_leaf) for s in (self._inputs_struct, inputs))
         arrays = symbolic.leaves(inputs)
-        if (wanted != given and len(arrays) != 1) or len(arrays) != len(self.inputs):
+        if (wanted != given and len(arrays) != 1) or len(arrays) != len(self.inputs):  # type: ignore[operator]
             raise ValueError(f"Function {self.name!r} got an invalid input structure: {given} instead of {wanted}.")
         for array, tensor in zip(arrays, self.inputs, strict=True):
             shape = tuple(array.shape)

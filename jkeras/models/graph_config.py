@@ -97,7 +97,7 @@ def _write(inputs: Any, outputs: Any, operations: Sequence[Layer | Node], mine: 
             name = titles[id(operation)]
             entry["config"] = {"name": name, **entry["config"]}
             entries.append({**entry, "name": name, "inbound_nodes": [node]})
-    nested = {operation.name for operation in operations if _counts_from_one(operation)}
+    nested = {operation.name for operation in operations if _counts_from_one(operation)}  # type: ignore[union-attr]
 
     def ends(tensor: KerasTensor) -> list:
         name, call, index = address[id(tensor)]
@@ -176,7 +176,7 @@ def _read(config: Mapping, custom_objects: Mapping | None) -> tuple[Any, Any]:
     for entry in config["layers"]:
         name, nodes = _check_entry(entry, made)
         callables[name] = read_operation(entry) or _layer(entry, custom_objects)
-        made[name] = [[callables[name].output]] if isinstance(callables[name], InputLayer) else []
+        made[name] = [[callables[name].output]] if isinstance(callables[name], InputLayer) else []  # type: ignore[attr-defined]
         calls[name] = deque(nodes)
     ready = deque(calls)  # entries to look at
     blocked: dict[tuple[str, int], list[str]] = {}  # call of an entry -> the entries that wait for it
@@ -192,7 +192,7 @@ def _read(config: Mapping, custom_objects: Mapping | None) -> tuple[Any, Any]:
             args, kwargs = _revive(node["args"], made), _revive(node["kwargs"], made)
             args, kwargs = deserialize(args, custom_objects), deserialize(kwargs, custom_objects)
             if isinstance(callables[name], Layer):
-                kwargs = call_spec(type(callables[name]).call).without_defaults(kwargs, node.get("given", ()))
+                kwargs = call_spec(type(callables[name]).call).without_defaults(kwargs, node.get("given", ()))  # type: ignore[attr-defined]
             made[name].append(_tensors(callables[name](*args, **kwargs)))
             ready.extend(blocked.pop((name, len(made[name]) - 1), ()))
     if any(calls.values()):

@@ -47,7 +47,7 @@ class Sequential(Model):
     """
 
     has_fixed_structure = True
-    untraced = ("_stage",)
+    untraced = ("_stage",)  # type: ignore[assignment]
 
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None):
         super().__init__(trainable=trainable, name=name)
@@ -202,7 +202,7 @@ class Sequential(Model):
         """Run the layers in order."""
         layers = self.layers
         if isinstance(inputs, Staged):
-            inputs, layers = inputs.values[0], layers[len(self.host_stage.host) :]
+            inputs, layers = inputs.values[0], layers[len(self.host_stage.host) :]  # type: ignore[union-attr]
         for layer in layers:
             inputs = layer(inputs)
         return inputs
@@ -220,7 +220,7 @@ class Sequential(Model):
         def compute(given: list[KerasTensor]) -> Any:
             return functools.reduce(lambda tensor, layer: infer_call(layer, tensor), self.layers, given[0])
 
-        return infer_again(self._inferred, self.inputs, self._tensors[-1], [fitted], compute)
+        return infer_again(self._inferred, self.inputs, self._tensors[-1], [fitted], compute)  # type: ignore[arg-type]
 
     @property
     def inputs(self) -> list[KerasTensor] | None:

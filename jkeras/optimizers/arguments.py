@@ -52,7 +52,7 @@ def parameters_of(cls: type) -> dict[str, inspect.Parameter]:
     """The constructor's arguments, those of its base classes included."""
     found: dict[str, inspect.Parameter] = {}
     for base in reversed([c for c in cls.__mro__ if c is not object and "__init__" in vars(c)]):
-        found |= inspect.signature(base.__init__).parameters
+        found |= inspect.signature(base.__init__).parameters  # type: ignore[misc]
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return {k: p for k, p in found.items() if k != "self" and p.kind not in variadic}
 
@@ -70,7 +70,7 @@ def signature_of(cls: type) -> inspect.Signature:
 def given(cls: type, args: tuple, kwargs: dict) -> Iterable[str]:
     """The names of the arguments of a call of the constructor."""
     try:
-        return inspect.signature(cls.__init__).bind_partial(None, *args, **kwargs).arguments
+        return inspect.signature(cls.__init__).bind_partial(None, *args, **kwargs).arguments  # type: ignore[misc]
     except TypeError:
         return kwargs  # __init__ itself will say what is wrong
 

@@ -126,4 +126,4 @@ class Lion(Optimizer):
             raise ValueError("`beta_1` of Lion must be above 0; with 0 it would follow the sign of the gradient alone.")
 
     def rule(self) -> Any:
-        return lion(self.beta_1, self.beta_2)
+        return lion(self.beta_1, self.beta_2)  # type: ignore[attr-defined]

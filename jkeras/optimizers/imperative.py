@@ -60,7 +60,7 @@ class Imperative:
             slots = slots.inner
         slots = slots[-1] if type(slots) is tuple else slots  # of the chain
         slots = slots.rule if isinstance(slots, ImperativeState) else slots
-        one_by_one = _OneByOne(rule, self._parameters, values_of(slots), self.iterations + 0)
+        one_by_one = _OneByOne(rule, self._parameters, values_of(slots), self.iterations + 0)  # type: ignore[arg-type]
         one_by_one.update(gradient, variable, learning_rate)
         jax.tree.map(lambda v, x: v.assign(x), slots, one_by_one.state(), is_leaf=lambda v: isinstance(v, Variable))
 
@@ -217,14 +217,14 @@ class _OneByOne:
         masked = [x if owner in (index, None) else None for owner, x in zip(self.owners, self.old, strict=True)]
         updates, new = self.rule.update(
             only(gradient),
-            self.structure.unflatten(masked),
+            self.structure.unflatten(masked),  # type: ignore[attr-defined]
             only(variable.value),
             step=self.step,
             learning_rate=learning_rate,
         )
-        for i, leaf in enumerate(self.structure.flatten_up_to(new)):
+        for i, leaf in enumerate(self.structure.flatten_up_to(new)):  # type: ignore[attr-defined]
             self.new[i] = self.new[i] if leaf is None else leaf
         variable.assign_add(self.parameters.flatten(updates)[index])
 
     def state(self) -> Any:
-        return self.structure.unflatten(self.new)
+        return self.structure.unflatten(self.new)  # type: ignore[attr-defined]

@@ -63,7 +63,7 @@ class Parameters:
     def flatten(self, tree: Any) -> list:
         """A tree as a list in Keras's order; the inverse of `nest`."""
         values = [None] * len(self._order)
-        for i, leaf in zip(self._order, self.structure.flatten_up_to(tree), strict=True):
+        for i, leaf in zip(self._order, self.structure.flatten_up_to(tree), strict=True):  # type: ignore[attr-defined]
             values[i] = leaf
         return values
 

@@ -103,7 +103,7 @@ def per_leaf(function: Callable, grads: Tree, params: Tree | None, *slots: Tree 
     """
     wide = wide_dtype(grads)
     leaves, structure = jax.tree.flatten(grads)
-    columns = [[None] * len(leaves) if tree is None else structure.flatten_up_to(tree) for tree in (params, *slots)]
+    columns = [[None] * len(leaves) if tree is None else structure.flatten_up_to(tree) for tree in (params, *slots)]  # type: ignore[attr-defined]
 
     def widen(x: Any) -> Any:
         return x.astype(wide) if x is not None and jnp.issubdtype(x.dtype, jnp.floating) else x
@@ -116,4 +116,4 @@ def per_leaf(function: Callable, grads: Tree, params: Tree | None, *slots: Tree 
     rows = [call(*row) for row in zip(leaves, *columns, strict=True)]
     outputs = list(zip(*rows, strict=True)) or [()] * (1 + len(slots))
     used = (True, *(tree is not None for tree in slots))
-    return tuple(structure.unflatten(column) if use else None for use, column in zip(used, outputs, strict=True))
+    return tuple(structure.unflatten(column) if use else None for use, column in zip(used, outputs, strict=True))  # type: ignore[attr-defined]

@@ -81,4 +81,4 @@ def place_order(order: np.ndarray, size: int) -> jax.Array:
 
 
 def _on_cpu() -> bool:
-    return (jax.config.jax_default_device or jax.devices()[0]).platform == "cpu"
+    return (jax.config.jax_default_device or jax.devices()[0]).platform == "cpu"  # type: ignore[attr-defined]

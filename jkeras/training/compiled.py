@@ -104,11 +104,11 @@ class Compiled:
         if self.loss is not None and outputs is not None:
             self.objective = Objective(self.loss, self.loss_weights, outputs, y, y_pred)
         if scored:
-            self.scores = Scores(self.given_metrics, self.given_weighted_metrics, outputs, y, y_pred)
+            self.scores = Scores(self.given_metrics, self.given_weighted_metrics, outputs, y, y_pred)  # type: ignore[arg-type]
         metrics = list({id(m): m for m in (self.loss_tracker, *model.metrics)}.values())
         self.slots = Slots.of(model, metrics, lambda v: self._trainable.get(id(v), v.trainable))
-        self.optimizer.build(tree.nest(dict(self.slots.params)))
-        self.slots = self.slots.with_optimizer(self.optimizer.state_variables())
+        self.optimizer.build(tree.nest(dict(self.slots.params)))  # type: ignore[union-attr]
+        self.slots = self.slots.with_optimizer(self.optimizer.state_variables())  # type: ignore[union-attr]
         self.variables = self.slots.tree
         current().check(self.slots.variables)
         self.metrics = metrics

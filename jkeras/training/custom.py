@@ -196,7 +196,7 @@ def custom_predict_step(model: Any, slots: Slots) -> Callable:
 def _runner(model: Any, method: str, binding: Binding, groups: list[list[Variable]]) -> Callable:
     """`(ts, batch) -> (ts, logs)` for either form of a step."""
     check_form(model, method)
-    user, known = getattr(model, method), []
+    user, known = getattr(model, method), []  # type: ignore[var-annotated]
 
     def pure(ts: TrainState, batch: Any, old: dict) -> tuple[dict, dict]:
         new, logs = _pair(model, method, user(ts, batch))

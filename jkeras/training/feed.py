@@ -82,7 +82,7 @@ class Feed:
         # it (8 s of 3 GB), and half of the memory, which the allocator keeps for each thread.
         self._reads_ahead = not (once and arrays and not data.on_disk)
         with Clock(stats, "data_seconds"):
-            self.device_data, self._size = place(data) if self.is_resident and not self.is_single else (None, 0)
+            self.device_data, self._size = place(data) if self.is_resident and not self.is_single else (None, 0)  # type: ignore[var-annotated]
         if self.device_data is not None:
             stats.device_bytes = data.nbytes
 
@@ -168,7 +168,7 @@ class Feed:
             return count, put(batches), rows
 
         moved = prefetch(stacks, move, size=2) if self._reads_ahead else (move(item) for item in stacks)
-        with contextlib.closing(moved) as ahead:
+        with contextlib.closing(moved) as ahead:  # type: ignore[type-var]
             while True:
                 with Clock(self.stats, "data_seconds"):
                     item = next(ahead, None)

@@ -55,7 +55,7 @@ class Loan(Promise):
             boxes = [v.read_box() for v in self.variables]
             self._placement = placement
             self._lend(placement.put_variables(self.variables, boxes, copy=True))
-        return jax.tree.unflatten(self._binding.structure, self._state)
+        return jax.tree.unflatten(self._binding.structure, self._state)  # type: ignore[arg-type]
 
     def keep(self, state: Any) -> None:
         """Keep the values that the loop returned, until somebody asks for them."""

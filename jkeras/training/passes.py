@@ -65,7 +65,7 @@ class Pass:
 
     def go(self) -> dict:
         """Run the whole pass. Returns the last results."""
-        with told(self.progress and self.progress.say):
+        with told(self.progress and self.progress.say):  # type: ignore[arg-type]
             return self._go()
 
     def _go(self) -> dict:
@@ -77,7 +77,7 @@ class Pass:
         traces_before, compilations_before = program.traces, program.compilations
         for segment in segments:
             if self.done and self.is_over():  # a run goes on that was about to stop
-                segments.close()
+                segments.close()  # type: ignore[attr-defined]
                 break
             lo = 0
             while lo < segment.steps:
@@ -111,7 +111,7 @@ class Pass:
                 if self.progress is not None:
                     self.progress.advance(self.done, by_name(self.logs))
                 if getattr(self.model, self.stop):
-                    segments.close()
+                    segments.close()  # type: ignore[attr-defined]
                     break
         if calls.is_open:
             with Clock(stats, "callback_seconds"):

@@ -156,7 +156,7 @@ class Prediction:
                 count = 1 if limit == 1 else next(c for c in COUNTS[1:] if c >= hi - lo)
                 # (batches, batch size, ...) -> (samples, ...), without the places that this call left empty
                 with kept:
-                    outputs, news = self._attempt(lambda n=count, a=lo, b=hi, run=segment.run: call(run, n, a, b))
+                    outputs, news = self._attempt(lambda n=count, a=lo, b=hi, run=segment.run: call(run, n, a, b))  # type: ignore[misc]
                     if news:
                         changed |= news
                         state = self._state(changed)
@@ -207,7 +207,7 @@ class Gathered:
     """
 
     def __init__(self, rows: int | None):
-        self._rows, self._parts = rows, []
+        self._rows, self._parts = rows, []  # type: ignore[var-annotated]
         self._whole: Any = None
         self._filled = 0
 

@@ -121,7 +121,7 @@ def find_learning_rate(
     if steps < 10:
         raise ValueError(f"find_learning_rate needs at least 10 steps, got steps={steps!r}.")
     data = make_data(
-        x, y, sample_weight, batch_size, None, shuffle, class_weight, compiled.class_axis, model._arrange_inputs,
+        x, y, sample_weight, batch_size, None, shuffle, class_weight, compiled.class_axis, model._arrange_inputs,  # type: ignore[arg-type]
         stage=model._trained_stage(),
     )  # fmt: skip
     model._ready(compiled, data, shuffle)
@@ -169,7 +169,7 @@ def _ramp(compiled: Any, data: Any, shuffle: Any, rates: np.ndarray) -> np.ndarr
                 losses += [row["batch_loss"] for row in program.fetch(results, hi - lo).recorded or ()]
                 lo = hi
             if len(losses) == len(rates):
-                segments.close()
+                segments.close()  # type: ignore[attr-defined]
                 break
         data.end_epoch()
         if getattr(data, "one_pass", False) or len(losses) == done:  # an iterator cannot be read again

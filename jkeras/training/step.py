@@ -67,8 +67,8 @@ class Slots(Binding):
         self.params, self.frozen, self.state, self.metrics, self.extra = params, frozen, state, metrics, dict(extra)
         self.optimizer = optimizer
         nested = [tree.nest(field) for field in (params, frozen, state, metrics, self.extra)]
-        super().__init__(TrainState(*nested[:3], optimizer, *nested[3:]))
-        self.fields = TrainState(*map(Binding, self.tree))
+        super().__init__(TrainState(*nested[:3], optimizer, *nested[3:]))  # type: ignore[call-arg]
+        self.fields = TrainState(*map(Binding, self.tree))  # type: ignore[arg-type]
 
     def __reduce__(self) -> tuple:
         return Slots, (self.params, self.frozen, self.state, self.metrics, self.optimizer, self.extra)
