@@ -282,12 +282,18 @@ ALIASES = {
     name for name, cls in PUBLIC.items() if any(PUBLIC[other] is cls for other in list(PUBLIC)[: list(PUBLIC).index(name)])
 }
 ABSTRACT = {"Layer", "InputLayer", "Wrapper"}  # nothing to compute
-# Compared with Keras in files of their own: test_preprocessing.py, test_lookup.py, test_conv_lstm.py.
+# Tested in files of their own: test_preprocessing.py, test_lookup.py, test_conv_lstm.py, test_jax_layer.py.
 HERE = {row.name for row in ROWS}
 APART = {n for n, cls in PUBLIC.items() if cls.__module__.startswith("jkeras.layers.preprocessing") and n not in HERE}
-APART |= {name for name in PUBLIC if name.startswith("ConvLSTM")}
+APART |= {name for name in PUBLIC if name.startswith("ConvLSTM")} | {"JaxLayer", "FlaxLayer"}
 ELSEWHERE = {  # options that change no mathematics, or that a row cannot show
-    None: {"name", "dtype", "seed", "weights"},  # `weights` are initial values
+    None: {"name", "dtype", "seed", "weights"}  # `weights` are initial values
+    | {
+        "lora_rank",
+        "lora_alpha",
+        "quantization_config",
+        "gptq_unpacked_column_size",
+    },  # in test_lora.py, test_quantization.py
     "Lambda": {"output_shape", "mask"},  # in test_arguments.py
     "Resizing": {"fill_mode"},  # has one value
     "CategoryEncoding": {"sparse"},  # in test_sparse_vectors.py
