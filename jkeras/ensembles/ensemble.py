@@ -28,7 +28,8 @@ class Ensemble(Trainer):
     """Many models of one architecture, trained as one compiled program.
 
     Member `k` is the model that `set_random_seed(seeds[k])`, `build()` and `fit` would give: the same initial weights, the same
-    order of the data, the same dropout. On a CPU, dense models agree bit for bit.
+    order of the data, the same dropout. Its numbers are those of that fit up to rounding: for some shapes
+    every bit is the same, for others XLA sums in another order, which changes last bits.
 
     Args:
         build: a function without arguments that returns a compiled model.
