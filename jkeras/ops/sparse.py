@@ -90,7 +90,7 @@ def call_on_sparse(function: Callable, args: list, kwargs: dict) -> Any:
 
     try:
         return sparsify(call)(*arrays)
-    except (NotImplementedError, jax.errors.ConcretizationTypeError):  # no rule; or a size that depends on values
+    except (NotImplementedError, TypeError):  # no rule, or a size that depends on values
         return call(*map(_dense, arrays))
 
 
