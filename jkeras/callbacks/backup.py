@@ -189,7 +189,8 @@ class BackupAndRestore(Callback):
     def _finish(self) -> None:
         """Wait until the backup that is being written is on disk."""
         if self._writer is not None:
-            self._writer.join()
+            if self._writer.ident is not None:  # a Ctrl-C may have come before it was started
+                self._writer.join()
             self._writer = None
         error, self._error = self._error, None
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
