@@ -203,7 +203,7 @@ while True:
     i += 1
     model.set_weights([np.full(w.shape, i % 7) for w in model.get_weights()])
     model.save(f"{folder}/m.keras"), model.save(f"{folder}/m.h5"), model.save(f"{folder}/m", zipped=False)
-    model.save_weights(f"{folder}/m.weights.h5"), model.save_weights(f"{folder}/s.weights.json", max_shard_size=5e-5)
+    model.save_weights(f"{folder}/m.weights.h5"), model.save_weights(f"{folder}/s.weights.json", max_shard_size=1e-4)
     if i == 1:
         print("ready", flush=True)
 """
@@ -230,7 +230,7 @@ def kill_saves(folder, count):
                 found = jkeras.models.load_model(path)
             assert len({float(v) for w in found.get_weights() for v in (w.min(), w.max())}) == 1, f"{name} is of two saves"
     model.save(folder / "m.keras"), model.save(folder / "m.h5"), model.save(folder / "m", zipped=False)
-    model.save_weights(folder / "m.weights.h5"), model.save_weights(folder / "s.weights.json", max_shard_size=5e-5)
+    model.save_weights(folder / "m.weights.h5"), model.save_weights(folder / "s.weights.json", max_shard_size=1e-4)
     assert not [f.name for f in folder.iterdir() if f.name.startswith(".")]
     return left
 
