@@ -90,6 +90,8 @@ def array_op(function: Callable) -> Callable:
         kwargs = {name: to(x) if (to := conversions.get(name)) else x for name, x in kwargs.items()}
         if any(is_sparse(x) or (type(x) is list and any(map(is_sparse, x))) for x in values):
             return call_on_sparse(function, values, kwargs)
+        if any(map(is_sparse, kwargs.values())):  # by name: dense, because the rules go by the order of the arguments
+            kwargs = {name: x.todense() if is_sparse(x) else x for name, x in kwargs.items()}
         return function(*values, **kwargs)
 
     return op(convert)

@@ -96,4 +96,6 @@ def test_sparse_beside_dense():
     assert isinstance(ops.concatenate([x, x]), BCOO)
     counts = ops.bincount(BCOO.fromdense(np.array([0, 2, 2])))
     assert np.asarray(ops.convert_to_numpy(counts)).tolist() == [1, 0, 2]
+    weighted = ops.bincount(np.array([0, 2, 2]), weights=BCOO.fromdense(np.array([1.0, 0.0, 3.0], "float32")))
+    assert np.asarray(weighted).tolist() == [1, 0, 3]
     assert ops.one_hot([1], 2, dtype="bool", sparse=True).dtype == "bool"
