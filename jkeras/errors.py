@@ -14,6 +14,10 @@ class ArgumentError(ValueError, TypeError):
     """Arguments that do not fit: a ValueError, as programs for Keras expect, and a TypeError, as JAX raises."""
 
 
+class PositionError(ArgumentError, IndexError):
+    """A position beyond the end of an axis; an IndexError besides, as Python expects of `x[i]`."""
+
+
 _MISFIT = re.compile(r"shape|dimension|axis|axes|permutation|output types|index out of range|out of bounds")
 
 
@@ -25,7 +29,7 @@ def as_argument_error(error: Exception) -> Exception:
     """
     if type(error) not in (TypeError, IndexError) or not _MISFIT.search(str(error)):
         return error
-    made = ArgumentError(*error.args).with_traceback(error.__traceback__)
+    made = (PositionError if isinstance(error, IndexError) else ArgumentError)(*error.args).with_traceback(error.__traceback__)
     for note in getattr(error, "__notes__", ()):
         made.add_note(note)
     return made

@@ -97,7 +97,8 @@ def test_promises_are_redeemed_once():
     class Later(Promise):
         def redeem(self, variable):
             self.times = getattr(self, "times", 0) + 1
-            return jnp.zeros(variable.shape)
+            variable.take_back(self, jnp.zeros(variable.shape))
+            return variable.read_box()
 
     v, later = Variable([1.0], name="v"), Later()
     v.lend(later)
