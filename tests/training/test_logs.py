@@ -303,7 +303,8 @@ def test_bases_with_explicit_constructors():
 def test_signatures_show_what_there_is(name):
     ours = list(inspect.signature(getattr(linear(jkeras), name)).parameters)
     theirs = list(inspect.signature(getattr(linear(keras), name)).parameters)
-    assert ours == [parameter for parameter in theirs if parameter != "kwargs"]
+    additions = {"fit": ["resume"]}  # ours come last
+    assert ours == [parameter for parameter in theirs if parameter != "kwargs"] + additions.get(name, [])
     with pytest.raises(TypeError, match="unexpected keyword argument 'calbacks'|unexpected keyword argument"):
         getattr(linear(jkeras), name)(calbacks=1)
 
