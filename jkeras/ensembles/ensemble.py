@@ -15,7 +15,7 @@ from jkeras.ensembles.callbacks import per_member
 from jkeras.ensembles.data import MemberData, first_rows
 from jkeras.ensembles.knobs import Knobs
 from jkeras.ensembles.prediction import StackedPrediction
-from jkeras.ensembles.stacked import Stacked, Twins
+from jkeras.ensembles.stacked import Stacked, Twins, pick
 from jkeras.ensembles.start import Start
 from jkeras.models import Model
 from jkeras.training.epochs import Validation
@@ -219,7 +219,7 @@ class Ensemble(Trainer):
         states: Any = other._states
         self._states = [states[member] for member in members]
         for ours, theirs in zip(self._compiled.slots.variables, other._compiled.slots.variables, strict=True):
-            ours.assign(theirs.value[np.asarray(members)])
+            ours.assign(pick(theirs, np.asarray(members)))
 
     def _training_data(self, data: Any, shuffle: Any) -> Any:
         if isinstance(data, ArrayData):
@@ -378,7 +378,7 @@ class Ensemble(Trainer):
             pairs = zip(*(jax.tree.leaves(variables, is_leaf=is_variable) for variables in trees), strict=True)
         if self._has_weights:
             for original, own in pairs:
-                own.assign(self._twins[original].value[member])
+                own.assign(pick(self._twins[original], member))
         return model
 
     def __iter__(self) -> Any:

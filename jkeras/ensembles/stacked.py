@@ -17,6 +17,7 @@ from jkeras.core.frame import Unbound
 from jkeras.core.variable import Variable, is_variable
 from jkeras.ensembles.data import MEMBER_AXIS, MemberData
 from jkeras.runtime.identity import identity
+from jkeras.runtime.mesh import current
 from jkeras.training.compiled import Compiled, whole
 from jkeras.training.custom import custom_test_step, custom_train_step, is_custom
 from jkeras.training.engine import Program, Stats
@@ -247,7 +248,6 @@ class Stacked(Compiled):
             self.loan.keep(ts)
 
 
-@jax.jit
 def select(mask: jax.Array, chosen: Any, other: Any) -> Any:
     """For each member, its part of one tree or of another one.
 
@@ -258,7 +258,24 @@ def select(mask: jax.Array, chosen: Any, other: Any) -> Any:
     >>> select(np.array([True, False]), np.array([1, 2]), np.array([3, 4])).tolist()
     [1, 4]
     """
+    with current().tracing():
+        return _select(mask, chosen, other)
+
+
+@jax.jit
+def _select(mask: jax.Array, chosen: Any, other: Any) -> Any:
     return jax.tree.map(lambda a, b: jnp.where(mask.reshape(-1, *[1] * (a.ndim - 1)), a, b), chosen, other)
+
+
+def pick(variable: Variable, members: Any) -> jax.Array:
+    """The value of one member, or the values of several, on whatever devices they lie.
+
+    Args:
+        variable: a twin.
+        members: the number of a member, or an array of numbers.
+    """
+    with current().tracing():
+        return variable.value[members]
 
 
 def _undo(before: TrainState, after: TrainState) -> TrainState:

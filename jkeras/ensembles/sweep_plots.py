@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+MOST_NUMBERS = 64  # a heat map of so many cells has room for a number in each
+
 
 def _label(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
@@ -34,6 +36,10 @@ def heat(figure: Any, axes: Any, names: list[str], points: list[dict], scores: n
     axes.set_ylabel(names[0])
     axes.set_xlabel(names[1])
     figure.colorbar(image, label=monitor)
+    if means.size <= MOST_NUMBERS:
+        for place, mean in np.ndenumerate(means):
+            dark = image.norm(mean) < 0.6
+            axes.text(*place[::-1], f"{mean:.3g}", ha="center", va="center", fontsize=8, color="white" if dark else "black")
 
 
 def parallel(colors: Any, axes: Any, names: list[str], points: list[dict], scores: np.ndarray, monitor: str) -> None:
@@ -43,13 +49,27 @@ def parallel(colors: Any, axes: Any, names: list[str], points: list[dict], score
         labels = list(dict.fromkeys(_label(point[name]) for point in points))
         places.append([labels.index(_label(point[name])) / max(1, len(labels) - 1) for point in points])
         for i, label in enumerate(labels):
-            axes.annotate(label, (len(places) - 1, i / max(1, len(labels) - 1)), fontsize=8, ha="right")
+            axes.annotate(
+                label,
+                (len(places) - 1, i / max(1, len(labels) - 1)),
+                (-5, 0),
+                textcoords="offset points",
+                fontsize=8,
+                ha="right",
+                va="center",
+                zorder=3,
+                bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1},
+            )
     finite = np.isfinite(scores)
     low, high = (scores[finite].min(), scores[finite].max()) if finite.any() else (0.0, 1.0)
     span = high - low or 1.0
     places.append(((np.where(finite, scores, high) - low) / span).tolist())
     for i, each in enumerate(np.transpose(places)):
         axes.plot(range(len(names) + 1), each, color=colors(each[-1]), alpha=0.6, linestyle="-" if finite[i] else ":")
+    for place in range(len(names) + 1):
+        axes.axvline(place, color="0.6", linewidth=0.8, zorder=0)
     axes.set_xticks(range(len(names) + 1), [*names, monitor])
-    axes.set_yticks([0, 1], [f"{low:.3g}", f"{high:.3g}"])
+    axes.set_xlim(-0.35, len(names))
+    axes.set_yticks([0, 0.5, 1], [f"{low + part * span:.3g}" for part in (0, 0.5, 1)])
     axes.yaxis.tick_right()
+    axes.spines[["top", "left", "right", "bottom"]].set_visible(False)
