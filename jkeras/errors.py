@@ -29,7 +29,9 @@ def as_argument_error(error: Exception) -> Exception:
     """
     if type(error) not in (TypeError, IndexError) or not _MISFIT.search(str(error)):
         return error
-    made = (PositionError if isinstance(error, IndexError) else ArgumentError)(*error.args).with_traceback(error.__traceback__)
+    made = (PositionError if isinstance(error, IndexError) else ArgumentError)(*error.args).with_traceback(
+        error.__traceback__
+    )
     for note in getattr(error, "__notes__", ()):
         made.add_note(note)
     return made

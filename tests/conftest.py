@@ -15,7 +15,9 @@ import jkeras
 
 # What one test has compiled, others need not compile again, in this run of the tests or in the next. Each worker has a folder of its
 # own, because JAX writes such files in several steps. Processes that tests start are not told of it.
-_PROGRAMS = os.path.join(os.path.dirname(__file__), "..", ".pytest_cache", "programs", os.environ.get("PYTEST_XDIST_WORKER", "all"))
+_PROGRAMS = os.path.join(
+    os.path.dirname(__file__), "..", ".pytest_cache", "programs", os.environ.get("PYTEST_XDIST_WORKER", "all")
+)
 jax.config.update("jax_compilation_cache_dir", os.path.abspath(_PROGRAMS))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
