@@ -248,7 +248,7 @@ class Stacked(Compiled):
             self.loan.keep(ts)
 
 
-def select(mask: jax.Array, chosen: Any, other: Any) -> Any:
+def select(mask: Any, chosen: Any, other: Any) -> Any:
     """For each member, its part of one tree or of another one.
 
     Args:
