@@ -14,6 +14,7 @@ from jkeras.ensembles import saving
 from jkeras.ensembles.callbacks import per_member
 from jkeras.ensembles.data import MemberData, first_rows
 from jkeras.ensembles.knobs import Knobs
+from jkeras.ensembles.placement import members_placed
 from jkeras.ensembles.prediction import StackedPrediction
 from jkeras.ensembles.stacked import Stacked, Twins, pick
 from jkeras.ensembles.start import Start
@@ -114,12 +115,43 @@ class Ensemble(Trainer):
         Raises:
             TypeError: a callback that needs a single model.
         """
-        try:
-            history = super().fit(*args, **kwargs)
-        finally:
-            self._take_running_means()
+        with members_placed(len(self)):
+            try:
+                history = super().fit(*args, **kwargs)
+            finally:
+                self._take_running_means()
         history.history = {name: np.stack(values) for name, values in history.history.items()}
         return history
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        """The results of all members on some data.
+
+        Args:
+            *args, **kwargs: as of `Model.evaluate`.
+
+        Returns:
+            As of `Model.evaluate`, with an array of a value per member for each result.
+        """
+        with members_placed(len(self)):
+            return super().evaluate(*args, **kwargs)
+
+    def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+        """One step of all members on one batch; arguments and results are those of `Model.train_on_batch`, with a value per member.
+
+        Args:
+            *args, **kwargs: as of `Model.train_on_batch`.
+        """
+        with members_placed(len(self)):
+            return super().train_on_batch(*args, **kwargs)
+
+    def test_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+        """The results of all members on one batch; arguments are those of `Model.test_on_batch`.
+
+        Args:
+            *args, **kwargs: as of `Model.test_on_batch`.
+        """
+        with members_placed(len(self)):
+            return super().test_on_batch(*args, **kwargs)
 
     def _take_running_means(self) -> None:
         """What an optimizer with `use_ema` does at the end of a fit."""
@@ -283,6 +315,10 @@ class Ensemble(Trainer):
         return jax.tree.map(lambda a: a.std(axis=1), self._outputs(x, *args, **kwargs))
 
     def _outputs(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        with members_placed(len(self)):
+            return self._predicted(x, *args, **kwargs)
+
+    def _predicted(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         if not self._has_weights:
             data = make_data(
                 x, None, None, kwargs.get("batch_size"), 1, False, arrange=self._arrangement(), stage=self.host_stage

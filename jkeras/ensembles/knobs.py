@@ -7,6 +7,7 @@ the bits that it has in a model.
 """
 
 import operator
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -81,6 +82,9 @@ class Knobs:
         self.variable: Variable | None = None  # of all numbers that meet arrays, for one member
         self._known: dict[Any, tuple[int, np.ndarray]] = {}  # an expression -> its place among them, its values
         self._current: Any = None  # the variable's value, while a step is traced
+        self.lock = (
+            threading.RLock()
+        )  # programs are compiled on other threads, too; the model holds the numbers of one trace
 
     @property
     def variables(self) -> list[Variable]:
@@ -130,12 +134,13 @@ class Knobs:
             yield
             return
         path = next(path for path, variable in slots.extra.items() if variable is self.variable)
-        self._current = tree.flatten(extra)[path]
-        try:
-            with self._put(model):
-                yield
-        finally:
-            self._current = None
+        with self.lock:
+            self._current = tree.flatten(extra)[path]
+            try:
+                with self._put(model):
+                    yield
+            finally:
+                self._current = None
 
     @contextmanager
     def _put(self, model: Any) -> Iterator[None]:

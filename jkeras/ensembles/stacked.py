@@ -16,6 +16,7 @@ from jkeras.core.assignment import assign_all
 from jkeras.core.frame import Unbound
 from jkeras.core.variable import Variable, is_variable
 from jkeras.ensembles.data import MEMBER_AXIS, MemberData
+from jkeras.ensembles.placement import Twin
 from jkeras.runtime.identity import identity
 from jkeras.runtime.mesh import current
 from jkeras.training.compiled import Compiled, whole
@@ -35,7 +36,7 @@ class Twins:
 
     def add(self, original: Variable, values: Any) -> Variable:
         """Make the twin of a variable, with these values, of shape (members, ...)."""
-        twin = Variable(values, dtype=original.dtype, trainable=original.trainable, name=original.name)
+        twin = Twin(values, dtype=original.dtype, trainable=original.trainable, name=original.name)
         twin.path = original.path
         self._originals.append(original)
         self._found[id(original)] = twin
@@ -154,9 +155,9 @@ class Stacked(Compiled):
 
         def identify(by_name: bool) -> bytes | None:
             parts = (model, self.objective, self.scores, self.loss_tracker, self.metrics, self.optimizer, slots)
-            return identity(
-                (*parts, f"{self.twins.members} members: {knobs.names()} {model.metrics_names}"), variables, by_name
-            )
+            with knobs.lock:
+                name = f"{self.twins.members} members: {knobs.names()} {model.metrics_names}"
+                return identity((*parts, name), variables, by_name)
 
         totals = make_results(model, slots)
         logged = is_custom(model, "compute_metrics")
