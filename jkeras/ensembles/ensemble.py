@@ -241,9 +241,10 @@ class Ensemble(Trainer):
 
     def _begin(self, spec: Any, data: Any, shuffle: Any) -> None:
         self._spec = spec
-        self._weights(spec)
-        self._states = self._start.rest(self._twins, data, spec, shuffle)
-        self._compiled.begin(spec)
+        with members_placed(len(self)):
+            self._weights(spec)
+            self._states = self._start.rest(self._twins, data, spec, shuffle)
+            self._compiled.begin(spec)
 
     def _take_over(self, other: "Ensemble", members: list[int]) -> None:
         """Become some members of another ensemble, which is as far as they are."""

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import NamedSharding
 
 from jkeras.core.variable import Variable
 from jkeras.runtime.mesh import ONE_DEVICE, Placement, current
@@ -15,15 +15,7 @@ class Twin(Variable):
 
 
 class MemberPlacement(Placement):
-    """Each device has some of the members, and all rows of a batch. A step needs no communication.
-
-    Args:
-        mesh: the devices. The members are divided along all its axes.
-    """
-
-    def __init__(self, mesh: Mesh):
-        super().__init__(mesh)
-        self._known = (*self._known, "members")
+    """Each device has some of the members, and all rows of a batch. The members are divided along all axes of the mesh."""
 
     def of(self, variable: Any) -> NamedSharding:
         return self.sharding(self.mesh.axis_names) if isinstance(variable, Twin) else self.sharding()

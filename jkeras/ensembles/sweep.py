@@ -218,6 +218,8 @@ class _Group:
     def __init__(self, maker: Maker, points: list[dict], structures: list, rows: list[int]):
         self.maker, self.points, self.structures, self.rows = maker, points, structures, rows
         self.ensembles: list[tuple[Ensemble, list[int]]] = []
+        numbers = [structures[row][1] for row in rows]
+        self.differing = [name for name in numbers[0] if len({each[name] for each in numbers}) > 1] if rows else []
 
     def train(self, x: Any, y: Any, result: Sweep, start: int, stop: int, options: dict) -> int:
         """Train all points from one epoch to another; returns how many programs that took."""
@@ -233,6 +235,7 @@ class _Group:
                     f"The points are trained one by one, since their numbers cannot differ in one program: {error}",
                     stacklevel=outside(),
                 )
+                self.differing = []
                 self.ensembles = [(self._ensemble([row]), [row]) for row in rows]
                 continue
             programs += 1
@@ -259,9 +262,7 @@ class _Group:
         ensemble.bootstrap = False
         numbers = [self.structures[row][1] for row in rows]
         rates = [self.structures[row][2] for row in rows]
-        differing = {
-            name: [each[name] for each in numbers] for name in numbers[0] if len({each[name] for each in numbers}) > 1
-        }
+        differing = {name: [each[name] for each in numbers] for name in self.differing}
         make = [partial(self.maker, {n: v for n, v in self.points[row].items() if n != "seed"}) for row in rows]
         ensemble._start_of(make, Knobs(differing))
         if len(set(rates)) > 1:
@@ -271,6 +272,7 @@ class _Group:
     def keep(self, wanted: set[int]) -> "_Group | None":
         """The group of those points alone that go on; None if there are none."""
         kept = _Group(self.maker, self.points, self.structures, [row for row in self.rows if row in wanted])
+        kept.differing = self.differing  # although those that go on may agree in some
         for ensemble, rows in self.ensembles:
             members = [member for member, row in enumerate(rows) if row in wanted]
             if members:

@@ -43,7 +43,7 @@ class Placement:
         self._known = (self.mesh, self.batch, rule)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Placement) and self._known == other._known
+        return type(other) is type(self) and self._known == other._known
 
     def __hash__(self) -> int:
         return hash(self._known)

@@ -82,3 +82,16 @@ def test_sweeps_and_folds():
         found = both()
     for ours, theirs in zip(found, wanted, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=3e-6)
+
+
+def test_points_that_go_on_may_agree_in_a_number():
+    space = {"learning_rate": [0.01, 0.001], "dropout": [0.1, 0.4]}
+    whole = jkeras.sweep(build, space, X, Y, epochs=2, batch_size=8)
+    halved = jkeras.sweep(build, space, X, Y, epochs=2, batch_size=8, halving=2)
+    kept = [row for row in range(4) if halved.rows[row]["epochs"] == 2]
+    assert (
+        len({halved.points[row]["learning_rate"] for row in kept}) == 1
+        or len({halved.points[row]["dropout"] for row in kept}) == 1
+    )
+    for row in kept:
+        np.testing.assert_allclose(halved.history(row)["loss"], whole.history(row)["loss"], atol=1e-6)
