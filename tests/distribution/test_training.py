@@ -204,12 +204,12 @@ import jkeras
 from tests.distribution.runs import distributions, trained
 
 found = {}
-options = {
+options = {  # few steps, because devices that share a core wait for each other in each of them
     "cnn": dict(kind="cnn"),
-    "lstm": dict(kind="lstm", batch_size=7, rows=30),
-    "transformer": dict(kind="transformer", batch_size=250),
+    "lstm": dict(kind="lstm"),
+    "transformer": dict(kind="transformer"),
     "a stream": dict(kind="mlp", stream=True),
-    "accumulation": dict(kind="mlp", rows=60, optimizer=dict(gradient_accumulation_steps=2, use_ema=True, global_clipnorm=0.1)),
+    "accumulation": dict(kind="mlp", optimizer=dict(gradient_accumulation_steps=2, use_ema=True, global_clipnorm=0.1)),
 }
 for name, option in options.items():
     for way, distribution in {"alone": None, **distributions(4)}.items():
@@ -217,7 +217,7 @@ for name, option in options.items():
         if "optimizer" in keywords:
             keywords["optimizer"] = jkeras.optimizers.Adam(0.01, **keywords["optimizer"])
         jkeras.distribution.set_distribution(distribution)
-        found[f"{name}: {way}"] = list(map(float, trained(**keywords)[0]))
+        found[f"{name}: {way}"] = list(map(float, trained(**keywords, rows=40, batch_size=15)[0]))
 print("RESULT", json.dumps(found))
 """
 

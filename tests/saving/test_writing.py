@@ -219,7 +219,7 @@ def kill_saves(folder, count):
         assert process.stdout.readline() == b"ready\n"
         time.sleep(seconds)
         process.kill()
-        process.wait()
+        process.communicate()
         left += sum(f.name.startswith(".") for f in folder.iterdir())
         for name in ("m.keras", "m.h5", "m", "m.weights.h5", "s.weights.json"):
             path = folder / name
