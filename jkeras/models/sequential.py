@@ -13,6 +13,7 @@ from jkeras.core.tree import Path
 from jkeras.core.undo import all_or_nothing
 from jkeras.core.variable import Variable
 from jkeras.data import Staged
+from jkeras.errors import ArgumentError
 from jkeras.layers.base import Layer
 from jkeras.layers.input_layer import InputLayer
 from jkeras.layers.preprocessing.host import as_array
@@ -80,8 +81,8 @@ class Sequential(Model):
                 raise ValueError("Only an Input(...) can be added as a symbolic tensor; add the layer itself instead.")
             layer = layer.history.operation
         if not isinstance(layer, Layer):
-            raise ValueError(
-                f"Only instances of Layer can be added to a Sequential model, but got {layer!r} of type {type(layer).__name__}. "
+            raise ArgumentError(
+                f"A Sequential model is made of layers, got {layer!r} of type {type(layer).__name__}. "
                 "For a function, use jkeras.layers.Lambda(function)."
             )
         if isinstance(layer, Model) and any(module is self for module in layer.modules()):

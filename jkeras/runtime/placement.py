@@ -26,7 +26,7 @@ def copy_to_device(values: Any) -> Any:
     """Put an array on a device, always in memory of its own, so that it may be donated to a program.
 
     >>> mine = np.zeros(2, "float32")
-    >>> copied = copy_to_device(mine)
+    >>> copied = jax.block_until_ready(copy_to_device(mine))  # the copy is made in the background
     >>> mine[:] = 1
     >>> copied.tolist()
     [0.0, 0.0]

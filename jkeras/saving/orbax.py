@@ -82,10 +82,11 @@ def load_state(path: str) -> tuple[dict, str | None, dict]:
     if "pytree" not in parts:
         raise ValueError(f"{path!r} has no whole checkpoint.")
     own, device = os.path.abspath(own), SingleDeviceSharding(jax.local_devices()[0])
+    metadata = getattr(ocp, "metadata", None) or ocp.pytree_metadata  # the name in Orbax before 0.12
 
     def wanted(part: str) -> Any:
         """The arrays of a part on this process's device, wherever they were when they were written."""
-        arrays = ocp.pytree_metadata(own, checkpointable_name=part).metadata
+        arrays = metadata(own, checkpointable_name=part).metadata
         return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=device), arrays)
 
     with ocp.Context():

@@ -42,7 +42,7 @@ def train(run: Run, epochs: int, validation: Validation | None, progress: Progre
         progress: the progress bar, or None.
     """
     model, feed, callbacks, initial_epoch = run.model, run.feed, run.callbacks, run.epoch
-    compiled, data, logs = model._compiled, feed.data, {}
+    compiled, data, logs, finite = model._compiled, feed.data, {}, True
     try:
         model._run_of_fit = run
         callbacks.on_train_begin({})
@@ -54,7 +54,8 @@ def train(run: Run, epochs: int, validation: Validation | None, progress: Progre
             callbacks.on_epoch_begin(epoch, {})
             logs = TrainingPass(model, feed, callbacks, progress, run).epoch(epoch)
             data.end_epoch()
-            if epoch == initial_epoch and isinstance(data, ArrayData) and not np.all(np.isfinite(logs.get("loss", 0.0))):
+            if finite and isinstance(data, ArrayData) and not np.all(np.isfinite(logs.get("loss", 0.0))):
+                finite = False  # it stays so; once is enough
                 data.warn_about_infinity()
             if validation is not None and validation.is_due(epoch):
                 results = EvaluationPass(model, validation.feed, callbacks, None, validation.steps).evaluate()

@@ -108,6 +108,7 @@ def find_learning_rate(
     Source: Smith 2015, arXiv:1506.01186.
 
     >>> import jkeras
+    >>> jkeras.utils.set_random_seed(0)
     >>> model = jkeras.Sequential([jkeras.Input((3,)), jkeras.layers.Dense(1)])
     >>> model.compile("sgd", "mse")
     >>> x = np.random.default_rng(0).normal(size=(64, 3))

@@ -116,7 +116,7 @@ class Trainer(Compilable):
             RuntimeError: the model is being trained by another call of `fit`, in this thread or another one.
         """
         compiled = self._require_compiled("fit")
-        if self._run_of_fit is not None and compiled.ready and compiled.lease.turn.root().trainer is not None:
+        if self._run_of_fit is not None and compiled.ready and compiled.loan.turn.root().trainer is not None:
             raise in_training(f"Model {self.name!r}")
         _check_counts(epochs=epochs, initial_epoch=initial_epoch)
         _check_frequency(validation_freq)

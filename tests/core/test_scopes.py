@@ -81,7 +81,7 @@ def test_an_operation_of_ones_own(k):
 
 def test_an_operation_is_written_with_its_model():
     @jkeras.saving.register_keras_serializable("tests")
-    class Shift(jkeras.Operation):
+    class ShiftBy(jkeras.Operation):
         def __init__(self, by, name=None):
             super().__init__(name=name)
             self.by = by
@@ -90,7 +90,7 @@ def test_an_operation_is_written_with_its_model():
             return x + self.by
 
     x = jkeras.Input((2,))
-    model = jkeras.Model(x, Shift(4)(jkeras.layers.Dense(2, kernel_initializer="ones")(x)))
+    model = jkeras.Model(x, ShiftBy(4)(jkeras.layers.Dense(2, kernel_initializer="ones")(x)))
     again = jkeras.Model.from_config(model.get_config())
     assert np.asarray(again(np.ones((1, 2)))).tolist() == [[6.0, 6.0]]
 
