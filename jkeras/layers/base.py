@@ -169,11 +169,11 @@ class Layer(Weighted, Stateless, Recomputed):  # type: ignore[override]
         Raises:
             NotImplementedError: the layer has no other form.
         """
-        raise NotImplementedError(f"Layer {type(self).__name__} does not have a `quantize` method implemented.")
+        raise NotImplementedError(f"A layer of class {type(self).__name__} has no quantized form. Leave it out with filters=.")
 
     def quantized_build(self, input_shape: Any, mode: str) -> None:
         """Make the variables of a quantized form, in a layer that has one."""
-        raise NotImplementedError(f"Layer {type(self).__name__} does not have a `quantized_build` method implemented.")
+        raise NotImplementedError(f"The class {type(self).__name__} must define quantized_build(input_shape, mode).")
 
     def quantized_call(self, *args: Any, **kwargs: Any) -> Any:
         """What is called in the place of `call` if the policy is a quantized one.
