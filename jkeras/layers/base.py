@@ -169,7 +169,9 @@ class Layer(Weighted, Stateless, Recomputed):  # type: ignore[override]
         Raises:
             NotImplementedError: the layer has no other form.
         """
-        raise NotImplementedError(f"A layer of class {type(self).__name__} has no quantized form. Leave it out with filters=.")
+        raise NotImplementedError(
+            f"A layer of class {type(self).__name__} has no quantized form. Leave it out with filters=."
+        )
 
     def quantized_build(self, input_shape: Any, mode: str) -> None:
         """Make the variables of a quantized form, in a layer that has one."""
