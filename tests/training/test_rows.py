@@ -99,7 +99,7 @@ def test_large_arrays_that_a_program_can_use_are_not_copied(monkeypatch):
     start = (-off.ctypes.data) % ALIGNMENT + 16  # a place where JAX makes a copy
     unaligned = off[start : start + 12_000].view(np.float32).reshape(1000, 3)
     (placed, _, _), size = buckets.place(ArrayData(unaligned))
-    assert size == len(placed) == 65536
+    assert size == len(placed) == 16384
 
 
 def test_a_bucket_takes_the_memory_of_its_data():
@@ -122,7 +122,7 @@ def test_data_for_another_device_is_moved_in_pieces(monkeypatch):
     for n in (1, 5, 8, 100):
         data = ArrayData({"a": X[:n], "b": X[:n, 0]}, Y[:n].astype("float64"))
         placed, size = buckets.place(data)
-        assert size == 65536
+        assert size == 16384
         for array, expected in zip((placed[0]["a"], placed[0]["b"], placed[1]), (X[:n], X[:n, 0], Y[:n]), strict=True):
             np.testing.assert_array_equal(array[:n], expected)
     monkeypatch.setattr(buckets, "PIECE_BYTES", 100)
