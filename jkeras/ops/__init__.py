@@ -11,6 +11,7 @@ from jkeras.ops import image, linalg, nn, numpy
 from jkeras.ops.activation import *  # noqa: F403
 from jkeras.ops.attention import *  # noqa: F403
 from jkeras.ops.blocks import *  # noqa: F403
+from jkeras.ops.comparison import *  # noqa: F403
 from jkeras.ops.control import *  # noqa: F403
 from jkeras.ops.convolution import *  # noqa: F403
 from jkeras.ops.creation import *  # noqa: F403
@@ -18,6 +19,7 @@ from jkeras.ops.crossentropy import *  # noqa: F403
 from jkeras.ops.ctc import *  # noqa: F403
 from jkeras.ops.elementwise import *  # noqa: F403
 from jkeras.ops.indexing import *  # noqa: F403
+from jkeras.ops.joining import *  # noqa: F403
 from jkeras.ops.linalg import *  # noqa: F403
 from jkeras.ops.normalization import *  # noqa: F403
 from jkeras.ops.pooling import *  # noqa: F403

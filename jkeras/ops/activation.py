@@ -1,8 +1,8 @@
 """Activations: the functions between layers, each one expression of an array.
 
-All take an array `x` of floats of any shape and return an array of the same shape and dtype; those with an `axis` mix the
-entries along it, the others work entry by entry. At a kink the derivative is the one that Keras has: that of `relu` at 0
-is 0 (Bertoin et al. 2021, arXiv:2106.12915).
+All take an array `x` of floats of any shape and return an array of the same shape and dtype. Those with an `axis`
+combine the entries along it; the others work on each entry by itself. At a kink the derivative is the one that Keras
+has: that of `relu` at 0 is 0 (Bertoin et al. 2021, arXiv:2106.12915).
 """
 
 import warnings
@@ -24,7 +24,7 @@ __all__ = [
 
 @array_op
 def relu(x: Array):
-    """Rectified linear unit, `max(x, 0)`.
+    """Compute the rectified linear unit, `max(x, 0)`.
 
     Args:
         x: array of floats, of any shape.
@@ -42,7 +42,7 @@ def relu(x: Array):
 
 @array_op
 def relu6(x: Array):
-    """`min(max(x, 0), 6)` (Krizhevsky 2010, "Convolutional Deep Belief Networks on CIFAR-10").
+    """Compute `min(max(x, 0), 6)` (Krizhevsky 2010, "Convolutional Deep Belief Networks on CIFAR-10").
 
     Args:
         x: array of floats, of any shape.
@@ -58,7 +58,7 @@ def relu6(x: Array):
 
 @array_op
 def leaky_relu(x: Array, negative_slope=0.2):
-    """`x` where `x >= 0`, and `negative_slope * x` below (Maas et al. 2013).
+    """Return `x` where `x >= 0`, and `negative_slope * x` below (Maas et al. 2013).
 
     Args:
         x: array of floats, of any shape.
@@ -75,7 +75,7 @@ def leaky_relu(x: Array, negative_slope=0.2):
 
 @array_op
 def elu(x: Array, alpha=1.0):
-    """Exponential linear unit: `x` where `x > 0`, and `alpha * (exp(x) - 1)` below (arXiv:1511.07289).
+    """Compute the exponential linear unit: `x` where `x > 0`, and `alpha * (exp(x) - 1)` below (arXiv:1511.07289).
 
     Args:
         x: array of floats, of any shape.
@@ -92,7 +92,8 @@ def elu(x: Array, alpha=1.0):
 
 @array_op
 def celu(x: Array, alpha=1.0):
-    """`max(x, 0) + min(alpha * (exp(x / alpha) - 1), 0)`: an ELU whose slope at 0 is 1 for every alpha (arXiv:1704.07483).
+    """Compute `max(x, 0) + min(alpha * (exp(x / alpha) - 1), 0)`, an ELU whose slope at 0 is 1 for every alpha
+    (arXiv:1704.07483).
 
     Args:
         x: array of floats, of any shape.
@@ -109,7 +110,8 @@ def celu(x: Array, alpha=1.0):
 
 @array_op
 def selu(x: Array):
-    """Scaled ELU, `1.0507 * elu(x, 1.67326)`, which keeps mean 0 and variance 1 from layer to layer (arXiv:1706.02515).
+    """Compute the scaled ELU, `1.0507 * elu(x, 1.67326)`, which keeps mean 0 and variance 1 from layer to layer
+    (arXiv:1706.02515).
 
     Args:
         x: array of floats, of any shape.
@@ -125,7 +127,7 @@ def selu(x: Array):
 
 @array_op
 def gelu(x: Array, approximate=True):
-    """Gaussian error linear unit, `x * P(X <= x)` for a standard normal `X` (arXiv:1606.08415).
+    """Compute the Gaussian error linear unit, `x * P(X <= x)` for a standard normal `X` (arXiv:1606.08415).
 
     With `approximate=True`: `x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3)))`.
 
@@ -144,7 +146,7 @@ def gelu(x: Array, approximate=True):
 
 @array_op
 def silu(x: Array):
-    """`x * sigmoid(x)`, also called swish (arXiv:1702.03118).
+    """Compute `x * sigmoid(x)`, also called swish (arXiv:1702.03118).
 
     Args:
         x: array of floats, of any shape.
@@ -160,7 +162,7 @@ def silu(x: Array):
 
 @array_op
 def hard_silu(x: Array):
-    """`x * hard_sigmoid(x)`, also called hard swish (arXiv:1905.02244).
+    """Compute `x * hard_sigmoid(x)`, also called hard swish (arXiv:1905.02244).
 
     Args:
         x: array of floats, of any shape.
@@ -176,7 +178,8 @@ def hard_silu(x: Array):
 
 @array_op
 def glu(x: Array, axis=-1):
-    """Gated linear unit: the first half along `axis` times the sigmoid of the second half (arXiv:1612.08083).
+    """Compute the gated linear unit: the first half along `axis` times the sigmoid of the second half
+    (arXiv:1612.08083).
 
     Args:
         x: array of floats, of any shape.
@@ -199,7 +202,7 @@ def glu(x: Array, axis=-1):
 
 @array_op
 def sigmoid(x: Array):
-    """`1 / (1 + exp(-x))`.
+    """Compute the logistic sigmoid, `1 / (1 + exp(-x))`.
 
     Args:
         x: array of floats, of any shape.
@@ -215,7 +218,7 @@ def sigmoid(x: Array):
 
 @array_op
 def log_sigmoid(x: Array):
-    """`log(sigmoid(x))`, without its overflow.
+    """Compute `log(sigmoid(x))` without overflow.
 
     Args:
         x: array of floats, of any shape.
@@ -231,7 +234,7 @@ def log_sigmoid(x: Array):
 
 @array_op
 def hard_sigmoid(x: Array):
-    """`min(max(x / 6 + 1/2, 0), 1)`, the sigmoid as three straight lines.
+    """Compute `min(max(x / 6 + 1/2, 0), 1)`, an approximation of the sigmoid by three straight lines.
 
     Args:
         x: array of floats, of any shape.
@@ -247,7 +250,7 @@ def hard_sigmoid(x: Array):
 
 @array_op
 def sparse_sigmoid(x: Array):
-    """`min(max((x + 1) / 2, 0), 1)`, the derivative of `sparse_plus` (arXiv:1901.02324).
+    """Compute `min(max((x + 1) / 2, 0), 1)`, the derivative of `sparse_plus` (arXiv:1901.02324).
 
     Args:
         x: array of floats, of any shape.
@@ -263,7 +266,7 @@ def sparse_sigmoid(x: Array):
 
 @array_op
 def hard_tanh(x: Array):
-    """`min(max(x, -1), 1)`.
+    """Compute `min(max(x, -1), 1)`.
 
     Args:
         x: array of floats, of any shape.
@@ -279,7 +282,7 @@ def hard_tanh(x: Array):
 
 @array_op
 def softsign(x: Array):
-    """`x / (1 + |x|)`.
+    """Compute `x / (1 + |x|)`.
 
     Args:
         x: array of floats, of any shape.
@@ -295,7 +298,7 @@ def softsign(x: Array):
 
 @array_op
 def softplus(x: Array):
-    """`log(1 + exp(x))`, without its overflow.
+    """Compute `log(1 + exp(x))` without overflow.
 
     Args:
         x: array of floats, of any shape.
@@ -311,11 +314,11 @@ def softplus(x: Array):
 
 @array_op
 def squareplus(x: Array, b=4):
-    """`(x + sqrt(x^2 + b)) / 2`, a softplus without exponentials (arXiv:2112.11687).
+    """Compute `(x + sqrt(x^2 + b)) / 2`, a softplus without exponentials (arXiv:2112.11687).
 
     Args:
         x: array of floats, of any shape.
-        b: says how smooth the bend at 0 is, a number from 0 on. With 0 it is `relu`.
+        b: the smoothness of the bend at 0, a number from 0 on. With 0 it is `relu`.
 
     Returns:
         array of the shape and dtype of `x`.
@@ -328,7 +331,7 @@ def squareplus(x: Array, b=4):
 
 @array_op
 def sparse_plus(x: Array):
-    """0 where `x <= -1`, `(x + 1)^2 / 4` between, `x` where `x >= 1` (arXiv:1901.02324).
+    """Return 0 where `x <= -1`, `(x + 1)^2 / 4` between -1 and 1, and `x` where `x >= 1` (arXiv:1901.02324).
 
     Args:
         x: array of floats, of any shape.
@@ -344,7 +347,7 @@ def sparse_plus(x: Array):
 
 @array_op
 def tanh_shrink(x: Array):
-    """`x - tanh(x)`.
+    """Compute `x - tanh(x)`.
 
     Args:
         x: array of floats, of any shape.
@@ -360,7 +363,7 @@ def tanh_shrink(x: Array):
 
 @array_op
 def soft_shrink(x: Array, threshold=0.5):
-    """`x` moved towards 0 by `threshold`, and 0 if that would pass it.
+    """Move `x` towards 0 by `threshold`. Entries nearer to 0 than `threshold` become 0.
 
     Args:
         x: array of floats, of any shape.
@@ -377,7 +380,7 @@ def soft_shrink(x: Array, threshold=0.5):
 
 @array_op
 def hard_shrink(x: Array, threshold=0.5):
-    """`x` where `|x| > threshold`, else 0.
+    """Return `x` where `|x| > threshold`, and 0 elsewhere.
 
     Args:
         x: array of floats, of any shape.
@@ -395,12 +398,12 @@ def hard_shrink(x: Array, threshold=0.5):
 
 @array_op
 def threshold(x: Array, threshold, default_value):
-    """`x` where `x > threshold`, else `default_value`.
+    """Return `x` where `x > threshold`, and `default_value` elsewhere.
 
     Args:
         x: array of floats, of any shape.
         threshold: the bound.
-        default_value: what stands for entries up to the bound.
+        default_value: the value of entries up to the bound.
 
     Returns:
         array of the shape and dtype of `x`.
@@ -413,7 +416,7 @@ def threshold(x: Array, threshold, default_value):
 
 @array_op
 def softmax(x: Array, axis=-1):
-    """`exp(x) / sum(exp(x))` along `axis` (one axis or several), a probability distribution.
+    """Compute `exp(x) / sum(exp(x))` along `axis` (one axis or several), a probability distribution.
 
     Args:
         x: array of floats, of any shape.
@@ -448,7 +451,7 @@ def _warn_of_certainty(x: Array, axis: int) -> None:
 
 @array_op
 def log_softmax(x: Array, axis=-1):
-    """`x - log(sum(exp(x)))` along `axis`: the logarithm of the softmax, without its overflow.
+    """Compute `x - log(sum(exp(x)))` along `axis`, the logarithm of the softmax, without overflow.
 
     Args:
         x: array of floats, of any shape.
@@ -465,7 +468,8 @@ def log_softmax(x: Array, axis=-1):
 
 @array_op
 def sparsemax(x: Array, axis=-1):
-    """The point of the probability simplex nearest to `x`: `max(x - tau, 0)`, where `tau` makes the sum along `axis` 1.
+    """Compute the point of the probability simplex nearest to `x`: `max(x - tau, 0)`, where `tau` makes the sum along
+    `axis` 1.
 
     With `z` sorted in descending order, the support is the largest `k` with `1 + k z[k] > z[1] + ... + z[k]`, and
     `tau = (z[1] + ... + z[k] - 1) / k`. Source: Martins and Astudillo 2016, arXiv:1602.02068, algorithm 1.

@@ -1,4 +1,6 @@
-"""Attention: each query takes a mean of the values, weighted by how well the keys match it (arXiv:1706.03762)."""
+"""Attention: for each query, the mean of the values, weighted by how well each key matches the query
+(arXiv:1706.03762).
+"""
 
 import math
 
@@ -23,7 +25,7 @@ def dot_product_attention(
     flash_attention=None,
     attn_logits_soft_cap=None,
 ):
-    """`softmax(scale query key^T + bias) value`, for each head. The softmax is computed in float32.
+    """Compute `softmax(scale query key^T + bias) value` for each head. The softmax is computed in float32.
 
     Args:
         query: array of shape (batch, targets, heads, depth).
@@ -75,7 +77,7 @@ def dot_product_attention(
 
 
 def attention_weights(query, key, mask=None, scale=None):
-    """`softmax(scale query key^T)`: how much each target attends to each source.
+    """Compute `softmax(scale query key^T)`: the weight of each source for each target.
 
     Args:
         query, key, mask, scale: as for `dot_product_attention`; the mask has four axes.
@@ -87,7 +89,7 @@ def attention_weights(query, key, mask=None, scale=None):
 
 
 def attention_logits(query, key, bias=None, mask=None, scale=None, cap=None):
-    """The products of queries and keys before the softmax, in at least 32 bits.
+    """Compute the products of queries and keys before the softmax, in at least 32 bits.
 
     Args:
         query: array of shape (batch, targets, heads, depth).
@@ -120,7 +122,7 @@ def attention_logits(query, key, bias=None, mask=None, scale=None, cap=None):
 
 
 def weighted_sum(weights, value):
-    """The sum of the values for each target.
+    """Compute the weighted sum of the values for each target.
 
     Args:
         weights: array of shape (batch, heads, targets, sources).

@@ -1,4 +1,4 @@
-"""Images as blocks, and blocks as images: sliding windows, and pixels in the place of channels."""
+"""Functions that turn images into blocks and back: sliding windows, and pixels as channels."""
 
 import jax
 
@@ -15,7 +15,7 @@ def _pair(x):
 
 @array_op
 def unfold(x: Array, kernel_size, dilation=1, padding=0, stride=1):
-    """All windows of an image, each as a column.
+    """Return all windows of an image, each as a column.
 
     Args:
         x: array of shape (batch, channels, height, width).
@@ -44,7 +44,8 @@ def unfold(x: Array, kernel_size, dilation=1, padding=0, stride=1):
 
 @array_op
 def fold(x: Array, output_size, kernel_size, dilation=1, padding=0, stride=1):
-    """Put windows back into an image, adding up where they overlap: the transpose of the linear map `unfold`.
+    """Put windows back into an image and add them up where they overlap. It is the transpose of the linear map
+    `unfold`.
 
     Args:
         x: floating-point array of shape (batch, channels * window size, windows).
@@ -83,7 +84,7 @@ def _check_block(name, block_size):
 
 @array_op
 def depth_to_space(x: Array, block_size, data_format="channels_last"):
-    """Channels as blocks of pixels (pixel shuffle, arXiv:1609.05158).
+    """Turn channels into blocks of pixels (pixel shuffle, arXiv:1609.05158).
 
     Args:
         x: array of shape (batch, height, width, channels), or (batch, channels, height, width).
@@ -92,6 +93,9 @@ def depth_to_space(x: Array, block_size, data_format="channels_last"):
 
     Returns:
         array with `block_size` times the height and width, and `block_size^2` times fewer channels.
+
+    >>> depth_to_space([[[[1, 2, 3, 4]]]], 2)[0, :, :, 0].tolist()
+    [[1, 2], [3, 4]]
     """
     _check_block("depth_to_space", block_size)
     last = standardize_data_format(data_format) == "channels_last"
@@ -101,7 +105,7 @@ def depth_to_space(x: Array, block_size, data_format="channels_last"):
 
 @array_op
 def space_to_depth(x: Array, block_size, data_format="channels_last"):
-    """Blocks of pixels as channels; the inverse of `depth_to_space`.
+    """Turn blocks of pixels into channels; the inverse of `depth_to_space`.
 
     Args:
         x: array of shape (batch, height, width, channels), or (batch, channels, height, width).
@@ -110,6 +114,9 @@ def space_to_depth(x: Array, block_size, data_format="channels_last"):
 
     Returns:
         array with `block_size` times less height and width, and `block_size^2` times the channels.
+
+    >>> space_to_depth([[[[1], [2]], [[3], [4]]]], 2).tolist()
+    [[[[1, 2, 3, 4]]]]
     """
     _check_block("space_to_depth", block_size)
     last = standardize_data_format(data_format) == "channels_last"

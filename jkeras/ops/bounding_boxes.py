@@ -31,7 +31,7 @@ FORMATS = (*_TO_CORNERS, *(f"rel_{kind}" for kind in ("xyxy", "yxyx", "xywh", "c
 
 
 def check_format(name, value):
-    """The format in lower case.
+    """Return the name of a format in lower case.
 
     Raises:
         ValueError: there is no such format.
@@ -42,7 +42,7 @@ def check_format(name, value):
 
 
 def convert_format(boxes, source, target, height=None, width=None, dtype="float32"):
-    """Boxes in another format.
+    """Convert boxes to another format.
 
     Args:
         boxes: array of shape (..., 4), or a dict with such an array under "boxes".
@@ -85,7 +85,7 @@ def _size(height, width, dtype):
 
 
 def clip_to_image_size(bounding_boxes, height=None, width=None, bounding_box_format="xyxy"):
-    """Boxes cut off at the image's edges; where nothing is left, the label becomes -1.
+    """Cut boxes off at the image's edges. Where nothing is left of a box, its label becomes -1.
 
     Args:
         bounding_boxes: a dict with "boxes", of shape (..., 4), and perhaps "labels", of shape (...,).
@@ -119,7 +119,7 @@ def clip_to_image_size(bounding_boxes, height=None, width=None, bounding_box_for
 
 
 def warp(boxes, matrix):
-    """The upright boxes around boxes whose image was read by affine maps.
+    """Return the upright boxes around boxes whose image was read by affine maps.
 
     Args:
         boxes: array of shape (batch, boxes, 4), in "xyxy".
@@ -135,7 +135,7 @@ def warp(boxes, matrix):
 
 
 def warp_by_points(boxes, start_points, end_points):
-    """The upright boxes around boxes whose image was moved as `ops.image.perspective_transform` does.
+    """Return the upright boxes around boxes whose image was moved by `ops.image.perspective_transform`.
 
     Args:
         boxes: array of shape (batch, boxes, 4), in "xyxy".

@@ -1,6 +1,7 @@
 """Branches, loops and maps that run inside a compiled program, and functions with gradients of their own.
 
-The functions given here are traced once. What they carry must keep its shapes and dtypes from one turn to the next.
+The functions given here are traced once. The values that a loop carries must keep their shapes and dtypes from one
+iteration to the next.
 """
 
 import functools
@@ -46,19 +47,22 @@ def switch(index, branches, *operands):
         index: integer scalar; out of bounds means the first or the last.
         branches: list of functions of `operands` that return arrays of the same shapes.
         operands: their arguments.
+
+    >>> float(switch(1, [lambda x: x, lambda x: 10 * x], 2.0))
+    20.0
     """
     return jax.lax.switch(as_indices(index), [_reading(branch) for branch in branches], *as_arrays(operands))
 
 
 @op
 def while_loop(cond, body, loop_vars, maximum_iterations=None):
-    """Repeat while a condition holds.
+    """Repeat a function while a condition holds.
 
     Args:
         cond: function of the loop variables that returns a boolean scalar.
         body: function of the loop variables that returns the next ones.
         loop_vars: tuple or list of arrays, or a single array, to begin with.
-        maximum_iterations: when to stop at the latest.
+        maximum_iterations: the largest number of iterations. None sets no limit.
 
     Returns:
         the last loop variables: a tuple, or a single array.
@@ -85,20 +89,23 @@ def while_loop(cond, body, loop_vars, maximum_iterations=None):
 
 @op
 def fori_loop(lower, upper, body_fun, init_val):
-    """Repeat for each integer of a range.
+    """Call a function for each integer of a range, and carry a value.
 
     Args:
         lower: the first integer.
-        upper: where to end; it is not included.
+        upper: the end. It is not included.
         body_fun: function `(i, value) -> value`.
         init_val: the value to begin with, an array or a structure of arrays.
+
+    >>> int(fori_loop(0, 4, lambda i, total: total + i, 0))
+    6
     """
     return jax.lax.fori_loop(lower, upper, _reading(body_fun), as_arrays(init_val))
 
 
 @op
 def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
-    """Carry a value along the first axis of arrays, and stack what comes out on the way.
+    """Carry a value along the first axis of arrays, and stack the outputs of all steps.
 
     Args:
         f: function `(carry, x) -> (carry, y)`.
@@ -125,7 +132,7 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
 
 @op
 def associative_scan(f, elems, reverse=False, axis=0):
-    """Running combination of slices by an associative function, in logarithmically many parallel steps.
+    """Combine slices by an associative function into running results, in logarithmically many parallel steps.
 
     Args:
         f: function of two slices (or structures of them), such as addition, that may be applied in any grouping.
@@ -135,6 +142,9 @@ def associative_scan(f, elems, reverse=False, axis=0):
 
     Returns:
         arrays of the shapes of `elems`.
+
+    >>> associative_scan(lambda a, b: a + b, jnp.array([1, 2, 3])).tolist()
+    [1, 3, 6]
     """
     return jax.lax.associative_scan(_reading(f), as_arrays(elems), reverse, axis)
 
@@ -146,6 +156,9 @@ def map(f, xs):
     Args:
         f: function of one slice.
         xs: array or structure of arrays of shape (length, ...).
+
+    >>> map(lambda x: x * x, jnp.array([1, 2, 3])).tolist()
+    [1, 4, 9]
     """
     return jax.lax.map(_reading(f), as_arrays(xs))
 
@@ -165,7 +178,7 @@ def vectorized_map(function, elements):
 
 
 def vectorize(pyfunc, *, excluded=None, signature=None):
-    """A function of scalars (or of small arrays) that takes arrays of any shape, and broadcasts them.
+    """Make a function of arrays of any shape, which broadcast, from a function of scalars (or of small arrays).
 
     Args:
         pyfunc: the function.
@@ -174,6 +187,10 @@ def vectorize(pyfunc, *, excluded=None, signature=None):
 
     Raises:
         TypeError: `pyfunc` cannot be called.
+
+    >>> dot = vectorize(lambda a, b: (a * b).sum(), signature="(n),(n)->()")
+    >>> dot([[1, 2], [3, 4]], [1, 10]).tolist()
+    [21, 43]
     """
     if not callable(pyfunc):
         raise TypeError(f"vectorize() needs a function, got {pyfunc!r}.")
@@ -181,7 +198,7 @@ def vectorize(pyfunc, *, excluded=None, signature=None):
 
 
 def custom_gradient(f):
-    """Decorator for a function that says what its gradient is.
+    """Define the gradient of a function; used as a decorator.
 
     Args:
         f: function of arrays that returns (value, grad), where `grad(upstream)` returns the gradient of each argument,
@@ -198,7 +215,7 @@ def custom_gradient(f):
 
 @op
 def jvp(fun, primals, tangents, has_aux=False):
-    """The value of a function and its derivative in a direction (forward-mode differentiation).
+    """Compute the value of a function and its derivative in a direction (forward-mode differentiation).
 
     Args:
         fun: function of arrays.
@@ -208,5 +225,8 @@ def jvp(fun, primals, tangents, has_aux=False):
 
     Returns:
         (value, derivative), or (value, derivative, something else).
+
+    >>> [float(x) for x in jvp(lambda x: x * x, (3.0,), (1.0,))]
+    [9.0, 6.0]
     """
     return jax.jvp(fun, tuple(as_arrays(primals)), tuple(as_arrays(tangents)), has_aux=has_aux)

@@ -1,9 +1,9 @@
 """Convolutions of one, two and three spatial axes, in Keras's conventions.
 
 With stride `s` and dilation `d`, the output at place `p` is `sum over k of x[s p + d k - l] w[k]`, where `l` places of padding
-stand before the first entry. Kernels are `(*spatial, channels in, channels out)`; where the kernel has fewer input channels
-than the input, the channels are convolved in groups. All of them are `jkeras.ops.trilinear`, which differentiates and
-computes them.
+are in front of the first entry. Kernels are `(*spatial, channels in, channels out)`; where the kernel has fewer input channels
+than the input, the channels are convolved in groups. All of them call
+`jkeras.ops.trilinear`, which computes and differentiates them.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from jkeras.ops.trilinear import Form, convolve, convolve_transposed
 
 
 def sizes(value: int | Sequence[int], rank: int, name: str) -> tuple[int, ...]:
-    """One number per spatial axis, from one for all or one each."""
+    """Return one number per spatial axis, given one number for all or one for each."""
     result = (value,) * rank if isinstance(value, int) else tuple(value)
     if len(result) != rank:
         raise ValueError(f"{name} must be an integer or {rank} of them, one per spatial axis; got {name}={value!r}.")
@@ -133,7 +133,7 @@ def separable_conv(
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
 ) -> jax.Array:
-    """A depthwise convolution, and a convolution of width 1 that mixes its channels.
+    """Apply a depthwise convolution, then a convolution of width 1 that mixes its channels.
 
     Args:
         inputs, strides, padding, data_format, dilation_rate: as in `conv`.
@@ -157,7 +157,7 @@ def conv_transpose(
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
 ) -> jax.Array:
-    """The transpose of a convolution: it maps an output's shape back to an input's.
+    """Apply the transpose of a convolution. It maps an output's shape back to an input's.
 
     Args:
         inputs, strides, padding, data_format, dilation_rate: as in `conv`.

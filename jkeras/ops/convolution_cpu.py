@@ -1,4 +1,4 @@
-"""Convolutions on CPU: the three members of `jkeras.ops.trilinear`, each by the method that its shape asks for.
+"""Convolutions on CPUs: the three members of `jkeras.ops.trilinear`, each by the fastest method for its shape.
 
 XLA:CPU has fast code for convolutions in one layout (inputs NHWC, kernels HWIO), and brings them into that layout only in
 the outermost computation of a program. In the body of a loop, such as a training loop, a gradient keeps the layout that
@@ -6,10 +6,10 @@ differentiation gave it and is computed element by element: the kernel's gradien
 128x13x13x32 -> 64, took 15 ms outside a loop and 396 ms inside; at 32x14x14x256 -> 256 it took 53 s. Hence:
 
 **XLA's convolution**, with the gradients written in the fast layout: both are convolutions themselves. XLA's own code for it
-has all cores. By default XLA gives most of them to a library instead (YNNPACK), which runs all but large ones on one core:
+runs on all cores. By default XLA gives most of them to a library instead (YNNPACK), which runs all but large ones on one core:
 the output of 128x13x13x32 -> 64 takes 2.5 ms without and 6.7 with it, the kernel's gradient 4.6 and 6.5. So programs that
-are lowered in the context `all_cores` of `runtime/compiler_options.py` leave the library out. All of jkeras's own are. Those of
-users' own `jax.jit` have it.
+are lowered in the context `all_cores` of `runtime/compiler_options.py` leave the library out. All programs of
+jkeras are. The programs of users' own `jax.jit` use the library.
 
 **Patches times a matrix.** Cut the input into one patch per output, each a row of `kernel size * channels` numbers
 (im2col). Then, with the kernel as a matrix of as many rows,
@@ -17,13 +17,13 @@ users' own `jax.jit` have it.
     output = patches @ kernel      kernel's gradient = patches.T @ gradient
 
 and the input's gradient puts the rows of `gradient @ kernel.T` back to where their patches were cut, adding where they
-overlap (col2im). Patches are the input `kernel size` times over, so they are made for a few examples at a time, such that
-they stay in the cache: above, that takes the output from 10.3 to 5.0 ms.
+overlap (col2im). Patches are `kernel size` times as large as the input, so they are made for a few examples at a time. Then
+they stay in the cache, and the output of the example above takes 5.0 ms instead of 10.3.
 
 **Shifted copies.** A convolution of single channels is the sum of as many shifted and scaled copies of the input as the
 kernel has entries, which XLA fuses into one pass over memory. This is for depthwise convolutions.
 
-`_method` chooses. All times are of float32 in a loop on 2 cores; `benchmarks/convolution.py` measures the alternatives.
+`_method` chooses the method. All times are of float32 in a loop on 2 cores; `benchmarks/convolution.py` measures the alternatives.
 """
 
 import itertools

@@ -1,4 +1,4 @@
-"""Arrays from nothing but a shape, and from their diagonals. The dtype is the default float unless one is given."""
+"""Functions that make arrays from a shape or from diagonals. The dtype is the default float unless one is given."""
 
 import jax.numpy as jnp
 from numpy.lib.array_utils import normalize_axis_index
@@ -21,11 +21,14 @@ def _optional(dtype):
 
 @array_op
 def array(x, dtype=None):
-    """A new array of the values of an array, a number or a nested list.
+    """Make a new array from the values of an array, a number or a nested list.
 
     Args:
         x: the values.
         dtype: by default that of `x`.
+
+    >>> array([[1, 2], [3, 4]], dtype="float32").tolist()
+    [[1.0, 2.0], [3.0, 4.0]]
     """
     return jnp.array(x, dtype=_optional(dtype))
 
@@ -39,9 +42,11 @@ def filled(function, shape, dtype=None):
     return function(shape, dtypes.canonical(dtype))
 
 
-zeros = filled(jnp.zeros, "An array of zeros.")
-ones = filled(jnp.ones, "An array of ones.")
-empty = filled(jnp.empty, "An array whose values do not matter; they are zeros.")
+zeros = filled(jnp.zeros, "Make an array of zeros.", "zeros((2, 2)) -> [[0.0, 0.0], [0.0, 0.0]]")
+ones = filled(jnp.ones, "Make an array of ones.", "ones(3) -> [1.0, 1.0, 1.0]")
+empty = filled(
+    jnp.empty, "Make an array whose values do not matter. Here they are zeros.", ">>> empty((2, 3)).shape\n(2, 3)"
+)
 
 
 @family
@@ -53,42 +58,56 @@ def filled_like(function, x: Array, dtype=None):
     return function(x, dtype=_optional(dtype))
 
 
-zeros_like = filled_like(jnp.zeros_like, "Zeros in the shape of an array.")
-ones_like = filled_like(jnp.ones_like, "Ones in the shape of an array.")
-empty_like = filled_like(jnp.empty_like, "An array in the shape of another; its values do not matter, and are zeros.")
+zeros_like = filled_like(
+    jnp.zeros_like, "Make an array of zeros in the shape of another array.", "zeros_like([[1, 2]]) -> [[0, 0]]"
+)
+ones_like = filled_like(
+    jnp.ones_like, "Make an array of ones in the shape of another array.", "ones_like([[1, 2]]) -> [[1, 1]]"
+)
+empty_like = filled_like(
+    jnp.empty_like,
+    "Make an array in the shape of another. Its values do not matter; here they are zeros.",
+    ">>> empty_like([[1, 2]]).shape\n(1, 2)",
+)
 
 
 @array_op
 def full(shape, fill_value, dtype=None):
-    """One value everywhere.
+    """Make an array with one value everywhere.
 
     Args:
         shape: tuple of lengths, or one length.
         fill_value: the value, a number or an array that broadcasts to the shape.
         dtype: the dtype; by default the default float.
+
+    >>> full((2,), 7.0).tolist()
+    [7.0, 7.0]
     """
     return jnp.full(shape, fill_value, dtypes.canonical(dtype))
 
 
 @array_op
 def full_like(x: Array, fill_value, dtype=None):
-    """One value everywhere, in the shape of an array.
+    """Make an array with one value everywhere, in the shape of another array.
 
     Args:
         x: array that gives the shape.
         fill_value: the value, a number or an array that broadcasts to the shape.
         dtype: the dtype; by default that of `x`.
+
+    >>> full_like([[1, 2]], 7).tolist()
+    [[7, 7]]
     """
     return jnp.full_like(x, fill_value, dtype=_optional(dtype))
 
 
 @array_op
 def arange(start, stop=None, step=None, dtype=None):
-    """Numbers at a constant distance.
+    """Make an array of numbers at a constant distance.
 
     Args:
         start: the first number; when it is the only argument, the numbers are 0, 1, ... below `start`.
-        stop: where to end; it is not included.
+        stop: the end. It is not included.
         step: the distance, 1 by default.
         dtype: by default int32, or the default float if one of the numbers is floating-point.
 
@@ -105,7 +124,7 @@ def arange(start, stop=None, step=None, dtype=None):
 
 @array_op
 def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0):
-    """Numbers at equal distances between two bounds.
+    """Make an array of numbers at equal distances between two bounds.
 
     Args:
         start: the first number, or an array of them.
@@ -118,13 +137,16 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
 
     Returns:
         array of `num` numbers along `axis`; with `retstep`, a pair of it and the distance.
+
+    >>> linspace(0, 1, 3).tolist()
+    [0.0, 0.5, 1.0]
     """
     return jnp.linspace(start, stop, num, endpoint, retstep, _optional(dtype), axis)
 
 
 @array_op
 def logspace(start, stop, num=50, endpoint=True, base=10, dtype=None, axis=0):
-    """Powers whose exponents are at equal distances.
+    """Make an array of powers whose exponents are at equal distances.
 
     Args:
         start: the first exponent, or an array of them.
@@ -134,13 +156,16 @@ def logspace(start, stop, num=50, endpoint=True, base=10, dtype=None, axis=0):
         base: the base of the powers.
         dtype: by default floating-point.
         axis: where the new axis stands when the exponents are arrays.
+
+    >>> logspace(0, 2, 3, base=2).tolist()
+    [1.0, 2.0, 4.0]
     """
     return jnp.logspace(start, stop, num, endpoint, base, _optional(dtype), axis)
 
 
 @array_op
 def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
-    """Numbers with equal ratios between two bounds.
+    """Make an array of numbers with equal ratios between two bounds.
 
     Args:
         start: the first number, or an array of them.
@@ -149,13 +174,16 @@ def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
         endpoint: whether `stop` is among them.
         dtype: by default floating-point.
         axis: where the new axis stands when the bounds are arrays.
+
+    >>> geomspace(1, 4, 3).round(4).tolist()
+    [1.0, 2.0, 4.0]
     """
     return jnp.geomspace(start, stop, num, endpoint, _optional(dtype), axis)
 
 
 @array_op
 def eye(N, M=None, k=0, dtype=None):
-    """A matrix of zeros with ones along a diagonal.
+    """Make a matrix of zeros with ones along a diagonal.
 
     Args:
         N: number of rows.
@@ -165,6 +193,9 @@ def eye(N, M=None, k=0, dtype=None):
 
     Raises:
         TypeError: `N` or `M` is floating-point.
+
+    >>> eye(2, 3).tolist()
+    [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
     """
     for name, value in (("N", N), ("M", M)):
         if isinstance(value, float) or (hasattr(value, "dtype") and dtypes.is_float(value.dtype)):
@@ -174,7 +205,7 @@ def eye(N, M=None, k=0, dtype=None):
 
 @array_op
 def identity(n, dtype=None):
-    """The identity matrix of `n` rows.
+    """Make the identity matrix of `n` rows.
 
     Args:
         n: the number of rows and columns.
@@ -188,13 +219,16 @@ def identity(n, dtype=None):
 
 @array_op
 def tri(N, M=None, k=0, dtype=None):
-    """A matrix with ones on and below a diagonal, and zeros above.
+    """Make a matrix with ones on and below a diagonal, and zeros above.
 
     Args:
         N: number of rows.
         M: number of columns; by default `N`.
         k: which diagonal: 0 the main one, positive above it, negative below.
         dtype: by default the default float.
+
+    >>> tri(2).tolist()
+    [[1.0, 0.0], [1.0, 1.0]]
     """
     return jnp.tri(N, M, k, dtypes.canonical(dtype))
 
@@ -208,17 +242,24 @@ def triangle(function, x: Array, k=0):
     return function(x, k)
 
 
-tril = triangle(jnp.tril, "Matrices with zeros above a diagonal.")
-triu = triangle(jnp.triu, "Matrices with zeros below a diagonal.")
+tril = triangle(
+    jnp.tril, "Return matrices with the entries above a diagonal set to zero.", "tril([[1, 2], [3, 4]]) -> [[1, 0], [3, 4]]"
+)
+triu = triangle(
+    jnp.triu, "Return matrices with the entries below a diagonal set to zero.", "triu([[1, 2], [3, 4]]) -> [[1, 2], [0, 4]]"
+)
 
 
 @array_op
 def diag(x: Array, k=0):
-    """The matrix with a given diagonal, or the diagonal of a matrix.
+    """Make the matrix with a given diagonal, or return the diagonal of a matrix.
 
     Args:
         x: array of shape (n,), or of shape (rows, columns).
         k: which diagonal: 0 the main one, positive above it, negative below.
+
+    >>> diag([1, 2]).tolist(), diag([[1, 2], [3, 4]]).tolist()
+    ([[1, 0], [0, 2]], [1, 4])
     """
     return jnp.diag(x, k)
 
@@ -231,7 +272,7 @@ def _diag_spec(x, k=0):
 
 @array_op
 def diagflat(x: Array, k=0):
-    """The matrix with all entries of `x`, in order, along a diagonal.
+    """Make the matrix that has all entries of `x`, in order, along a diagonal.
 
     Args:
         x: array of any shape.
@@ -248,7 +289,7 @@ def diagflat(x: Array, k=0):
 
 @array_op
 def diagonal(x: Array, offset=0, axis1=0, axis2=1):
-    """The diagonals of the matrices that two axes span.
+    """Return the diagonals of the matrices that two axes span.
 
     Args:
         x: array of two axes at least.
@@ -260,6 +301,9 @@ def diagonal(x: Array, offset=0, axis1=0, axis2=1):
 
     Raises:
         ValueError: `axis1` and `axis2` are the same.
+
+    >>> diagonal([[1, 2], [3, 4]]).tolist()
+    [1, 4]
     """
     if normalize_axis_index(axis1, x.ndim) == normalize_axis_index(axis2, x.ndim):
         raise ValueError(f"diagonal() needs two different axes, got axis1={axis1} and axis2={axis2} for shape {x.shape}.")
@@ -276,7 +320,7 @@ def _diagonal_spec(x, offset=0, axis1=0, axis2=1):
 
 @array_op
 def vander(x: Array, N=None, increasing=False):
-    """The powers of some numbers, as the columns of a matrix (Vandermonde's).
+    """Make Vandermonde's matrix, whose columns are the powers of some numbers.
 
     Args:
         x: array of shape (n,).
@@ -285,6 +329,9 @@ def vander(x: Array, N=None, increasing=False):
 
     Raises:
         ValueError: `x` is not 1-D, or `N` is negative.
+
+    >>> vander([1, 2, 3], N=2).tolist()
+    [[1, 1], [2, 1], [3, 1]]
     """
     if x.ndim != 1:
         raise ValueError(f"vander() needs a 1-D array, got shape {x.shape}.")
@@ -304,15 +351,15 @@ def window(function, x):
     return function(int(x)).astype(dtypes.canonical(None))
 
 
-bartlett = window(jnp.bartlett, "Bartlett's (triangular) window.")
-blackman = window(jnp.blackman, "Blackman's window.")
-hamming = window(jnp.hamming, "Hamming's window.")
-hanning = window(jnp.hanning, "The Hann window.")
+bartlett = window(jnp.bartlett, "Make Bartlett's (triangular) window.", "bartlett(5) -> [0.0, 0.5, 1.0, 0.5, 0.0]")
+blackman = window(jnp.blackman, "Make Blackman's window.", "blackman(3).round(4) -> [-0.0, 1.0, -0.0]")
+hamming = window(jnp.hamming, "Make Hamming's window.", "hamming(3)[1] -> 1.0")
+hanning = window(jnp.hanning, "Make the Hann window.", "hanning(3).round(4) -> [0.0, 1.0, 0.0]")
 
 
 @array_op
 def kaiser(x, beta):
-    """Kaiser's window.
+    """Make Kaiser's window.
 
     Args:
         x: the number of samples, an integer.
@@ -320,5 +367,8 @@ def kaiser(x, beta):
 
     Returns:
         array of shape (x,) in the default float.
+
+    >>> kaiser(3, beta=0.0).tolist()
+    [1.0, 1.0, 1.0]
     """
     return jnp.kaiser(int(x), beta).astype(dtypes.canonical(None))

@@ -1,7 +1,7 @@
-"""Cross-entropy of targets and predictions, of which losses are made; and classes as zeros and ones.
+"""Cross-entropies of targets and predictions, which losses use, and encodings of classes as zeros and ones.
 
-Predictions are probabilities, which are kept `epsilon` away from 0 and 1, or logits (`from_logits=True`), from which the
-logarithm follows without that.
+Predictions are probabilities or logits (`from_logits=True`). Probabilities are clipped to stay `epsilon` away from 0
+and 1. For logits, the logarithm is computed directly, without clipping.
 """
 
 import jax
@@ -35,7 +35,7 @@ def _check_same(name, target, output):
 
 @array_op
 def binary_crossentropy(target: Array, output: Array, from_logits=False):
-    """`-target log(output) - (1 - target) log(1 - output)`, entry by entry.
+    """Compute `-target log(output) - (1 - target) log(1 - output)` for each entry.
 
     Args:
         target: array of zeros and ones, or of probabilities.
@@ -47,6 +47,9 @@ def binary_crossentropy(target: Array, output: Array, from_logits=False):
 
     Raises:
         ValueError: the shapes differ.
+
+    >>> binary_crossentropy([1.0, 0.0], [0.5, 0.5]).tolist()
+    [0.693..., 0.693...]
     """
     _check_same("binary_crossentropy", target, output)
     output = floating(output)
@@ -62,7 +65,7 @@ def binary_crossentropy(target: Array, output: Array, from_logits=False):
 
 @array_op
 def categorical_crossentropy(target: Array, output: Array, from_logits=False, axis=-1):
-    """`-sum(target log(output))` along an axis of classes.
+    """Compute `-sum(target log(output))` along an axis of classes.
 
     Args:
         target: array of the probability of each class; one 1 and zeros, for one class.
@@ -75,6 +78,9 @@ def categorical_crossentropy(target: Array, output: Array, from_logits=False, ax
 
     Raises:
         ValueError: the shapes differ, or there is no axis.
+
+    >>> categorical_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]).tolist()
+    [0.693...]
     """
     _check_same("categorical_crossentropy", target, output)
     if not target.ndim:
@@ -86,7 +92,7 @@ def categorical_crossentropy(target: Array, output: Array, from_logits=False, ax
 
 @array_op
 def sparse_categorical_crossentropy(target: Array, output: Array, from_logits=False, axis=-1):
-    """`-log(output[target])` along an axis of classes; 0 for a target that is no class, such as -1.
+    """Compute `-log(output[target])` along an axis of classes. It is 0 for a target that is no class, such as -1.
 
     Args:
         target: array of integers, the classes, of the shape of `output` without `axis` (or with 1 in its place at the end).
@@ -121,12 +127,13 @@ def sparse_categorical_crossentropy(target: Array, output: Array, from_logits=Fa
 
 @array_op
 def one_hot(x: Array, num_classes, axis=-1, dtype=None, sparse=False):
-    """Each class as a vector with 1 at its place and 0 elsewhere; all 0 for what is no class, such as -1.
+    """Encode each class as a vector with 1 at its place and 0 elsewhere. A number that is no class, such as -1, gives
+    zeros.
 
     Args:
         x: array of integers.
         num_classes: the number of classes.
-        axis: where their axis stands in the result.
+        axis: the place of the axis of classes in the result.
         dtype: dtype of the result, by default the default float.
         sparse: whether to return a `jax.experimental.sparse.BCOO`.
 
@@ -141,7 +148,7 @@ def one_hot(x: Array, num_classes, axis=-1, dtype=None, sparse=False):
 
 @array_op
 def multi_hot(inputs: Array, num_classes=None, axis=-1, dtype=None, sparse=False, **kwargs):
-    """Several classes as a vector with 1 at their places and 0 elsewhere.
+    """Encode several classes as one vector with 1 at their places and 0 elsewhere.
 
     Args:
         inputs: array of integers of shape (batch, n, ...), or (n,): the n classes of a sample.
@@ -180,7 +187,7 @@ def _sparse_if(sparse, dense, entries):
 
 @array_op
 def psnr(x1: Array, x2: Array, max_val):
-    """Peak signal-to-noise ratio in decibels, `20 log10(max_val) - 10 log10(mean((x1 - x2)^2))`.
+    """Compute the peak signal-to-noise ratio in decibels, `20 log10(max_val) - 10 log10(mean((x1 - x2)^2))`.
 
     Args:
         x1, x2: arrays of the same shape.
@@ -191,6 +198,9 @@ def psnr(x1: Array, x2: Array, max_val):
 
     Raises:
         ValueError: the shapes differ.
+
+    >>> float(psnr([0.0, 0.0], [0.0, 1.0], max_val=1.0))
+    3.010...
     """
     if x1.shape != x2.shape:
         raise ValueError(f"psnr() needs arrays of one shape, got {x1.shape} and {x2.shape}.")

@@ -17,7 +17,7 @@ __all__ = ["ctc_decode", "ctc_loss"]
 
 @array_op
 def ctc_loss(target: Array, output: Array, target_length: Array, output_length: Array, mask_index=0):
-    """Negative log-probability of label sequences.
+    """Compute the negative log-probability of label sequences.
 
     Args:
         target: int array of shape (batch, labels), the sequences, padded.
@@ -28,6 +28,9 @@ def ctc_loss(target: Array, output: Array, target_length: Array, output_length: 
 
     Returns:
         array of shape (batch,), float32 at least.
+
+    >>> ctc_loss([[1]], jnp.zeros((1, 1, 2)), [1], [1]).tolist()  # one path out of two
+    [0.693...]
     """
     output = output.astype(jnp.promote_types(output.dtype, jnp.float32))
 
@@ -48,7 +51,7 @@ def ctc_decode(
     merge_repeated=True,
     mask_index=0,
 ):
-    """The most probable label sequences.
+    """Find the most probable label sequences.
 
     Args:
         inputs: array of logits of shape (batch, time, classes).
@@ -65,6 +68,11 @@ def ctc_decode(
 
     Raises:
         ValueError: another strategy.
+
+    >>> logits = jax.nn.one_hot(jnp.array([[1, 1, 0, 2]]), 3)
+    >>> sequences, scores = ctc_decode(logits, [4])
+    >>> sequences.tolist()
+    [[[1, 2, -1, -1]]]
     """
     inputs = inputs.astype(jnp.promote_types(inputs.dtype, jnp.float32))
     blank = inputs.shape[-1] - 1 if mask_index is None else mask_index

@@ -1,4 +1,4 @@
-"""Functions of each entry by itself: arithmetic, comparison, logic, bits, exponentials, trigonometry.
+"""Functions that work on each entry by itself: arithmetic, exponentials, trigonometry, complex numbers.
 
 Two arguments broadcast against each other. Dtypes promote as in JAX (a Python number takes the dtype of the array it meets),
 and functions whose values are not integers compute integers and booleans in the default float.
@@ -14,16 +14,13 @@ from jkeras.core import dtype as dtypes
 from jkeras.ops.family import Array, array_op, family, floating
 
 __all__ = [
-    "abs", "absolute", "add", "allclose", "angle", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh",
-    "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift",
-    "bitwise_xor", "cbrt", "ceil", "clip", "conj", "conjugate", "copy", "cos", "cosh", "deg2rad", "divide",
-    "divide_no_nan", "equal", "erf", "erfc", "erfinv", "exp", "exp2", "expm1", "fabs", "floor", "floor_divide", "fmax",
-    "fmin", "fmod", "gcd", "greater", "greater_equal", "heaviside", "hypot", "i0", "imag", "isclose", "isfinite",
-    "isinf", "isnan", "isneginf", "isposinf", "isreal", "lcm", "ldexp", "left_shift", "less", "less_equal", "log",
-    "log10", "log1p", "log2", "logaddexp", "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor",
-    "maximum", "minimum", "mod", "multiply", "nan_to_num", "negative", "nextafter", "not_equal", "polar", "power",
-    "rad2deg", "real", "reciprocal", "right_shift", "round", "rsqrt", "saturate_cast", "sign", "signbit", "sin", "sinc",
-    "sinh", "sqrt", "square", "subtract", "tan", "tanh", "true_divide", "trunc", "view_as_complex", "view_as_real",
+    "abs", "absolute", "add", "angle", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh",
+    "cbrt", "ceil", "clip", "conj", "conjugate", "copy", "cos", "cosh", "deg2rad", "divide", "divide_no_nan", "erf",
+    "erfc", "erfinv", "exp", "exp2", "expm1", "fabs", "floor", "floor_divide", "fmax", "fmin", "fmod", "gcd",
+    "heaviside", "hypot", "i0", "imag", "lcm", "ldexp", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2",
+    "maximum", "minimum", "mod", "multiply", "nan_to_num", "negative", "nextafter", "polar", "power", "rad2deg",
+    "real", "reciprocal", "round", "rsqrt", "saturate_cast", "sign", "sin", "sinc", "sinh", "sqrt", "square",
+    "subtract", "tan", "tanh", "true_divide", "trunc", "view_as_complex", "view_as_real",
 ]  # fmt: skip
 
 
@@ -38,27 +35,19 @@ def unary(function, x: Array):
     return function(x)
 
 
-absolute = unary(jnp.absolute, "Absolute value; the modulus of complex entries.")
-abs = unary(jnp.absolute, "Absolute value; the same as `absolute`.", "abs")
-negative = unary(jnp.negative, "`-x`.")
-reciprocal = unary(jnp.reciprocal, "`1 / x`.")
-square = unary(jnp.square, "`x * x`.")
-sign = unary(jnp.sign, "-1, 0 or 1, by the sign.")
-signbit = unary(jnp.signbit, "Whether the sign bit is set (it is for -0.0), as booleans.")
-conjugate = unary(jnp.conjugate, "Complex conjugate.")
-conj = unary(jnp.conjugate, "Complex conjugate; the same as `conjugate`.", "conj")
-real = unary(jnp.real, "Real part.")
-imag = unary(jnp.imag, "Imaginary part; zeros for real entries.")
-copy = unary(jnp.copy, "A copy.")
-isfinite = unary(jnp.isfinite, "Whether entries are neither infinite nor NaN, as booleans.")
-isinf = unary(jnp.isinf, "Whether entries are infinite, as booleans.")
-isnan = unary(jnp.isnan, "Whether entries are NaN, as booleans.")
-isneginf = unary(jnp.isneginf, "Whether entries are minus infinity, as booleans.")
-isposinf = unary(jnp.isposinf, "Whether entries are plus infinity, as booleans.")
-isreal = unary(jnp.isreal, "Whether the imaginary part is zero, as booleans.")
-logical_not = unary(jnp.logical_not, "Whether entries are zero or False, as booleans.")
-bitwise_not = unary(jnp.invert, "Flip every bit of integers (of booleans: not).", "bitwise_not")
-bitwise_invert = unary(jnp.invert, "Flip every bit; the same as `bitwise_not`.", "bitwise_invert")
+absolute = unary(
+    jnp.absolute, "Compute the absolute value; of complex entries, the modulus.", "absolute([-1.0, 2.0]) -> [1.0, 2.0]"
+)
+abs = unary(jnp.absolute, "Compute the absolute value; the same as `absolute`.", "abs([-1.0, 2.0]) -> [1.0, 2.0]", "abs")
+negative = unary(jnp.negative, "Compute `-x`.", "negative([1, -2]) -> [-1, 2]")
+reciprocal = unary(jnp.reciprocal, "Compute `1 / x`.", "reciprocal([2.0, 4.0]) -> [0.5, 0.25]")
+square = unary(jnp.square, "Compute `x * x`.", "square([-2, 3]) -> [4, 9]")
+sign = unary(jnp.sign, "Return -1, 0 or 1, the sign of each entry.", "sign([-3.0, 0.0, 5.0]) -> [-1.0, 0.0, 1.0]")
+conjugate = unary(jnp.conjugate, "Compute the complex conjugate.", "conjugate([1 + 2j]) -> [(1-2j)]")
+conj = unary(jnp.conjugate, "Compute the complex conjugate; the same as `conjugate`.", "conj([1 + 2j]) -> [(1-2j)]", "conj")
+real = unary(jnp.real, "Return the real part.", "real([1 + 2j, 3.0]) -> [1.0, 3.0]")
+imag = unary(jnp.imag, "Return the imaginary part. It is 0 for real entries.", "imag([1 + 2j, 3.0]) -> [2.0, 0.0]")
+copy = unary(jnp.copy, "Return a copy of `x`.", "copy([1, 2]) -> [1, 2]")
 
 
 @family
@@ -72,39 +61,80 @@ def real_unary(function, x: Array):
     return function(floating(x))
 
 
-sqrt = real_unary(jnp.sqrt, "Square root; NaN for negative entries.")
-rsqrt = real_unary(jax.lax.rsqrt, "`1 / sqrt(x)`.")
-cbrt = real_unary(jnp.cbrt, "Cube root.")
-exp = real_unary(jnp.exp, "e to the power `x`.")
-exp2 = real_unary(jnp.exp2, "2 to the power `x`.")
-expm1 = real_unary(jnp.expm1, "`exp(x) - 1`, precise where `x` is small.")
-log = real_unary(jnp.log, "Natural logarithm.")
-log10 = real_unary(jnp.log10, "Logarithm to base 10.")
-log1p = real_unary(jnp.log1p, "`log(1 + x)`, precise where `x` is small.")
-log2 = real_unary(jnp.log2, "Logarithm to base 2.")
-sin = real_unary(jnp.sin, "Sine of an angle in radians.")
-cos = real_unary(jnp.cos, "Cosine of an angle in radians.")
-tan = real_unary(jnp.tan, "Tangent of an angle in radians.")
-arcsin = real_unary(jnp.arcsin, "Inverse sine, in radians from -pi/2 to pi/2.", "arcsin")
-arccos = real_unary(jnp.arccos, "Inverse cosine, in radians from 0 to pi.", "arccos")
-arctan = real_unary(jnp.arctan, "Inverse tangent, in radians from -pi/2 to pi/2.", "arctan")
-sinh = real_unary(jnp.sinh, "Hyperbolic sine.")
-cosh = real_unary(jnp.cosh, "Hyperbolic cosine.")
-tanh = real_unary(jnp.tanh, "Hyperbolic tangent.")
-arcsinh = real_unary(jnp.arcsinh, "Inverse hyperbolic sine.", "arcsinh")
-arccosh = real_unary(jnp.arccosh, "Inverse hyperbolic cosine; NaN below 1.", "arccosh")
-arctanh = real_unary(jnp.arctanh, "Inverse hyperbolic tangent; NaN outside -1 to 1.", "arctanh")
-sinc = real_unary(jnp.sinc, "`sin(pi x) / (pi x)`, and 1 at 0.")
-deg2rad = real_unary(jnp.deg2rad, "Degrees to radians.")
-rad2deg = real_unary(jnp.rad2deg, "Radians to degrees.")
-angle = real_unary(jnp.angle, "Argument of complex entries, in radians.")
-i0 = real_unary(jnp.i0, "Modified Bessel function of the first kind, order 0.")
-erf = real_unary(jax.lax.erf, "Error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to `x`.")
-erfc = real_unary(jax.lax.erfc, "`1 - erf(x)`, precise where `x` is large.")
-erfinv = real_unary(jax.lax.erf_inv, "Inverse error function.", "erfinv")
-ceil = real_unary(jnp.ceil, "The smallest whole number that is not below `x`.")
-floor = real_unary(jnp.floor, "The largest whole number that is not above `x`.")
-fabs = real_unary(jnp.fabs, "Absolute value of real entries, floating-point.")
+sqrt = real_unary(jnp.sqrt, "Compute the square root. It is NaN for negative entries.", "sqrt([4.0, 9.0]) -> [2.0, 3.0]")
+rsqrt = real_unary(jax.lax.rsqrt, "Compute `1 / sqrt(x)`.", "rsqrt([4.0, 16.0]) -> [0.5, 0.25]")
+cbrt = real_unary(jnp.cbrt, "Compute the cube root.", "cbrt([0.0, 1.0]) -> [0.0, 1.0]")
+exp = real_unary(jnp.exp, "Compute e to the power `x`.", "exp([0.0, 1.0]) -> [1.0, 2.718...]")
+exp2 = real_unary(jnp.exp2, "Compute 2 to the power `x`.", "exp2([0.0, 3.0]) -> [1.0, 8.0]")
+expm1 = real_unary(
+    jnp.expm1, "Compute `exp(x) - 1`, precisely also where `x` is small.", "expm1([0.0, 1.0]) -> [0.0, 1.718...]"
+)
+log = real_unary(jnp.log, "Compute the natural logarithm.", "log([1.0, 2.0]) -> [0.0, 0.693...]")
+log10 = real_unary(jnp.log10, "Compute the logarithm to base 10.", "log10([1.0, 2.0]) -> [0.0, 0.301...]")
+log1p = real_unary(
+    jnp.log1p, "Compute `log(1 + x)`, precisely also where `x` is small.", "log1p([0.0, 1.0]) -> [0.0, 0.693...]"
+)
+log2 = real_unary(jnp.log2, "Compute the logarithm to base 2.", "log2([1.0, 8.0]) -> [0.0, 3.0]")
+sin = real_unary(jnp.sin, "Compute the sine of an angle in radians.", "sin([0.0, 1.0]) -> [0.0, 0.841...]")
+cos = real_unary(jnp.cos, "Compute the cosine of an angle in radians.", "cos([0.0, 1.0]) -> [1.0, 0.540...]")
+tan = real_unary(jnp.tan, "Compute the tangent of an angle in radians.", "tan([0.0, 1.0]) -> [0.0, 1.557...]")
+arcsin = real_unary(
+    jnp.arcsin, "Compute the inverse sine, in radians from -pi/2 to pi/2.", "arcsin([0.0, 1.0]) -> [0.0, 1.570...]", "arcsin"
+)
+arccos = real_unary(
+    jnp.arccos, "Compute the inverse cosine, in radians from 0 to pi.", "arccos([1.0, 0.0]) -> [0.0, 1.570...]", "arccos"
+)
+arctan = real_unary(
+    jnp.arctan,
+    "Compute the inverse tangent, in radians from -pi/2 to pi/2.",
+    "arctan([0.0, 1.0]) -> [0.0, 0.785...]",
+    "arctan",
+)
+sinh = real_unary(jnp.sinh, "Compute the hyperbolic sine.", "sinh([0.0, 1.0]) -> [0.0, 1.175...]")
+cosh = real_unary(jnp.cosh, "Compute the hyperbolic cosine.", "cosh([0.0, 1.0]) -> [1.0, 1.543...]")
+tanh = real_unary(jnp.tanh, "Compute the hyperbolic tangent.", "tanh([0.0, 1.0]) -> [0.0, 0.761...]")
+arcsinh = real_unary(
+    jnp.arcsinh, "Compute the inverse hyperbolic sine.", "arcsinh([0.0, 1.0]) -> [0.0, 0.881...]", "arcsinh"
+)
+arccosh = real_unary(
+    jnp.arccosh,
+    "Compute the inverse hyperbolic cosine. It is NaN below 1.",
+    "arccosh([1.0, 2.0]) -> [0.0, 1.316...]",
+    "arccosh",
+)
+arctanh = real_unary(
+    jnp.arctanh,
+    "Compute the inverse hyperbolic tangent. It is NaN outside of -1 to 1.",
+    "arctanh([0.0, 0.5]) -> [0.0, 0.549...]",
+    "arctanh",
+)
+sinc = real_unary(jnp.sinc, "Compute `sin(pi x) / (pi x)`, which is 1 at 0.", "sinc([0.0, 0.5]) -> [1.0, 0.636...]")
+deg2rad = real_unary(jnp.deg2rad, "Convert degrees to radians.", "deg2rad([0.0, 180.0]) -> [0.0, 3.141...]")
+rad2deg = real_unary(jnp.rad2deg, "Convert radians to degrees.", "rad2deg([0.0, 1.0]) -> [0.0, 57.29...]")
+angle = real_unary(jnp.angle, "Compute the argument of complex entries, in radians.", "angle([1.0, 1j]) -> [0.0, 1.570...]")
+i0 = real_unary(
+    jnp.i0, "Compute the modified Bessel function of the first kind, of order 0.", "i0([0.0, 1.0]) -> [1.0..., 1.266...]"
+)
+erf = real_unary(
+    jax.lax.erf,
+    "Compute the error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to `x`.",
+    "erf([0.0, 1.0]) -> [0.0, 0.842...]",
+)
+erfc = real_unary(
+    jax.lax.erfc, "Compute `1 - erf(x)`, precisely also where `x` is large.", "erfc([0.0, 1.0]) -> [1.0, 0.157...]"
+)
+erfinv = real_unary(
+    jax.lax.erf_inv, "Compute the inverse error function.", "erfinv([0.0, 0.5]) -> [0.0, 0.476...]", "erfinv"
+)
+ceil = real_unary(
+    jnp.ceil, "Round up: return the smallest whole number that is not below `x`.", "ceil([-1.5, 1.5]) -> [-1.0, 2.0]"
+)
+floor = real_unary(
+    jnp.floor, "Round down: return the largest whole number that is not above `x`.", "floor([-1.5, 1.5]) -> [-2.0, 1.0]"
+)
+fabs = real_unary(
+    jnp.fabs, "Compute the absolute value of real entries, as floating-point numbers.", "fabs([-1, 2]) -> [1.0, 2.0]"
+)
 
 
 @family
@@ -119,61 +149,64 @@ def binary(function, x1: Array, x2: Array):
     return function(x1, x2)
 
 
-add = binary(jnp.add, "`x1 + x2`.")
-subtract = binary(jnp.subtract, "`x1 - x2`.")
-multiply = binary(jnp.multiply, "`x1 * x2`.")
-divide = binary(jnp.divide, "`x1 / x2`; of integers it is floating-point.", "divide")
-true_divide = binary(jnp.divide, "`x1 / x2`; the same as `divide`.", "true_divide")
-floor_divide = binary(jnp.floor_divide, "`x1 / x2` rounded down.")
-mod = binary(jnp.mod, "Remainder of the division, with the sign of `x2`.", "mod")
-fmod = binary(jnp.fmod, "Remainder of the division, with the sign of `x1`.")
-maximum = binary(jnp.maximum, "The larger entry; NaN if either is NaN.")
-minimum = binary(jnp.minimum, "The smaller entry; NaN if either is NaN.")
-fmax = binary(jnp.fmax, "The larger entry; a NaN gives way to the other.")
-fmin = binary(jnp.fmin, "The smaller entry; a NaN gives way to the other.")
-equal = binary(jnp.equal, "`x1 == x2`, as booleans.")
-not_equal = binary(jnp.not_equal, "`x1 != x2`, as booleans.")
-greater = binary(jnp.greater, "`x1 > x2`, as booleans.")
-greater_equal = binary(jnp.greater_equal, "`x1 >= x2`, as booleans.")
-less = binary(jnp.less, "`x1 < x2`, as booleans.")
-less_equal = binary(jnp.less_equal, "`x1 <= x2`, as booleans.")
-logical_and = binary(jnp.logical_and, "Whether both are true (not zero), as booleans.")
-logical_or = binary(jnp.logical_or, "Whether one of the two is true (not zero), as booleans.")
-logical_xor = binary(jnp.logical_xor, "Whether exactly one of the two is true (not zero), as booleans.")
-arctan2 = binary(jnp.arctan2, "Angle in radians of the point with height `x1` and abscissa `x2`.", "arctan2")
-hypot = binary(jnp.hypot, "`sqrt(x1^2 + x2^2)` without overflow.")
-heaviside = binary(jnp.heaviside, "0 where `x1` is negative, 1 where it is positive, `x2` where it is 0.")
-logaddexp = binary(jnp.logaddexp, "`log(exp(x1) + exp(x2))` without overflow.")
-logaddexp2 = binary(jnp.logaddexp2, "`log2(2^x1 + 2^x2)` without overflow.")
-gcd = binary(jnp.gcd, "Greatest common divisor of integers.")
-lcm = binary(jnp.lcm, "Least common multiple of integers.")
-nextafter = binary(jnp.nextafter, "The floating-point number that follows `x1` in the direction of `x2`.")
-
-
-@family
-def bitwise(function, x: Array, y: Array):
-    """Args:
-        x: array of integers or booleans.
-        y: array of integers or booleans whose shape broadcasts with that of `x`.
-
-    Returns:
-        array of the broadcast shape.
-    """
-    return function(x, y)
-
-
-bitwise_and = bitwise(jnp.bitwise_and, "The bits set in both.")
-bitwise_or = bitwise(jnp.bitwise_or, "The bits set in one of the two.")
-bitwise_xor = bitwise(jnp.bitwise_xor, "The bits set in exactly one of the two.")
-left_shift = bitwise(jnp.left_shift, "`x * 2^y`, by moving bits.")
-right_shift = bitwise(jnp.right_shift, "`x / 2^y` rounded down, by moving bits.")
-bitwise_left_shift = bitwise(jnp.left_shift, "The same as `left_shift`.", "bitwise_left_shift")
-bitwise_right_shift = bitwise(jnp.right_shift, "The same as `right_shift`.", "bitwise_right_shift")
+add = binary(jnp.add, "Compute `x1 + x2`.", "add([1, 2], 10) -> [11, 12]")
+subtract = binary(jnp.subtract, "Compute `x1 - x2`.", "subtract([5, 7], [1, 2]) -> [4, 5]")
+multiply = binary(jnp.multiply, "Compute `x1 * x2`.", "multiply([2, 3], [4, 5]) -> [8, 15]")
+divide = binary(
+    jnp.divide, "Compute `x1 / x2`. Integers give floating-point numbers.", "divide([1, 3], 2) -> [0.5, 1.5]", "divide"
+)
+true_divide = binary(
+    jnp.divide, "Compute `x1 / x2`; the same as `divide`.", "true_divide([1, 3], 2) -> [0.5, 1.5]", "true_divide"
+)
+floor_divide = binary(jnp.floor_divide, "Compute `x1 / x2`, rounded down.", "floor_divide([7, -7], 2) -> [3, -4]")
+mod = binary(jnp.mod, "Compute the remainder of a division, with the sign of `x2`.", "mod([7, -7], 3) -> [1, 2]", "mod")
+fmod = binary(
+    jnp.fmod, "Compute the remainder of a division, with the sign of `x1`.", "fmod([7.0, -7.0], 3.0) -> [1.0, -1.0]"
+)
+maximum = binary(jnp.maximum, "Return the larger entry, or NaN if one of the two is NaN.", "maximum([1, 5], 3) -> [3, 5]")
+minimum = binary(jnp.minimum, "Return the smaller entry, or NaN if one of the two is NaN.", "minimum([1, 5], 3) -> [1, 3]")
+fmax = binary(
+    jnp.fmax,
+    "Return the larger entry. If one of the two is NaN, return the other.",
+    "fmax([1.0, float('nan')], 0.5) -> [1.0, 0.5]",
+)
+fmin = binary(
+    jnp.fmin,
+    "Return the smaller entry. If one of the two is NaN, return the other.",
+    "fmin([1.0, float('nan')], 0.5) -> [0.5, 0.5]",
+)
+arctan2 = binary(
+    jnp.arctan2,
+    "Compute the angle of the point (`x2`, `x1`), in radians from -pi to pi.",
+    "arctan2([0.0, 1.0], [1.0, 0.0]) -> [0.0, 1.570...]",
+    "arctan2",
+)
+hypot = binary(jnp.hypot, "Compute `sqrt(x1^2 + x2^2)` without overflow.", "hypot([3.0], [4.0]) -> [5.0]")
+heaviside = binary(
+    jnp.heaviside,
+    "Return 0 where `x1` is negative, 1 where it is positive, and `x2` where it is 0.",
+    "heaviside([-1.0, 0.0, 2.0], 0.5) -> [0.0, 0.5, 1.0]",
+)
+logaddexp = binary(
+    jnp.logaddexp,
+    "Compute `log(exp(x1) + exp(x2))` without overflow.",
+    "logaddexp([0.0, 1000.0], [0.0, 0.0]) -> [0.693..., 1000.0]",
+)
+logaddexp2 = binary(
+    jnp.logaddexp2, "Compute `log2(2^x1 + 2^x2)` without overflow.", "logaddexp2([0.0, 1000.0], [0.0, 0.0]) -> [1.0, 1000.0]"
+)
+gcd = binary(jnp.gcd, "Compute the greatest common divisor of integers.", "gcd([12, 7], 18) -> [6, 1]")
+lcm = binary(jnp.lcm, "Compute the least common multiple of integers.", "lcm([4, 5], 6) -> [12, 30]")
+nextafter = binary(
+    jnp.nextafter,
+    "Return the floating-point number next to `x1` in the direction of `x2`.",
+    "nextafter([1.0], [2.0]) -> [1.0000001...]",
+)
 
 
 @array_op
 def power(x1: Array, x2):
-    """`x1` to the power `x2`.
+    """Compute `x1` to the power `x2`.
 
     Args:
         x1: array of any shape.
@@ -187,7 +220,7 @@ def power(x1: Array, x2):
 
 @array_op
 def ldexp(x1: Array, x2: Array):
-    """`x1 * 2^x2` for integer exponents.
+    """Compute `x1 * 2^x2` for integer exponents.
 
     Args:
         x1: array of any shape.
@@ -195,6 +228,9 @@ def ldexp(x1: Array, x2: Array):
 
     Raises:
         TypeError: `x2` is not of an integer dtype.
+
+    >>> ldexp([1.0, 3.0], [2, -1]).tolist()
+    [4.0, 1.5]
     """
     if not jnp.issubdtype(x2.dtype, jnp.integer):
         raise TypeError(f"ldexp() needs integer exponents, got x2 of dtype {x2.dtype.name}. Use x1 * power(2.0, x2).")
@@ -203,7 +239,7 @@ def ldexp(x1: Array, x2: Array):
 
 @array_op
 def divide_no_nan(x1: Array, x2: Array):
-    """`x1 / x2`, and 0 where `x2` is 0. The gradients are 0 there, too.
+    """Compute `x1 / x2`, or 0 where `x2` is 0. The gradients are 0 there, too.
 
     Args:
         x1: array.
@@ -220,23 +256,26 @@ def divide_no_nan(x1: Array, x2: Array):
 
 @array_op
 def clip(x: Array, x_min, x_max):
-    """`x`, moved to the nearest of two bounds where it lies outside of them.
+    """Limit `x` to the interval from `x_min` to `x_max`.
 
     Args:
         x: array of any shape; booleans become int32.
         x_min: the lower bound, a number or an array that broadcasts with `x`.
         x_max: the upper bound, likewise.
+
+    >>> clip([-2, 0, 5], -1, 3).tolist()
+    [-1, 0, 3]
     """
     return jnp.clip(x.astype("int32") if x.dtype == bool else x, x_min, x_max)
 
 
 @array_op
 def round(x: Array, decimals=0):
-    """`x` rounded to the given number of decimals, halves to the even neighbour.
+    """Round `x` to a number of decimals. Halves go to the even neighbour.
 
     Args:
         x: array of any shape.
-        decimals: how many; negative ones round to tens, hundreds, and so on.
+        decimals: the number of decimals. Negative numbers round to tens, hundreds, and so on.
 
     >>> round([0.5, 1.5, 2.26]).tolist(), round([126, 25], -1).tolist()
     ([0.0, 2.0, 2.0], [130, 20])
@@ -248,7 +287,7 @@ def round(x: Array, decimals=0):
 
 @array_op
 def trunc(x: Array):
-    """`x` without its fractional part; integers stay as they are.
+    """Remove the fractional part. Integers stay as they are.
 
     Args:
         x: array of any shape.
@@ -264,53 +303,23 @@ def trunc(x: Array):
 
 @array_op
 def nan_to_num(x: Array, nan=0.0, posinf=None, neginf=None):
-    """`x` with finite numbers in the place of NaN and infinities.
+    """Replace NaN and infinities by finite numbers.
 
     Args:
         x: array of any shape.
-        nan: what replaces NaN.
-        posinf: what replaces plus infinity; None means the largest number of the dtype.
-        neginf: what replaces minus infinity; None means the smallest.
+        nan: the number that replaces NaN.
+        posinf: the number that replaces plus infinity. None means the largest number of the dtype.
+        neginf: the number that replaces minus infinity. None means the smallest number of the dtype.
+
+    >>> nan_to_num([float('nan'), float('inf')], nan=0.0, posinf=9.0).tolist()
+    [0.0, 9.0]
     """
     return jnp.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
 
 
 @array_op
-def isclose(x1: Array, x2: Array, rtol=1e-5, atol=1e-8, equal_nan=False):
-    """True where `|x1 - x2| <= atol + rtol |x2|`, as an array of booleans.
-
-    Args:
-        x1, x2: arrays that broadcast against each other.
-        rtol: relative tolerance.
-        atol: absolute tolerance.
-        equal_nan: whether NaN counts as close to NaN.
-    """
-    return jnp.isclose(x1, x2, rtol, atol, equal_nan)
-
-
-@array_op
-def allclose(x1: Array, x2: Array, rtol=1e-5, atol=1e-8, equal_nan=False):
-    """True if `isclose` holds everywhere: `|x1 - x2| <= atol + rtol * |x2|`.
-
-    Args:
-        x1: array.
-        x2: array whose shape broadcasts with that of `x1`.
-        rtol: the allowed difference relative to `x2`.
-        atol: the allowed difference.
-        equal_nan: True if two NaNs count as close.
-
-    Returns:
-        a boolean scalar.
-
-    >>> bool(allclose([1.0, 2.0], [1.0, 2.000001]))
-    True
-    """
-    return jnp.allclose(x1, x2, rtol, atol, equal_nan)
-
-
-@array_op
 def saturate_cast(x: Array, dtype):
-    """`x` in another dtype, with values the dtype cannot hold moved to its nearest bound.
+    """Convert `x` to another dtype. Values that the dtype cannot hold become its nearest bound.
 
     Args:
         x: array of any shape.
@@ -346,7 +355,7 @@ def _within(bound, dtype):
 
 @array_op
 def polar(abs_: Array, angle: Array):
-    """The complex numbers with the given moduli and arguments.
+    """Make complex numbers from their moduli and arguments.
 
     Args:
         abs_: floating-point array, the moduli.
@@ -354,13 +363,16 @@ def polar(abs_: Array, angle: Array):
 
     Returns:
         complex array of the same shape.
+
+    >>> polar([1.0, 2.0], [0.0, 0.0]).tolist()
+    [(1+0j), (2+0j)]
     """
     return jax.lax.complex(abs_ * jnp.cos(angle), abs_ * jnp.sin(angle))
 
 
 @array_op
 def view_as_complex(x: Array):
-    """Real and imaginary parts along the last axis, as complex numbers.
+    """Make complex numbers from pairs (real part, imaginary part) along the last axis.
 
     Args:
         x: floating-point array of shape (..., 2).
@@ -370,6 +382,9 @@ def view_as_complex(x: Array):
 
     Raises:
         ValueError: the last axis does not have length 2.
+
+    >>> view_as_complex([[1.0, 2.0], [3.0, 4.0]]).tolist()
+    [(1+2j), (3+4j)]
     """
     if x.ndim < 1 or x.shape[-1] != 2:
         raise ValueError(f"view_as_complex() needs (real, imaginary) pairs along the last axis, got shape {x.shape}.")
@@ -378,12 +393,15 @@ def view_as_complex(x: Array):
 
 @array_op
 def view_as_real(x: Array):
-    """Complex numbers as pairs (real part, imaginary part).
+    """Return complex numbers as pairs (real part, imaginary part).
 
     Args:
         x: complex array of shape (...).
 
     Returns:
         floating-point array of shape (..., 2).
+
+    >>> view_as_real([1 + 2j, 3 + 4j]).tolist()
+    [[1.0, 2.0], [3.0, 4.0]]
     """
     return jnp.stack([jnp.real(x), jnp.imag(x)], axis=-1)

@@ -2,16 +2,16 @@
 
 Most of `jkeras.ops` is one call of jnp under Keras's argument names. A *family* is such a call as a function of the
 function to be called: its prototype says the signature, documents the arguments, and shows the call. The members are
-then one line each: the jnp function and what it computes.
+then one line each: the jnp function, what it computes, and an example, which becomes a doctest.
 
     @family
     def reduction(function, x: Array, axis=None, keepdims=False):
         '''What all members document.'''
         return function(x, axis=axis, keepdims=keepdims)
 
-    sum = reduction(jnp.sum, "Sum of the entries along axes.")
+    sum = reduction(jnp.sum, "Compute the sum of the entries along axes.", "sum([1, 2, 3]) -> 6")
 
-The annotations are not decoration: an argument annotated `Array` may be given as a NumPy array, a number, a nested list
+The annotations have an effect: an argument annotated `Array` may be given as a NumPy array, a number, a nested list
 or a variable, and arrives as a JAX array (Python numbers as weakly typed ones, so `x + 1` keeps the dtype of `x`).
 `Arrays` is a list or tuple of them.
 """
@@ -38,7 +38,7 @@ Indices = Annotated[jax.Array, "positions"]
 
 
 def as_array(x: Any) -> Any:
-    """A JAX array from anything array-like; None stays None.
+    """Convert anything array-like to a JAX array. None stays None.
 
     >>> as_array([[1, 2], [3, 4]]).shape
     (2, 2)
@@ -53,7 +53,7 @@ def as_array(x: Any) -> Any:
 
 
 def as_indices(x: Any) -> Any:
-    """A JAX array of integers from anything array-like.
+    """Convert anything array-like to a JAX array of integers.
 
     >>> as_indices([0.0, 2.0]).tolist()
     [0, 2]
@@ -70,7 +70,7 @@ _CONVERSIONS = {Array: as_array, Array | None: as_array, Arrays: _as_arrays, Ind
 
 
 def array_op(function: Callable) -> Callable:
-    """Make an operation of a function whose array arguments are annotated `Array` or `Arrays`.
+    """Make an operation from a function whose array arguments are annotated `Array` or `Arrays`.
 
     >>> @array_op
     ... def halve(x: Array):
@@ -100,43 +100,52 @@ def array_op(function: Callable) -> Callable:
 def family(prototype: Callable) -> Callable[..., Callable]:
     """Turn a prototype, whose first argument is the function to call, into a maker of operations.
 
-    The maker takes that function, a line that says what the operation computes, and its name (by default that of the
-    function).
+    The maker takes that function, a line that says what the operation computes, an example, and the operation's name (by
+    default that of the function). An example `call -> result` shows the result as nested lists; one that begins with `>>>` is
+    shown as it is.
 
     >>> @family
     ... def twice(function, x: Array):
     ...     '''Arguments of all members.'''
     ...     return function(function(x))
-    >>> root = twice(jnp.sqrt, "The fourth root.", "root")
+    >>> root = twice(jnp.sqrt, "Compute the fourth root.", "root([16.0]) -> [2.0]", "root")
     >>> root.__name__, float(root(16.0)), inspect.signature(root).parameters.keys() == {"x"}
     ('root', 2.0, True)
+    >>> root.__doc__.splitlines()[-2:]
+    ['>>> root([16.0]).tolist()', '[2.0]']
     """
     shared = _sections(prototype)
     signature = inspect.signature(prototype)
     signature = signature.replace(parameters=list(signature.parameters.values())[1:])
 
-    def make(function: Callable, summary: str, name: str | None = None) -> Callable:
+    def make(function: Callable, summary: str, example: str, name: str | None = None) -> Callable:
         def member(*args: Any, **kwargs: Any) -> Any:
             return prototype(function, *args, **kwargs)
 
         member.__name__ = member.__qualname__ = name or function.__name__
         member.__module__ = prototype.__module__
-        member.__doc__ = f"{summary}\n\n{shared}"
+        member.__doc__ = f"{summary}\n\n{shared}\n\n{_doctest(example)}"
         member.__signature__ = signature  # type: ignore[attr-defined]
         return array_op(member)
 
     return make
 
 
+def _doctest(example: str) -> str:
+    """Write `call -> result` as a doctest. A text without an arrow is one already."""
+    call, arrow, result = example.partition(" -> ")
+    return f">>> {call}.tolist()\n{result}" if arrow else example
+
+
 def _sections(prototype: Callable) -> str:
-    """The docstring of a prototype. Cleaning one that is a list of arguments alone takes the indentation of the list away."""
+    """Return the docstring of a prototype. Cleaning one that is a list of arguments alone removes the list's indentation."""
     text = inspect.cleandoc(prototype.__doc__ or "")
     heading, _, rest = text.partition("\n")
     return f"{heading}\n{textwrap.indent(rest, '    ')}" if heading == "Args:" and not rest.startswith(" ") else text
 
 
 def floating(x: Array) -> Array:
-    """`x` itself if it is floating-point or complex, and otherwise `x` in the default float.
+    """Return `x` itself if it is floating-point or complex, and otherwise `x` in the default float.
 
     >>> floating(jnp.arange(2)).dtype.name
     'float32'

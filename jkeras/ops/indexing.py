@@ -1,4 +1,4 @@
-"""Finding, ordering and picking entries, and writing them: search, sort, gather, scatter, select."""
+"""Functions that find, order, pick and write entries: search, sort, gather, scatter, select."""
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,7 @@ __all__ = [
 
 @array_op
 def get_item(x: Array, key):
-    """A part of an array, `x[key]`.
+    """Return a part of an array, `x[key]`.
 
     Args:
         x: array of any shape.
@@ -42,7 +42,7 @@ def get_item(x: Array, key):
 
 @array_op
 def take(x: Array, indices: Indices, axis=None):
-    """The slices of `x` at given positions along an axis.
+    """Return the slices of `x` at given positions along an axis.
 
     Args:
         x: array of any shape.
@@ -51,25 +51,33 @@ def take(x: Array, indices: Indices, axis=None):
 
     Returns:
         `x` with the axes of `indices` in the place of `axis`.
+
+    >>> take([10, 20, 30], [2, 0]).tolist()
+    [30, 10]
     """
     return jnp.take(x, indices, axis)
 
 
 @array_op
 def take_along_axis(x: Array, indices: Indices, axis=None):
-    """For each position the entry whose place along an axis is given there; what `argsort` and `argmax` are made for.
+    """Pick, for each position, the entry whose place along an axis is given there, as `argsort` and `argmax` return
+    places.
 
     Args:
         x: array of any shape.
         indices: array of integers of as many axes as `x`, whose other axes broadcast with those of `x`.
         axis: the axis; None means all entries in order.
+
+    >>> take_along_axis([[10, 20], [30, 40]], [[1], [0]], axis=1).tolist()
+    [[20], [30]]
     """
     return jnp.take_along_axis(x, indices, axis)
 
 
 @array_op
 def where(condition: Array, x1: Array | None = None, x2: Array | None = None):
-    """`x1` where the condition is true and `x2` elsewhere; without them, the positions where it is true.
+    """Return `x1` where the condition is true and `x2` elsewhere. Without `x1` and `x2`, return the positions where it
+    is true.
 
     Args:
         condition: array of booleans.
@@ -93,7 +101,7 @@ def _where_spec(condition, x1=None, x2=None):
 
 @array_op
 def select(condlist: Arrays, choicelist: Arrays, default=0):
-    """The first of several choices whose condition is true.
+    """Return the first of several choices whose condition is true.
 
     Args:
         condlist: list of arrays of booleans.
@@ -102,6 +110,9 @@ def select(condlist: Arrays, choicelist: Arrays, default=0):
 
     Raises:
         ValueError: the lists are empty, or differ in length.
+
+    >>> select([[True, False], [True, True]], [[1, 2], [3, 4]]).tolist()
+    [1, 4]
     """
     if not len(condlist) or len(condlist) != len(choicelist):
         raise ValueError(f"select() needs a choice for each condition, got {len(condlist)} and {len(choicelist)} of them.")
@@ -110,7 +121,8 @@ def select(condlist: Arrays, choicelist: Arrays, default=0):
 
 @array_op
 def nonzero(x: Array):
-    """The positions of entries that are not zero. Their number depends on the values, so it cannot run inside `jit`.
+    """Return the positions of entries that are not zero. Their number depends on the values, so it cannot run inside
+    `jit`.
 
     Args:
         x: array of any shape.
@@ -131,11 +143,11 @@ def _nonzero_spec(x):
 
 @array_op
 def sort(x: Array, axis=-1):
-    """The entries in ascending order along an axis.
+    """Sort the entries in ascending order along an axis.
 
     Args:
         x: array of any shape.
-        axis: the axis. None makes one axis of all first.
+        axis: the axis. None flattens `x` first.
 
     Returns:
         array of the shape and dtype of `x`.
@@ -148,7 +160,7 @@ def sort(x: Array, axis=-1):
 
 @array_op
 def argsort(x: Array, axis=-1):
-    """The positions that would sort `x` along an axis. Equal entries keep their order.
+    """Return the positions that would sort `x` along an axis. Equal entries keep their order.
 
     Args:
         x: array of any shape.
@@ -165,19 +177,23 @@ def argsort(x: Array, axis=-1):
 
 @array_op
 def argpartition(x: Array, kth, axis=-1):
-    """Positions such that the entry at place `kth` is where sorting would put it, with none larger before it.
+    """Return positions of entries, ordered so that the entry at place `kth` is where sorting would put it, with none
+    larger before it.
 
     Args:
         x: array of any shape.
         kth: the place.
         axis: the axis; None means all entries in order.
+
+    >>> int(argpartition([30, 10, 20], 0)[0])  # the position of the smallest entry
+    1
     """
     return jnp.argpartition(jnp.ravel(x) if axis is None else x, kth, axis=0 if axis is None else axis)
 
 
 @array_op
 def top_k(x: Array, k, sorted=True):
-    """The `k` largest entries along the last axis, and their positions.
+    """Return the `k` largest entries along the last axis, and their positions.
 
     Args:
         x: array of shape (..., n).
@@ -196,7 +212,7 @@ def top_k(x: Array, k, sorted=True):
 
 @array_op
 def in_top_k(targets: Indices, predictions: Array, k):
-    """True where the predicted value of the target class is among the `k` largest.
+    """Return True where the predicted value of the target class is among the `k` largest.
 
     Args:
         targets: array of integers of shape (batch,), the classes.
@@ -205,6 +221,9 @@ def in_top_k(targets: Indices, predictions: Array, k):
 
     Returns:
         array of booleans of shape (batch,).
+
+    >>> in_top_k([0, 1], [[0.1, 0.7, 0.2], [0.1, 0.7, 0.2]], k=1).tolist()
+    [False, True]
     """
     score = jnp.take_along_axis(predictions, targets[..., None], axis=-1)
     score = jnp.where(jnp.isnan(score), -jnp.inf, score).astype(predictions.dtype)
@@ -213,7 +232,7 @@ def in_top_k(targets: Indices, predictions: Array, k):
 
 @array_op
 def searchsorted(sorted_sequence: Array, values: Array, side="left"):
-    """The positions at which values can be inserted into a sorted array so that it stays sorted.
+    """Return the positions at which values can be inserted into a sorted array so that it stays sorted.
 
     Args:
         sorted_sequence: array of shape (n,) in ascending order.
@@ -225,6 +244,9 @@ def searchsorted(sorted_sequence: Array, values: Array, side="left"):
 
     Raises:
         ValueError: `sorted_sequence` is not 1-D.
+
+    >>> searchsorted([1, 3, 5], [0, 3, 9]).tolist()
+    [0, 1, 3]
     """
     if sorted_sequence.ndim != 1:
         raise ValueError(
@@ -236,7 +258,7 @@ def searchsorted(sorted_sequence: Array, values: Array, side="left"):
 
 @array_op
 def digitize(x: Array, bins: Array):
-    """The bin of each value: how many of the bounds are not above it.
+    """Return the bin of each value: the number of bounds that are not above it.
 
     Args:
         x: array of any shape.
@@ -244,13 +266,16 @@ def digitize(x: Array, bins: Array):
 
     Returns:
         int32 array of the shape of `x`, from 0 to n.
+
+    >>> digitize([0.5, 1.5, 9.0], [1.0, 2.0]).tolist()
+    [0, 1, 2]
     """
     return jnp.digitize(x, bins)
 
 
 @array_op
 def isin(x1: Array, x2: Array, assume_unique=False, invert=False):
-    """True where an entry of `x1` occurs in `x2`.
+    """Return True where an entry of `x1` occurs in `x2`.
 
     Args:
         x1, x2: arrays of any shape.
@@ -259,6 +284,9 @@ def isin(x1: Array, x2: Array, assume_unique=False, invert=False):
 
     Returns:
         array of booleans of the shape of `x1`.
+
+    >>> isin([1, 2, 3], [3, 1]).tolist()
+    [True, False, True]
     """
     return jnp.isin(x1, x2, assume_unique=assume_unique, invert=invert)
 
@@ -274,7 +302,7 @@ def unique(
     size=None,
     fill_value=None,
 ):
-    """The different entries of an array.
+    """Return the different entries of an array.
 
     Args:
         x: array of any shape.
@@ -288,6 +316,9 @@ def unique(
 
     Returns:
         array, or a tuple of arrays in the order of the arguments.
+
+    >>> unique([3, 1, 3]).tolist()
+    [1, 3]
     """
     options = {"equal_nan": False, "size": size, "fill_value": fill_value, "sorted": sorted}
     return jnp.unique(x, return_index, return_inverse, return_counts, axis, **options)
@@ -326,7 +357,7 @@ def unravel_index(indices: Array, shape):
 
 @array_op
 def scatter(indices: Indices, values: Array, shape):
-    """Zeros with values added at given positions.
+    """Make an array of zeros with values added at given positions.
 
     Args:
         indices: array of integers of shape (n, k), a position along the first k axes in each row.
@@ -341,7 +372,7 @@ def scatter(indices: Indices, values: Array, shape):
 
 @array_op
 def scatter_update(inputs: Array, indices: Indices, updates: Array, reduction=None):
-    """`inputs` with values written at given positions.
+    """Return `inputs` with values written at given positions.
 
     Args:
         inputs: array of any shape.
@@ -366,12 +397,16 @@ def scatter_update(inputs: Array, indices: Indices, updates: Array, reduction=No
 
 @array_op
 def slice(inputs: Array, start_indices, shape):
-    """The block of the given shape that starts at a position, which may be known only when the program runs.
+    """Return the block of the given shape that starts at a position. The position may be known only when the program
+    runs.
 
     Args:
         inputs: array of n axes.
         start_indices: n positions, a list or an array of integers.
         shape: n lengths; -1 means up to the end (the position must be known then).
+
+    >>> slice([[1, 2], [3, 4], [5, 6]], (1, 0), (2, 1)).tolist()
+    [[3], [5]]
     """
     shape = [inputs.shape[i] - start_indices[i] if length == -1 else length for i, length in enumerate(shape)]
     return jax.lax.dynamic_slice(inputs, _start(start_indices), shape)
@@ -379,12 +414,15 @@ def slice(inputs: Array, start_indices, shape):
 
 @array_op
 def slice_update(inputs: Array, start_indices, updates: Array):
-    """`inputs` with a block of values written from a position on.
+    """Return `inputs` with a block of values written from a position on.
 
     Args:
         inputs: array of n axes.
         start_indices: n positions, a list or an array of integers.
         updates: array of n axes, the block.
+
+    >>> slice_update([1, 2, 3], [1], [8, 9]).tolist()
+    [1, 8, 9]
     """
     return jax.lax.dynamic_update_slice(inputs, updates.astype(inputs.dtype), _start(start_indices))
 

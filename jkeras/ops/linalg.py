@@ -41,22 +41,43 @@ def square(function, x: Array):
     return function(x)
 
 
-det = square(jnp.linalg.det, "Determinants, of shape (...).")
-inv = square(jnp.linalg.inv, "Inverse matrices, of shape (..., n, n).")
-eig = square(jnp.linalg.eig, "(values, vectors): complex eigenvalues (..., n), vectors as columns (..., n, n). CPU only.")
-eigh = square(jnp.linalg.eigh, "(values, vectors) of symmetric (Hermitian) matrices; the eigenvalues ascend.")
-slogdet = square(jnp.linalg.slogdet, "(sign, logarithm of the absolute value) of the determinants, each of shape (...).")
+det = square(
+    jnp.linalg.det, "Compute the determinants, an array of shape (...).", "det([[1.0, 2.0], [3.0, 4.0]]).round(4) -> -2.0"
+)
+inv = square(
+    jnp.linalg.inv,
+    "Compute the inverse matrices, an array of shape (..., n, n).",
+    "inv([[2.0, 0.0], [0.0, 4.0]]) -> [[0.5, 0.0], [0.0, 0.25]]",
+)
+eig = square(
+    jnp.linalg.eig,
+    "Compute (values, vectors): complex eigenvalues (..., n) and, as columns, eigenvectors (..., n, n). It runs on CPUs only.",
+    ">>> values, vectors = eig([[2.0, 0.0], [0.0, 3.0]])\n>>> values.tolist()\n[(2+0j), (3+0j)]",
+)
+eigh = square(
+    jnp.linalg.eigh,
+    "Compute (values, vectors) of symmetric (Hermitian) matrices. The eigenvalues ascend.",
+    ">>> values, vectors = eigh([[3.0, 0.0], [0.0, 2.0]])\n>>> values.tolist()\n[2.0, 3.0]",
+)
+slogdet = square(
+    jnp.linalg.slogdet,
+    "Compute (sign, logarithm of the absolute value) of the determinants, each of shape (...).",
+    ">>> [float(part) for part in slogdet([[-1.0, 0.0], [0.0, 1.0]])]\n[-1.0, 0.0]",
+)
 
 
 @array_op
 def logdet(x: Array):
-    """Logarithm of the determinants of positive-definite matrices.
+    """Compute the logarithm of the determinants of positive-definite matrices.
 
     Args:
         x: floating-point array of shape (..., n, n).
 
     Returns:
         array of shape (...).
+
+    >>> float(logdet([[1.0, 0.0], [0.0, 1.0]]))
+    0.0
     """
     _check_square("logdet", x)
     return jnp.linalg.slogdet(x)[1]
@@ -64,7 +85,7 @@ def logdet(x: Array):
 
 @array_op
 def cholesky(x: Array, upper=False):
-    """The triangular matrix L with `L L^T = x` for a positive-definite `x`.
+    """Compute the triangular matrix L with `L L^T = x` for a positive-definite `x`.
 
     Args:
         x: floating-point array of shape (..., n, n), symmetric.
@@ -85,7 +106,7 @@ def cholesky(x: Array, upper=False):
 
 @array_op
 def cholesky_inverse(x: Array, upper=False):
-    """The inverse of the matrix whose Cholesky factor is given.
+    """Compute the inverse of the matrix whose Cholesky factor is given.
 
     Args:
         x: floating-point array of shape (..., n, n), what `cholesky` returned.
@@ -93,6 +114,9 @@ def cholesky_inverse(x: Array, upper=False):
 
     Raises:
         ValueError: the matrices are not square.
+
+    >>> cholesky_inverse([[2.0, 0.0], [0.0, 1.0]]).tolist()
+    [[0.25, 0.0], [0.0, 1.0]]
     """
     _check_square("cholesky_inverse", x)
     identity = jnp.broadcast_to(jnp.eye(x.shape[-1], dtype=x.dtype), x.shape)
@@ -103,7 +127,7 @@ def cholesky_inverse(x: Array, upper=False):
 
 @array_op
 def lu_factor(x: Array):
-    """LU decomposition with row exchanges.
+    """Compute the LU decomposition with row exchanges.
 
     Args:
         x: floating-point array of shape (..., m, n).
@@ -111,6 +135,10 @@ def lu_factor(x: Array):
     Returns:
         (lu, pivots): the factors L (below the diagonal, with ones on it) and U in one array of shape (..., m, n); and
         int32 (..., min(m, n)), the row that each row was exchanged with.
+
+    >>> lu, pivots = lu_factor([[2.0, 4.0], [1.0, 3.0]])
+    >>> lu.tolist(), pivots.tolist()
+    ([[2.0, 4.0], [0.5, 1.0]], [0, 1])
     """
     _check_matrix("lu_factor", x)
     return jax.scipy.linalg.lu_factor(x)
@@ -118,7 +146,7 @@ def lu_factor(x: Array):
 
 @array_op
 def qr(x: Array, mode="reduced"):
-    """Decomposition into an orthogonal and an upper triangular matrix, `q r = x`.
+    """Decompose matrices into an orthogonal and an upper triangular one, `q r = x`.
 
     Args:
         x: floating-point array of shape (..., m, n).
@@ -127,6 +155,10 @@ def qr(x: Array, mode="reduced"):
 
     Raises:
         ValueError: another mode.
+
+    >>> q, r = qr([[3.0, 0.0], [4.0, 5.0]])
+    >>> (q @ r).round(4).tolist()
+    [[3.0, 0.0], [4.0, 5.0]]
     """
     if mode not in ("reduced", "complete"):
         raise ValueError(f"qr() knows the modes 'reduced' and 'complete', got mode={mode!r}.")
@@ -137,7 +169,7 @@ def qr(x: Array, mode="reduced"):
 
 @array_op
 def svd(x: Array, full_matrices=True, compute_uv=True):
-    """Singular value decomposition, `u diag(s) vh = x`.
+    """Compute the singular value decomposition, `u diag(s) vh = x`.
 
     Args:
         x: floating-point array of shape (..., m, n).
@@ -147,6 +179,9 @@ def svd(x: Array, full_matrices=True, compute_uv=True):
 
     Returns:
         (u, s, vh), or `s` alone; `s` of shape (..., k) descends.
+
+    >>> svd([[3.0, 0.0], [0.0, 4.0]], compute_uv=False).round(4).tolist()
+    [4.0, 3.0]
     """
     _check_matrix("svd", x)
     result = jnp.linalg.svd(x, full_matrices, compute_uv)
@@ -164,7 +199,7 @@ def _check_equation(name, a, b):
 
 @array_op
 def solve(a: Array, b: Array):
-    """The solution of `a x = b`.
+    """Solve `a x = b`.
 
     Args:
         a: floating-point array of shape (..., n, n).
@@ -185,7 +220,7 @@ def solve(a: Array, b: Array):
 
 @array_op
 def solve_triangular(a: Array, b: Array, lower=False):
-    """The solution of `a x = b` for a triangular `a`, of which only one half is read.
+    """Solve `a x = b` for a triangular `a`, of which only one half is read.
 
     Args:
         a: floating-point array of shape (..., n, n).
@@ -194,6 +229,9 @@ def solve_triangular(a: Array, b: Array, lower=False):
 
     Raises:
         ValueError: the matrices are not square, or the shapes do not fit.
+
+    >>> solve_triangular([[2.0, 0.0], [1.0, 1.0]], [2.0, 3.0], lower=True).tolist()
+    [1.0, 2.0]
     """
     _check_equation("solve_triangular", a, b)
     if b.ndim in (1, a.ndim - 1):
@@ -204,7 +242,7 @@ def solve_triangular(a: Array, b: Array, lower=False):
 
 @array_op
 def lstsq(a: Array, b: Array, rcond=None):
-    """The `x` that makes `|a x - b|` smallest, the shortest of them.
+    """Find the `x` that makes `|a x - b|` smallest. If there are several, it is the shortest.
 
     Args:
         a: floating-point array of shape (m, n).
@@ -213,13 +251,16 @@ def lstsq(a: Array, b: Array, rcond=None):
 
     Returns:
         array of shape (n,) or (n, k).
+
+    >>> lstsq([[1.0], [1.0]], [1.0, 3.0]).round(4).tolist()
+    [2.0]
     """
     return jnp.linalg.lstsq(a, b, rcond)[0]
 
 
 @array_op
 def pinv(x: Array, rcond=None):
-    """The pseudo-inverse (Moore-Penrose) of matrices.
+    """Compute the pseudo-inverse (Moore-Penrose) of matrices.
 
     Args:
         x: floating-point array of shape (..., m, n).
@@ -227,6 +268,9 @@ def pinv(x: Array, rcond=None):
 
     Returns:
         array of shape (..., n, m).
+
+    >>> pinv([[2.0], [0.0]]).round(4).tolist()
+    [[0.5, 0.0]]
     """
     _check_matrix("pinv", x)
     return jnp.linalg.pinv(x, rcond)
@@ -234,11 +278,14 @@ def pinv(x: Array, rcond=None):
 
 @array_op
 def matrix_rank(x: Array, tol=None):
-    """The number of singular values above `tol` (by default the rounding error), an int32 array of shape (...).
+    """Compute the rank: the number of singular values above `tol`, an int32 array of shape (...).
 
     Args:
         x: floating-point array of shape (..., m, n).
         tol: the threshold.
+
+    >>> int(matrix_rank([[1.0, 2.0], [2.0, 4.0]]))
+    1
     """
     _check_matrix("matrix_rank", x)
     return jnp.linalg.matrix_rank(x, tol=tol).astype("int32")
@@ -246,7 +293,7 @@ def matrix_rank(x: Array, tol=None):
 
 @array_op
 def norm(x: Array, ord=None, axis=None, keepdims=False):
-    """Norm of vectors or matrices.
+    """Compute the norm of vectors or matrices.
 
     Args:
         x: array of any shape.
@@ -254,13 +301,16 @@ def norm(x: Array, ord=None, axis=None, keepdims=False):
             default the root of the sum of squares.
         axis: the axis of vectors, or the two axes of matrices; None means all.
         keepdims: whether these axes stay, with length 1.
+
+    >>> norm([[3.0, 4.0], [6.0, 8.0]], axis=1).tolist()
+    [5.0, 10.0]
     """
     return jnp.linalg.norm(floating(x), ord, tuple(axis) if isinstance(axis, list) else axis, keepdims)
 
 
 @array_op
 def cdist(x: Array, y: Array):
-    """Euclidean distances between the points of two sets.
+    """Compute the Euclidean distances between the points of two sets.
 
     Args:
         x: array of shape (..., n, dimensions).

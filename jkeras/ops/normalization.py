@@ -1,7 +1,7 @@
-"""Mean 0 and variance 1, or length 1: moments, and what is scaled by them.
+"""Normalizations to mean 0 and variance 1, or to length 1.
 
-All normalizations are `(x - mean) / sqrt(variance + epsilon) * scale + offset` over some axes; they differ in the axes, and
-in where the moments come from. It is computed as `x * a + b`, so that only two small arrays are made before `x` is read.
+All normalizations are `(x - mean) / sqrt(variance + epsilon) * scale + offset` over some axes. They differ in the axes,
+and in the source of the moments. The code computes `x * a + b`, so only two small arrays are made before `x` is read.
 """
 
 import functools
@@ -25,7 +25,8 @@ def to_wide(x):
 
 @array_op
 def moments(x: Array, axes, keepdims=False, synchronized=False):
-    """Mean and variance over axes. Those of 16-bit floats are computed in float32, and kept finite when cast back.
+    """Compute mean and variance over axes. Those of 16-bit floats are computed in float32, and kept finite when cast
+    back.
 
     Args:
         x: array; integers and booleans count as the default float.
@@ -70,7 +71,7 @@ def _variance_jvp(axes, primals, tangents):
 def batch_normalization(
     x: Array, mean: Array, variance: Array, axis, offset: Array | None = None, scale: Array | None = None, epsilon=1e-3
 ):
-    """Normalize with given moments, one of each for every entry of an axis.
+    """Normalize with given moments, one mean and one variance for every entry of an axis.
 
     `(x - mean) / sqrt(variance + epsilon) * scale + offset` (Ioffe and Szegedy 2015, arXiv:1502.03167).
 
@@ -83,6 +84,10 @@ def batch_normalization(
 
     Returns:
         array of the shape of `x`.
+
+    >>> x = jnp.array([[1.0], [3.0]])
+    >>> batch_normalization(x, mean=[2.0], variance=[1.0], axis=-1, epsilon=0.0).tolist()
+    [[-1.0], [1.0]]
     """
     shape = [-1 if i == axis % x.ndim else 1 for i in range(x.ndim)]
     inverse = jax.lax.rsqrt(variance + epsilon)
@@ -147,6 +152,9 @@ def rms_normalization(x: Array, scale: Array | None = None, axis=-1, epsilon=Non
 
     Returns:
         array of the shape and dtype of `x`.
+
+    >>> rms_normalization([3.0, 4.0], epsilon=0.0).tolist()
+    [0.848..., 1.131...]
     """
     epsilon = dtypes.epsilon() if epsilon is None else epsilon
     wide = to_wide(x)
@@ -157,7 +165,7 @@ def rms_normalization(x: Array, scale: Array | None = None, axis=-1, epsilon=Non
 
 @array_op
 def normalize(x: Array, axis=-1, order=2, epsilon=None):
-    """Divide by the norm along an axis, so that it becomes 1.
+    """Divide by the norm along an axis, so that the norm becomes 1.
 
     Args:
         x: array of any shape.

@@ -1,10 +1,12 @@
 """The operations that NumPy has, Keras's `ops.numpy`: one namespace over the files that define them."""
 
 # ruff: noqa: F405
+from jkeras.ops.comparison import *  # noqa: F403
 from jkeras.ops.control import vectorize
 from jkeras.ops.creation import *  # noqa: F403
 from jkeras.ops.elementwise import *  # noqa: F403
 from jkeras.ops.indexing import *  # noqa: F403
+from jkeras.ops.joining import *  # noqa: F403
 from jkeras.ops.linalg import slogdet
 from jkeras.ops.products import *  # noqa: F403
 from jkeras.ops.reductions import *  # noqa: F403

@@ -1,17 +1,17 @@
 """Pooling: the largest or the mean entry of every window.
 
-A window is a product of intervals, so its largest entry is found one axis at a time, and so is its sum. There are three ways,
-none of which takes longer to compile the wider the window is:
+A window is a product of intervals, so its largest entry and its sum are found one axis at a time. There are three methods.
+The time to compile them does not grow with the width of the window:
 
-- Along an axis, entry `k` of all windows is a strided slice of the input: a small window's maximum is that of as many slices as
-  it is wide, and the gradient goes where the number of the first largest one says.
-- Windows that do not overlap are parts of the axis, which is reshaped.
-- What overlaps and is wide is put together from windows of 1, 2, 4, ... entries.
+- Along an axis, entry `k` of all windows is a strided slice of the input: the maximum of a small
+  window is the maximum of a few slices. The gradient goes to the first of the largest entries.
+- Windows that do not overlap are made by reshaping the axis.
+- Wide windows that overlap are combined from windows of 1, 2, 4, ... entries.
 
-Of several largest entries of a window the gradient goes to the first in row-major order; that is the first along the first
-axis, so axes are worked through from the last to the first.
+If a window has several largest entries, the gradient goes to the first in row-major order. That is the first along the first
+axis, so the code treats the axes from the last to the first.
 
-This is how it is done on CPU; other platforms use XLA's. On CPU XLA's gradients are slow: windows of 2x2 on 128x26x26x32
+This code runs on CPUs; other platforms use XLA's pooling. On CPUs, XLA's gradients are slow: windows of 2x2 on 128x26x26x32
 take 29 ms for the maximum and 40 ms for the mean in a loop, where this takes 1.9 and 0.5 ms (2 cores).
 """
 
@@ -234,7 +234,7 @@ def max_pool(
     padding: str = "valid",
     data_format: str | None = None,
 ) -> jax.Array:
-    """The largest entry of every window.
+    """Return the largest entry of every window.
 
     Args:
         inputs: `(batch, *spatial, channels)`, or with the channels second for `"channels_first"`.
@@ -257,7 +257,7 @@ def average_pool(
     padding: str = "valid",
     data_format: str | None = None,
 ) -> jax.Array:
-    """The mean of every window; padded entries do not count.
+    """Compute the mean of every window. Padded entries do not count.
 
     Args:
         inputs, pool_size, strides, padding, data_format: as in `max_pool`.
@@ -271,7 +271,7 @@ def average_pool(
 
 @op
 def adaptive_max_pool(inputs: Any, output_size: int | Sequence[int], data_format: str | None = None) -> jax.Array:
-    """The largest entry of each of `output_size` parts, into which every spatial axis is divided.
+    """Divide every spatial axis into `output_size` parts, and return the largest entry of each part.
 
     Args:
         inputs: `(batch, *spatial, channels)`, or with the channels second for `"channels_first"`.
@@ -290,7 +290,7 @@ def adaptive_max_pool(inputs: Any, output_size: int | Sequence[int], data_format
 
 @op
 def adaptive_average_pool(inputs: Any, output_size: int | Sequence[int], data_format: str | None = None) -> jax.Array:
-    """The mean of each of `output_size` parts, into which every spatial axis is divided.
+    """Divide every spatial axis into `output_size` parts, and compute the mean of each part.
 
     Args:
         inputs, output_size, data_format: as in `adaptive_max_pool`.

@@ -1,4 +1,4 @@
-"""Arrays of equal rank: broadcasting that says what it does.
+"""Explicit broadcasting: arrays get equal ranks before they are combined.
 
 `x + bias` lets NumPy add the leading axes that `bias` lacks. `jax.numpy_rank_promotion("raise")` makes that an error, so that users
 find such places in their own code. The library's own code adds the axes itself; the compiled program is the same.
@@ -10,7 +10,7 @@ import jax
 
 
 def same_rank(*arrays: Any) -> list[jax.Array]:
-    """The arrays, with leading axes of length 1 where one has fewer axes than another.
+    """Return the arrays, with leading axes of length 1 where one has fewer axes than another.
 
     Args:
         arrays: arrays of any shapes.
@@ -27,7 +27,7 @@ def same_rank(*arrays: Any) -> list[jax.Array]:
 
 
 def add(x: jax.Array, bias: Any) -> jax.Array:
-    """`x + bias` for a bias that may have fewer axes.
+    """Compute `x + bias` for a bias that may have fewer axes.
 
     >>> import jax.numpy as jnp
     >>> add(jnp.zeros((1, 2)), jnp.ones(2)).tolist()
@@ -38,7 +38,7 @@ def add(x: jax.Array, bias: Any) -> jax.Array:
 
 
 def multiply(x: jax.Array, scale: Any) -> jax.Array:
-    """`x * scale` for a scale that may have fewer axes.
+    """Compute `x * scale` for a scale that may have fewer axes.
 
     >>> import jax.numpy as jnp
     >>> multiply(jnp.ones((1, 2)), jnp.full(2, 3.0)).tolist()

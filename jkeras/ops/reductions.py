@@ -1,4 +1,5 @@
-"""From many entries to one, along axes: sums, means, extremes, quantiles; and running sums and products.
+"""Functions that reduce many entries along axes to one: sums, means, extremes, quantiles; and running sums and
+products.
 
 Means and variances of integers are floating-point; those of 16-bit floats are accumulated in float32. The functions
 that start with `nan` pass over NaN.
@@ -39,25 +40,65 @@ def reduction(function, x: Array, axis=None, keepdims=False):
     return function(x, axis=_axes(axis), keepdims=keepdims)
 
 
-sum = reduction(jnp.sum, "Sum.")
-mean = reduction(jnp.mean, "Arithmetic mean.")
-var = reduction(jnp.var, "Variance, the mean squared distance from the mean.")
-std = reduction(jnp.std, "Standard deviation, the square root of the variance.")
-median = reduction(jnp.median, "Median: the middle value, or the mean of the two in the middle.")
-ptp = reduction(jnp.ptp, "Range: the largest entry minus the smallest.", "ptp")
-amax = reduction(jnp.max, "Largest entry.", "amax")
-amin = reduction(jnp.min, "Smallest entry.", "amin")
-all = reduction(jnp.all, "Whether all entries are true (not zero), as booleans.")
-any = reduction(jnp.any, "Whether any entry is true (not zero), as booleans.")
-nansum = reduction(jnp.nansum, "Sum of the entries that are not NaN.")
-nanprod = reduction(jnp.nanprod, "Product of the entries that are not NaN.")
-nanmean = reduction(jnp.nanmean, "Mean of the entries that are not NaN.")
-nanvar = reduction(jnp.nanvar, "Variance of the entries that are not NaN.")
-nanstd = reduction(jnp.nanstd, "Standard deviation of the entries that are not NaN.")
-nanmedian = reduction(jnp.nanmedian, "Median of the entries that are not NaN.")
-nanmax = reduction(jnp.nanmax, "Largest of the entries that are not NaN.")
-nanmin = reduction(jnp.nanmin, "Smallest of the entries that are not NaN.")
-logsumexp = reduction(jax.scipy.special.logsumexp, "`log(sum(exp(x)))` without overflow.", "logsumexp")
+sum = reduction(jnp.sum, "Compute the sum along axes.", "sum([[1, 2], [3, 4]], axis=0) -> [4, 6]")
+mean = reduction(jnp.mean, "Compute the arithmetic mean along axes.", "mean([[1, 2], [3, 4]], axis=0) -> [2.0, 3.0]")
+var = reduction(
+    jnp.var, "Compute the variance along axes, the mean squared distance from the mean.", "var([1.0, 3.0]) -> 1.0"
+)
+std = reduction(
+    jnp.std, "Compute the standard deviation along axes, the square root of the variance.", "std([1.0, 5.0]) -> 2.0"
+)
+median = reduction(
+    jnp.median,
+    "Compute the median along axes: the middle value, or the mean of the two in the middle.",
+    "median([1.0, 2.0, 9.0]) -> 2.0",
+)
+ptp = reduction(
+    jnp.ptp,
+    "Compute the range along axes: the largest entry minus the smallest.",
+    "ptp([[1, 5], [2, 9]], axis=1) -> [4, 7]",
+    "ptp",
+)
+amax = reduction(
+    jnp.max, "Return the largest entry along axes; the same as `max`.", "amax([[1, 5], [7, 2]], axis=1) -> [5, 7]", "amax"
+)
+amin = reduction(
+    jnp.min, "Return the smallest entry along axes; the same as `min`.", "amin([[1, 5], [7, 2]], axis=1) -> [1, 2]", "amin"
+)
+all = reduction(
+    jnp.all,
+    "Return True where all entries along axes are true (not zero).",
+    "all([[True, False], [True, True]], axis=1) -> [False, True]",
+)
+any = reduction(
+    jnp.any,
+    "Return True where any entry along axes is true (not zero).",
+    "any([[True, False], [False, False]], axis=1) -> [True, False]",
+)
+nansum = reduction(jnp.nansum, "Compute the sum of the entries that are not NaN.", "nansum([1.0, float('nan'), 3.0]) -> 4.0")
+nanprod = reduction(
+    jnp.nanprod, "Compute the product of the entries that are not NaN.", "nanprod([2.0, float('nan'), 3.0]) -> 6.0"
+)
+nanmean = reduction(
+    jnp.nanmean, "Compute the mean of the entries that are not NaN.", "nanmean([1.0, float('nan'), 3.0]) -> 2.0"
+)
+nanvar = reduction(
+    jnp.nanvar, "Compute the variance of the entries that are not NaN.", "nanvar([1.0, float('nan'), 3.0]) -> 1.0"
+)
+nanstd = reduction(
+    jnp.nanstd, "Compute the standard deviation of the entries that are not NaN.", "nanstd([1.0, float('nan'), 5.0]) -> 2.0"
+)
+nanmedian = reduction(
+    jnp.nanmedian, "Compute the median of the entries that are not NaN.", "nanmedian([1.0, float('nan'), 2.0, 9.0]) -> 2.0"
+)
+nanmax = reduction(jnp.nanmax, "Return the largest entry that is not NaN.", "nanmax([1.0, float('nan'), 3.0]) -> 3.0")
+nanmin = reduction(jnp.nanmin, "Return the smallest entry that is not NaN.", "nanmin([1.0, float('nan'), 3.0]) -> 1.0")
+logsumexp = reduction(
+    jax.scipy.special.logsumexp,
+    "Compute `log(sum(exp(x)))` along axes without overflow.",
+    "logsumexp([1000.0, 0.0]) -> 1000.0",
+    "logsumexp",
+)
 
 
 @family
@@ -73,10 +114,26 @@ def arg_reduction(function, x: Array, axis=None, keepdims=False):
     return function(x, axis=axis, keepdims=keepdims)
 
 
-argmax = arg_reduction(jnp.argmax, "Position of the largest entry, the first of equals.")
-argmin = arg_reduction(jnp.argmin, "Position of the smallest entry, the first of equals.")
-nanargmax = arg_reduction(jnp.nanargmax, "Position of the largest entry that is not NaN, or -1 if there is none.")
-nanargmin = arg_reduction(jnp.nanargmin, "Position of the smallest entry that is not NaN, or -1 if there is none.")
+argmax = arg_reduction(
+    jnp.argmax,
+    "Return the position of the largest entry; of equal entries, the first.",
+    "argmax([[1, 5], [7, 2]], axis=1) -> [1, 0]",
+)
+argmin = arg_reduction(
+    jnp.argmin,
+    "Return the position of the smallest entry; of equal entries, the first.",
+    "argmin([[1, 5], [7, 2]], axis=1) -> [0, 1]",
+)
+nanargmax = arg_reduction(
+    jnp.nanargmax,
+    "Return the position of the largest entry that is not NaN, or -1 if all are NaN.",
+    "nanargmax([1.0, float('nan'), 3.0]) -> 2",
+)
+nanargmin = arg_reduction(
+    jnp.nanargmin,
+    "Return the position of the smallest entry that is not NaN, or -1 if all are NaN.",
+    "nanargmin([float('nan'), 1.0, 3.0]) -> 1",
+)
 
 
 @family
@@ -93,19 +150,22 @@ def extremum(function, x: Array, axis=None, keepdims=False, initial=None):
     return function(x, axis=_axes(axis), keepdims=keepdims, initial=initial)
 
 
-max = extremum(jnp.max, "Largest entry.", "max")
-min = extremum(jnp.min, "Smallest entry.", "min")
+max = extremum(jnp.max, "Return the largest entry along axes.", "max([[1, 5], [7, 2]], axis=1) -> [5, 7]", "max")
+min = extremum(jnp.min, "Return the smallest entry along axes.", "min([[1, 5], [7, 2]], axis=1) -> [1, 2]", "min")
 
 
 @array_op
 def prod(x: Array, axis=None, keepdims=False, dtype=None):
-    """Product.
+    """Compute the product along axes.
 
     Args:
         x: array of any shape.
         axis: the axis, or a tuple of axes, to go over; None means all of them.
         keepdims: whether these axes stay, with length 1.
         dtype: dtype to multiply in; by default that of `x`, with short integers widened.
+
+    >>> prod([[1, 2], [3, 4]], axis=0).tolist()
+    [3, 8]
     """
     return jnp.prod(x, axis=_axes(axis), keepdims=keepdims, dtype=_optional(dtype))
 
@@ -125,23 +185,34 @@ def running(function, x: Array, axis=None, dtype=None):
     return function(x, axis=axis, dtype=_optional(dtype))
 
 
-cumsum = running(jnp.cumsum, "Running sum.")
-cumprod = running(jnp.cumprod, "Running product.")
-nancumsum = running(jnp.nancumsum, "Running sum of the entries that are not NaN.")
-nancumprod = running(jnp.nancumprod, "Running product of the entries that are not NaN.")
+cumsum = running(jnp.cumsum, "Compute the running sum along an axis.", "cumsum([1, 2, 3]) -> [1, 3, 6]")
+cumprod = running(jnp.cumprod, "Compute the running product along an axis.", "cumprod([1, 2, 3]) -> [1, 2, 6]")
+nancumsum = running(
+    jnp.nancumsum,
+    "Compute the running sum of the entries that are not NaN.",
+    "nancumsum([1.0, float('nan'), 3.0]) -> [1.0, 1.0, 4.0]",
+)
+nancumprod = running(
+    jnp.nancumprod,
+    "Compute the running product of the entries that are not NaN.",
+    "nancumprod([2.0, float('nan'), 3.0]) -> [2.0, 2.0, 6.0]",
+)
 
 
 @array_op
 def diff(a: Array, n=1, axis=-1):
-    """Differences of neighbours, `a[i + 1] - a[i]`.
+    """Compute the differences of neighbours, `a[i + 1] - a[i]`.
 
     Args:
         a: array of any shape.
-        n: how many times.
+        n: how many times the differences are taken.
         axis: the axis to go along.
 
     Returns:
         array that is `n` shorter along the axis.
+
+    >>> diff([1, 4, 9]).tolist()
+    [3, 5]
     """
     return jnp.diff(a, n, normalize_axis_index(axis, a.ndim))
 
@@ -161,26 +232,45 @@ def quantiles(function, x: Array, q: Array, axis=None, method="linear", keepdims
     return function(floating(x), q.astype(floating(x).dtype), axis=_axes(axis), method=method, keepdims=keepdims)
 
 
-quantile = quantiles(jnp.quantile, "The values below which the given parts (0 to 1) of the entries lie.")
-percentile = quantiles(jnp.percentile, "The values below which the given percentages of the entries lie.")
-nanquantile = quantiles(jnp.nanquantile, "`quantile` of the entries that are not NaN.")
-nanpercentile = quantiles(jnp.nanpercentile, "`percentile` of the entries that are not NaN.")
+quantile = quantiles(
+    jnp.quantile,
+    "Compute the values below which the given parts (0 to 1) of the entries lie.",
+    "quantile([1.0, 2.0, 3.0], [0.0, 0.5]) -> [1.0, 2.0]",
+)
+percentile = quantiles(
+    jnp.percentile,
+    "Compute the values below which the given percentages of the entries lie.",
+    "percentile([1.0, 2.0, 3.0], [0, 50]) -> [1.0, 2.0]",
+)
+nanquantile = quantiles(
+    jnp.nanquantile,
+    "Compute the quantiles of the entries that are not NaN.",
+    "nanquantile([1.0, float('nan'), 3.0], 0.5) -> 2.0",
+)
+nanpercentile = quantiles(
+    jnp.nanpercentile,
+    "Compute the percentiles of the entries that are not NaN.",
+    "nanpercentile([1.0, float('nan'), 3.0], 50) -> 2.0",
+)
 
 
 @array_op
 def count_nonzero(x: Array, axis=None):
-    """The number of entries that are not zero, as int32.
+    """Count the entries that are not zero. The result is int32.
 
     Args:
         x: array of any shape.
         axis: the axis, or a tuple of axes, to go over; None means all of them.
+
+    >>> count_nonzero([[0, 1], [2, 3]], axis=1).tolist()
+    [1, 2]
     """
     return jnp.count_nonzero(x, axis=_axes(axis)).astype("int32")
 
 
 @array_op
 def average(x: Array, axis=None, weights: Array | None = None):
-    """Weighted mean, `sum(weights x) / sum(weights)`.
+    """Compute the weighted mean, `sum(weights x) / sum(weights)`.
 
     Args:
         x: array of any shape.
@@ -200,7 +290,7 @@ def average(x: Array, axis=None, weights: Array | None = None):
 
 @array_op
 def bincount(x: Array, weights: Array | None = None, minlength=0, sparse=False):
-    """The numbers of occurrences of the integers 0, 1, 2, ...
+    """Count how often each of the integers 0, 1, 2, ... occurs.
 
     The length of the result depends on the values, so it cannot run inside `jit`.
 
@@ -236,7 +326,7 @@ def bincount(x: Array, weights: Array | None = None, minlength=0, sparse=False):
 
 @array_op
 def histogram(x: Array, bins=10, range=None):
-    """The numbers of entries in each of some bins of equal width.
+    """Count the entries in bins of equal width.
 
     Args:
         x: array of shape (n,).
@@ -250,6 +340,10 @@ def histogram(x: Array, bins=10, range=None):
     Raises:
         TypeError: `bins` is not an integer.
         ValueError: `x` is not 1-D, `bins` is negative, or `range` is not an increasing pair.
+
+    >>> counts, edges = histogram([1.0, 2.0, 2.5, 3.0], bins=2)
+    >>> counts.tolist(), edges.tolist()
+    ([1.0, 3.0], [1.0, 2.0, 3.0])
     """
     if not isinstance(bins, int):
         raise TypeError(f"histogram() needs an integer number of bins, got bins={bins!r}.")
@@ -264,20 +358,23 @@ def histogram(x: Array, bins=10, range=None):
 
 @array_op
 def corrcoef(x: Array):
-    """Pearson's correlation coefficients between rows.
+    """Compute Pearson's correlation coefficients between rows.
 
     Args:
         x: array of shape (variables, observations).
 
     Returns:
         floating-point array of shape (variables, variables).
+
+    >>> corrcoef([[1.0, 2.0, 3.0], [6.0, 4.0, 2.0]]).round(4).tolist()
+    [[1.0, -1.0], [-1.0, 1.0]]
     """
     return jnp.corrcoef(floating(x))
 
 
 @array_op
 def trapezoid(y: Array, x: Array | None = None, dx=1.0, axis=-1):
-    """Integral of sampled values, by the trapezoidal rule.
+    """Integrate sampled values by the trapezoidal rule.
 
     Args:
         y: array of samples.
@@ -285,6 +382,9 @@ def trapezoid(y: Array, x: Array | None = None, dx=1.0, axis=-1):
             at distance `dx`.
         dx: distance between samples.
         axis: the axis to integrate along.
+
+    >>> float(trapezoid([1.0, 2.0, 3.0]))
+    4.0
     """
     y = floating(y)
     if x is None:

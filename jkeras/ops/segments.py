@@ -32,10 +32,22 @@ def segment(function, data: Array, segment_ids: Array, num_segments=None, sorted
     return function(data, segment_ids, num_segments, indices_are_sorted=sorted)
 
 
-segment_sum = segment(jax.ops.segment_sum, "Sum over the rows of each group.")
-segment_prod = segment(jax.ops.segment_prod, "Product over the rows of each group.")
-segment_max = segment(jax.ops.segment_max, "Largest over the rows of each group; the smallest number for an empty one.")
-segment_min = segment(jax.ops.segment_min, "Smallest over the rows of each group; the largest number for an empty one.")
+segment_sum = segment(
+    jax.ops.segment_sum, "Compute the sum over the rows of each group.", "segment_sum([1, 2, 4], [0, 0, 1]) -> [3, 4]"
+)
+segment_prod = segment(
+    jax.ops.segment_prod, "Compute the product over the rows of each group.", "segment_prod([2, 3, 4], [0, 0, 1]) -> [6, 4]"
+)
+segment_max = segment(
+    jax.ops.segment_max,
+    "Return the largest entry over the rows of each group; for an empty group, the smallest number of the dtype.",
+    "segment_max([1, 2, 4], [0, 0, 1]) -> [2, 4]",
+)
+segment_min = segment(
+    jax.ops.segment_min,
+    "Return the smallest entry over the rows of each group; for an empty group, the largest number of the dtype.",
+    "segment_min([1, 2, 4], [0, 0, 1]) -> [1, 4]",
+)
 
 
 def _segment_spec(data, segment_ids, num_segments=None, sorted=False):

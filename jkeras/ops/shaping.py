@@ -1,21 +1,17 @@
-"""Functions that arrange entries in another way: reshaping, moving axes, joining, splitting, repeating, padding."""
+"""Functions that arrange entries in another way: reshaping, moving axes, repeating, padding."""
 
 import math
 import re
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from jkeras.core.symbolic import KerasTensor
-from jkeras.ops.family import Array, Arrays, array_op, family
-from jkeras.ops.op import spec_of
+from jkeras.ops.family import Array, array_op
 
 __all__ = [
-    "append", "array_split", "broadcast_to", "concatenate", "dsplit", "dstack", "expand_dims", "flip", "fliplr",
-    "flipud", "hsplit", "hstack", "meshgrid", "moveaxis", "pad", "ravel", "rearrange", "repeat", "reshape", "roll",
-    "rot90", "split", "squeeze", "stack", "swapaxes", "tile", "transpose", "unstack", "vsplit", "vstack",
+    "broadcast_to", "expand_dims", "flip", "fliplr", "flipud", "meshgrid", "moveaxis", "pad", "ravel", "rearrange",
+    "repeat", "reshape", "roll", "rot90", "squeeze", "swapaxes", "tile", "transpose",
 ]  # fmt: skip
 
 
@@ -48,7 +44,7 @@ def reshape(x: Array, newshape):
 
 @array_op
 def ravel(x: Array):
-    """All entries in order, as a 1-D array.
+    """Return all entries in order, as a 1-D array.
 
     Args:
         x: array of any shape.
@@ -64,7 +60,7 @@ def ravel(x: Array):
 
 @array_op
 def squeeze(x: Array, axis=None):
-    """`x` without axes of length 1.
+    """Remove axes of length 1.
 
     Args:
         x: array of any shape.
@@ -72,28 +68,37 @@ def squeeze(x: Array, axis=None):
 
     Raises:
         ValueError: an axis to drop is longer than 1.
+
+    >>> squeeze([[[1, 2]]]).tolist()
+    [1, 2]
     """
     return jnp.squeeze(x, tuple(axis) if isinstance(axis, list) else axis)
 
 
 @array_op
 def expand_dims(x: Array, axis):
-    """`x` with new axes of length 1.
+    """Insert new axes of length 1.
 
     Args:
         x: array of any shape.
-        axis: where they stand in the result, an integer or a tuple.
+        axis: the places of the new axes in the result, an integer or a tuple.
+
+    >>> expand_dims([1, 2], axis=0).tolist()
+    [[1, 2]]
     """
     return jnp.expand_dims(x, axis)
 
 
 @array_op
 def transpose(x: Array, axes=None):
-    """`x` with its axes in another order.
+    """Put the axes into another order.
 
     Args:
         x: array of any shape.
         axes: axis i of the result is axis `axes[i]` of `x`; None reverses the order.
+
+    >>> transpose([[1, 2], [3, 4]]).tolist()
+    [[1, 3], [2, 4]]
     """
     if axes is not None and sorted(normalize_axis_index(axis, x.ndim) for axis in axes) != list(range(x.ndim)):
         raise ValueError(f"transpose() needs each axis of shape {x.shape} once, got axes={axes}.")
@@ -102,7 +107,7 @@ def transpose(x: Array, axes=None):
 
 @array_op
 def swapaxes(x: Array, axis1, axis2):
-    """`x` with two axes exchanged.
+    """Exchange two axes.
 
     Args:
         x: array with two axes or more.
@@ -117,19 +122,22 @@ def swapaxes(x: Array, axis1, axis2):
 
 @array_op
 def moveaxis(x: Array, source, destination):
-    """`x` with axes moved to other places; the others keep their order.
+    """Move axes to other places. The other axes keep their order.
 
     Args:
         x: array of any shape.
         source: the axis, or tuple of axes, to move.
-        destination: where they stand in the result.
+        destination: their places in the result.
+
+    >>> moveaxis(jnp.zeros((2, 3, 4)), 0, -1).shape
+    (3, 4, 2)
     """
     return jnp.moveaxis(x, source, destination)
 
 
 @array_op
 def flip(x: Array, axis=None):
-    """The entries in reverse order along one axis or several.
+    """Reverse the order of the entries along one axis or several.
 
     Args:
         x: array of any shape.
@@ -146,7 +154,7 @@ def flip(x: Array, axis=None):
 
 @array_op
 def fliplr(x: Array):
-    """The columns in reverse order: the entries along axis 1.
+    """Reverse the order of the columns: the entries along axis 1.
 
     Args:
         x: array with two axes or more.
@@ -159,7 +167,7 @@ def fliplr(x: Array):
 
 @array_op
 def flipud(x: Array):
-    """The rows in reverse order: the entries along axis 0.
+    """Reverse the order of the rows: the entries along axis 0.
 
     Args:
         x: array with one axis or more.
@@ -172,11 +180,11 @@ def flipud(x: Array):
 
 @array_op
 def rot90(array: Array, k=1, axes=(0, 1)):
-    """`array` turned by 90 degrees in the plane of two axes.
+    """Rotate an array by 90 degrees in the plane of two axes.
 
     Args:
         array: array of two axes at least.
-        k: how many times, from the first axis towards the second.
+        k: the number of rotations, from the first axis towards the second.
         axes: the two axes.
 
     Raises:
@@ -194,157 +202,22 @@ def rot90(array: Array, k=1, axes=(0, 1)):
 
 @array_op
 def roll(x: Array, shift, axis=None):
-    """`x` moved along an axis, with what falls off at the end put in front.
+    """Move the entries along an axis. Entries that leave at one end enter at the other.
 
     Args:
         x: array of any shape.
         shift: by how many places; a tuple for several axes.
         axis: the axis, or a tuple of axes; None means all entries in order.
+
+    >>> roll([1, 2, 3], 1).tolist()
+    [3, 1, 2]
     """
     return jnp.roll(x, shift, axis)
 
 
 @array_op
-def concatenate(xs: Arrays, axis=0):
-    """Arrays joined along an axis they have.
-
-    Args:
-        xs: list of arrays whose shapes differ in `axis` only.
-        axis: the axis.
-
-    >>> concatenate([[[1, 2]], [[3, 4]]], axis=1).tolist()
-    [[1, 2, 3, 4]]
-    """
-    return jnp.concatenate(xs, axis)
-
-
-@array_op
-def stack(x: Arrays, axis=0):
-    """Arrays of one shape joined along a new axis.
-
-    Args:
-        x: list of arrays of the same shape.
-        axis: where the new axis stands in the result.
-    """
-    return jnp.stack(x, axis)
-
-
-@family
-def stacking(function, xs: Arrays):
-    """Args:
-    xs: list of arrays whose shapes differ in that axis only.
-    """
-    return function(xs)
-
-
-hstack = stacking(jnp.hstack, "Arrays joined along axis 1 (1-D arrays along axis 0).")
-vstack = stacking(jnp.vstack, "Arrays joined along axis 0, 1-D arrays being rows.")
-dstack = stacking(jnp.dstack, "Arrays joined along axis 2.")
-
-
-@array_op
-def append(x1: Array, x2: Array, axis=None):
-    """`x1` followed by `x2`.
-
-    Args:
-        x1, x2: arrays whose shapes differ in `axis` only.
-        axis: the axis to join along; None flattens both.
-    """
-    return jnp.append(x1, x2, axis)
-
-
-@array_op
-def split(x: Array, indices_or_sections, axis=0):
-    """`x` cut into pieces along an axis.
-
-    Args:
-        x: array of any shape.
-        indices_or_sections: the number of equal pieces, or a list of the positions to cut at.
-        axis: the axis.
-
-    Returns:
-        list of arrays.
-
-    Raises:
-        ValueError: the axis cannot be cut into that many equal pieces.
-    """
-    return jnp.split(x, _static(indices_or_sections), normalize_axis_index(axis, x.ndim))
-
-
-@array_op
-def array_split(x: Array, indices_or_sections, axis=0):
-    """`x` cut into a number of pieces whose lengths differ by 1 at most, the longer ones first.
-
-    Args:
-        x: array of any shape.
-        indices_or_sections: the number of pieces.
-        axis: the axis.
-
-    Returns:
-        list of arrays.
-    """
-    if not isinstance(indices_or_sections, int) or indices_or_sections <= 0:
-        raise (ValueError if isinstance(indices_or_sections, int) else TypeError)(
-            f"array_split() needs a positive number of pieces, got indices_or_sections={indices_or_sections!r}."
-        )
-    return jnp.array_split(x, indices_or_sections, normalize_axis_index(axis, x.ndim))
-
-
-@family
-def splitting(function, x: Array, indices_or_sections):
-    """Args:
-        x: array.
-        indices_or_sections: the number of equal pieces, or a list of the positions to cut at.
-
-    Returns:
-        list of arrays.
-    """
-    return function(x, _static(indices_or_sections))
-
-
-hsplit = splitting(jnp.hsplit, "`x` cut into pieces along axis 1 (a 1-D array along axis 0).")
-vsplit = splitting(jnp.vsplit, "`x` cut into pieces along axis 0.")
-dsplit = splitting(jnp.dsplit, "`x` cut into pieces along axis 2.")
-
-
-def _static(indices_or_sections):
-    return tuple(indices_or_sections) if isinstance(indices_or_sections, list) else indices_or_sections
-
-
-@array_op
-def unstack(x: Array, num=None, axis=0):
-    """The slices of `x` along an axis, without that axis.
-
-    Args:
-        x: array of any shape.
-        num: how many there are; it may be left out.
-        axis: the axis.
-
-    Returns:
-        list of arrays.
-
-    Raises:
-        ValueError: `num` is not the length of the axis.
-    """
-    axis = normalize_axis_index(axis, x.ndim)
-    if num is not None and num != x.shape[axis]:
-        raise ValueError(f"unstack() was told num={num}, but axis {axis} of shape {x.shape} has {x.shape[axis]} entries.")
-    return [jax.lax.index_in_dim(x, i, axis, keepdims=False) for i in range(x.shape[axis])]
-
-
-@spec_of(unstack)
-def _unstack_spec(x, num=None, axis=0):
-    axis = normalize_axis_index(axis, x.ndim)
-    if x.shape[axis] is not None:
-        return NotImplemented
-    if num is None:
-        raise ValueError(f"unstack() cannot tell how many slices shape {x.shape} has along axis {axis}: give num.")
-    return [KerasTensor((*x.shape[:axis], *x.shape[axis + 1 :]), x.dtype) for _ in range(num)]
-
-
-@array_op
 def repeat(x: Array, repeats, axis=None):
-    """`x` with each entry repeated.
+    """Repeat each entry of `x`.
 
     Args:
         x: array of any shape.
@@ -359,11 +232,14 @@ def repeat(x: Array, repeats, axis=None):
 
 @array_op
 def tile(x: Array, repeats):
-    """`x` laid side by side.
+    """Repeat the whole of `x` side by side.
 
     Args:
         x: array of any shape.
         repeats: how many times, along the last axis or, as a tuple, along the last axes.
+
+    >>> tile([[1, 2]], (2, 2)).tolist()
+    [[1, 2, 1, 2], [1, 2, 1, 2]]
     """
     return jnp.tile(x, repeats)
 
@@ -387,7 +263,7 @@ def broadcast_to(x: Array, shape):
 
 @array_op
 def pad(x: Array, pad_width, mode="constant", constant_values=None):
-    """`x` with entries added at the ends of its axes.
+    """Add entries at the ends of the axes of `x`.
 
     Args:
         x: array of any shape.
@@ -411,7 +287,7 @@ def pad(x: Array, pad_width, mode="constant", constant_values=None):
 
 @array_op
 def meshgrid(*x: Array, indexing="xy"):
-    """The coordinates of a grid's points.
+    """Return the coordinates of the points of a grid.
 
     Args:
         x: n arrays, the coordinates along each axis; what has several axes is flattened.
@@ -419,6 +295,9 @@ def meshgrid(*x: Array, indexing="xy"):
 
     Returns:
         list of n arrays with n axes.
+
+    >>> [part.tolist() for part in meshgrid([1, 2], [3, 4])]
+    [[[1, 2], [1, 2]], [[3, 3], [4, 4]]]
     """
     return jnp.meshgrid(*map(jnp.ravel, x), indexing=indexing)
 

@@ -1,4 +1,4 @@
-"""Signals and their spectra: sliding windows, Fourier transforms, and the short-time Fourier transform.
+"""Functions of signals and their spectra: sliding windows, Fourier transforms, and the short-time Fourier transform.
 
 Complex arrays are pairs (real part, imaginary part) here, as in Keras.
 """
@@ -16,7 +16,7 @@ __all__ = ["extract_sequences", "fft", "fft2", "ifft2", "irfft", "istft", "rfft"
 
 @array_op
 def extract_sequences(x: Array, sequence_length, sequence_stride):
-    """The windows of a signal.
+    """Return the windows of a signal.
 
     Args:
         x: array of shape (..., n).
@@ -51,46 +51,58 @@ def _parts(x):
 
 @op
 def fft(x):
-    """Discrete Fourier transform along the last axis, `X[k] = sum_n x[n] exp(-2 pi i k n / N)`.
+    """Compute the discrete Fourier transform along the last axis, `X[k] = sum_n x[n] exp(-2 pi i k n / N)`.
 
     Args:
         x: pair (real part, imaginary part) of floating-point arrays of shape (..., n).
 
     Returns:
         such a pair.
+
+    >>> real, imaginary = fft(([1.0, 0.0], [0.0, 0.0]))
+    >>> real.tolist(), imaginary.tolist()
+    ([1.0, 1.0], [0.0, 0.0])
     """
     return _parts(jnp.fft.fft(_complex("fft", x)))
 
 
 @op
 def fft2(x):
-    """Discrete Fourier transform along the last two axes.
+    """Compute the discrete Fourier transform along the last two axes.
 
     Args:
         x: pair (real part, imaginary part) of floating-point arrays of shape (..., m, n).
 
     Returns:
         such a pair.
+
+    >>> real, imaginary = fft2((jnp.eye(2), jnp.zeros((2, 2))))
+    >>> real.tolist()
+    [[2.0, 0.0], [0.0, 2.0]]
     """
     return _parts(jnp.fft.fft2(_complex("fft2", x)))
 
 
 @op
 def ifft2(x):
-    """Inverse of `fft2`.
+    """Compute the inverse of `fft2`.
 
     Args:
         x: pair (real part, imaginary part) of floating-point arrays of shape (..., m, n).
 
     Returns:
         such a pair.
+
+    >>> real, imaginary = ifft2(fft2((jnp.eye(2), jnp.zeros((2, 2)))))
+    >>> real.tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
     """
     return _parts(jnp.fft.ifft2(_complex("ifft2", x)))
 
 
 @array_op
 def rfft(x: Array, fft_length=None):
-    """Discrete Fourier transform of a real signal along the last axis, without the mirrored half.
+    """Compute the discrete Fourier transform of a real signal along the last axis, without the mirrored half.
 
     Args:
         x: floating-point array of shape (..., n).
@@ -98,13 +110,17 @@ def rfft(x: Array, fft_length=None):
 
     Returns:
         pair (real part, imaginary part) of arrays of shape (..., fft_length // 2 + 1).
+
+    >>> real, imaginary = rfft([1.0, 0.0, 0.0, 0.0])
+    >>> real.tolist()
+    [1.0, 1.0, 1.0]
     """
     return _parts(jnp.fft.rfft(x, fft_length))
 
 
 @op
 def irfft(x, fft_length=None):
-    """Inverse of `rfft`.
+    """Compute the inverse of `rfft`.
 
     Args:
         x: pair (real part, imaginary part) of floating-point arrays of shape (..., k).
@@ -112,6 +128,9 @@ def irfft(x, fft_length=None):
 
     Returns:
         array of shape (..., fft_length).
+
+    >>> irfft(rfft([1.0, 2.0, 3.0, 4.0])).tolist()
+    [1.0, 2.0, 3.0, 4.0]
     """
     return jnp.fft.irfft(_complex("irfft", x), fft_length)
 
@@ -145,7 +164,7 @@ def _check_stride(stride):
 
 @array_op
 def stft(x: Array, sequence_length, sequence_stride, fft_length, window="hann", center=True):
-    """Short-time Fourier transform: the `rfft` of windows of a signal.
+    """Compute the short-time Fourier transform: the `rfft` of windows of a signal.
 
     Args:
         x: float32 or float64 array of shape (..., n).
@@ -161,6 +180,10 @@ def stft(x: Array, sequence_length, sequence_stride, fft_length, window="hann", 
     Raises:
         TypeError: `x` is not float32 or float64.
         ValueError: the lengths, the stride or the window do not fit.
+
+    >>> real, imaginary = stft(jnp.ones(16), sequence_length=8, sequence_stride=4, fft_length=8)
+    >>> real.shape
+    (5, 5)
     """
     _check_stride(sequence_stride)
     if x.dtype not in (jnp.float32, jnp.float64):
@@ -173,7 +196,7 @@ def stft(x: Array, sequence_length, sequence_stride, fft_length, window="hann", 
 
 @op
 def istft(x, sequence_length, sequence_stride, fft_length, length=None, window="hann", center=True):
-    """Inverse of `stft`: the signal whose windows are nearest to those transformed (Griffin and Lim 1984).
+    """Compute the inverse of `stft`: the signal whose windows are nearest to those transformed (Griffin and Lim 1984).
 
     The inverse transforms are multiplied with the window again and added up where they overlap; that is divided by what
     the squared windows add up to.
@@ -181,13 +204,17 @@ def istft(x, sequence_length, sequence_stride, fft_length, length=None, window="
     Args:
         x: pair (real part, imaginary part) of floating-point arrays of shape (..., windows, fft_length // 2 + 1).
         sequence_length, sequence_stride, fft_length, window, center: those of `stft`.
-        length: length of the signal; by default what the windows cover.
+        length: length of the signal. By default, it is as long as the windows reach.
 
     Returns:
         array of shape (..., length).
 
     Raises:
         ValueError: the lengths, the stride, the window or the shape of `x` do not fit.
+
+    >>> spectrum = stft(jnp.ones(16), 8, 4, 8)
+    >>> istft(spectrum, 8, 4, 8).shape
+    (16,)
     """
     _check_stride(sequence_stride)
     spectrum = _complex("istft", x)

@@ -1,10 +1,10 @@
-"""Sparse arrays (`jax.experimental.sparse.BCOO`) in operations: which results stay sparse, and how they are computed.
+"""Sparse arrays (`jax.experimental.sparse.BCOO`) in operations: the rules that keep results sparse.
 
 Three kinds of operations keep an array sparse:
 
 - *elementwise*: functions of one array that are 0 at 0. They run on the entries that are stored.
 - *union*: of two sparse arrays; an entry is stored where one of the two stores it.
-- what JAX has rules for (`sparsify`): products, sums along axes, reshaping.
+- the operations that JAX has rules for (`sparsify`): products, sums along axes, reshaping.
 
 Everything else is computed on the dense arrays. On symbolic tensors the same tables say whether the result is sparse.
 """
@@ -30,12 +30,12 @@ ARRANGING = frozenset(("digitize", "expand_dims", "mean", "reshape", "squeeze", 
 
 
 def is_sparse(x: Any) -> bool:
-    """True if `x` is one of JAX's sparse arrays."""
+    """Return True if `x` is one of JAX's sparse arrays."""
     return type(x).__module__.startswith("jax.experimental.sparse")
 
 
 def stays_sparse(name: str, flags: Sequence[bool]) -> bool:
-    """True if the result of an operation is sparse.
+    """Return True if the result of an operation is sparse.
 
     Args:
         name: the operation's.

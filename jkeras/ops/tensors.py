@@ -1,4 +1,4 @@
-"""Conversion to arrays, dtypes and shapes, and `stop_gradient`."""
+"""Functions for conversion to arrays, dtypes and shapes, and `stop_gradient`."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ __all__ = [
 
 @op
 def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
-    """A JAX array from anything array-like.
+    """Convert anything array-like to a JAX array.
 
     Args:
         x: array, number, nested list, variable, or sparse JAX array.
@@ -61,7 +61,7 @@ def convert_to_numpy(x) -> np.ndarray:
 
 @op
 def cast(x, dtype):
-    """`x` in another dtype.
+    """Convert `x` to another dtype.
 
     Args:
         x: array-like.
@@ -74,7 +74,7 @@ def cast(x, dtype):
 
 
 def is_tensor(x: Any) -> bool:
-    """True if `x` is a JAX array, also a traced or sparse one. Symbolic tensors and variables are none.
+    """Return True if `x` is a JAX array, including a traced or sparse one. Symbolic tensors and variables give False.
 
     Args:
         x: anything.
@@ -86,7 +86,7 @@ def is_tensor(x: Any) -> bool:
 
 
 def shape(x: Any) -> tuple:
-    """The shape, a tuple of integers; None stands for an unknown length of a symbolic tensor.
+    """Return the shape, a tuple of integers. None stands for an unknown length of a symbolic tensor.
 
     Args:
         x: anything array-like, or a symbolic tensor.
@@ -99,7 +99,7 @@ def shape(x: Any) -> tuple:
 
 
 def ndim(x: Any) -> int:
-    """The number of axes.
+    """Return the number of axes.
 
     Args:
         x: anything array-like, or a symbolic tensor.
@@ -111,7 +111,7 @@ def ndim(x: Any) -> int:
 
 
 def dtype(x: Any) -> str:
-    """The name of the dtype.
+    """Return the name of the dtype.
 
     Args:
         x: anything array-like, or a symbolic tensor.
@@ -124,7 +124,7 @@ def dtype(x: Any) -> str:
 
 @array_op
 def size(x: Array):
-    """The number of entries, an integer.
+    """Return the number of entries, an integer.
 
     Args:
         x: anything array-like.
@@ -137,20 +137,26 @@ def size(x: Array):
 
 @array_op
 def view(x: Array, dtype=None):
-    """The bytes of `x` read as another dtype.
+    """Read the bytes of `x` as another dtype.
 
     Args:
         x: array whose last axis is rescaled when the dtypes differ in width.
         dtype: the other dtype; None means that of `x`.
+
+    >>> view(jnp.array([1.0], "float32"), "int32").tolist()
+    [1065353216]
     """
     return x.view(None if dtype is None else dtypes.canonical(dtype))
 
 
 @op
 def stop_gradient(variable):
-    """The value itself, which gradients take for a constant.
+    """Return the value itself. Gradients treat it as a constant.
 
     Args:
         variable: array, variable, or symbolic tensor.
+
+    >>> float(jax.grad(lambda x: x * stop_gradient(x))(3.0))
+    3.0
     """
     return jax.lax.stop_gradient(as_array(variable))

@@ -1,20 +1,20 @@
-"""A convolution is a trilinear form, and its derivatives are the same form.
+"""Convolutions and their derivatives, as three members of one trilinear form.
 
 Let `x` be an input, `w` a kernel and `g` a weight for every output. With stride `s`, dilation `d` and `l` places of
 padding before the first entry (per spatial axis, `n` counts examples, `c` and `o` input and output channels),
 
     T(x, w, g) = sum over n, p, k, c, o of  x[n, s p + d k - l, c] * w[k, c, o] * g[n, p, o]
 
-where `x` is zero outside its bounds. `T` is linear in each argument, so leaving one out gives a bilinear function of the
-other two:
+where `x` is zero outside its bounds. `T` is linear in each argument. Its derivative with respect to one
+argument is a bilinear function of the other two:
 
     without g:  the convolution of x by w               (the role "output")
     without x:  the gradient with respect to the input  (the role "input"), which is the transposed convolution
     without w:  the gradient with respect to the kernel (the role "kernel")
 
-Differentiating one of them leaves out another argument, which is one of the three again. So one primitive with three
+The derivative of one of these three functions is another one of the three. So one primitive with three
 members is closed under forward and reverse differentiation, to any order, and under `vmap`; each member has a lowering of
-its own per platform. Everywhere but on CPU it is XLA's convolution; for the CPU see `jkeras.ops.convolution_cpu`.
+its own per platform. On CPUs that is `jkeras.ops.convolution_cpu`; elsewhere it is XLA's convolution.
 """
 
 import functools
@@ -33,7 +33,7 @@ ROLES = ("input", "kernel", "output")  # of x, w and g
 
 
 class Form(NamedTuple):
-    """What is fixed in `T`: the spatial axes, and the number of groups of channels.
+    """The constants of `T`: the spatial axes, and the number of groups of channels.
 
     With groups, the channels of `x` and the last axis of `w` and `g` are read as (groups, channels of a group), and
     group i of the output sees group i of the input. Shapes: `x` (n, *inputs, groups * c), `w` (*kernel, c, groups * o),
@@ -45,12 +45,12 @@ class Form(NamedTuple):
 
 
 def convolve(x: Array, w: Array, form: Form) -> Array:
-    """The output of a convolution: `T` without `g`."""
+    """Compute the output of a convolution: `T` without `g`."""
     return _within_mesh(functools.partial(_bind, "output", form=form), x, w, examples=x)
 
 
 def convolve_transposed(g: Array, w: Array, form: Form) -> Array:
-    """The transpose of `x -> convolve(x, w, form)`, applied to `g`: `T` without `x`."""
+    """Apply the transpose of `x -> convolve(x, w, form)` to `g`: `T` without `x`."""
     return _within_mesh(functools.partial(_bind, "input", form=form), w, g, examples=g)
 
 

@@ -12,7 +12,7 @@ LUMA = (0.2989, 0.5870, 0.1140)  # how bright red, green and blue look (ITU-R BT
 
 @array_op
 def rgb_to_grayscale(images: Array, data_format=None):
-    """The brightness of colours, `0.2989 red + 0.587 green + 0.114 blue`.
+    """Convert colours to their brightness, `0.2989 red + 0.587 green + 0.114 blue`.
 
     Args:
         images: an image or a batch of them, with 3 channels; with 1 channel they come back as they are.
@@ -23,6 +23,9 @@ def rgb_to_grayscale(images: Array, data_format=None):
 
     Raises:
         ValueError: another number of channels or axes.
+
+    >>> rgb_to_grayscale(jnp.ones((1, 1, 3))).round(3).tolist()
+    [[[1.0]]]
     """
     x, back = batched("rgb_to_grayscale", images, data_format)
     if x.shape[-1] == 1:
@@ -44,7 +47,7 @@ def _planes(name, images, data_format):
 
 @array_op
 def rgb_to_hsv(images: Array, data_format=None):
-    """Hue, saturation and value of colours.
+    """Convert red, green and blue to hue, saturation and value.
 
     The value is the largest of the three components and the range the distance to the smallest; the saturation is range /
     value. The hue goes from 0 (red) over 1/3 (green) and 2/3 (blue) to 1 (red again), and is 0 for grey.
@@ -58,6 +61,9 @@ def rgb_to_hsv(images: Array, data_format=None):
 
     Raises:
         ValueError: the images are not floating-point, or have another number of channels or axes.
+
+    >>> rgb_to_hsv(jnp.array([[[0.0, 0.5, 0.0]]])).round(3).tolist()  # a dark green
+    [[[0.333..., 1.0, 0.5]]]
     """
     x, back = _planes("rgb_to_hsv", images, data_format)
     red, green, blue = jnp.moveaxis(jnp.where(jnp.abs(x) < jnp.finfo(x.dtype).eps, 0, x), -1, 0)
@@ -74,7 +80,7 @@ def rgb_to_hsv(images: Array, data_format=None):
 
 @array_op
 def hsv_to_rgb(images: Array, data_format=None):
-    """Red, green and blue from hue, saturation and value; the inverse of `rgb_to_hsv`.
+    """Convert hue, saturation and value to red, green and blue; the inverse of `rgb_to_hsv`.
 
     Args:
         images: an image or a batch of them, floating-point, with 3 channels from 0 to 1.
@@ -85,6 +91,9 @@ def hsv_to_rgb(images: Array, data_format=None):
 
     Raises:
         ValueError: the images are not floating-point, or have another number of channels or axes.
+
+    >>> hsv_to_rgb(jnp.array([[[0.0, 1.0, 0.5]]])).tolist()  # a dark red
+    [[[0.5, 0.0, 0.0]]]
     """
     x, back = _planes("hsv_to_rgb", images, data_format)
     hue, saturation, value = x[..., :1], x[..., 1:2], x[..., 2:]

@@ -1,4 +1,6 @@
-"""Filters: every pixel becomes a weighted sum of its neighbours. All of these are separable, rows first and columns then."""
+"""Filters: every pixel becomes a weighted sum of its neighbours. All of them are separable: they run over the rows,
+then over the columns.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +24,9 @@ def correlate(x, taps, axis, same=True):
 
 
 def bell(size, sigma, dtype, used=None):
-    """The Gaussian function at `size` points around its centre, with sum 1; only `used` of them, if given, are not 0."""
+    """Return the Gaussian function at `size` points around its centre, with sum 1; only `used` of them, if given, are
+    not 0.
+    """
     x = jnp.arange(size, dtype=dtype) - (size - 1) / 2
     weights = jnp.exp(-0.5 * jnp.square(x / jnp.asarray(sigma, dtype)))
     if used is not None:
@@ -39,7 +43,8 @@ def blur(x, kernel_size, sigma, used=None):
 
 @array_op
 def gaussian_blur(images: Array, kernel_size=(3, 3), sigma=(1.0, 1.0), data_format=None):
-    """Means of neighbours, weighted with a Gaussian function of their distance; zeros lie outside of the image.
+    """Blur images: average neighbours with weights from a Gaussian function of their distance. The image is surrounded
+    by zeros.
 
     Args:
         images: an image or a batch of them, floating-point.
@@ -49,6 +54,9 @@ def gaussian_blur(images: Array, kernel_size=(3, 3), sigma=(1.0, 1.0), data_form
 
     Returns:
         array of the shape of `images`.
+
+    >>> gaussian_blur(jnp.ones((5, 5, 1)))[2, 2].round(4).tolist()
+    [1.0]
     """
     x, back = batched("gaussian_blur", images, data_format)
     return back(blur(x, kernel_size, sigma))
@@ -56,7 +64,7 @@ def gaussian_blur(images: Array, kernel_size=(3, 3), sigma=(1.0, 1.0), data_form
 
 @array_op
 def sobel_edges(images: Array, data_format=None):
-    """The change of brightness from pixel to pixel (Sobel and Feldman 1968).
+    """Compute the change of brightness from pixel to pixel (Sobel and Feldman 1968).
 
     Args:
         images: an image or a batch of them, floating-point.
@@ -64,6 +72,10 @@ def sobel_edges(images: Array, data_format=None):
 
     Returns:
         array of the shape of `images` and a last axis of 2: the change along the height, and along the width.
+
+    >>> ramp = jnp.broadcast_to(jnp.arange(5.0)[None, :, None], (5, 5, 1))
+    >>> sobel_edges(ramp)[2, 2, 0].tolist()  # no change along the height
+    [0.0, 8.0]
     """
     x, back = batched("sobel_edges", images, data_format)
     step, smooth = (-1, 0, 1), (1, 2, 1)
@@ -74,7 +86,7 @@ def sobel_edges(images: Array, data_format=None):
 
 @array_op
 def ssim(image1: Array, image2: Array, max_val=1.0, filter_size=11, filter_sigma=1.5, k1=0.01, k2=0.03, data_format=None):
-    """Structural similarity of images (Wang et al. 2004): 1 for equal ones.
+    """Compute the structural similarity of images (Wang et al. 2004). It is 1 for equal images.
 
     With means m, variances v and covariance c over a Gaussian window around each pixel, it is the mean over pixels of
 
@@ -90,6 +102,10 @@ def ssim(image1: Array, image2: Array, max_val=1.0, filter_size=11, filter_sigma
 
     Returns:
         array of shape (batch,), or a scalar for single images.
+
+    >>> image = jnp.ones((11, 11, 1))
+    >>> float(ssim(image, image))
+    1.0
     """
     x, _ = batched("ssim", floating(image1), data_format)
     y, _ = batched("ssim", floating(image2), data_format)

@@ -1,4 +1,4 @@
-"""Which part of an image: cropping, padding, and cutting into patches. Pixels stay as they are."""
+"""Functions that crop images, pad them, and cut them into patches. The values of pixels do not change."""
 
 import math
 
@@ -39,7 +39,7 @@ def crop_images(
     target_width=None,
     data_format=None,
 ):
-    """Images without some rows and columns at their edges.
+    """Remove rows and columns at the edges of images.
 
     Args:
         images: an image or a batch of them.
@@ -73,7 +73,7 @@ def pad_images(
     target_width=None,
     data_format=None,
 ):
-    """Images with rows and columns of zeros at their edges.
+    """Add rows and columns of zeros at the edges of images.
 
     Args:
         images: an image or a batch of them.
@@ -83,6 +83,9 @@ def pad_images(
 
     Raises:
         ValueError: not two of three are given, or one of the three is negative.
+
+    >>> pad_images(jnp.ones((2, 2, 1)), top_padding=1, bottom_padding=0, left_padding=0, target_width=3)[..., 0].tolist()
+    [[0.0, 0.0, 0.0], [1.0, 1.0, 0.0], [1.0, 1.0, 0.0]]
     """
     x, back = batched("pad_images", images, data_format)
     height, width = x.shape[1:3]
@@ -95,7 +98,7 @@ def pad_images(
 
 @array_op
 def extract_patches(images: Array, size, strides=None, dilation_rate=1, padding="valid", data_format=None):
-    """Images, or volumes, cut into patches, each of which becomes one long vector of channels.
+    """Cut images, or volumes, into patches. Each patch becomes one vector of channels.
 
     Args:
         images: array of shape (height, width, channels), or with a batch axis in front; for a `size` of three, with a
@@ -123,11 +126,14 @@ def extract_patches(images: Array, size, strides=None, dilation_rate=1, padding=
 
 @array_op
 def extract_patches_3d(volumes: Array, size, strides=None, dilation_rate=1, padding="valid", data_format=None):
-    """Volumes cut into patches: `extract_patches` with three spatial axes, also for a `size` that is one integer.
+    """Cut volumes into patches: `extract_patches` with three spatial axes, also for a `size` that is one integer.
 
     Args:
         volumes: array of shape (depth, height, width, channels), or with a batch axis in front.
         size, strides, dilation_rate, padding, data_format: those of `extract_patches`.
+
+    >>> extract_patches_3d(jnp.zeros((1, 4, 4, 4, 3)), 2).shape
+    (1, 2, 2, 2, 24)
     """
     return _patches("extract_patches_3d", volumes, 3, size, strides, dilation_rate, padding, data_format)
 

@@ -1,4 +1,4 @@
-"""All image operations are written for (batch, height, width, channels); this is the way there and back."""
+"""Conversion of images to (batch, height, width, channels), the layout of all image operations here, and back."""
 
 from collections.abc import Callable
 

@@ -104,6 +104,10 @@ def affine_transform(
 
     Raises:
         ValueError: the shapes do not fit, or an argument is unknown.
+
+    >>> image = jnp.array([[1.0, 2.0, 3.0]])[..., None]
+    >>> affine_transform(image, [1, 0, 1, 0, 1, 0, 0, 0])[..., 0].tolist()  # moves to the left by 1
+    [[2.0, 3.0, 0.0]]
     """
     check_choice("affine_transform", "interpolation", interpolation, ORDERS)
     check_choice("affine_transform", "fill_mode", fill_mode, FILL_MODES)
@@ -124,7 +128,7 @@ def affine_transform(
 def perspective_transform(
     images: Array, start_points: Array, end_points: Array, interpolation="bilinear", fill_value=0, data_format=None
 ):
-    """Move four points of images to four other places, and all else in perspective with them.
+    """Move four points of images to four other places, and all other points in perspective with them.
 
     Args:
         images: an image or a batch of them.
@@ -139,6 +143,12 @@ def perspective_transform(
 
     Raises:
         ValueError: the shapes do not fit, or the interpolation is unknown.
+
+    >>> corners = [[0.0, 0.0], [2.0, 0.0], [0.0, 2.0], [2.0, 2.0]]
+    >>> moved = [[1.0, 0.0], [3.0, 0.0], [1.0, 2.0], [3.0, 2.0]]  # to the right by 1
+    >>> image = jnp.eye(3)[..., None]
+    >>> perspective_transform(image, corners, moved).round(4)[..., 0].tolist()
+    [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]]
     """
     check_choice("perspective_transform", "interpolation", interpolation, ORDERS)
     x, back = batched("perspective_transform", images, data_format)
@@ -173,7 +183,7 @@ def elastic_transform(
     seed=None,
     data_format=None,
 ):
-    """Distort images at random, neighbours alike (Simard et al. 2003).
+    """Distort images at random, with similar shifts for neighbouring pixels (Simard et al. 2003).
 
     Every pixel is read at a place that is off by `alpha` times a random number, normal with standard deviation `sigma` and
     blurred with the same; as in Keras, one number serves for both coordinates.
@@ -193,6 +203,9 @@ def elastic_transform(
 
     Raises:
         ValueError: the shape does not fit, or an argument is unknown.
+
+    >>> elastic_transform(jnp.ones((8, 8, 1)), seed=0).shape
+    (8, 8, 1)
     """
     check_choice("elastic_transform", "interpolation", interpolation, ORDERS)
     check_choice("elastic_transform", "fill_mode", fill_mode, FILL_MODES)
@@ -223,7 +236,7 @@ def resize(
     fill_value=0.0,
     data_format=None,
 ):
-    """Images of another size.
+    """Resize images.
 
     Args:
         images: an image or a batch of them.
@@ -283,6 +296,10 @@ def scale_and_translate(images: Array, output_shape, scale: Array, translation: 
 
     Raises:
         ValueError: the method is unknown.
+
+    >>> x = jnp.array([1.0, 2.0, 3.0])
+    >>> scale_and_translate(x, (3,), [1.0], [1.0], (0,), "linear").tolist()  # moves by 1
+    [0.0, 1.0, 2.0]
     """
     check_choice("scale_and_translate", "method", method, SCALING_METHODS)
     return jax.image.scale_and_translate(images, output_shape, spatial_dims, scale, translation, method, antialias)
