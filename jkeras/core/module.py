@@ -1,4 +1,4 @@
-"""A `Module` is an object with variables; four methods turn it into pure functions.
+"""A `Module` is an owner of variables that can be called; four methods turn it into pure functions.
 
     slots()                          {path: Variable}, found by walking the attributes
     init(key, *inputs)            -> variables            a tree {"params": ..., "state": ...}, nothing allocated here
@@ -6,11 +6,11 @@
     update(variables)                writes a tree back
 
 `init` and `apply` are pure, so `jax.jit`, `grad`, `vmap`, `scan` and the rest apply to them as to any function. Layers,
-models, metrics and optimizers are modules.
+models and metrics are modules.
 """
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -19,77 +19,19 @@ from jkeras.core import symbolic, tree
 from jkeras.core.assignment import assign_all
 from jkeras.core.binding import Binding
 from jkeras.core.frame import Frame
+from jkeras.core.owner import Owner
 from jkeras.core.tree import Path
 from jkeras.core.turns import at_one_step
 from jkeras.core.variable import PARAMS, STATE, Variable, as_arrays
 from jkeras.errors import suggest
 
 
-class Module:
-    """Base of everything that owns variables."""
-
-    separate = False  # True for a module whose values do not belong to its holder's (a metric, an optimizer)
+class Module(Owner):
+    """Base of everything that is called and owns variables."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute. `apply` makes this a pure function."""
         raise TypeError(f"{type(self).__name__} is not callable: it must define __call__.")
-
-    # -- the variables ------------------------------------------------------------------------------------------------
-
-    def children(self) -> Iterator[tuple[Path, "Module | Variable"]]:
-        """The modules and variables that this module holds directly, each with its path: its attributes, and the entries of
-        their lists and dicts.
-        """
-        for name, value in vars(self).items():
-            yield from _leaves((name,), value)
-
-    def slots(self) -> dict[Path, Variable]:
-        """Every variable by its path.
-
-        A variable that is reachable in two ways (a shared layer, tied weights) stands once, under the first path. The
-        order is Keras's: what a module owns before what its submodules own, trainable before non-trainable.
-        """
-        found: dict[Path, Variable] = {}
-        self._collect((), found, set())
-        return found
-
-    def _collect(self, prefix: Path, found: dict[Path, Variable], seen: set[int]) -> None:
-        if id(self) in seen:
-            return
-        seen.add(id(self))
-        own, modules = [], []
-        for path, child in self.children():
-            if isinstance(child, Variable):
-                own.append((path, child))
-            elif not child.separate or self.separate:  # a metric made of metrics holds their values
-                modules.append((path, child))
-        own.sort(key=lambda pair: pair[1].collection != PARAMS)
-        for path, variable in own:
-            if id(variable) not in seen:
-                seen.add(id(variable))
-                path = prefix + path
-                found[path if path not in found else _fresh(path, found)] = variable
-        modules.sort(key=lambda pair: not getattr(pair[1], "is_generator", False))  # seed generators first, as in Keras
-        for path, module in modules:
-            module._collect(prefix + path, found, seen)
-
-    def modules(self) -> Iterator["Module"]:
-        """This module and all below it, each once, separate ones (metrics, optimizers) included."""
-        seen: set[int] = set()
-        stack: list[Module] = [self]
-        while stack:
-            module = stack.pop()
-            if id(module) in seen:
-                continue
-            seen.add(id(module))
-            yield module
-            stack.extend(reversed([c for _, c in module.children() if isinstance(c, Module)]))
-
-    def own_metrics(self) -> list:
-        """The metrics that this module and those below it hold, without those that are parts of others."""
-        found = [m for m in self.modules() if m.separate and hasattr(m, "update_state")]
-        inside = {id(part) for metric in found for part in metric.modules() if part is not metric}
-        return [m for m in found if id(m) not in inside]
 
     # -- the pure functions -------------------------------------------------------------------------------------------
 
@@ -201,25 +143,6 @@ class Module:
                 return self(*args, **kwargs)
 
         return symbolic.eval_shape(call, [leaves[i] for i in places])
-
-
-def _leaves(path: Path, value: Any) -> Iterator[tuple[Path, "Module | Variable"]]:
-    if isinstance(value, (Module, Variable)):
-        yield path, value
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            yield from _leaves((*path, str(name)), item)
-    elif isinstance(value, (list, tuple)):
-        names = getattr(value, "_fields", None) or range(len(value))
-        for name, item in zip(names, value, strict=True):
-            yield from _leaves((*path, str(name)), item)
-
-
-def _fresh(path: Path, taken: Mapping) -> Path:
-    number = 1
-    while (*path[:-1], f"{path[-1]}_{number}") in taken:
-        number += 1
-    return (*path[:-1], f"{path[-1]}_{number}")
 
 
 def to_tree(slots: Mapping[Path, Variable], read: Any) -> dict:

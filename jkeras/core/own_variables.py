@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from jkeras.core.assignment import assign_all
-from jkeras.core.module import Module
+from jkeras.core.owner import Owner
 from jkeras.core.variable import PARAMS, Variable
 
 
-class OwnVariables(Module):
-    """A module that files hold: a layer, a seed generator."""
+class OwnVariables(Owner):
+    """An owner that files hold: a layer, a seed generator."""
 
     def save_own_variables(self, store: MutableMapping) -> None:
         """Put the variables that this layer itself holds into `store`, as "0", "1", ...: trainable ones first.
@@ -62,7 +62,7 @@ class OwnVariables(Module):
         """Called when all variables have been taken from a file."""
 
 
-def own_variables(module: Module) -> list[Variable]:
+def own_variables(module: Owner) -> list[Variable]:
     """The variables that a module holds directly, each once, trainable before non-trainable. The states that a stateful
     recurrent layer keeps from batch to batch are not among them: Keras's files have no place for them."""
     held = (child for _, child in module.children() if isinstance(child, Variable) and child.name != "rnn_state")

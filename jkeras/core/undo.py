@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from jkeras.core.module import Module
+from jkeras.core.owner import Owner
 
 
 @contextmanager
-def all_or_nothing(module: Module, parts: Iterable[Module] | None = None) -> Iterator[None]:
+def all_or_nothing(module: Owner, parts: Iterable[Owner] | None = None) -> Iterator[None]:
     """Whatever ends the block with an error or an interrupt, the module and its parts get back the attributes they had.
 
     Args:
@@ -17,7 +17,7 @@ def all_or_nothing(module: Module, parts: Iterable[Module] | None = None) -> Ite
 
     Lists and dicts that are attributes get back their entries; values of variables stay what they have become.
 
-    >>> module = Module()
+    >>> module = Owner()
     >>> module.parts = []
     >>> try:
     ...     with all_or_nothing(module):
@@ -45,7 +45,7 @@ def all_or_nothing(module: Module, parts: Iterable[Module] | None = None) -> Ite
         raise
 
 
-def _contents(module: Module) -> list[tuple[Any, Any]]:
+def _contents(module: Owner) -> list[tuple[Any, Any]]:
     return [(value, value.copy()) for value in vars(module).values() if isinstance(value, (list, dict))]
 
 

@@ -10,6 +10,7 @@ from jkeras.core import dtype as dtypes
 from jkeras.core.assignment import assign_all
 from jkeras.core.module import Module
 from jkeras.core.own_variables import OwnVariables
+from jkeras.core.owner import Owner
 from jkeras.core.policy import DTypePolicy, DTypePolicyMap, get_policy
 from jkeras.core.tree import Path
 from jkeras.core.turns import read_together
@@ -93,7 +94,7 @@ class Weighted(OwnVariables, Module):
                 f"{type(self).__name__}.__init__ must call `super().__init__()` before it makes weights or is called."
             )
 
-    def children(self) -> Iterator[tuple[Path, Module | Variable]]:
+    def children(self) -> Iterator[tuple[Path, Owner | Variable]]:
         held = [
             (path, child)
             for path, child in super().children()

@@ -18,6 +18,7 @@ from jkeras.core import tree
 from jkeras.core.binding import Binding
 from jkeras.core.frame import Frame
 from jkeras.core.module import Module
+from jkeras.core.owner import Owner
 from jkeras.core.policy import get_policy
 from jkeras.core.tree import Path
 from jkeras.core.variable import Variable, as_arrays
@@ -105,7 +106,7 @@ class Metric(Module):
         """The older name of `add_variable`."""
         return self.add_variable(shape, initializer, dtype, name=name)
 
-    def children(self) -> Iterator[tuple[Path, Module | Variable]]:
+    def children(self) -> Iterator[tuple[Path, Owner | Variable]]:
         """The metric's own variables and the metrics it is made of. A model it uses is a tool, not state."""
         held = [(path, child) for path, child in super().children() if path[0] != "_variables"]
         paths: dict[int, Path] = {}

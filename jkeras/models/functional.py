@@ -14,8 +14,8 @@ import jax.numpy as jnp
 from jkeras.core import dtype as dtypes
 from jkeras.core import frame as frames
 from jkeras.core import symbolic
-from jkeras.core.module import Module
 from jkeras.core.operation import named_operations
+from jkeras.core.owner import Owner
 from jkeras.core.symbolic import KerasTensor, Node
 from jkeras.core.tree import Path
 from jkeras.core.variable import Variable
@@ -124,7 +124,7 @@ class Functional(Model):
         """The layers, inputs first."""
         return list(self._layers)
 
-    def children(self) -> Iterator[tuple[Path, Module | Variable]]:
+    def children(self) -> Iterator[tuple[Path, Owner | Variable]]:
         yield from name_paths(self._layers)
         held = set(map(id, self._layers))
         inner = ("_layers", "_operations")

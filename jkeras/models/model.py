@@ -14,7 +14,7 @@ import jax
 from jkeras.core import dtype as dtypes
 from jkeras.core import frame as frames
 from jkeras.core import symbolic
-from jkeras.core.module import Module
+from jkeras.core.owner import Owner
 from jkeras.core.tree import Path
 from jkeras.core.turns import at_one_step
 from jkeras.core.variable import Variable
@@ -422,7 +422,7 @@ def _functional_class() -> type:
     return next(cls for cls in Model.__subclasses__() if cls.__name__ == "Functional")
 
 
-def name_paths(layers: list) -> Iterator[tuple[Path, Module | Variable]]:
+def name_paths(layers: list) -> Iterator[tuple[Path, Owner | Variable]]:
     """Paths for a model's layers: a name that was given, else the class in snake case, numbered within the model.
 
     >>> from jkeras.layers import Dense

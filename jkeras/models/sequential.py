@@ -7,7 +7,7 @@ from typing import Any
 from jkeras.core import dtype as dtypes
 from jkeras.core import symbolic
 from jkeras.core.containment import contained
-from jkeras.core.module import Module
+from jkeras.core.owner import Owner
 from jkeras.core.symbolic import KerasTensor
 from jkeras.core.tree import Path
 from jkeras.core.undo import all_or_nothing
@@ -60,7 +60,7 @@ class Sequential(Model):
             self.add(layer, rebuild=False)
         self._connect()
 
-    def children(self) -> Iterator[tuple[Path, Module | Variable]]:
+    def children(self) -> Iterator[tuple[Path, Owner | Variable]]:
         yield from name_paths([layer for layer in self._layers if not isinstance(layer, InputLayer)])
         held = set(map(id, self._layers))
         yield from ((p, c) for p, c in super().children() if p[0] != "_layers" and id(c) not in held)

@@ -13,7 +13,7 @@ from jkeras.optimizers.layerwise import Adafactor, Lamb
 from jkeras.optimizers.loss_scale import LossScaleOptimizer
 from jkeras.optimizers.multi_optimizer import MultiOptimizer, OptimizerMap
 from jkeras.optimizers.muon import Muon
-from jkeras.optimizers.stateful import OptimizerState
+from jkeras.optimizers.pure import OptimizerState
 from jkeras.serialization import Shortcuts, deserialize
 from jkeras.serialization.namespace import namespace
 

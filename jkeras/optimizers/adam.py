@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from optax import GradientTransformationExtraArgs
 
-from jkeras.optimizers.arguments import at_least
-from jkeras.optimizers.base import Optimizer, Options
+from jkeras.optimizers.arguments import at_least, in_range
+from jkeras.optimizers.base import Optimizer
+from jkeras.optimizers.pure import Options, OtherOptions
 from jkeras.optimizers.rule import Coefficient, Tree, at, constant, filled, per_leaf, rule, scalars
 from jkeras.runtime.placement import to_device
 
@@ -80,7 +81,9 @@ class Adam(Optimizer):
         **options: Unpack[Options],
     ):
         super().__init__(learning_rate, *common, **options)
-        self._keep(beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
+        self.beta_1 = in_range("beta_1", beta_1)
+        self.beta_2 = in_range("beta_2", beta_2)
+        self.epsilon = in_range("epsilon", epsilon)
         self.amsgrad = amsgrad
 
     def rule(self) -> Any:
@@ -110,7 +113,7 @@ class AdamW(Adam):
         epsilon: float = 1e-7,
         amsgrad: bool = False,
         *common: Any,
-        **options: Unpack[Options],
+        **options: Unpack[OtherOptions],
     ):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, *common, **options)
         if weight_decay is None:
@@ -172,7 +175,9 @@ class Adamax(Optimizer):
         **options: Unpack[Options],
     ):
         super().__init__(learning_rate, *common, **options)
-        self._keep(beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
+        self.beta_1 = in_range("beta_1", beta_1)
+        self.beta_2 = in_range("beta_2", beta_2)
+        self.epsilon = in_range("epsilon", epsilon)
 
     def rule(self) -> Any:
         return adamax(self._momentum("beta_1"), self.beta_2, self.epsilon)
@@ -257,7 +262,10 @@ class Nadam(Optimizer):
         **options: Unpack[Options],
     ):
         super().__init__(learning_rate, *common, **options)
-        self._keep(beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, schedule_decay=schedule_decay)
+        self.beta_1 = in_range("beta_1", beta_1)
+        self.beta_2 = in_range("beta_2", beta_2)
+        self.epsilon = in_range("epsilon", epsilon)
+        self.schedule_decay = in_range("schedule_decay", schedule_decay)
 
     def rule(self) -> Any:
         return nadam(self.beta_1, self.beta_2, self.epsilon, self.schedule_decay)
@@ -331,7 +339,9 @@ class ScheduleFreeAdamW(Optimizer):
         **options: Unpack[Options],
     ):
         super().__init__(learning_rate, *common, **options)
-        self._keep(beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
+        self.beta_1 = in_range("beta_1", beta_1)
+        self.beta_2 = in_range("beta_2", beta_2)
+        self.epsilon = in_range("epsilon", epsilon)
         self.warmup_steps = at_least("warmup_steps", warmup_steps, 0)
 
     def rule(self) -> Any:

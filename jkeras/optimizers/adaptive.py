@@ -6,7 +6,9 @@ from typing import Any, NamedTuple, Unpack
 import jax.numpy as jnp
 from optax import GradientTransformationExtraArgs
 
-from jkeras.optimizers.base import Optimizer, Options
+from jkeras.optimizers.arguments import in_range
+from jkeras.optimizers.base import Optimizer
+from jkeras.optimizers.pure import Options
 from jkeras.optimizers.rule import Coefficient, Tree, at, rule
 
 
@@ -55,7 +57,8 @@ class Adagrad(Optimizer):
         **options: Unpack[Options],
     ):
         super().__init__(learning_rate, *common, **options)
-        self._keep(initial_accumulator_value=initial_accumulator_value, epsilon=epsilon)
+        self.initial_accumulator_value = in_range("initial_accumulator_value", initial_accumulator_value)
+        self.epsilon = in_range("epsilon", epsilon)
 
     def rule(self) -> Any:
         return adagrad(self.initial_accumulator_value, self.epsilon)
@@ -126,7 +129,9 @@ class RMSprop(Optimizer):
         **options: Unpack[Options],
     ):
         super().__init__(learning_rate, *common, **options)
-        self._keep(rho=rho, momentum=momentum, epsilon=epsilon)
+        self.rho = in_range("rho", rho)
+        self.momentum = in_range("momentum", momentum)
+        self.epsilon = in_range("epsilon", epsilon)
         self.centered = centered
 
     def rule(self) -> Any:
@@ -184,7 +189,8 @@ class Adadelta(Optimizer):
         **options: Unpack[Options],
     ):
         super().__init__(learning_rate, *common, **options)
-        self._keep(rho=rho, epsilon=epsilon)
+        self.rho = in_range("rho", rho)
+        self.epsilon = in_range("epsilon", epsilon)
 
     def rule(self) -> Any:
         return adadelta(self.rho, self.epsilon)
@@ -260,14 +266,14 @@ class Ftrl(Optimizer):
         **options: Unpack[Options],
     ):
         super().__init__(learning_rate, *common, **options)
-        self._keep(
-            learning_rate_power=learning_rate_power,
-            initial_accumulator_value=initial_accumulator_value,
-            l1_regularization_strength=l1_regularization_strength,
-            l2_regularization_strength=l2_regularization_strength,
-            l2_shrinkage_regularization_strength=l2_shrinkage_regularization_strength,
-            beta=beta,
+        self.learning_rate_power = in_range("learning_rate_power", learning_rate_power)
+        self.initial_accumulator_value = in_range("initial_accumulator_value", initial_accumulator_value)
+        self.l1_regularization_strength = in_range("l1_regularization_strength", l1_regularization_strength)
+        self.l2_regularization_strength = in_range("l2_regularization_strength", l2_regularization_strength)
+        self.l2_shrinkage_regularization_strength = in_range(
+            "l2_shrinkage_regularization_strength", l2_shrinkage_regularization_strength
         )
+        self.beta = in_range("beta", beta)
 
     def rule(self) -> Any:
         return ftrl(

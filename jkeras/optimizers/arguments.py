@@ -4,7 +4,7 @@ import inspect
 import math
 import numbers
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -20,7 +20,11 @@ RANGES = {
 }
 
 
-def in_range(name: str, value: Any) -> Any:
+Number = TypeVar("Number", float, float | None)
+Count = TypeVar("Count", int, int | None)
+
+
+def in_range(name: str, value: Number) -> Number:
     """Return the number if it is in the range of the argument of that name (no range in the table: not below 0), or None.
 
     >>> in_range("momentum", 0.9), in_range("clipnorm", None)
@@ -31,7 +35,7 @@ def in_range(name: str, value: Any) -> Any:
     ValueError: `momentum` must be a number from 0 to 1, got momentum=9.
     """
     if is_variable(value) or (isinstance(value, (np.ndarray, jax.Array)) and value.ndim == 0):
-        value = float(value)
+        value = float(value)  # type: ignore[arg-type]  # None is none of these
     low, high, closed = RANGES.get(name, _NOT_NEGATIVE)
     if value is None:
         return None
@@ -42,10 +46,10 @@ def in_range(name: str, value: Any) -> Any:
     raise ValueError(f"`{name}` must be a number {limits}{'' if closed else ' (exclusive)'}, got {name}={value!r}.")
 
 
-def at_least(name: str, value: Any, low: int) -> int | None:
+def at_least(name: str, value: Count, low: int) -> Count:
     if value is not None and (not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < low):
         raise ValueError(f"`{name}` must be an integer of at least {low}, or None, got {name}={value!r}.")
-    return None if value is None else int(value)
+    return value if value is None else int(value)
 
 
 def parameters_of(cls: type) -> dict[str, inspect.Parameter]:

@@ -9,81 +9,30 @@ parameter.
     rule (SGD, Adam, ...)                        see descent.py, adaptive.py, adam.py, layerwise.py, muon.py
 """
 
-import inspect
-import re
-from collections.abc import Iterable
-from typing import Any, TypedDict
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-import optax
 
-from jkeras.core.dtype import floatx
 from jkeras.core.frame import Frame
-from jkeras.core.variable import Variable, is_variable
-from jkeras.errors import unexpected_keywords
-from jkeras.optimizers import options
-from jkeras.optimizers.arguments import Same, at_least, given, in_range, parameters_of, signature_of
-from jkeras.optimizers.eager import Eager
-from jkeras.optimizers.hooks import INNER, OUTER, definer, overridden
-from jkeras.optimizers.imperative import Imperative, by_hooks
-from jkeras.optimizers.parameters import names
-from jkeras.optimizers.rule import Tree
-from jkeras.optimizers.stateful import OptimizerState
-from jkeras.runtime.placement import scalar, to_device
+from jkeras.core.variable import Variable, as_arrays, is_variable
+from jkeras.optimizers.arguments import Same, in_range, parameters_of, signature_of
+from jkeras.optimizers.hooks import INNER, OUTER, HooksState, OneByOne, by_hooks, definer, overridden
+from jkeras.optimizers.options import AccumulateState, AverageState
+from jkeras.optimizers.parameters import values_of
+from jkeras.optimizers.pure import CLASSIC, PureOptimizer
+from jkeras.optimizers.rule import Tree, wide_dtype
+from jkeras.optimizers.state import StatefulOptimizer
 from jkeras.serialization import deserialize, serialize
-from jkeras.serialization.naming import auto_name
-
-CLASSIC = ("lr", "decay", "schedule_decay")  # arguments of the first Kerases
 
 
-class Options(TypedDict, total=False):
-    """The keyword arguments that every optimizer has; `Optimizer` describes them."""
-
-    weight_decay: float | None
-    clipnorm: float | None
-    clipvalue: float | None
-    global_clipnorm: float | None
-    use_ema: bool
-    ema_momentum: float
-    ema_overwrite_frequency: int | None
-    loss_scale_factor: float | None
-    gradient_accumulation_steps: int | None
-    name: str | None
-    lr: float | None
-    decay: float
-
-
-class Optimizer(Imperative, Eager):
+class Optimizer(StatefulOptimizer):
     """Base of all optimizers.
 
-    Args:
-        learning_rate: the size of the steps: a float, a schedule (a function `step -> rate`, Keras's or optax's), or a function
-            without arguments.
-        weight_decay: the share by which parameters shrink in each update, times the learning rate. None means no decay.
-        clipnorm: the largest norm of the gradient of one parameter. A longer gradient is shortened. 0 or None means no bound.
-        clipvalue: the largest magnitude of an entry of a gradient. 0 or None means no bound.
-        global_clipnorm: the largest norm of all gradients together. Longer ones are shortened together. 0 or None means no bound.
-        use_ema: True keeps a running mean of the parameters, which takes their place at the end of training.
-        ema_momentum: the share of its old value that this mean keeps in each update, from 0 to 1.
-        ema_overwrite_frequency: the number of updates after which the mean takes the parameters' place each time. None means that
-            it does so at the end only.
-        loss_scale_factor: the factor of the loss, by which the gradients are divided again. It keeps small numbers of float16 from
-            becoming 0. None means 1.
-        gradient_accumulation_steps: the number of steps whose gradients are averaged for one update. None means 1.
-        name: the name of the optimizer. None takes the class name in snake case.
-        lr: an older name of `learning_rate`.
-        decay: an older form of a schedule: the learning rate is `lr / (1 + decay * iterations)`.
-        *common, **options: the arguments from `weight_decay` on, by position or by name.
-        **kwargs: the same, by name.
-
-    Raises:
-        TypeError: an unknown keyword argument, or both `lr` and `learning_rate`.
-        ValueError: a value out of its range, or more than one way of clipping.
-
-    `init` and `update` are optax's and `apply` is Keras's, not `Module`'s: an optimizer has no inputs to be called on. It
-    stands wherever optax expects a transformation (`optax.chain`, `masked`, `multi_transform`, `MultiSteps`, ...).
+    `init` and `update` are optax's and `apply` is Keras's. An optimizer stands
+    wherever optax expects a transformation (`optax.chain`, `masked`, `multi_transform`, `MultiSteps`, ...).
 
     >>> import jax.numpy as jnp, optax
     >>> from jkeras.optimizers import SGD
@@ -105,147 +54,294 @@ class Optimizer(Imperative, Eager):
     A subclass either defines `rule()`, which returns a transformation, or, as in Keras, `build` and `update_step`.
     """
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        cls.__signature__ = signature_of(cls)  # type: ignore[attr-defined]
+    _rule_in_use: OneByOne | None = None
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> "Optimizer":
-        optimizer = super().__new__(cls)
-        if kwargs.get("lr") is not None and "learning_rate" in given(cls, args, kwargs):
-            raise TypeError(f"{cls.__name__}() got both `learning_rate` and its classic name `lr`; give one of them.")
-        return optimizer
+    # -- Keras's calls, which change variables ------------------------------------------------------------------------
 
-    def __init__(
-        self,
-        learning_rate: Any = 0.01,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        use_ema: bool = False,
-        ema_momentum: float = 0.99,
-        ema_overwrite_frequency: int | None = None,
-        loss_scale_factor: float | None = None,
-        gradient_accumulation_steps: int | None = None,
-        name: str | None = None,
-        *,
-        lr: float | None = None,
-        decay: float = 0.0,
-        **kwargs: Any,
-    ):
-        if kwargs:
-            raise unexpected_keywords(f"{type(self).__name__}()", kwargs, parameters_of(type(self)))
-        self.name = name or auto_name(type(self).__name__)
-        self._keep(weight_decay=weight_decay, clipnorm=clipnorm, clipvalue=clipvalue, global_clipnorm=global_clipnorm)
-        self._keep(ema_momentum=ema_momentum, loss_scale_factor=loss_scale_factor, decay=decay)
-        if sum(x is not None for x in (clipnorm, clipvalue, global_clipnorm)) > 1:
-            raise ValueError(
-                f"Only one of clipnorm={clipnorm}, clipvalue={clipvalue} and global_clipnorm={global_clipnorm} can be set."
+    @property
+    def iterations(self) -> Any:
+        """The number of updates so far: an int32 variable, or, with gradient accumulation, a number computed from it."""
+        every = self.gradient_accumulation_steps
+        return self._iterations.value // every if every else self._iterations
+
+    @property
+    def learning_rate(self) -> Any:
+        """The learning rate: a variable, or what the schedule gives at this moment.
+
+        Assign a float to change it (nothing is recompiled), or a schedule to let that compute it.
+        """
+        return self._get_current_learning_rate()
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        if callable(value) and not is_variable(value):
+            self._learning_rate = value
+        elif is_variable(self._learning_rate):
+            self._learning_rate.assign(in_range("learning_rate", value))
+        else:
+            raise TypeError(
+                f"The learning rate of {self.name!r} is a schedule, so it cannot be set to {value}. Make the optimizer with "
+                f"a float to change it later: {type(self).__name__}(learning_rate=0.01)."
             )
-        self.use_ema = bool(use_ema)
-        self.ema_overwrite_frequency = at_least("ema_overwrite_frequency", ema_overwrite_frequency, 1)
-        self.gradient_accumulation_steps = at_least("gradient_accumulation_steps", gradient_accumulation_steps, 2)
-        self._start()
-        self._undecayed: tuple[tuple, tuple] = ((), ())  # variables, patterns of names
-        self._compiled: dict = {}  # fingerprint -> the jitted update of `apply`
-        self._learning_rate = self._rate_or_variable(learning_rate if lr is None else lr)
-        if self.decay and callable(self._learning_rate):
-            raise ValueError("`decay` is for a constant learning rate; a schedule says itself how the rate decays.")
 
-    def _keep(self, **arguments: Any) -> None:
-        """Keep numbers as attributes, once they are seen to be in their range."""
-        for name, value in arguments.items():
-            setattr(self, name, in_range(name, value))
+    def _get_current_learning_rate(self) -> Any:
+        """The value of `learning_rate`, for subclasses to override."""
+        return self._learning_rate if is_variable(self._learning_rate) else self._scheduled(self._iterations.value)
 
-    # -- the pure functions -------------------------------------------------------------------------------------------
+    lr = learning_rate  # its classic name
 
-    def rule(self) -> Any:
-        """The transformation that this optimizer is named after; subclasses define it, or `update_step`."""
-        raise TypeError(f"{type(self).__name__} must define rule(self) -> an optax transformation, or update_step(...).")
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Variable:
+        """Update variables: `apply_gradients(zip(gradients, variables))`; returns the counter of iterations."""
+        grads, variables = zip(*grads_and_vars, strict=True)
+        self.apply(grads, variables)
+        return self._iterations
+
+    def apply(self, grads: Iterable, trainable_variables: Iterable[Variable] | None = None) -> None:
+        """Update variables.
+
+        Args:
+            grads: arrays like the variables; None for a variable that is to stay as it is.
+            trainable_variables: the variables, all or some of those that the optimizer was built on. The first call builds
+                the optimizer on them. If left out: all.
+
+        Raises:
+            ValueError: an unknown variable, or not one gradient for each, or nothing but None.
+        """
+        grads = list(grads)
+        if not grads:
+            return
+        variables = self._trainable_variables if trainable_variables is None else list(trainable_variables)
+        if not self.built:
+            if trainable_variables is None:
+                raise ValueError(f"Optimizer {self.name!r} is not built: call apply(grads, trainable_variables).")
+            self.build(variables)
+        if len(grads) != len(variables):
+            raise ValueError(f"Optimizer {self.name!r} got {len(grads)} gradients for {len(variables)} variables.")
+        for variable in variables:
+            if id(variable) not in self._parameters.position:
+                raise ValueError(
+                    f"Optimizer {self.name!r} was built on other variables than {variable.path!r}. Make a new optimizer for "
+                    f"new variables, or build this one on all of them: optimizer.build(model.trainable_variables)."
+                )
+        grads, variables = self._filter_empty_gradients(grads, variables)
+        if not overridden(self, "_backend_apply_gradients"):
+            self._backend_apply_gradients(grads, variables)
+            return
+        number = self._iterations.value
+        scale = self.loss_scale_factor or 1
+        self._backend_apply_gradients([g / scale for g in grads], variables)
+        self._iterations.assign(number + 1)
+
+    def _filter_empty_gradients(self, grads: Iterable, vars: Iterable[Variable]) -> tuple[list, list]:
+        """The gradients that are not None, and their variables.
+
+        Raises:
+            ValueError: there are none.
+        """
+        pairs = list(zip(grads, vars, strict=True))
+        missing = [v.path for g, v in pairs if g is None]
+        if len(missing) == len(pairs):
+            raise ValueError("No gradients provided for any variable.")
+        if missing:
+            warnings.warn(f"Gradients do not exist for variables {missing}; they stay as they are.", stacklevel=3)
+        return [g for g, _ in pairs if g is not None], [v for g, v in pairs if g is not None]
+
+    def _backend_apply_gradients(self, grads: list, trainable_variables: list[Variable]) -> None:
+        """Update variables of which all have gradients; for subclasses to override."""
+        given = {id(v): g for g, v in zip(grads, trainable_variables, strict=True)}
+        targets = self._trainable_variables
+        key = (self.fingerprint(), tuple(Same(v.constraint) for v in targets))
+        if key not in self._compiled:
+            # A new function each time: jit would recognize the same method, and what it was traced to before.
+            self._compiled[key] = jax.jit(lambda *lists: self._apply_to_lists(*lists))
+        values, state = self._compiled[key](
+            [given.get(id(v)) for v in targets], self.read_state(), [v.value for v in targets]
+        )
+        for variable, value in zip(targets, values, strict=True):
+            if id(variable) in given:
+                variable.assign(value)
+        self.write_state(state)
+
+    def stateless_apply(self, optimizer_variables: list, grads: list, trainable_variables: list) -> tuple[list, list]:
+        """`apply` as a pure function of lists of arrays.
+
+        Args:
+            optimizer_variables: the values of `self.variables`.
+            grads: the gradients, in the order of the variables that the optimizer was built on.
+            trainable_variables: their values.
+
+        Returns:
+            `(trainable_variables, optimizer_variables)`, updated.
+        """
+        # Variables that were passed through `jax.jit`, as Keras's guides do, are read here.
+        optimizer_variables, grads, trainable_variables = map(as_arrays, (optimizer_variables, grads, trainable_variables))
+        mine = self.variables
+        if len(optimizer_variables) != len(mine):
+            raise ValueError(f"{self.name!r} has {len(mine)} variables, but was given {len(optimizer_variables)} values.")
+        if not len(grads) == len(trainable_variables) == len(self._trainable_variables):
+            raise ValueError(
+                f"{self.name!r} was built on {len(self._trainable_variables)} variables, but was given {len(grads)} "
+                f"gradients for {len(trainable_variables)} values."
+            )
+        targets = self._trainable_variables
+        if overridden(self, "apply", "_filter_empty_gradients", "_backend_apply_gradients"):
+            bound = {id(v): x for v, x in zip(targets, trainable_variables, strict=True) if x is not None}
+            bound |= {id(v): x for v, x in zip(mine, optimizer_variables, strict=True)}
+            with Frame(bound) as frame:
+                if len(bound) == len(targets) + len(mine):
+                    self.apply(list(grads))
+                else:  # the others belong to other optimizers
+                    there = [(g, v) for g, v in zip(grads, targets, strict=True) if id(v) in bound]
+                    self.apply([g for g, _ in there], [v for _, v in there])
+            return [frame.values.get(id(v)) for v in targets], [frame.values[id(v)] for v in mine]
+        variables = self.state_variables()
+        given = {id(v): x for v, x in zip(mine, optimizer_variables, strict=True)}
+        state = jax.tree.map(lambda v: given[id(v)], variables, is_leaf=is_variable)
+        values, state = self._apply_to_lists(list(grads), state, list(trainable_variables))
+        new = dict(zip(map(id, jax.tree.leaves(variables, is_leaf=is_variable)), jax.tree.leaves(state), strict=True))
+        return values, [new[id(v)] for v in mine]
+
+    def _bound(self, state: Any) -> dict[int, Any]:
+        """The state of the variables, for a frame."""
+        variables = jax.tree.leaves(self.state_variables(), is_leaf=is_variable)
+        return dict(zip(map(id, variables), jax.tree.leaves(state), strict=True))
+
+    def _update_by_apply(self, grads: Any, state: Any, params: Any) -> tuple[Any, Any]:
+        """The pure `update` of a class that overrides `stateless_apply`, `apply`, or what `apply` calls."""
+        if params is None:
+            raise ValueError(f"{self.name!r} updates variables, so it reads them: call update(grads, state, params).")
+        parameters = self._parameters
+        structure: Any = jax.tree.structure(state)
+        values, bound = parameters.flatten(params), self._bound(state)
+        mine = self.variables
+        new, own = self.stateless_apply([bound[id(v)] for v in mine], parameters.flatten(grads), list(values))
+        bound |= dict(zip(map(id, mine), own, strict=True))
+        changes = [old if old is None else x - old for x, old in zip(new, values, strict=True)]
+        leaves = [
+            bound[id(v)].astype(old.dtype)
+            for v, old in zip(
+                jax.tree.leaves(self.state_variables(), is_leaf=is_variable), jax.tree.leaves(state), strict=True
+            )
+        ]
+        return parameters.nest(changes), structure.unflatten(leaves)
+
+    def _apply_to_lists(self, grads: list, state: Any, values: list) -> tuple[list, Any]:
+        """`update` for lists in Keras's order, where a gradient may be None, with the variables' constraints."""
+        parameters, keep = self._parameters, [g is not None for g in grads]
+        variables = jax.tree_util.tree_flatten_with_path(self.state_variables(), is_leaf=is_variable)[0]
+        owners = [parameters.locate(path)[1] for path, _ in variables]
+        structure: Any  # a PyTreeDef
+        leaves, structure = jax.tree.flatten(state)
+        masked = structure.unflatten([x if i is None or keep[i] else None for i, x in zip(owners, leaves, strict=True)])
+        params = parameters.nest([x if k else None for x, k in zip(values, keep, strict=True)])
+        updates, new = self._pure_update(parameters.nest(grads), masked, params)
+        new = structure.flatten_up_to(new)
+        state = structure.unflatten([old if x is None else x for x, old in zip(new, leaves, strict=True)])
+        results = list(values)
+        for i, change in enumerate(parameters.flatten(updates)):
+            if keep[i]:
+                constraint = parameters.variables[i].constraint
+                value = values[i] + change
+                results[i] = value if constraint is None else constraint(value)
+        return results, state
+
+    def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
+        """Put the running means of the weights in their place (`use_ema`), as Keras does at the end of `fit`."""
+        wanted = set(map(id, var_list))
+        for variable, mean in self.running_means():
+            if id(variable) in wanted:
+                variable.assign(jnp.copy(mean.value))
+
+    def running_means(self) -> list[tuple[Variable, Variable]]:
+        """The parameters with the variables of their running means; empty without `use_ema`.
+
+        >>> import jkeras
+        >>> optimizer = jkeras.optimizers.SGD(use_ema=True)
+        >>> optimizer.build([jkeras.Variable([1.0])])
+        >>> [(parameter.shape, mean.shape) for parameter, mean in optimizer.running_means()]
+        [((1,), (1,))]
+        """
+        if not self.use_ema:
+            return []
+        located = () if self._slots is None else self._slots.located()
+        return [
+            (self._parameters.variables[index], mean)
+            for slot, index, mean in located
+            if slot == "average" and index is not None
+        ]
+
+    # -- hooks: what a user's class may override ----------------------------------------------------------------------
+
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """Update one variable, by assigning it and the optimizer's own; for subclasses to override.
+
+        A subclass of a built-in optimizer reaches its rule by `super().update_step(gradient, variable, learning_rate)`.
+
+        Args:
+            gradient: an array like the variable.
+            variable: read it, and assign it with `self.assign`, `self.assign_add` or `self.assign_sub`.
+            learning_rate: a float32 scalar.
+        """
+        if self._rule_in_use is not None:
+            self._rule_in_use.update(gradient, variable, learning_rate)
+            return
+        rule = self._own_rule()
+        if rule is None:
+            raise TypeError(f"{type(self).__name__} must define update_step(self, gradient, variable, learning_rate).")
+        slots = (
+            self._slots and self._slots.tree
+        )  # called from outside, by an optimizer that holds this one: the state is in the variables
+        while isinstance(slots, (AverageState, AccumulateState)):
+            slots = slots.inner
+        slots = slots[-1] if type(slots) is tuple else slots  # of the chain
+        slots = slots.rule if isinstance(slots, HooksState) else slots
+        one_by_one = OneByOne(rule, self._parameters, values_of(slots), self.iterations + 0)
+        one_by_one.update(gradient, variable, learning_rate)
+        jax.tree.map(lambda v, x: v.assign(x), slots, one_by_one.state(), is_leaf=lambda v: isinstance(v, Variable))
+
+    def _clip_gradients(self, grads: list) -> list:
+        """The gradients, clipped as the options say; for subclasses to override."""
+        for clip in self._clipping():
+            grads, _ = clip.update(grads, clip.init(None))
+        return grads
+
+    def _apply_weight_decay(self, variables: Sequence[Variable]) -> None:
+        """Shrink the variables by the weight decay; for subclasses to override."""
+        known = self._parameters
+        rates = known.flatten(self._decay_rates(known.nest(known.variables)))
+        for variable in variables:
+            rate = rates[known.position[id(variable)]]
+            if rate:
+                wide = wide_dtype([variable])
+                value, learning_rate = variable.value.astype(wide), jnp.asarray(self.learning_rate).astype(wide)
+                variable.assign(value - value * rate * learning_rate)
+
+    def _backend_update_step(self, grads: Sequence, trainable_variables: Sequence[Variable], learning_rate: Any) -> None:
+        """Update all variables, by `update_step` on each; for subclasses to override."""
+        for gradient, variable in zip(grads, trainable_variables, strict=True):
+            self.update_step(gradient, variable, learning_rate)
 
     def _own_rule(self) -> Any:
         """The rule of a class that has one, or None."""
-        return None if definer(type(self), "rule") is Optimizer else self.rule()
+        return None if definer(type(self), "rule") is PureOptimizer else self.rule()
 
-    def _refined_rule(self) -> Any:
+    def _rule_in_chain(self) -> Any:
         """The rule; but if a subclass overrides hooks of an update, those, which may call on the rule."""
-        refined = not issubclass(definer(type(self), "rule"), definer(type(self), "update_step"))
+        owner = definer(type(self), "update_step")
+        refined = owner is not Optimizer and not issubclass(definer(type(self), "rule"), owner)
         others = overridden(self, *OUTER, *(name for name in INNER if name != "update_step"))
         return by_hooks(self, self._own_rule()) if refined or others else self.rule()
 
-    def _clipping(self) -> list:
-        """The transformations that clip the gradients; at most one."""
-        limits = {
-            options.clip_norm: self.clipnorm,
-            options.clip_global_norm: self.global_clipnorm,
-            options.clip_value: self.clipvalue,
-        }
-        return [clip(limit) for clip, limit in limits.items() if limit]
-
-    def transformation(self) -> optax.GradientTransformationExtraArgs:
-        """The rule with the options around it."""
-        chain = self._refined_rule()
-        if not overridden(self, *INNER):  # otherwise, the hooks clip and decay
-            chain = optax.chain(*self._clipping(), chain)
-            if self.weight_decay or getattr(self, "adam_weight_decay", None):
-                chain = options.decay_weights(chain, self._decay_rates)
-        if self.gradient_accumulation_steps:
-            chain = options.accumulate(chain, self.gradient_accumulation_steps)
-        if self.loss_scale_factor and not overridden(self, "_backend_apply_gradients"):  # which gets them unscaled
-            chain = optax.chain(options.unscale(self.loss_scale_factor), chain)
-        if self.use_ema:
-            every = self.gradient_accumulation_steps or 1
-            chain = options.average_weights(chain, self.ema_momentum, self.ema_overwrite_frequency, every)
-        if self._parameters is not None and any(v.overwrite_with_gradient for v in self._parameters.variables):
-            overwrite = options.overwrite(self.gradient_accumulation_steps or 1)
-            chain = optax.partition({False: chain, True: overwrite}, self._overwritten)
-        return chain
-
-    def init(self, params: Tree) -> Any:
-        """The state before the first update, for parameters given as any pytree of arrays."""
-        return OptimizerState(scalar(0, "int32"), self._own_copy(), self.transformation().init(params))
-
     def update(self, grads: Tree, state: Any, params: Tree | None = None) -> tuple[Tree, Any]:
-        """One update, as a pure function.
-
-        Args:
-            grads: a tree like the parameters.
-            state: what `init`, `read_state` or the last `update` returned.
-            params: the current parameters; some rules and options need them.
-
-        Returns:
-            `(updates, state)`; the new parameters are `params + updates`, leaf by leaf.
-
-        Raises:
-            ValueError: the trees differ, or the parameters are needed and were left out.
-        """
-        if params is not None and jax.tree.structure(grads) != jax.tree.structure(params):
-            raise ValueError(
-                f"{self.name!r} got gradients and parameters that are different trees:\n"
-                f"    grads  {jax.tree.structure(grads)}\n    params {jax.tree.structure(params)}"
-            )
-        if self.updates_by_apply:
-            return self._update_by_apply(grads, state, params)
-        return self._pure_update(grads, state, params)
+        if not self.updates_by_apply:
+            return super().update(grads, state, params)
+        self._check_trees(grads, params)
+        return self._update_by_apply(grads, state, params)
 
     @property
     def updates_by_apply(self) -> bool:
         """True if a user's class overrides `apply` or what stands around it; the variables' constraints are its affair then."""
         return overridden(self, *OUTER)
-
-    def _pure_update(self, grads: Tree, state: Any, params: Tree | None) -> tuple[Tree, Any]:
-        updates, inner = self.transformation().update(
-            grads, state.inner, params, step=state.iterations, learning_rate=self._rate(state)
-        )
-        updates = jax.tree.map(lambda u, like: u.astype(like.dtype), updates, grads if params is None else params)
-        return updates, OptimizerState(state.iterations + 1, state.learning_rate, inner)
-
-    def scale_loss(self, loss: Any, state: Any = None) -> Any:
-        """The loss to differentiate: multiplied by what `update` divides the gradients by.
-
-        An override may have the loss as its only argument, as in Keras.
-        """
-        return loss * self.loss_scale_factor if self.loss_scale_factor else loss
 
     def scaled_loss(self, loss: Any, state: Any) -> Any:
         """`scale_loss` as a pure function of the loss and the optimizer's state, a user's override included."""
@@ -253,28 +349,6 @@ class Optimizer(Imperative, Eager):
             return self.scale_loss(loss, state)
         with Frame(self._bound(state)):
             return self.scale_loss(loss)
-
-    def fingerprint(self) -> tuple:
-        """All that the program of `update` depends on besides shapes and dtypes. The value of the learning rate is no part
-        of it.
-
-        Two built optimizers of a built-in class with equal fingerprints compute the same function of equal trees.
-        """
-        settings = {k: v for k, v in vars(self).items() if not k.startswith("_") and k not in ("name", "built")}
-        plain = (bool, int, float, str, type(None), list, tuple)
-        rate = self._learning_rate
-        schedule = None if is_variable(rate) else repr(rate.get_config()) if hasattr(rate, "get_config") else Same(rate)
-        settings = tuple((k, repr(v)) for k, v in sorted(settings.items()) if isinstance(v, plain))
-        hooks = tuple((k, Same(v)) for k, v in vars(self).items() if callable(v) and callable(getattr(type(self), k, None)))
-        return type(self), settings, schedule, self._choices(), hooks
-
-    def _choices(self) -> tuple:
-        """The settings of each parameter that the program depends on: its weight decay, and if it is overwritten."""
-        if self._parameters is None:
-            return ()
-        known = self._parameters
-        rates = known.flatten(self._decay_rates(known.nest(known.variables))) if self.weight_decay else ()
-        return tuple(rates), tuple(v.overwrite_with_gradient for v in known.variables)
 
     # -- configs ------------------------------------------------------------------------------------------------------
 
@@ -302,93 +376,6 @@ class Optimizer(Imperative, Eager):
 
     def __getstate__(self) -> dict:
         return {**vars(self), "_compiled": {}}  # compiled programs are not copied, nor pickled
-
-    # -- parts --------------------------------------------------------------------------------------------------------
-
-    def _rate_or_variable(self, rate: Any) -> Any:
-        rate = deserialize(rate) if isinstance(rate, dict) else rate
-        if callable(rate) and not is_variable(rate):
-            return rate
-        return self._new_variable(np.asarray(in_range("learning_rate", rate), floatx()), "learning_rate")
-
-    def _own_copy(self) -> Any:
-        """The learning rate for a new state, in a buffer of its own, which a caller may donate."""
-        if not is_variable(self._learning_rate):
-            return None
-        value = self._learning_rate.value
-        return value if isinstance(value, jax.core.Tracer) else to_device(np.array(value))
-
-    def _rate(self, state: OptimizerState) -> Any:
-        """The learning rate of the next update."""
-        if state.learning_rate is None:
-            return self._scheduled(state.iterations)
-        if self.decay:
-            return state.learning_rate / (1 + self.decay * state.iterations.astype(state.learning_rate.dtype))
-        return state.learning_rate
-
-    def _momentum(self, name: str) -> Any:
-        """The coefficient of this name; where the schedule of the learning rate has a momentum, a function of the step.
-
-        An optimizer whose own coefficient is 0 keeps none.
-        """
-        own = getattr(self, name)
-        return self._learning_rate.momentum if own and getattr(self._learning_rate, "has_momentum", False) else own
-
-    def _scheduled(self, step: Any) -> jax.Array:
-        rate = self._learning_rate
-        takes_step = hasattr(rate, "get_config") or any(
-            p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL)
-            for p in inspect.signature(rate).parameters.values()
-        )
-        return jnp.asarray(rate(step) if takes_step else rate(), floatx())
-
-    def _variable_at(self, path: tuple) -> tuple[str, str, int]:
-        """The path, the name and the identity of the parameter under a key path; of a plain tree, what the keys say."""
-        keys = names(path)
-        if self._parameters is not None and keys in self._parameters.index:
-            variable = self._parameters.variables[self._parameters.index[keys]]
-            return variable.path, variable.name, id(variable)
-        return "/".join(keys), keys[-1] if keys else "", 0
-
-    def exclude_from_weight_decay(
-        self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None
-    ) -> None:
-        """Leave some variables out of weight decay; to be called before the optimizer is built.
-
-        Args:
-            var_list: the variables.
-            var_names: regular expressions, searched in the variables' names ("bias").
-        """
-        if self.built:
-            raise ValueError("exclude_from_weight_decay() must be called before the optimizer is built.")
-        self._undecayed = (tuple(var_list or ()), tuple(var_names or ()))
-
-    @property
-    def excludes_from_decay(self) -> bool:
-        """True if `exclude_from_weight_decay` was called: a choice that no config tells of."""
-        return self._undecayed != ((), ())
-
-    def _decay_rates(self, params: Tree) -> Tree:
-        """The weight decay of each parameter, 0 for those that are excluded."""
-        variables, patterns = self._undecayed
-        excluded = set(map(id, variables))
-
-        def rate(path: tuple, p: Any) -> float:
-            _, name, identity = self._variable_at(path)
-            if identity in excluded or any(re.search(pattern, name) for pattern in patterns):
-                return 0.0
-            return self._decay_rate(path, p)
-
-        return jax.tree_util.tree_map_with_path(rate, params, is_leaf=is_variable)
-
-    def _decay_rate(self, path: tuple, p: Any) -> float:
-        return self.weight_decay or 0.0
-
-    def _overwritten(self, params: Tree) -> Tree:
-        """Which parameters get their gradient as their new value (scales of float8 layers)."""
-        known = [] if self._parameters is None else self._parameters.variables
-        ids = {id(v) for v in known if v.overwrite_with_gradient}
-        return jax.tree_util.tree_map_with_path(lambda path, p: self._variable_at(path)[2] in ids, params)
 
 
 Optimizer.__signature__ = signature_of(Optimizer)  # type: ignore[attr-defined]  # that of __new__ says nothing

@@ -17,7 +17,9 @@ from typing import Any, NamedTuple, Unpack
 import jax.numpy as jnp
 from optax import GradientTransformationExtraArgs
 
-from jkeras.optimizers.base import Optimizer, Options
+from jkeras.optimizers.arguments import in_range
+from jkeras.optimizers.base import Optimizer
+from jkeras.optimizers.pure import Options
 from jkeras.optimizers.rule import Coefficient, Tree, at, rule
 
 
@@ -73,7 +75,7 @@ class SGD(Optimizer):
         **options: Unpack[Options],
     ):
         super().__init__(learning_rate, *common, **options)
-        self._keep(momentum=momentum)
+        self.momentum = in_range("momentum", momentum)
         self.nesterov = nesterov
 
     def rule(self) -> Any:
@@ -121,9 +123,10 @@ class Lion(Optimizer):
         **options: Unpack[Options],
     ):
         super().__init__(learning_rate, *common, **options)
-        self._keep(beta_1=beta_1, beta_2=beta_2)
+        self.beta_1 = in_range("beta_1", beta_1)
+        self.beta_2 = in_range("beta_2", beta_2)
         if beta_1 == 0:
             raise ValueError("`beta_1` of Lion must be above 0; with 0 it would follow the sign of the gradient alone.")
 
     def rule(self) -> Any:
-        return lion(self.beta_1, self.beta_2)  # type: ignore[attr-defined]
+        return lion(self.beta_1, self.beta_2)

@@ -9,8 +9,8 @@ import optax
 from jkeras.core.variable import is_variable
 from jkeras.optimizers.arguments import Same
 from jkeras.optimizers.base import Optimizer
+from jkeras.optimizers.pure import OptimizerState
 from jkeras.optimizers.rule import Tree
-from jkeras.optimizers.stateful import OptimizerState
 
 
 def is_transformation(item: Any) -> bool:
@@ -47,8 +47,8 @@ class Wrapped(Optimizer):
     @property
     def learning_rate(self) -> Any:
         """The injected learning rate: a variable."""
-        if self.built:
-            for path, variable in jax.tree_util.tree_flatten_with_path(self._inner, is_leaf=is_variable)[0]:
+        if self._slots is not None:
+            for path, variable in jax.tree_util.tree_flatten_with_path(self._slots.tree, is_leaf=is_variable)[0]:
                 if getattr(path[-1], "key", None) == "learning_rate":
                     return variable
         raise AttributeError(

@@ -6,7 +6,9 @@ from typing import Any, NamedTuple, Unpack
 import jax.numpy as jnp
 from optax import GradientTransformationExtraArgs
 
-from jkeras.optimizers.base import Optimizer, Options
+from jkeras.optimizers.arguments import in_range
+from jkeras.optimizers.base import Optimizer
+from jkeras.optimizers.pure import Options
 from jkeras.optimizers.rule import Tree, at, constant, rule
 
 
@@ -68,7 +70,9 @@ class Lamb(Optimizer):
         **options: Unpack[Options],
     ):
         super().__init__(learning_rate, *common, **options)
-        self._keep(beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
+        self.beta_1 = in_range("beta_1", beta_1)
+        self.beta_2 = in_range("beta_2", beta_2)
+        self.epsilon = in_range("epsilon", epsilon)
 
     def rule(self) -> Any:
         return lamb(self._momentum("beta_1"), self.beta_2, self.epsilon)
@@ -160,7 +164,10 @@ class Adafactor(Optimizer):
         **options: Unpack[Options],
     ):
         super().__init__(learning_rate, *common, **options)
-        self._keep(beta_2_decay=beta_2_decay, epsilon_1=epsilon_1, epsilon_2=epsilon_2, clip_threshold=clip_threshold)
+        self.beta_2_decay = in_range("beta_2_decay", beta_2_decay)
+        self.epsilon_1 = in_range("epsilon_1", epsilon_1)
+        self.epsilon_2 = in_range("epsilon_2", epsilon_2)
+        self.clip_threshold = in_range("clip_threshold", clip_threshold)
         self.relative_step = relative_step
 
     def rule(self) -> Any:

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras.core.tree import Path
-from jkeras.optimizers.arguments import at_least
+from jkeras.optimizers.arguments import at_least, in_range
 from jkeras.optimizers.base import Optimizer
 from jkeras.optimizers.parameters import Parameters
 from jkeras.optimizers.rule import Tree
@@ -66,7 +66,7 @@ class LossScaleOptimizer(Optimizer):
             raise ValueError(f"LossScaleOptimizer has no {given[0]!r} of its own: set it on the inner optimizer.")
         inner_optimizer.loss_scale_factor = None
         self.inner_optimizer = inner_optimizer
-        self._keep(initial_scale=initial_scale)
+        self.initial_scale = in_range("initial_scale", initial_scale)
         self.dynamic_growth_steps = at_least("dynamic_growth_steps", dynamic_growth_steps, 1)
 
     # -- the pure functions -------------------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ class LossScaleOptimizer(Optimizer):
 
     def _restructure(self, parameters: Parameters) -> None:
         self.inner_optimizer.build(parameters.tree)
-        self._parameters = parameters
+        self._built_on = parameters
 
     def _state_variables(self) -> LossScaleState:
         inner = self.inner_optimizer.state_variables()

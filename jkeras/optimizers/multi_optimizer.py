@@ -137,7 +137,7 @@ class MultiOptimizer(Optimizer):
     # -- the pure functions -------------------------------------------------------------------------------------------
 
     def init(self, params: Tree) -> MultiState:
-        if self._parameters is None:  # used as a plain transformation: stand-ins are chosen by the path in the tree
+        if self._built_on is None:  # used as a plain transformation: stand-ins are chosen by the path in the tree
             self._build_on_stand_ins(params)
         values = self._parameters.flatten(params)
         inner = tuple(o.init(self._part(values, i)) for i, o in enumerate(self._optimizers))
@@ -175,7 +175,7 @@ class MultiOptimizer(Optimizer):
 
     def _restructure(self, parameters: Parameters) -> None:
         old = dict(zip(map(id, self._parameters.variables), self._owners, strict=True))
-        self._parameters, self._owners = parameters, [old[id(v)] for v in parameters.variables]
+        self._built_on, self._owners = parameters, [old[id(v)] for v in parameters.variables]
         self._build_parts()
 
     def _build_parts(self) -> None:

@@ -11,8 +11,9 @@ from optax import GradientTransformationExtraArgs
 
 from jkeras.core.variable import is_variable
 from jkeras.optimizers.adam import adam
-from jkeras.optimizers.arguments import at_least
-from jkeras.optimizers.base import Optimizer, Options
+from jkeras.optimizers.arguments import at_least, in_range
+from jkeras.optimizers.base import Optimizer
+from jkeras.optimizers.pure import OtherOptions
 from jkeras.optimizers.rule import Tree, rule
 
 
@@ -138,16 +139,20 @@ class Muon(Optimizer):
         ns_steps: int = 5,
         nesterov: bool = True,
         rms_rate: float | None = 0.2,
-        **options: Unpack[Options],
+        **options: Unpack[OtherOptions],
     ):
         super().__init__(learning_rate, weight_decay, *common, **options)
-        self._keep(adam_beta_1=adam_beta_1, adam_beta_2=adam_beta_2, adam_weight_decay=adam_weight_decay, epsilon=epsilon)
+        self.adam_beta_1 = in_range("adam_beta_1", adam_beta_1)
+        self.adam_beta_2 = in_range("adam_beta_2", adam_beta_2)
+        self.adam_weight_decay = in_range("adam_weight_decay", adam_weight_decay)
+        self.epsilon = in_range("epsilon", epsilon)
         self.exclude_layers, self.exclude_embeddings = list(exclude_layers or []), exclude_embeddings
         self.muon_a, self.muon_b, self.muon_c = muon_a, muon_b, muon_c
-        self._keep(adam_lr_ratio=adam_lr_ratio, momentum=momentum)
+        self.adam_lr_ratio = in_range("adam_lr_ratio", adam_lr_ratio)
+        self.momentum = in_range("momentum", momentum)
         self.ns_steps = at_least("ns_steps", ns_steps, 0)
         self.nesterov = nesterov
-        self._keep(rms_rate=rms_rate)
+        self.rms_rate = in_range("rms_rate", rms_rate)
 
     def rule(self) -> Any:
         return muon(
@@ -172,8 +177,8 @@ class Muon(Optimizer):
         return (self.adam_weight_decay if self._uses_adam(path, p) else self.weight_decay) or 0.0
 
     def _choices(self) -> tuple:
-        if self._parameters is None:
+        known = self._built_on
+        if known is None:
             return ()
-        known = self._parameters
         adam = jax.tree_util.tree_map_with_path(self._uses_adam, known.nest(known.variables), is_leaf=is_variable)
         return (*super()._choices(), tuple(known.flatten(adam)))

@@ -50,6 +50,7 @@ class Parameters:
         self.variables: list[Variable] = list(found.values())  # in the order they are written in the tree: Keras's
         self.index = {path: i for i, path in enumerate(found)}
         self.position = {id(v): i for i, v in enumerate(self.variables)}
+        self.structure: Any  # a PyTreeDef
         flat, self.structure = jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_variable)
         self._order = [self.index[names(path)] for path, _ in flat]  # JAX's order -> Keras's
 
@@ -62,8 +63,8 @@ class Parameters:
 
     def flatten(self, tree: Any) -> list:
         """A tree as a list in Keras's order; the inverse of `nest`."""
-        values = [None] * len(self._order)
-        for i, leaf in zip(self._order, self.structure.flatten_up_to(tree), strict=True):  # type: ignore[attr-defined]
+        values: list = [None] * len(self._order)
+        for i, leaf in zip(self._order, self.structure.flatten_up_to(tree), strict=True):
             values[i] = leaf
         return values
 
@@ -77,6 +78,11 @@ class Parameters:
                 return path[start - 1].name, self.index[names(path[start:])]
         field = next((key.name for key in reversed(path) if isinstance(key, GetAttrKey)), "slot")
         return field, None
+
+    def owner(self, path: tuple) -> Variable | None:
+        """The parameter that a leaf of the state belongs to."""
+        index = self.locate(path)[1]
+        return None if index is None else self.variables[index]
 
 
 def _walk(tree: Any, path: Path) -> Iterator[tuple[Path, Variable]]:

@@ -102,8 +102,9 @@ def per_leaf(function: Callable, grads: Tree, params: Tree | None, *slots: Tree 
     (unknown parameters, a slot that is not used) arrives as None.
     """
     wide = wide_dtype(grads)
+    structure: Any  # a PyTreeDef
     leaves, structure = jax.tree.flatten(grads)
-    columns = [[None] * len(leaves) if tree is None else structure.flatten_up_to(tree) for tree in (params, *slots)]  # type: ignore[attr-defined]
+    columns = [[None] * len(leaves) if tree is None else structure.flatten_up_to(tree) for tree in (params, *slots)]
 
     def widen(x: Any) -> Any:
         return x.astype(wide) if x is not None and jnp.issubdtype(x.dtype, jnp.floating) else x
@@ -116,4 +117,4 @@ def per_leaf(function: Callable, grads: Tree, params: Tree | None, *slots: Tree 
     rows = [call(*row) for row in zip(leaves, *columns, strict=True)]
     outputs = list(zip(*rows, strict=True)) or [()] * (1 + len(slots))
     used = (True, *(tree is not None for tree in slots))
-    return tuple(structure.unflatten(column) if use else None for use, column in zip(used, outputs, strict=True))  # type: ignore[attr-defined]
+    return tuple(structure.unflatten(column) if use else None for use, column in zip(used, outputs, strict=True))

@@ -17,11 +17,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from jkeras.core.module import Module
+from jkeras.core.owner import Owner
 from jkeras.serialization.naming import snake_case
 
 
-def stored_modules(root: Module, skip: Iterable[Module] = ()) -> dict[str, Module]:
+def stored_modules(root: Owner, skip: Iterable[Owner] = ()) -> dict[str, Owner]:
     """The modules with something to store, by the paths of their groups; the root has the path "".
 
     Args:
@@ -38,8 +38,8 @@ def stored_modules(root: Module, skip: Iterable[Module] = ()) -> dict[str, Modul
     return dict(_visit("", root, set(map(id, skip))))
 
 
-def _visit(path: str, value: Any, seen: set[int]) -> Iterator[tuple[str, Module]]:
-    if isinstance(value, Module):
+def _visit(path: str, value: Any, seen: set[int]) -> Iterator[tuple[str, Owner]]:
+    if isinstance(value, Owner):
         if id(value) in seen:
             return
         seen.add(id(value))
@@ -56,13 +56,13 @@ def _items(container: Any) -> Iterator[tuple[str, Any]]:
     """What a list or dict holds, named after the classes, numbered."""
     taken: Counter[str] = Counter()
     for item in container.values() if isinstance(container, dict) else container:
-        if isinstance(item, (Module, dict, list, tuple)):
-            name = snake_case(type(item).__name__) if isinstance(item, Module) else "container"
+        if isinstance(item, (Owner, dict, list, tuple)):
+            name = snake_case(type(item).__name__) if isinstance(item, Owner) else "container"
             yield (f"{name}_{taken[name]}" if taken[name] else name), item
             taken[name] += 1
 
 
-def _attributes(module: Module) -> list[tuple[str, Any]]:
+def _attributes(module: Owner) -> list[tuple[str, Any]]:
     """The attributes that hold modules, in order."""
     holding = {path[0] for path, _ in module.children()}
     keras_names = getattr(module, "stored_as", {})  # where Keras's attribute has another name than ours
@@ -74,10 +74,10 @@ def _attributes(module: Module) -> list[tuple[str, Any]]:
             found[name] = list({id(layer): layer for layer in value}.values()) if name == "layers" else value
     first = "layers" if getattr(module, "has_fixed_structure", False) else None
     order = sorted(found, key=lambda name: (name != first, f"~{name}" if name.startswith("_") else name))
-    return [(name, found[name]) for name in order if isinstance(found[name], (Module, dict, list, tuple))]
+    return [(name, found[name]) for name in order if isinstance(found[name], (Owner, dict, list, tuple))]
 
 
-def _properties(module: Module) -> dict[str, Any]:
+def _properties(module: Owner) -> dict[str, Any]:
     """The values of the properties that users' classes define: they may be the public names of private attributes."""
     found = {}
     for cls in reversed(type(module).__mro__):

@@ -13,8 +13,8 @@ from typing import Any
 
 from jkeras.core.assignment import unless_it_fails
 from jkeras.core.containment import contained
-from jkeras.core.module import Module
 from jkeras.core.own_variables import OwnVariables, check_store, own_variables
+from jkeras.core.owner import Owner
 from jkeras.core.turns import at_one_step
 from jkeras.core.variable import Variable
 from jkeras.saving import orbax, shards
@@ -37,7 +37,7 @@ def save_weights(
     filepath: Any,
     overwrite: bool = True,
     max_shard_size: float | None = None,
-    objects_to_skip: Iterable[Module] | None = None,
+    objects_to_skip: Iterable[Owner] | None = None,
 ) -> None:
     """Write a model's (or a layer's) weights, and its optimizer's state, to an HDF5 file that Keras reads, too.
 
@@ -95,7 +95,7 @@ def load_weights(
     skip_mismatch: bool = False,
     by_name: bool = False,
     max_bytes: int | None = None,
-    objects_to_skip: Iterable[Module] | None = None,
+    objects_to_skip: Iterable[Owner] | None = None,
 ) -> None:
     """Take a model's weights, and its optimizer's state, from a file that was written here or by Keras.
 
@@ -155,7 +155,7 @@ def _check_unnamed(by_name: bool, path: str) -> None:
         )
 
 
-def write_weights(model: Module, path: str, include_optimizer: bool = True, skip: Iterable[Module] = ()) -> None:
+def write_weights(model: Owner, path: str, include_optimizer: bool = True, skip: Iterable[Owner] = ()) -> None:
     """Write the stores of a model's modules to a new HDF5 file."""
     modules = stored_modules(model, skip)
     with opened(path, path, "x") as file, at_one_step(held_variables(modules)):
@@ -165,19 +165,19 @@ def write_weights(model: Module, path: str, include_optimizer: bool = True, skip
             module.save_own_variables(WrittenStore(file, group, getattr(module, "name", None)))  # type: ignore[attr-defined]
 
 
-def held_variables(modules: dict[str, Module]) -> list[Variable]:
+def held_variables(modules: dict[str, Owner]) -> list[Variable]:
     """The variables that modules hold directly."""
     return [child for module in modules.values() for _, child in module.children() if isinstance(child, Variable)]
 
 
 def read_weights(
-    model: Module,
+    model: Owner,
     source: Any,
     name: str,
     skip_mismatch: bool = False,
     whole: bool = False,
     max_bytes: int | None = None,
-    skip: Iterable[Module] = (),
+    skip: Iterable[Owner] = (),
 ) -> None:
     """Load what fits of an HDF5 file into a model's modules; see `load_weights`.
 
@@ -220,7 +220,7 @@ def read_weights(
         warnings.warn(_listed(name, problems), stacklevel=4)
 
 
-def _report_unused(file: Any, modules: dict[str, Module], name: str) -> None:
+def _report_unused(file: Any, modules: dict[str, Owner], name: str) -> None:
     """Warn of stores in the file that no module of the model has asked for, because a layer is not made yet."""
     unused = [path for path in stored_paths(file) if path not in modules and not path.startswith(("optimizer", "seed_gen"))]
     unused = [path for path in unused if "seed_generator" not in path]
@@ -232,7 +232,7 @@ def _report_unused(file: Any, modules: dict[str, Module], name: str) -> None:
         )
 
 
-def _matched(modules: dict[str, Module], file: Any, problems: dict[str, str]) -> dict[str, ReadStore]:
+def _matched(modules: dict[str, Owner], file: Any, problems: dict[str, str]) -> dict[str, ReadStore]:
     """The stores of the modules that fit; why others do not is noted in `problems`."""
     stores = {}
     for path, module in modules.items():

@@ -6,63 +6,37 @@ hold.
 
 import functools
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jkeras.core.assignment import assign_all
-from jkeras.core.module import Module
+from jkeras.core.owner import Owner
 from jkeras.core.tree import Path
 from jkeras.core.undo import all_or_nothing
 from jkeras.core.variable import Variable, is_variable
 from jkeras.optimizers.hooks import INNER, OUTER, overridden
 from jkeras.optimizers.parameters import Parameters, names, values_of
+from jkeras.optimizers.pure import OptimizerState, PureOptimizer
+from jkeras.optimizers.rule import constant
+from jkeras.optimizers.slots import Slots
 from jkeras.runtime.mesh import current
 from jkeras.serialization.naming import auto_name
 
 
-class OptimizerState(NamedTuple):
-    """The state of an optimizer between two calls of `update`.
-
-    Args:
-        iterations: the number of calls of `update` so far, an int32 scalar.
-        learning_rate: the learning rate, a float32 scalar. None when a schedule computes it from `iterations`.
-        inner: the states of the chained transformations.
-    """
-
-    iterations: Any  # int32 scalar: how many times `update` was called
-    learning_rate: Any  # float32 scalar; None when a schedule computes it from `iterations`
-    inner: Any  # the states of the chained transformations
-
-
-class Stateful(Module):
-    """The base of `Optimizer` that keeps the state."""
+class StatefulOptimizer(PureOptimizer):
+    """An optimizer that keeps its state in variables."""
 
     separate = True
+    _building = False
+    _slots: Slots | None = None  # None before `build`, and of optimizers that hold others
+    _made: tuple[Variable, ...] = ()  # by add_variable
     unnamed_slots: tuple[str, ...] = ()  # slots that have the parameter's name in Keras, or a counted one
     untraced = ("name", "_compiled")  # attributes that `update` does not read
     slot_groups: tuple[tuple[str, ...], ...] = ()  # slots that alternate in Keras's list of variables, group after group
-
-    name: str
-    transformation: Callable
-
-    def _start(self) -> None:
-        """The state before `build`: a counter, and no parameters."""
-        self.built = False
-        self._building = False
-        self._parameters: Parameters | None = None
-        self._made: list[Variable] = []  # by add_variable
-        self._inner: Any = None  # the chain's state, of variables
-        self._learning_rate: Any = None  # a variable or a schedule
-        self._iterations = self._new_variable(np.zeros((), "int32"), "iteration")
-
-    def _new_variable(self, value: Any, name: str, shape: Any = None, dtype: Any = None) -> Variable:
-        variable = Variable(value, shape, dtype, trainable=False, name=name)
-        variable.path = f"{self.name}/{name}"
-        return variable
 
     def build(self, variables: Any) -> None:
         """Make the state for the given parameters.
@@ -84,21 +58,21 @@ class Stateful(Module):
 
     def _build_around(self, make_variables: Callable[[list], None], variables: Any) -> None:
         parameters = Parameters(variables if isinstance(variables, dict) else list(variables))
-        if self._parameters is not None:
-            if set(parameters.position) != set(self._parameters.position):
+        if self._built_on is not None:
+            if set(parameters.position) != set(self._built_on.position):
                 raise ValueError(
-                    f"Optimizer {self.name!r} was built on {_listed(self._parameters)} and cannot be used for "
+                    f"Optimizer {self.name!r} was built on {_listed(self._built_on)} and cannot be used for "
                     f"{_listed(parameters)}. Make a new one, or compile the model again with a new one."
                 )
-            if parameters.structure != self._parameters.structure:
+            if parameters.structure != self._built_on.structure:
                 self._restructure(parameters)
             return
         with all_or_nothing(self):
-            self._parameters, self._building = parameters, True
+            self._built_on, self._building = parameters, True
             make_variables(list(parameters.variables))
             self._building = False
             if overridden(self, *OUTER, *INNER):
-                self._made += self._held()
+                self._made += tuple(self._held())
             self._make_slots()
             self.built = True
 
@@ -106,7 +80,7 @@ class Stateful(Module):
         """The variables that a user's class holds besides those made by `add_variable`: plain ones, other optimizers', ..."""
         known = {id(v) for v in (*self._parameters.variables, *self._made, self._iterations, self._learning_rate)}
         held: dict[int, Variable] = {}
-        for _, child in Module.children(self):
+        for _, child in Owner.children(self):
             if isinstance(child, Variable):
                 held[id(child)] = child
             elif child.separate or getattr(child, "is_generator", False):
@@ -125,72 +99,40 @@ class Stateful(Module):
         self.build(jax.tree_util.tree_map_with_path(stand_in, params))
 
     def _make_slots(self) -> None:
-        inner = current().made_slots(self.transformation().init, values_of(self._parameters.tree), self._owner)
-        self._inner = jax.tree_util.tree_map_with_path(self._slot, inner)
-
-    def _owner(self, path: tuple) -> Variable | None:
-        """The parameter that a leaf of the state belongs to."""
-        index = self._parameters.locate(path)[1]
-        return None if index is None else self._parameters.variables[index]
+        parameters = self._parameters
+        inner = current().made_slots(self.transformation().init, values_of(parameters.tree), parameters.owner)
+        self._slots = Slots(jax.tree_util.tree_map_with_path(self._slot, inner), parameters)
 
     def _slot(self, path: tuple, value: Any) -> Variable:
         variable = self._new_slot(path, value)
-        variable.reference = self._owner(path) if variable.reference is None else variable.reference
+        variable.reference = self._parameters.owner(path) if variable.reference is None else variable.reference
         return variable
 
     def _new_slot(self, path: tuple, value: Any) -> Variable:
-        slot, index = self._parameters.locate(path)
+        slot, owner = self._parameters.locate(path)[0], self._parameters.owner(path)
         if slot == "made":
             return self._made[path[-1].idx]
         if any(value is v.value for v in self._parameters.variables):  # a buffer must have one owner, who may donate it
             value = jnp.copy(value)
         if slot in self.unnamed_slots:
-            return self._new_variable(
-                value, auto_name("variable") if index is None else self._parameters.variables[index].name
-            )
-        reference = None if index is None else self._parameters.variables[index].path.replace("/", "_")
-        return self._new_variable(value, slot if reference is None else f"{reference}_{slot}")
+            return self._new_variable(value, auto_name("variable") if owner is None else owner.name)
+        return self._new_variable(value, slot if owner is None else f"{owner.path.replace('/', '_')}_{slot}")
 
     def _restructure(self, parameters: Parameters) -> None:
         """Move the slots into a tree of another structure over the same parameters."""
-        old = {}
-        for slot, index, variable in self._located():
-            owner = None if index is None else id(self._parameters.variables[index])
-            old.setdefault((slot, owner), []).append(variable)
-
-        def move(path: tuple, value: Any) -> Variable:
-            slot, index = parameters.locate(path)
-            return old[slot, None if index is None else id(parameters.variables[index])].pop(0)
-
-        specs = jax.eval_shape(self.transformation().init, values_of(parameters.tree))
-        self._inner = jax.tree_util.tree_map_with_path(move, specs)
-        self._parameters = parameters
-
-    def _located(self) -> Iterator[tuple[str, int | None, Variable]]:
-        """Each slot: its name, the number of its parameter (or None), its variable."""
-        for path, variable in jax.tree_util.tree_flatten_with_path(self._inner, is_leaf=is_variable)[0]:
-            yield (*self._parameters.locate(path), variable)
+        if self._slots is not None:
+            specs = jax.eval_shape(self.transformation().init, values_of(parameters.tree))
+            self._slots = self._slots.moved(specs, parameters)
+        self._built_on = parameters
 
     def children(self) -> Iterator[tuple[Path, Any]]:
         yield ("iterations",), self._iterations
         if is_variable(self._learning_rate):
             yield ("learning_rate",), self._learning_rate
-        if self._inner is None:
+        if self._slots is None:
             yield from ((("made", str(i)), v) for i, v in enumerate(self._made))
-            return
-        paths = list(self._parameters.index)
-        groups = (("average",), ("gradient_accumulator",), *self.slot_groups)
-        rank = {slot: (i, j) for i, group in enumerate(groups) for j, slot in enumerate(group)}
-        located = list(self._located())
-        for slot in dict.fromkeys(slot for slot, _, _ in located):
-            rank.setdefault(slot, (len(rank) + len(groups), 0))
-
-        def position(item: tuple) -> tuple:
-            slot, index, _ = item
-            return rank[slot][0], len(paths) if index is None else index, rank[slot][1]
-
-        for slot, index, variable in sorted(located, key=position):
-            yield (slot, *(() if index is None else paths[index])), variable
+        else:
+            yield from self._slots.in_order(self.slot_groups)
 
     @property
     def variables(self) -> list[Variable]:
@@ -200,7 +142,7 @@ class Stateful(Module):
     @property
     def _variables(self) -> list[Variable]:
         """`variables` without those of other optimizers that this one holds: what wrappers written for Keras add theirs to."""
-        others = {id(v) for _, m in Module.children(self) if isinstance(m, Stateful) for v in m.slots().values()}
+        others = {id(v) for _, m in Owner.children(self) if isinstance(m, StatefulOptimizer) for v in m.slots().values()}
         return [v for v in self.slots().values() if id(v) not in others]
 
     def state_variables(self) -> Any:
@@ -215,7 +157,7 @@ class Stateful(Module):
 
     def _state_variables(self) -> Any:
         rate = self._learning_rate
-        return OptimizerState(self._iterations, rate if is_variable(rate) else None, self._inner)
+        return OptimizerState(self._iterations, rate if is_variable(rate) else None, self._slots and self._slots.tree)
 
     def read_state(self) -> Any:
         """The current state, of arrays."""
@@ -224,6 +166,67 @@ class Stateful(Module):
     def write_state(self, state: Any) -> None:
         """Keep a state for the next call; the inverse of `read_state`."""
         jax.tree.map(lambda v, x: v.assign(x), self.state_variables(), state, is_leaf=is_variable)
+
+    # -- variables of a subclass's own ---------------------------------------------------------------------------------
+
+    def add_variable(
+        self,
+        shape: Any,
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        aggregation: str = "none",
+        layout: Any = None,
+        name: str | None = None,
+    ) -> Variable:
+        """Make a variable that belongs to the optimizer; to be called in `build`."""
+        variable = self._new_variable(_initial(initializer, shape, dtype), name or "variable", shape, dtype)
+        self._made += (variable,)
+        return variable
+
+    def add_variable_from_reference(
+        self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros"
+    ) -> Variable:
+        """Make a variable like a parameter, in shape and dtype."""
+        name = f"{reference_variable.path.replace('/', '_')}_{name or 'var'}"
+        return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype, name=name)
+
+    def add_optimizer_variables(self, trainable_variables: Sequence[Variable], name: Any, initializer: Any = "zeros") -> Any:
+        """Make a variable for each parameter; with several names, one for each name, and a list for each is returned."""
+        several = not isinstance(name, str)
+        titles = list(name) if several else [name]
+        initializers = list(initializer) if isinstance(initializer, (list, tuple)) else [initializer] * len(titles)
+        if len(initializers) != len(titles):
+            raise ValueError(f"Got {len(titles)} names but {len(initializers)} initializers: {name}, {initializer}.")
+        columns: tuple[list, ...] = tuple([] for _ in titles)
+        for variable in trainable_variables:
+            for title, start, column in zip(titles, initializers, columns, strict=True):
+                skip = variable.overwrite_with_gradient  # the gradient is its new value: no slot is needed
+                column.append(None if skip else self.add_variable_from_reference(variable, title, start))
+        return columns if several else columns[0]
+
+    def assign(self, variable: Variable, value: Any) -> None:
+        """Set a parameter or a variable of the optimizer."""
+        variable.assign(value)
+
+    def assign_add(self, variable: Variable, value: Any) -> None:
+        """Add to a parameter or a variable of the optimizer."""
+        variable.assign_add(value)
+
+    def assign_sub(self, variable: Variable, value: Any) -> None:
+        """Subtract from a parameter or a variable of the optimizer."""
+        variable.assign_sub(value)
+
+    @property
+    def _trainable_variables(self) -> list[Variable]:
+        return [] if self._built_on is None else self._built_on.variables
+
+    def _get_variable_index(self, variable: Variable) -> int:
+        return self._parameters.position[id(variable)]
+
+    def _var_key(self, variable: Variable) -> int:
+        return id(variable)
+
+    # -- files --------------------------------------------------------------------------------------------------------
 
     def save_own_variables(self, store: Any) -> None:
         """Put the arrays into a mapping under "0", "1", ..., as files have them."""
@@ -257,13 +260,18 @@ def _given_a_list(build: Callable) -> Callable:
     """Let a subclass's `build(variables)`, which expects a list as in Keras, be called with a tree."""
 
     @functools.wraps(build)
-    def wrapped(self: Stateful, variables: Any) -> None:
+    def wrapped(self: StatefulOptimizer, variables: Any) -> None:
         if self._building:  # called by the build of a subclass
             build(self, variables)
         else:
             self._build_around(lambda flat: build(self, flat), variables)
 
     return wrapped
+
+
+def _initial(initializer: Any, shape: Any, dtype: Any) -> Any:
+    """Zeros are made without compiling anything; the rest is `Variable`'s."""
+    return (lambda shape, dtype: constant(None, shape, 0.0, dtype)) if initializer == "zeros" else initializer
 
 
 def _listed(parameters: Parameters) -> str:
