@@ -332,9 +332,9 @@ class Optimizer(StatefulOptimizer):
         others = overridden(self, *OUTER, *(name for name in INNER if name != "update_step"))
         return by_hooks(self, self._own_rule()) if refined or others else self.rule()
 
-    def update(self, grads: Tree, state: Any, params: Tree | None = None) -> tuple[Tree, Any]:
+    def update(self, grads: Tree, state: Any, params: Tree | None = None, **objective: Any) -> tuple[Tree, Any]:
         if not self.updates_by_apply:
-            return super().update(grads, state, params)
+            return super().update(grads, state, params, **objective)
         self._check_trees(grads, params)
         return self._update_by_apply(grads, state, params)
 

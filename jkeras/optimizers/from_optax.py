@@ -4,6 +4,7 @@ import inspect
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from jkeras.core.variable import is_variable
@@ -24,6 +25,9 @@ class Wrapped(Optimizer):
     The learning rate is the transformation's own affair. One made with `optax.inject_hyperparams` keeps it in its state;
     then `learning_rate` reads and sets it.
 
+    A transformation may ask for the objective (`optax.GradientTransformationExtraArgs`), as `optax.lbfgs` does. The training step
+    gives it, under the names that optax has for it: `value`, `grad`, `value_fn`, `obj_fn` and `grad_fn`.
+
     Args:
         transformation: has `init(params)` and `update(grads, state, params)`.
         name: by default `"wrapped"`.
@@ -38,8 +42,12 @@ class Wrapped(Optimizer):
         self._transformation = optax.with_extra_args_support(transformation)
         self._learning_rate = None
 
+    @property
+    def reads_objective(self) -> bool:
+        return isinstance(self.wraps, optax.GradientTransformationExtraArgs)
+
     def rule(self) -> Any:
-        return _without_typed_keys(self._transformation)
+        return _told_by_name(_without_typed_keys(self._transformation), _names(self._transformation.update), self.name)
 
     def _rate(self, state: OptimizerState) -> Any:
         return None
@@ -111,10 +119,51 @@ def _without_typed_keys(inner: Any) -> optax.GradientTransformationExtraArgs:
         jax.eval_shape(look, params)
         return found[0]
 
-    def update(grads: Tree, state: Any, params: Tree = None, **_: Any) -> tuple:
+    def update(grads: Tree, state: Any, params: Tree = None, **extra: Any) -> tuple:
         of = kinds(grads if params is None else params)
         keyed = jax.tree.map(lambda x, kind: jax.random.wrap_key_data(x, impl=kind) if kind else x, state, of)
-        updates, new = inner.update(grads, keyed, params)
+        updates, new = inner.update(grads, keyed, params, **extra)
         return updates, plain(new)
 
     return optax.GradientTransformationExtraArgs(lambda params: plain(inner.init(params)), update)
+
+
+def _names(update: Any) -> set | None:
+    """The keyword arguments that a transformation takes; None if it takes any."""
+    parameters = inspect.signature(update).parameters.values()
+    return None if any(p.kind == p.VAR_KEYWORD for p in parameters) else {p.name for p in parameters}
+
+
+def _told_by_name(inner: Any, names: set | None, owner: str) -> optax.GradientTransformationExtraArgs:
+    """A transformation that is given the objective under all the names that optax has for it.
+
+    Args:
+        inner: the transformation.
+        names: the keyword arguments that it takes; None for any.
+        owner: the name of the optimizer, for messages.
+    """
+
+    def update(
+        grads: Tree, state: Any, params: Tree = None, *, step: Any = None, learning_rate: Any = None, **extra: Any
+    ) -> tuple:
+        value_fn = extra.get("value_fn")
+        told = {**extra, "grad": grads}
+        if value_fn is not None:
+            gradient = jax.grad(value_fn)
+            # A line search hands value_fn what else it was given, and refuses one that does not take it.
+            told["value_fn"] = lambda params, obj_fn=None, grad_fn=None: value_fn(params)
+            told |= {"obj_fn": value_fn, "grad_fn": lambda params, *number: gradient(params)}
+        try:
+            updates, new = inner.update(grads, state, params, **{k: v for k, v in told.items() if names is None or k in names})
+        except (TypeError, ValueError) as error:
+            missing = [name for name in ("value", "value_fn", "obj_fn", "grad_fn") if name in str(error) and name not in told]
+            if not missing:
+                raise
+            raise ValueError(
+                f"The transformation of {owner!r} needs {' and '.join(missing)}: it looks at the loss itself. fit() gives it that. "
+                "In a train_step of your own, write self.pure_update(state, grads, value=loss, value_fn=function), where "
+                "function(params) is the loss; outside of a model, optimizer.update(grads, state, params, value=loss, value_fn=function)."
+            ) from error
+        return updates, jax.tree.map(lambda x, old: jnp.asarray(x).astype(old.dtype), new, state)
+
+    return optax.GradientTransformationExtraArgs(inner.init, update)

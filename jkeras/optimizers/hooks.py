@@ -79,9 +79,9 @@ def by_hooks(optimizer: "Optimizer", rule: Any = None) -> GradientTransformation
             optimizer._build_on_stand_ins(params)
         return HooksState(tuple(v.value for v in optimizer._made), None if rule is None else rule.init(params))
 
-    def update(grads: Tree, state: Any, params: Tree = None, *, step: Any, learning_rate: Any, **_: Any) -> tuple:
+    def update(grads: Tree, state: Any, params: Tree = None, *, step: Any, learning_rate: Any, **objective: Any) -> tuple:
         if rule is not None and not overridden(optimizer, *INNER):
-            updates, new = rule.update(grads, state.rule, params, step=step, learning_rate=learning_rate)
+            updates, new = rule.update(grads, state.rule, params, step=step, learning_rate=learning_rate, **objective)
             return updates, HooksState(state.made, new)
         if params is None:
             raise ValueError("update_step reads the parameters: call update(grads, state, params).")

@@ -76,13 +76,19 @@ class LossScaleOptimizer(Optimizer):
         counter = scalar(0, "int32")
         return LossScaleState(zero, self._own_copy(), counter, scale, self.inner_optimizer.init(params))
 
-    def _pure_update(self, grads: Tree, state: LossScaleState, params: Tree | None) -> tuple[Tree, LossScaleState]:
+    @property
+    def reads_objective(self) -> bool:
+        return self.inner_optimizer.reads_objective
+
+    def _pure_update(
+        self, grads: Tree, state: LossScaleState, params: Tree | None, **objective: Any
+    ) -> tuple[Tree, LossScaleState]:
         finite = jnp.stack([jnp.all(jnp.isfinite(g)) for g in jax.tree.leaves(grads)]).all()
         as_they_are = self._overwritten(grads)
 
         def apply(inner: Any) -> tuple:
             unscaled = jax.tree.map(lambda g, keep: g if keep else _divide(g, state.dynamic_scale), grads, as_they_are)
-            return self.inner_optimizer.update(unscaled, inner, params)
+            return self.inner_optimizer.update(unscaled, inner, params, **objective)
 
         def skip(inner: Any) -> tuple:
             return jax.tree.map(jnp.zeros_like, grads if params is None else params), inner

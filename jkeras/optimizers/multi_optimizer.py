@@ -143,7 +143,13 @@ class MultiOptimizer(Optimizer):
         inner = tuple(o.init(self._part(values, i)) for i, o in enumerate(self._optimizers))
         return MultiState(scalar(0, "int32"), self._own_copy(), inner)
 
-    def _pure_update(self, grads: Tree, state: MultiState, params: Tree | None) -> tuple[Tree, MultiState]:
+    @property
+    def reads_objective(self) -> bool:
+        return any(optimizer.reads_objective for optimizer in self._optimizers)
+
+    def _pure_update(
+        self, grads: Tree, state: MultiState, params: Tree | None, **objective: Any
+    ) -> tuple[Tree, MultiState]:
         flatten = self._parameters.flatten
         gradients, values = flatten(grads), None if params is None else flatten(params)
         updates, inner = list(gradients), []
@@ -151,7 +157,9 @@ class MultiOptimizer(Optimizer):
             if all(g is None or owner != i for g, owner in zip(gradients, self._owners, strict=True)):
                 inner.append(one)  # nothing of its part has a gradient: it stands still
                 continue
-            part, new = optimizer.update(self._part(gradients, i), one, None if values is None else self._part(values, i))
+            own = None if values is None else self._part(values, i)
+            told = self._of_part(objective, values, i) if optimizer.reads_objective else {}
+            part, new = optimizer.update(self._part(gradients, i), one, own, **told)
             inner.append(new)
             updates = [u if owner == i else kept for u, kept, owner in zip(flatten(part), updates, self._owners)]
         return self._parameters.nest(updates), MultiState(state.iterations + 1, state.learning_rate, tuple(inner))
@@ -159,6 +167,18 @@ class MultiOptimizer(Optimizer):
     def _part(self, values: list, number: int) -> Tree:
         """The tree with only the leaves of one optimizer."""
         return self._parameters.nest([x if owner == number else None for x, owner in zip(values, self._owners)])
+
+    def _of_part(self, objective: dict, values: list | None, number: int) -> dict:
+        """The objective as a function of the leaves of one optimizer; the others are as they were before the update."""
+        value_fn, known = objective.get("value_fn"), self._parameters
+        if value_fn is None or values is None:
+            return objective
+
+        def of_part(part: Tree, *rest: Any) -> Any:
+            own = known.flatten(part)
+            return value_fn(known.nest([x if i == number else y for x, y, i in zip(own, values, self._owners)]), *rest)
+
+        return {**objective, "value_fn": of_part}
 
     def fingerprint(self) -> tuple:
         return (*super().fingerprint(), *(o.fingerprint() for o in self._optimizers))

@@ -203,13 +203,20 @@ class PureOptimizer(Owner):
         """The state before the first update, for parameters given as any pytree of arrays."""
         return OptimizerState(scalar(0, "int32"), self._own_copy(), self.transformation().init(params))
 
-    def update(self, grads: Tree, state: Any, params: Tree | None = None) -> tuple[Tree, Any]:
+    @property
+    def reads_objective(self) -> bool:
+        """Whether `update` is to be given the objective."""
+        return False
+
+    def update(self, grads: Tree, state: Any, params: Tree | None = None, **objective: Any) -> tuple[Tree, Any]:
         """One update, as a pure function.
 
         Args:
             grads: a tree like the parameters.
             state: what `init`, `read_state` or the last `update` returned.
             params: the current parameters; some rules and options need them.
+            **objective: what some transformations of optax ask for: `value`, the loss, and `value_fn`, the loss as a function of the
+                parameters. The others ignore it. The built-in training step gives both.
 
         Returns:
             `(updates, state)`; the new parameters are `params + updates`, leaf by leaf.
@@ -218,7 +225,7 @@ class PureOptimizer(Owner):
             ValueError: the trees differ, or the parameters are needed and were left out.
         """
         self._check_trees(grads, params)
-        return self._pure_update(grads, state, params)
+        return self._pure_update(grads, state, params, **objective)
 
     def _check_trees(self, grads: Tree, params: Tree | None) -> None:
         structures: list[Any] = [jax.tree.structure(grads), jax.tree.structure(grads if params is None else params)]
@@ -228,10 +235,9 @@ class PureOptimizer(Owner):
                 f"    grads  {structures[0]}\n    params {structures[1]}"
             )
 
-    def _pure_update(self, grads: Tree, state: Any, params: Tree | None) -> tuple[Tree, Any]:
-        updates, inner = self.transformation().update(
-            grads, state.inner, params, step=state.iterations, learning_rate=self._rate(state)
-        )
+    def _pure_update(self, grads: Tree, state: Any, params: Tree | None, **objective: Any) -> tuple[Tree, Any]:
+        keywords = {"step": state.iterations, "learning_rate": self._rate(state), **objective}
+        updates, inner = self.transformation().update(grads, state.inner, params, **keywords)
         updates = jax.tree.map(lambda u, like: u.astype(like.dtype), updates, grads if params is None else params)
         return updates, OptimizerState(state.iterations + 1, state.learning_rate, inner)
 

@@ -23,6 +23,7 @@ from jkeras.core.frame import Frame
 from jkeras.core.module import Module
 from jkeras.core.tree import Path
 from jkeras.core.variable import PARAMS, Variable, as_arrays, is_variable
+from jkeras.optimizers.loss_scale import LossScaleState
 
 
 class TrainState(NamedTuple):
@@ -40,6 +41,14 @@ class TrainState(NamedTuple):
         """The tree that `model.apply` takes: `{"params": trainable and frozen ones, "state": ...}`."""
         params = tree.nest({**tree.flatten(self.params), **tree.flatten(self.frozen)})
         return {"params": params, "state": self.state}
+
+    @property
+    def step(self) -> Any:
+        """How many steps the optimizer has made, an int32 scalar; None without an optimizer."""
+        state = self.opt_state
+        while isinstance(state, LossScaleState):
+            state = state.inner
+        return getattr(state, "iterations", None)
 
 
 class Slots(Binding):
@@ -136,18 +145,18 @@ def make_loss(model: Any, slots: Slots) -> Callable[..., tuple[jax.Array, TrainS
     return loss_of
 
 
-def make_update(optimizer: Any, slots: Slots) -> Callable[[TrainState, dict], TrainState]:
-    """`(ts, grads) -> ts`: the optimizer's step and the constraints.
+def make_update(optimizer: Any, slots: Slots) -> Callable[..., TrainState]:
+    """`(ts, grads, **objective) -> ts`: the optimizer's step and the constraints.
 
     Gradients of some of the parts at the top of `ts.params` leave the others, and their optimizers, as they are.
     """
     constraints = {path: v.constraint for path, v in slots.params.items() if v.constraint is not None}
 
-    def update(ts: TrainState, grads: dict) -> TrainState:
+    def update(ts: TrainState, grads: dict, **objective: Any) -> TrainState:
         old = {name: ts.params[name] for name in grads}
         rest = {name: jax.tree.map(lambda _: None, ts.params[name]) for name in ts.params if name not in grads}
         with Frame(slots.bind(ts), closed=True) as frame:  # a schedule may read variables, and draw
-            updates, opt_state = optimizer.update({**grads, **rest}, ts.opt_state, {**old, **rest})
+            updates, opt_state = optimizer.update({**grads, **rest}, ts.opt_state, {**old, **rest}, **objective)
         ts = slots.after(ts, frame)
         params = jax.tree.map(lambda p, u: (p + u).astype(p.dtype), old, {name: updates[name] for name in old})
         if constraints and not optimizer.updates_by_apply:
@@ -181,8 +190,12 @@ def make_train_step(
 
     def step(ts: TrainState, batch: Any) -> tuple[TrainState, Any]:
         grads, (seen, state, metrics, extra, changed) = jax.grad(objective, has_aux=True)(ts.params, ts, batch)
+        told = {}
+        if optimizer.reads_objective:
+            told["value"] = seen[0] if logged else seen
+            told["value_fn"] = lambda params: loss_of(ts._replace(params=params), batch, training=True)[0]
         opt_state = ts.opt_state if changed is None else changed
-        return update(ts._replace(state=state, metrics=metrics, extra=extra, opt_state=opt_state), grads), seen
+        return update(ts._replace(state=state, metrics=metrics, extra=extra, opt_state=opt_state), grads, **told), seen
 
     return step
 

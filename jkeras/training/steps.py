@@ -3,6 +3,8 @@
     model.pure_loss(state, batch)      -> (loss, state)    forward pass, loss, metrics
     model.pure_update(state, grads)    -> state            optimizer and constraints
     model.pure_results(state)          -> logs             what the metrics' sums come to
+    model.train_state()                -> state            the state as it is now
+    model.update_train_state(state)                        and back into the model
 
     state.variables                                        the tree for model.apply
 
@@ -22,12 +24,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import numpy as np
 
 from jkeras.core import frame as frames
+from jkeras.core.assignment import assign_all
 from jkeras.core.binding import Binding, ListBinding
 from jkeras.core.variable import is_variable
 from jkeras.data import make_data, unpack_x_y_sample_weight
-from jkeras.runtime.placement import copy_to_device
+from jkeras.runtime.mesh import current
 from jkeras.training.custom import built_in, keras_groups, lists_of
 from jkeras.training.functions import StepFunctions
 from jkeras.training.step import TrainState, make_loss, make_results, make_train_step, make_update
@@ -52,13 +56,15 @@ class Steps(StepFunctions):
         slots = self._require_ready("pure_loss").slots
         return make_loss(self, slots)(state, unpack_x_y_sample_weight(batch), training)
 
-    def pure_update(self: Any, state: TrainState, grads: dict) -> TrainState:
+    def pure_update(self: Any, state: TrainState, grads: dict, **objective: Any) -> TrainState:
         """One step of the optimizer, with the constraints.
 
         Args:
             state: see `make_train_step`.
             grads: a tree like `state.params`; or, with a `MultiOptimizer`, only some of the parts at its top, which are then
                 updated by their optimizers while everything else stands still.
+            **objective: for transformations of optax that look at the loss, such as `optax.lbfgs`: `value=` the loss, and `value_fn=`
+                the loss as a function of a tree like `state.params`.
 
         Raises:
             ValueError: unknown parts, or only some of them with a single optimizer.
@@ -75,7 +81,8 @@ class Steps(StepFunctions):
                 f"pure_update() got no gradients for {missing}, but {compiled.optimizer.name!r} updates all parameters at once. "
                 "To update parts in turn, compile with jkeras.optimizers.MultiOptimizer."
             )
-        return make_update(compiled.optimizer, compiled.slots)(state, grads)
+        told = objective if compiled.optimizer.reads_objective else {}
+        return make_update(compiled.optimizer, compiled.slots)(state, grads, **told)
 
     def pure_results(self: Any, state: TrainState) -> dict[str, jax.Array]:
         """The metrics' values by name."""
@@ -91,7 +98,7 @@ class Steps(StepFunctions):
 
         Returns:
             `(step, state)`: `step(state, batch) -> state` works under `jax.jit` and the rest, and `state` is a copy of the
-            current values with fresh metrics. `model.update(state)` writes a state back.
+            current values with fresh metrics. `model.update_train_state(state)` writes a state back.
 
         >>> import jax, jkeras, numpy as np
         >>> model = jkeras.Sequential([jkeras.layers.Dense(1, kernel_initializer="zeros")])
@@ -101,27 +108,81 @@ class Steps(StepFunctions):
         >>> state = jax.jit(step)(state, (x, y))
         >>> {name: float(value) for name, value in model.pure_results(state).items()}
         {'loss': 1.0}
-        >>> model.update(state)
+        >>> model.update_train_state(state)
         >>> round(float(model.layers[0].bias[0]), 3)
         0.02
         """
-        compiled = self._require_compiled("make_train_step")
-        if x is not None:
-            self._ready(compiled, make_data(x, y, sample_weight, steps=1, arrange=self._arrangement()), False)
-        self._require_ready("make_train_step")
-        if x is not None:  # a trace finds what the step uses beside the model, so that the state has it
-            batch = (x, y, sample_weight)
-            compiled.run(self, lambda: jax.eval_shape(lambda: self.train_step(compiled.read(), batch)))
+        compiled = self._with_state("make_train_step", x, y, sample_weight)
         step = make_train_step(self, compiled.optimizer, compiled.slots)
-        state = copy_to_device(compiled.read()._replace(metrics=compiled.fresh_metrics))
+        state = current().copied(compiled.read()._replace(metrics=compiled.start()))
         return lambda state, batch: step(state, unpack_x_y_sample_weight(batch))[0], state
+
+    def train_state(self: Any, x: Any = None, y: Any = None, sample_weight: Any = None) -> TrainState:
+        """The whole state of training as it is now: all that a step reads and writes.
+
+        It is a pytree of arrays, so it goes into a checkpoint, through `jax.jit`, or into a loop of your own. On several devices its
+        arrays lie as the variables do. The order in which `fit` shuffles data is no part of it: that is drawn on the host, and
+        `BackupAndRestore` keeps it.
+
+        Args:
+            x, y, sample_weight: a batch, for its shapes; may be left out once the model has been trained or evaluated.
+
+        Returns:
+            A `TrainState`, a copy: training does not change it. Its fields are `params` (the trainable parameters), `frozen` (the
+            others), `state` (moving averages and seeds), `opt_state` (the optimizer's state, with the number of its steps),
+            `metrics` (their sums) and `extra` (variables that losses, metrics and schedules hold). `step` is the number of steps.
+
+        Raises:
+            ValueError: the model is not compiled, or the shapes of the data are not known.
+
+        >>> import jkeras, numpy as np
+        >>> model = jkeras.Sequential([jkeras.layers.Dense(1)])
+        >>> model.compile("adam", "mse")
+        >>> x, y = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
+        >>> before = model.train_state(x, y)
+        >>> first = model.fit(x, y, verbose=0).history["loss"]
+        >>> int(before.step), int(model.train_state().step)
+        (0, 1)
+        >>> model.update_train_state(before)
+        >>> model.fit(x, y, verbose=0).history["loss"] == first
+        True
+        """
+        return current().copied(self._with_state("train_state", x, y, sample_weight).read())
+
+    def update_train_state(self: Any, state: TrainState) -> None:
+        """Write a state of training back into the model, its optimizer and its metrics: all of it, or none of it.
+
+        Args:
+            state: what `train_state`, `make_train_step` or a step returned; or the same tree read from a checkpoint, with arrays of
+                NumPy or of JAX on any devices. They are put where the variables lie.
+
+        Raises:
+            ValueError: the tree differs from the model's, or an array has another shape; the message names what differs.
+        """
+        slots = self._require_ready("update_train_state").slots
+        bound = slots.bound(state)
+        given = [(v, bound[id(v)]) for v in slots.variables]
+        # What fits goes to its place at once, so that no device holds all of an array that is divided.
+        arrays = [a if (np.shape(a), getattr(a, "dtype", None)) == (v.shape, v.dtype) else v.converted(a) for v, a in given]
+        assign_all(zip(slots.variables, current().put_variables(slots.variables, arrays), strict=True))
 
     def update(self: Any, variables: Any) -> None:
         """Write a tree of variables, or a whole `TrainState`, back into the model (and its optimizer and metrics)."""
-        if not isinstance(variables, TrainState):
+        if isinstance(variables, TrainState):
+            self.update_train_state(variables)
+        else:
             super().update(variables)  # type: ignore[misc]
-            return
-        self._require_ready("update").slots.write(variables)
+
+    def _with_state(self: Any, method: str, x: Any, y: Any, sample_weight: Any) -> Any:
+        """What `compile` decided, when the whole state is known; if it is not, from a batch."""
+        compiled = self._require_compiled(method)
+        if x is not None:
+            self._ready(compiled, make_data(x, y, sample_weight, steps=1, arrange=self._arrangement()), False)
+        self._require_ready(method)
+        if x is not None:  # a trace finds what the step uses beside the model, so that the state has it
+            batch = (x, y, sample_weight)
+            compiled.run(self, lambda: jax.eval_shape(lambda: self.train_step(compiled.read(), batch)))
+        return compiled
 
     def _require_ready(self: Any, method: str) -> Any:
         compiled = self._require_compiled(method)

@@ -6,6 +6,7 @@ import numpy as np
 import optax
 import pytest
 
+import jkeras
 from jkeras.core.variable import Variable
 from jkeras.optimizers import SGD, Adam, LossScaleOptimizer, MultiOptimizer, Muon, Optimizer, OptimizerMap, get, wrap
 from tests.oracle import assert_close
@@ -154,6 +155,103 @@ def test_injected_learning_rate_is_read_and_set():
     assert w.numpy().tolist() == [0.75]
     with pytest.raises(AttributeError, match="inject_hyperparams"):
         wrap(optax.sgd(0.1)).learning_rate = 0.1
+
+
+# -- transformations that look at the loss ----------------------------------------------------------------------------
+
+INPUTS = np.random.RandomState(0).rand(12, 3).astype("float32")
+TARGETS = np.tanh(INPUTS @ np.array([[1.0], [2.0], [-1.0]], "float32"))
+LOOKING = {
+    "lbfgs": optax.lbfgs,
+    "backtracking": lambda: optax.chain(optax.sgd(1.0), optax.scale_by_backtracking_linesearch(max_backtracking_steps=5)),
+    "plateau": lambda: optax.chain(optax.adam(0.05), optax.contrib.reduce_on_plateau(patience=1)),
+    "momo": optax.contrib.momo,
+    "sophia": lambda: optax.contrib.sophia(0.05),
+    "sam": lambda: optax.contrib.sam(optax.sgd(0.1), optax.sgd(0.05), opaque_mode=True),
+}
+
+
+def loss_of(params):
+    hidden = jnp.tanh(INPUTS @ params["hidden"]["kernel"] + params["hidden"]["bias"])
+    return jnp.mean((hidden @ params["last"]["kernel"] + params["last"]["bias"] - TARGETS) ** 2)
+
+
+def looking_model(optimizer, **options):
+    jkeras.utils.set_random_seed(0)
+    model = jkeras.Sequential(
+        [jkeras.layers.Dense(4, activation="tanh", name="hidden"), jkeras.layers.Dense(1, name="last")]
+    )
+    model.build((None, 3))
+    model.compile(optimizer, "mse", **options)
+    return model
+
+
+def fit_all(model, epochs=4):
+    return model.fit(INPUTS, TARGETS, batch_size=12, epochs=epochs, verbose=0).history["loss"]
+
+
+def losses_by_hand(name, params, steps=4):
+    transformation = LOOKING[name]()
+
+    @jax.jit
+    def step(params, state):
+        value, grads = jax.value_and_grad(loss_of)(params)
+        told = {"value": value, "grad": grads, "value_fn": loss_of, "obj_fn": loss_of}
+        told["grad_fn"] = lambda params, i: jax.grad(loss_of)(params)
+        wanted = {"sam": ["grad_fn"], "sophia": ["obj_fn"]}.get(name, ["value", "grad", "value_fn"])
+        updates, state = transformation.update(grads, state, params, **{k: told[k] for k in wanted})
+        return optax.apply_updates(params, updates), state, value
+
+    state, losses = transformation.init(params), []
+    for _ in range(steps):
+        params, state, value = step(params, state)
+        losses.append(float(value))
+    return losses
+
+
+@pytest.mark.parametrize("name", LOOKING)
+def test_a_transformation_is_given_the_loss(name):
+    model = looking_model(LOOKING[name]())
+    params = {layer.name: {"kernel": layer.kernel.value, "bias": layer.bias.value} for layer in model.layers}
+    wanted = losses_by_hand(name, params)
+    assert_close(fit_all(model), wanted, rtol=1e-4)
+    assert wanted[-1] < wanted[0]
+
+
+@pytest.mark.parametrize(
+    "refine",
+    [
+        LossScaleOptimizer,
+        lambda lbfgs: MultiOptimizer(lambda v: lbfgs),
+    ],
+)
+def test_optimizers_of_optimizers_hand_the_loss_on(refine):
+    wanted = fit_all(looking_model(optax.lbfgs()))
+    assert_close(fit_all(looking_model(refine(wrap(optax.lbfgs())))), wanted, rtol=1e-3)
+
+
+def test_a_step_of_ones_own_gives_the_loss():
+    class Own(jkeras.Sequential):
+        tells = True
+
+        def train_step(self, state, batch):
+            def objective(params):
+                return self.pure_loss(state._replace(params=params), batch)
+
+            (loss, new), grads = jax.value_and_grad(objective, has_aux=True)(state.params)
+            told = {"value": loss, "value_fn": lambda params: objective(params)[0]} if self.tells else {}
+            return self.pure_update(new, grads, **told), {"loss": loss}
+
+    def own(tells):
+        model = looking_model(optax.lbfgs())
+        again = Own(model.layers)
+        again.compile(optax.lbfgs(), "mse")
+        again.tells = tells
+        return again
+
+    assert_close(fit_all(own(True)), fit_all(looking_model(optax.lbfgs())), rtol=1e-4)
+    with pytest.raises(ValueError, match="needs value and value_fn.*pure_update"):
+        fit_all(own(False))
 
 
 def test_a_wrapped_transformation_has_no_config():
