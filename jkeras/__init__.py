@@ -70,7 +70,11 @@ __version__ = "0.1.0"
 
 
 def version() -> str:
-    """The version of jkeras, as text."""
+    """Return the version of jkeras, as text.
+
+    >>> version() == __version__
+    True
+    """
     return __version__
 
 

@@ -12,7 +12,11 @@ from jkeras.serialization.namespace import namespace
 
 
 class MAP_TO_NONE:
-    """The value that the function of `traverse` returns to put None in the place of a structure."""
+    """The value that the function given to `traverse` returns to replace a part of the structure by None.
+
+    >>> traverse(lambda part: MAP_TO_NONE if part == 2 else None, [1, 2])
+    [1, None]
+    """
 
 
 def is_nested(structure: Any) -> bool:

@@ -35,12 +35,12 @@ def draw_bounding_boxes(
         images: array of shape (batch, height, width, 3), of numbers from 0 to 255.
         bounding_boxes: dict of `"boxes"`, of shape (batch, boxes, 4), and `"labels"`, of shape (batch, boxes), where -1 means no box;
             `"confidences"` may be added, of the shape of the labels.
-        bounding_box_format: that of the boxes, such as `"xyxy"` or `"rel_xywh"`.
+        bounding_box_format: the format of the boxes, such as `"xyxy"` or `"rel_xywh"`.
         class_mapping: `{class number: name}`; with it, names are written at the boxes.
-        color: of the lines: red, green and blue.
-        line_thickness: of the boxes, in pixels.
-        text_thickness: of the letters, in pixels.
-        font_scale: size of the letters; 1 is 12 pixels.
+        color: the color of the lines: red, green and blue, from 0 to 255.
+        line_thickness: the thickness of the lines, in pixels.
+        text_thickness: the thickness of the letters, in pixels.
+        font_scale: the size of the letters; 1 is 12 pixels.
         data_format: "channels_last" or "channels_first"; by default `jkeras.config.image_data_format()`.
 
     Returns:
@@ -154,16 +154,16 @@ def plot_image_gallery(
     legend_handles: Any = None,
     data_format: str | None = None,
 ) -> None:
-    """Show pictures in rows and columns, by matplotlib.
+    """Show pictures in rows and columns, with matplotlib.
 
     Args:
         images: array of shape (batch, height, width, 3), or one picture.
         y_true, y_pred: class numbers of shape (batch,), for titles.
         label_map: `{class number: name}`, needed for titles.
-        rows, cols: how many; by default a square that has room for all.
-        value_range: the numbers that are black and white.
+        rows, cols: the numbers of rows and columns; by default those of the smallest square with room for all.
+        value_range: the number that is black and the number that is white.
         scale: inches per picture.
-        path: a file to write; then nothing is shown.
+        path: the file to write the figure to. With it, nothing is shown.
         show: whether to show the figure; by default if no path is given.
         transparent: whether the file has no background.
         dpi: pixels per inch of the file.
@@ -173,6 +173,12 @@ def plot_image_gallery(
     Raises:
         ValueError: path and show are both given, or classes without `label_map`.
         ImportError: matplotlib is not installed.
+
+    >>> import os, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     plot_image_gallery(np.zeros((2, 8, 8, 3)), path=os.path.join(folder, "gallery.png"))
+    ...     os.listdir(folder)
+    ['gallery.png']
     """
     if path is not None and show:
         raise ValueError("plot_image_gallery() writes a file (path=) or shows the figure (show=True), not both.")
@@ -233,16 +239,31 @@ def plot_bounding_box_gallery(
     data_format: str | None = None,
     **kwargs: Any,
 ) -> None:
-    """Show pictures with the boxes that are right, and those that were predicted.
+    """Show pictures with the true boxes and the predicted boxes.
 
     Args:
-        images, value_range, rows, cols, legend_handles, data_format: see `plot_image_gallery`.
-        bounding_box_format, line_thickness, font_scale, text_thickness: see `draw_bounding_boxes`.
-        y_true, y_pred: dicts of boxes and labels.
-        true_color, pred_color: of their lines.
-        class_mapping, ground_truth_mapping, prediction_mapping: `{class number: name}`, for both or one of them.
-        legend: whether to say which colour is which.
+        images: array of shape (batch, height, width, 3).
+        bounding_box_format: the format of the boxes, such as `"xyxy"` or `"rel_xywh"`.
+        y_true, y_pred: the true and the predicted boxes, dicts of `"boxes"` and `"labels"` as in `draw_bounding_boxes`.
+        value_range: the number that is black and the number that is white.
+        true_color, pred_color: the colors of the lines, red, green and blue, from 0 to 255.
+        line_thickness: the thickness of the lines, in pixels.
+        font_scale: the size of the letters; 1 is 12 pixels.
+        text_thickness: the thickness of the letters, in pixels; by default that of the lines.
+        class_mapping, ground_truth_mapping, prediction_mapping: `{class number: name}`, for both kinds of boxes, the true ones,
+            or the predicted ones.
+        legend: True adds a legend of the two colors.
+        legend_handles: matplotlib's handles of another legend.
+        rows, cols: the numbers of rows and columns; by default those of the smallest square with room for all.
+        data_format: "channels_last" or "channels_first"; by default `jkeras.config.image_data_format()`.
         **kwargs: further arguments of `plot_image_gallery`.
+
+    >>> import os, tempfile
+    >>> boxes = {"boxes": np.array([[[1, 1, 5, 5]]]), "labels": np.array([[0]])}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     plot_bounding_box_gallery(np.zeros((1, 8, 8, 3)), "xyxy", y_true=boxes, path=os.path.join(folder, "boxes.png"))
+    ...     os.listdir(folder)
+    ['boxes.png']
     """
     array = np.asarray(images, "float32")
     drawn = _pictures("plot_bounding_box_gallery", array, data_format, value_range)
@@ -280,13 +301,26 @@ def plot_segmentation_mask_gallery(
     data_format: str | None = None,
     **kwargs: Any,
 ) -> None:
-    """Show pictures beside their masks: the picture, the right mask, the predicted one.
+    """Show pictures beside their masks: the picture, the true mask, the predicted mask.
 
     Args:
-        images, value_range, data_format: see `plot_image_gallery`.
-        num_classes, color_mapping, blend, alpha, ignore_index: see `draw_segmentation_masks`.
-        y_true, y_pred: masks, of integers.
+        images: array of shape (batch, height, width, 3).
+        num_classes: the number of classes.
+        value_range: the number that is black and the number that is white.
+        y_true, y_pred: the true and the predicted masks, integers of shape (batch, height, width, 1) or (batch, height, width).
+        color_mapping: `{class number: (red, green, blue)}`; by default colors that are far from each other.
+        blend: True if the picture is seen through the colors.
+        alpha: the opacity of the colors, from 0 to 1.
+        ignore_index: the class that is not coloured.
+        data_format: "channels_last" or "channels_first"; by default `jkeras.config.image_data_format()`.
         **kwargs: further arguments of `plot_image_gallery`.
+
+    >>> import os, tempfile
+    >>> masks = np.zeros((1, 8, 8), "int32")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     plot_segmentation_mask_gallery(np.zeros((1, 8, 8, 3)), 2, y_true=masks, path=os.path.join(folder, "masks.png"))
+    ...     os.listdir(folder)
+    ['masks.png']
     """
     pictures = _pictures("plot_segmentation_mask_gallery", images, data_format, value_range)
     columns = [pictures]

@@ -1,8 +1,11 @@
-"""Every public class and function tells in its own docstring, as `help()` shows it, what each argument means."""
+"""Every public class and function has a docstring that describes each argument and shows an example, as `help()` prints it."""
 
+import doctest
+import functools
 import importlib
 import inspect
 import re
+import sys
 
 import pytest
 
@@ -16,6 +19,8 @@ MODULES = [
         "config",
         "constraints",
         "data",
+        "distillation",
+        "distribution",
         "dtype_policies",
         "initializers",
         "layers",
@@ -31,13 +36,26 @@ MODULES = [
         "random",
         "regularizers",
     ),
-    *("saving", "tree", "utils", "wrappers"),
+    *("saving", "tree", "utils", "visualization", "wrappers"),
 ]
+NOT_RUN = {  # names whose example is shown and not run, with the reason
+    **{
+        f"jkeras.datasets.{name}.load_data": "downloads a file"
+        for name in ("boston_housing", "california_housing", "cifar10")
+    },
+    **{f"jkeras.datasets.{name}.load_data": "downloads a file" for name in ("cifar100", "fashion_mnist", "imdb", "mnist")},
+    "jkeras.datasets.imdb.get_word_index": "downloads a file",
+    "jkeras.datasets.reuters.load_data": "downloads a file",
+    "jkeras.datasets.reuters.get_word_index": "downloads a file",
+    "jkeras.distribution.devices.initialize": "waits for other processes",
+}
 DATASETS = ["boston_housing", "california_housing", "cifar10", "cifar100", "fashion_mnist", "imdb", "mnist", "reuters"]
 
 
 def find(path):
-    """A namespace such as `ops.image`, which may be an attribute that is no module of that name."""
+    """A namespace such as `ops.image`, which may be an attribute that is no module of that name; "" is jkeras itself."""
+    if not path:
+        return jkeras
     try:
         return importlib.import_module(f"jkeras.{path}")
     except ImportError:
@@ -72,7 +90,7 @@ def missing(item):
     return [name for name in arguments(item) if name not in described(inspect.getdoc(item) or "")]
 
 
-ALL = [*MODULES, *(f"datasets.{name}" for name in DATASETS)]
+ALL = ["", *MODULES, *(f"datasets.{name}" for name in DATASETS)]
 
 
 @pytest.mark.parametrize("path", ALL)
@@ -91,6 +109,23 @@ def test_no_description_only_points_to_another(path):
 @pytest.mark.parametrize("path", ALL)
 def test_each_public_name_has_a_docstring_of_its_own(path):
     assert [name for name, item in public(path).items() if not (getattr(item, "__doc__", None) or "").strip()] == []
+
+
+@functools.cache
+def examples(module):
+    """The examples that doctest runs of a module, `{docstring: examples}`."""
+    found = doctest.DocTestFinder().find(sys.modules[module])
+    return {test.docstring: test.examples for test in found}
+
+
+@pytest.mark.parametrize("path", ALL)
+def test_each_public_name_has_an_example_that_the_tests_run(path):
+    lacking = []
+    for name, item in public(path).items():
+        run = [e for e in examples(item.__module__).get(item.__doc__, ()) if not e.options.get(doctest.SKIP)]
+        if not run and f"{item.__module__}.{item.__name__}" not in NOT_RUN:
+            lacking.append(name)
+    assert lacking == []
 
 
 def test_help_tells_everything_by_itself():

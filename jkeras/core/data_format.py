@@ -8,18 +8,26 @@ _settings = {"default": "channels_last"}
 
 
 def image_data_format() -> str:
-    """The format of layers that name none, `"channels_last"` unless changed."""
+    """Return the data format of layers that are given none, `"channels_last"` unless changed.
+
+    >>> image_data_format()
+    'channels_last'
+    """
     return _settings["default"]
 
 
 def set_image_data_format(data_format: str) -> None:
-    """Set the format of layers made from now on.
+    """Set the data format of layers that are made from now on.
 
     Args:
         data_format: `"channels_last"` or `"channels_first"`.
 
     Raises:
         ValueError: it is neither `"channels_last"` nor `"channels_first"`.
+
+    >>> set_image_data_format("channels_first"); image_data_format()
+    'channels_first'
+    >>> set_image_data_format("channels_last")
     """
     _settings["default"] = standardize_data_format(str(data_format))
 

@@ -18,7 +18,11 @@ _PYTHON = {bool: "bool", int: "int32", float: "floatx"}
 
 
 def floatx() -> str:
-    """The default floating-point dtype, `"float32"` unless changed by `set_floatx`."""
+    """Return the default floating-point dtype, `"float32"` unless changed by `set_floatx`.
+
+    >>> floatx()
+    'float32'
+    """
     return _settings["floatx"]
 
 
@@ -32,6 +36,10 @@ def set_floatx(value: str) -> None:
 
     Raises:
         ValueError: it is none of the four.
+
+    >>> set_floatx("bfloat16"); floatx()
+    'bfloat16'
+    >>> set_floatx("float32")
     """
     if value not in FLOATS:
         raise ValueError(f"floatx must be one of {FLOATS}, got {value!r}.{suggest(value, FLOATS)}")
@@ -39,7 +47,11 @@ def set_floatx(value: str) -> None:
 
 
 def epsilon() -> float:
-    """The fuzz factor that keeps logarithms and divisions finite, `1e-7` unless changed."""
+    """Return the small number that keeps logarithms and divisions finite, `1e-7` unless changed.
+
+    >>> epsilon()
+    1e-07
+    """
     return _settings["epsilon"]
 
 

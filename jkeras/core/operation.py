@@ -12,10 +12,11 @@ from jkeras.serialization.naming import auto_name
 
 
 class Operation:
-    """Base class of operations: `call` computes on arrays, and on symbolic tensors the call is recorded.
+    """The base class of operations. `call` computes on arrays; on symbolic tensors, the call is recorded.
 
     Args:
-        name: of the operation; by default the class in snake case, numbered.
+        *args, **kwargs: the arguments of the subclass's constructor, which `get_config` returns.
+        name: the name of the operation; by default the class in snake case, numbered.
 
     Raises:
         ValueError: the name is not text, or holds a `/`.

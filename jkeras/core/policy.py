@@ -387,19 +387,26 @@ def write_policy(policy: DTypePolicy) -> dict:
 
 
 def dtype_policy() -> DTypePolicy:
-    """The policy of layers that name none: the one set by `set_dtype_policy`, or `floatx()`."""
+    """Return the policy of layers that are given none: the one set by `set_dtype_policy`, or `floatx()`.
+
+    >>> dtype_policy().name
+    'float32'
+    """
     return _settings["policy"] or DTypePolicy(dtypes.floatx())
 
 
 def set_dtype_policy(policy: "DTypePolicy | str") -> None:
-    """Set the policy of layers made from now on.
+    """Set the policy of layers that are made from now on.
 
     Args:
-        policy: a policy, or the name of one.
-        policy: a `DTypePolicy`, its name such as `"mixed_bfloat16"`, or None.
+        policy: a `DTypePolicy`, or its name such as `"mixed_bfloat16"`.
 
     Raises:
         ValueError: it is neither.
+
+    >>> set_dtype_policy("mixed_bfloat16"); dtype_policy().compute_dtype
+    'bfloat16'
+    >>> set_dtype_policy("float32")
     """
     if not isinstance(policy, (str, DTypePolicy)):
         raise ValueError(

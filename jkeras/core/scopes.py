@@ -81,7 +81,15 @@ class StatelessScope:
 
 
 class SymbolicScope:
-    """A block for shape inference: variables read as zeros of their shape, and what is assigned is forgotten."""
+    """A block for shape inference. Variables read as zeros of their shape, and assigned values are dropped.
+
+    >>> import jkeras
+    >>> weight = jkeras.Variable([1.0, 2.0])
+    >>> with SymbolicScope():
+    ...     shape = jkeras.ops.shape(2 * weight)
+    >>> shape
+    (2,)
+    """
 
     def __enter__(self) -> "SymbolicScope":
         self._frame = Frame(abstract=True)

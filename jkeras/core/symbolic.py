@@ -38,8 +38,15 @@ _FIXED = frozenset(("shape", "dtype", "sparse"))
 class KerasTensor(Operators["KerasTensor"]):
     """A placeholder for an array: a shape, a dtype, and the call that will produce it.
 
-    Arithmetic, comparisons (but `==`, which asks for identity), `@`, `~`, `&`, `|`, `^`, `abs`, `round` and indexing are
+    Arithmetic, comparisons (but `==`, which tests identity), `@`, `~`, `&`, `|`, `^`, `abs`, `round` and indexing are
     calls of the operation of that name.
+
+    Args:
+        shape: the lengths of the axes; None stands for a length that is not known.
+        dtype: the dtype of the array.
+        sparse: True if the array will be sparse.
+        record_history: False if the calls that it takes part in are not recorded as a graph.
+        name: its name; by default `"keras_tensor"`.
 
     >>> x = KerasTensor((None, 3), "float32", name="x")
     >>> x, (2 * x[:, 0] > 1).dtype

@@ -35,6 +35,10 @@ class Epoch(NamedTuple):
         order: the numbers of the rows, int32, in the order in which they are used.
         start: the first step.
         stop: the step after the last one.
+
+    >>> epoch = Epoch(np.array([2, 0, 1], "int32"), start=0, stop=2)  # two batches of up to two rows
+    >>> epoch.order[0 * 2 : 1 * 2].tolist()
+    [2, 0]
     """
 
     order: np.ndarray  # int32[num_samples]

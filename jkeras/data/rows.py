@@ -27,7 +27,7 @@ class Rows:
 
     Args:
         source: anything with a shape whose rows can be taken: a NumPy or JAX array, a memory map, an HDF5 data set.
-        name: how messages call it: `"x"`, `"y['age']"`.
+        name: its name in messages: `"x"`, `"y['age']"`.
         dtype: the dtype that `read` returns. None chooses it by the dtype of the source.
         columns: the names of the columns, if the source has them.
 
@@ -36,6 +36,10 @@ class Rows:
         dtype: the dtype of the rows that `read` returns.
         on_disk: True if the rows come from a file and should not be read without need.
         on_device: True if the source is a JAX array, which needs no memory of its own on the device.
+
+    >>> rows = Rows(np.arange(6).reshape(3, 2), "x", "float32")
+    >>> len(rows), rows.read(slice(0, 1)).tolist()
+    (3, [[0.0, 1.0]])
     """
 
     on_disk = False

@@ -1,4 +1,5 @@
-"""Data on its way through the host stage of a model: what goes in (texts, categories) and what comes out (numbers), row by row.
+"""Data on its way through the host stage of a model: its inputs (texts, categories) and its outputs (numbers), row by
+row.
 
 `Staged` marks what a host stage has made, so that a model knows where to go on. Where all rows come out in one shape, the
 results are `StagedRows`: computed when they are read, in the thread that reads ahead, or all at once if they are to lie on the
@@ -19,23 +20,29 @@ PIECE = 4096  # rows that are computed at a time
 
 
 class Staged(NamedTuple):
-    """The arrays that a model's host stage has made, from which its compiled part starts.
+    """The arrays that a model's host stage has made. The compiled part of the model starts from them.
 
     Args:
         values: the arrays.
+
+    >>> Staged((np.ones(2),)).values[0].tolist()
+    [1.0, 1.0]
     """
 
     values: tuple
 
 
 class HostRows(Rows):
-    """An array that only the host sees, of any dtype.
+    """An array of any dtype that stays on the host.
 
     Args:
         source: the array.
         name: how messages call it.
         dtype: not used: the rows keep the dtype of the source.
         columns: the names of the columns, if the source has them.
+
+    >>> HostRows(np.array(["a", "b"]), "x").read(slice(0, 1)).tolist()
+    ['a']
     """
 
     def __init__(self, source: np.ndarray, name: str, dtype: Any = None, columns: Sequence | None = None):
@@ -52,6 +59,10 @@ class Source:
     Args:
         arrays: the inputs, arrays with one row per sample.
         run: the host stage, a function from a list of arrays to a list of arrays.
+
+    >>> source = Source([np.array(["a", "bcd"])], lambda arrays: [np.char.str_len(arrays[0])])
+    >>> source.read(slice(0, 2))[0].tolist()
+    [1, 3]
     """
 
     def __init__(self, arrays: list[np.ndarray], run: Callable[[list[np.ndarray]], list[np.ndarray]]):
@@ -80,10 +91,14 @@ class StagedRows(Rows):
 
     Args:
         source: the inputs and the stage.
-        place: which of the results it is.
+        place: the number of the result.
         shape: the shape of all rows of the result.
         dtype: the dtype of the result.
-        name: how messages call it.
+        name: its name in messages.
+
+    >>> source = Source([np.array(["a", "bcd"])], lambda arrays: [np.char.str_len(arrays[0])])
+    >>> StagedRows(source, 0, (2,), "float32", "x").whole().tolist()
+    [1.0, 3.0]
     """
 
     on_disk = True  # rows take work: they are read ahead, and not without need

@@ -10,7 +10,7 @@ __all__ = ["load_data"]
 
 
 def load_data(path: str = "boston_housing.npz", test_split: float = 0.2, seed: int = 113) -> tuple:
-    """The table, shuffled and split.
+    """Load the table, shuffled and split.
 
     Args:
         path: the name of the file that keeps it, in the folder `datasets` of `~/.keras`.
@@ -24,5 +24,9 @@ def load_data(path: str = "boston_housing.npz", test_split: float = 0.2, seed: i
     Raises:
         ValueError: `test_split` is not in [0, 1).
         OSError: the file is not there and cannot be downloaded; the message says where to put it.
+
+    >>> (x_train, y_train), (x_test, y_test) = load_data()  # doctest: +SKIP
+    >>> x_train.shape  # doctest: +SKIP
+    (404, 13)
     """
     return split_table(fetch("boston_housing.npz", path), test_split, seed)

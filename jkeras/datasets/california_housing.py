@@ -11,7 +11,7 @@ __all__ = ["load_data"]
 def load_data(
     version: str = "large", path: str = "california_housing.npz", test_split: float = 0.2, seed: int = 113
 ) -> tuple:
-    """The table, shuffled and split.
+    """Load the table, shuffled and split.
 
     Args:
         version: `"large"` for all rows, `"small"` for 600 of them.
@@ -25,6 +25,10 @@ def load_data(
     Raises:
         ValueError: an unknown `version`, or `test_split` is not in [0, 1).
         OSError: the file is not there and cannot be downloaded; the message says where to put it.
+
+    >>> (x_train, y_train), (x_test, y_test) = load_data()  # doctest: +SKIP
+    >>> x_train.shape  # doctest: +SKIP
+    (16512, 8)
     """
     if version not in ("small", "large"):
         raise ValueError(f"Argument `version` must be one of 'small', 'large'. Received: version={version}")

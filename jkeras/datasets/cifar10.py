@@ -6,7 +6,7 @@ __all__ = ["load_data"]
 
 
 def load_data() -> tuple:
-    """The images and classes.
+    """Load the images and their classes.
 
     Returns:
         `(x_train, y_train), (x_test, y_test)`: uint8 arrays of shapes (50000, 32, 32, 3), (50000, 1), (10000, 32, 32, 3),
@@ -16,6 +16,10 @@ def load_data() -> tuple:
         OSError: the file is not there and cannot be downloaded; the message says where to put it.
 
     Source: https://www.cs.toronto.edu/~kriz/cifar.html
+
+    >>> (x_train, y_train), (x_test, y_test) = load_data()  # doctest: +SKIP
+    >>> x_train.shape  # doctest: +SKIP
+    (50000, 32, 32, 3)
     """
     batches = [f"data_batch_{i}" for i in range(1, 6)]
     return load("cifar-10-python.tar.gz", "cifar-10-batches-py", batches, "test_batch", b"labels", "uint8")

@@ -6,7 +6,7 @@ __all__ = ["load_data"]
 
 
 def load_data(label_mode: str = "fine") -> tuple:
-    """The images and classes.
+    """Load the images and their classes.
 
     Args:
         label_mode: `"fine"` for the 100 classes, `"coarse"` for the 20.
@@ -20,6 +20,10 @@ def load_data(label_mode: str = "fine") -> tuple:
         OSError: the file is not there and cannot be downloaded; the message says where to put it.
 
     Source: https://www.cs.toronto.edu/~kriz/cifar.html
+
+    >>> (x_train, y_train), (x_test, y_test) = load_data()  # doctest: +SKIP
+    >>> x_train.shape  # doctest: +SKIP
+    (50000, 32, 32, 3)
     """
     if label_mode not in ("fine", "coarse"):
         raise ValueError(f'`label_mode` must be one of `"fine"`, `"coarse"`. Received: label_mode={label_mode}.')

@@ -12,7 +12,7 @@ __all__ = ["load_data"]
 
 
 def load_data() -> tuple:
-    """The images and classes.
+    """Load the images and their classes.
 
     Returns:
         `(x_train, y_train), (x_test, y_test)`: uint8 arrays of shapes (60000, 28, 28), (60000,), (10000, 28, 28), (10000,).
@@ -21,6 +21,10 @@ def load_data() -> tuple:
         OSError: a file is not there and cannot be downloaded; the message says where to put it.
 
     Source: https://github.com/zalandoresearch/fashion-mnist
+
+    >>> (x_train, y_train), (x_test, y_test) = load_data()  # doctest: +SKIP
+    >>> x_train.shape  # doctest: +SKIP
+    (60000, 28, 28)
     """
     return tuple(
         (_read(f"{part}-images-idx3-ubyte.gz"), _read(f"{part}-labels-idx1-ubyte.gz")) for part in ("train", "t10k")

@@ -25,7 +25,7 @@ def load_data(
     index_from: int | None = 3,
     **kwargs: Any,
 ) -> tuple:
-    """The reviews and whether they are good.
+    """Load the reviews, with 1 for a good and 0 for a bad one.
 
     Args:
         path: the name of the file that keeps them, in the folder `datasets` of `~/.keras`.
@@ -45,6 +45,10 @@ def load_data(
         TypeError: an unknown argument.
         ValueError: no review is shorter than `maxlen`.
         OSError: the file is not there and cannot be downloaded; the message says where to put it.
+
+    >>> (x_train, y_train), (x_test, y_test) = load_data()  # doctest: +SKIP
+    >>> x_train.shape  # doctest: +SKIP
+    (25000,)
     """
     num_words = kwargs.pop("nb_words", num_words)
     if kwargs:
@@ -62,10 +66,13 @@ def load_data(
 
 
 def get_word_index(path: str = "imdb_word_index.json") -> dict[str, int]:
-    """The number of each word, before `index_from` is added.
+    """Return the number of each word, before `index_from` is added.
 
     Args:
         path: the name of the file that keeps them, in the folder `datasets` of `~/.keras`.
+
+    >>> get_word_index()["the"]  # doctest: +SKIP
+    1
     """
     with open(fetch("imdb_word_index.json", path)) as file:
         return json.load(file)

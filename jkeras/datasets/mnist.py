@@ -6,7 +6,7 @@ __all__ = ["load_data"]
 
 
 def load_data(path: str = "mnist.npz") -> tuple:
-    """The images and digits.
+    """Load the images and their digits.
 
     Args:
         path: the name of the file that keeps them, in the folder `datasets` of `~/.keras`.
@@ -18,6 +18,10 @@ def load_data(path: str = "mnist.npz") -> tuple:
         OSError: the file is not there and cannot be downloaded; the message says where to put it.
 
     Source: http://yann.lecun.com/exdb/mnist/
+
+    >>> (x_train, y_train), (x_test, y_test) = load_data()  # doctest: +SKIP
+    >>> x_train.shape  # doctest: +SKIP
+    (60000, 28, 28)
     """
     arrays = read_npz(fetch("mnist.npz", path))
     return (arrays["x_train"], arrays["y_train"]), (arrays["x_test"], arrays["y_test"])

@@ -62,18 +62,20 @@ def device_named(name: str) -> Any:
 def initialize(job_addresses: str | None = None, num_processes: int | None = None, process_id: int | None = None) -> None:
     """Join the other processes of a run on several machines, and take the random seed of the first process.
 
-    Call it once in each process, before anything else. What is not given is read from the environment variables
-    `KERAS_DISTRIBUTION_JOB_ADDRESSES`, `KERAS_DISTRIBUTION_NUM_PROCESSES` and `KERAS_DISTRIBUTION_PROCESS_ID`. Without them, JAX
-    looks for it (under Slurm, Open MPI, and on cloud TPUs).
+    Call it once in each process, before anything else. Arguments that are not given are read from the environment variables
+    `KERAS_DISTRIBUTION_JOB_ADDRESSES`, `KERAS_DISTRIBUTION_NUM_PROCESSES` and `KERAS_DISTRIBUTION_PROCESS_ID`. Without those, JAX
+    finds the values by itself under Slurm, Open MPI, and on cloud TPUs.
 
     Args:
-        job_addresses: the address of process 0 with a port, such as `"10.0.0.1:1234"`. Of a list with commas, the first
-            counts.
+        job_addresses: the address of process 0 with a port, such as `"10.0.0.1:1234"`. In a list with commas, only the first address
+            is used.
         num_processes: the number of processes.
         process_id: the number of this process, from 0.
 
     Raises:
         RuntimeError: it has been called before.
+
+    >>> initialize("10.0.0.1:1234", num_processes=2, process_id=0)  # doctest: +SKIP
     """
     if jax.distributed.is_initialized():
         raise RuntimeError(

@@ -22,13 +22,19 @@ BATCH = "batch"
 
 
 class Distribution:
-    """What all distributions have: a mesh, and the axis of the mesh along which batches are divided.
+    """The base class of distributions: a mesh, and the axis of the mesh along which batches are divided.
 
     Args:
         device_mesh: a `DeviceMesh`.
         batch_dim_name: the name of the axis along which batches are divided; by default the first.
         auto_shard_dataset: as in Keras, for data sets of TensorFlow. It changes nothing here: arrays are the same on every
             process, and anything else yields the rows of its own process.
+
+    >>> import jkeras
+    >>> devices = jkeras.distribution.list_devices()
+    >>> mesh = jkeras.distribution.DeviceMesh((len(devices),), ("batch",), devices)
+    >>> Distribution(mesh).batch_dim_name
+    'batch'
     """
 
     def __init__(self, device_mesh: DeviceMesh, batch_dim_name: str | None = None, auto_shard_dataset: bool = True):
@@ -53,12 +59,12 @@ class Distribution:
 
     @property
     def num_processes(self) -> int:
-        """How many processes train together."""
+        """The number of processes that train together."""
         return jax.process_count()
 
     @property
     def num_model_replicas(self) -> int:
-        """Into how many parts a batch is divided."""
+        """The number of parts into which a batch is divided."""
         return self._device_mesh.devices.shape[list(self._device_mesh.axis_names).index(self._batch_dim_name)]
 
     @property
@@ -311,5 +317,9 @@ def set_distribution(value: Distribution | None) -> None:
 
 
 def distribution() -> Distribution | None:
-    """The distribution that `set_distribution` was given last, or None."""
+    """Return the distribution that `set_distribution` was given last, or None.
+
+    >>> distribution() is None
+    True
+    """
     return _current[0]

@@ -16,15 +16,19 @@ from jkeras.models import Model
 
 
 class Scores(NamedTuple):
-    """What cross-validation came to.
+    """The results of a cross-validation.
 
-    Attributes:
+    Args:
         results: `{"loss": array, "accuracy": array, ...}`, the results on the rows that were left out, one per fold, after the last
             epoch.
         history: the results of all epochs, `{"loss": (epochs, folds), "val_loss": ..., ...}`.
         splits: `(train, test)`, the row numbers of each fold.
         ensembles: the trained models: folds of equal size make an `Ensemble`.
         places: for each fold the number of its ensemble, and of its member there.
+
+    >>> scores = Scores({"loss": np.array([0.5, 0.75])}, {}, [], [], [])  # of two folds
+    >>> float(scores.results["loss"].mean())
+    0.625
     """
 
     results: dict[str, np.ndarray]

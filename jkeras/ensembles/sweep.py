@@ -17,13 +17,22 @@ from jkeras.models import Model
 
 
 class Sweep:
-    """What a sweep came to.
+    """The results of a sweep.
+
+    Args:
+        points: the values that were tried, a dict for each row.
+        monitor: the name of the result that decides which row is the best.
+        larger: True if a larger result is better.
 
     Attributes:
-        points: the values that were tried, a dict for each row.
         rows: the last results of each row, with `"epochs"`, how many it was trained.
-        programs: how many programs were needed.
+        programs: the number of programs that were compiled.
         best: the number of the best row.
+
+    >>> result = Sweep([{"units": 2}, {"units": 4}], "loss", larger=False)
+    >>> result.rows = [{"loss": 0.5, "epochs": 1}, {"loss": 0.3, "epochs": 1}]
+    >>> result.best_point
+    {'units': 4}
     """
 
     def __init__(self, points: list[dict], monitor: str, larger: bool):

@@ -1,4 +1,4 @@
-"""Random initial values with a distribution of one's choice."""
+"""Initializers that draw from a random distribution."""
 
 import copy
 import math
@@ -17,10 +17,17 @@ from jkeras.serialization import deserialize, serialize
 
 
 class RandomInitializer(Initializer):
-    """Base of the random ones.
+    """The base class of initializers that draw random numbers.
 
     Args:
-        seed: an int, a `SeedGenerator` (a new draw at every call), or None: an int drawn from Python's `random` now.
+        seed: an int; a `SeedGenerator`, which gives a new draw at every call; or None, for an int that is drawn from Python's
+            `random` now.
+
+    >>> class Signs(RandomInitializer):
+    ...     def __call__(self, shape, dtype=None):
+    ...         return jnp.sign(jax.random.normal(jax.random.key(self.seed), shape))
+    >>> Signs(seed=1)((2, 3)).shape
+    (2, 3)
     """
 
     untraced = ("seed", "_key", "_number")  # no step depends on initial values; `_init_seed` is the seed that was given

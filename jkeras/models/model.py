@@ -379,7 +379,7 @@ _GRAPH_KEYS = {"name", "layers", "input_layers", "output_layers"}
 
 
 def model_from_json(json_string: str, custom_objects: Mapping | None = None) -> Model:
-    """Make a model, with fresh weights, from what `model.to_json()` returned, here or in Keras.
+    """Make a model, with fresh weights, from the text that `model.to_json()` returned, here or in Keras.
 
     Args:
         json_string: the text.
@@ -387,6 +387,11 @@ def model_from_json(json_string: str, custom_objects: Mapping | None = None) -> 
 
     Raises:
         ValueError: it names what is not known.
+
+    >>> import jkeras
+    >>> model = jkeras.Sequential([jkeras.Input((3,)), jkeras.layers.Dense(2)])
+    >>> model_from_json(model.to_json()).output_shape
+    (None, 2)
     """
     try:
         config = json.loads(json_string)

@@ -18,8 +18,8 @@ class OptimizerMap(MutableMapping):
     """Optimizers by the path of a weight, or by a regular expression that matches the whole path.
 
     Args:
-        default_optimizer: for weights that nothing matches.
-        optimizer_map: `{path or pattern: optimizer}`.
+        default_optimizer: the optimizer of weights that no pattern matches.
+        optimizer_map: a dict `{path or pattern: optimizer}`.
 
     >>> from jkeras.optimizers import SGD, Adam
     >>> chosen = OptimizerMap(SGD(name="rest"), {"encoder/.*": Adam(name="of_encoder")})
@@ -85,14 +85,21 @@ class MultiState(NamedTuple):
 
 
 class MultiOptimizer(Optimizer):
-    """Updates each weight with the optimizer that is chosen for it.
+    """An optimizer that updates each weight with another optimizer, which is chosen for it.
 
     Args:
         optimizer_map: an `OptimizerMap`, or a function `variable -> optimizer`.
-        loss_scale_factor: replaces that of all optimizers.
+        loss_scale_factor: the loss scale factor of all optimizers; it replaces theirs.
         name: by default `"multi_optimizer"`.
 
-    Learning rates are read and set on `self.optimizers`; the whole has none.
+    The MultiOptimizer has no learning rate of its own. Read and set the learning rates of `self.optimizers`.
+
+    >>> import jkeras
+    >>> chosen = OptimizerMap(jkeras.optimizers.SGD(1.0), {"frozen_part/.*": jkeras.optimizers.SGD(0.0)})
+    >>> weight = jkeras.Variable([1.0, 2.0])
+    >>> MultiOptimizer(chosen).apply([jkeras.ops.ones(2)], [weight])
+    >>> weight.numpy().tolist()
+    [0.0, 1.0]
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The batches that `ImageDataGenerator` makes, from arrays, from a folder, and from the rows of a table."""
+"""Iterators over the batches that `ImageDataGenerator` makes, from arrays, from a folder, and from the rows of a table."""
 
 import os
 import threading
@@ -17,9 +17,9 @@ ENDINGS = ("png", "jpg", "jpeg", "bmp", "ppm", "tif", "tiff")
 
 
 class Iterator(PyDataset):
-    """Batches of samples in an order; base of the iterators below.
+    """An iterator over batches of samples in an order; the base class of the iterators below.
 
-    It is a `PyDataset` for `fit`, and an iterator without end for loops. A subclass defines `_get_batches_of_transformed_samples(
+    It is a `PyDataset` for `fit`, and in a loop it never ends. A subclass defines `_get_batches_of_transformed_samples(
     index_array)`.
 
     Args:
@@ -28,6 +28,13 @@ class Iterator(PyDataset):
         shuffle: whether each epoch has an order of its own, drawn from NumPy's global generator.
         seed: with it, the generator is seeded before each batch.
         **kwargs: of `PyDataset`.
+
+    >>> class Numbers(Iterator):
+    ...     def _get_batches_of_transformed_samples(self, index_array):
+    ...         return index_array * 10
+    >>> numbers = Numbers(n=5, batch_size=2, shuffle=False, seed=None)
+    >>> len(numbers), numbers[2].tolist()
+    (3, [40])
     """
 
     white_list_formats = ENDINGS
@@ -123,7 +130,7 @@ def _check_subset(subset: str | None) -> None:
 
 
 class NumpyArrayIterator(_Images):
-    """Batches of images in an array, changed at random; see `ImageDataGenerator.flow`.
+    """An iterator over batches of images in an array, changed at random; see `ImageDataGenerator.flow`.
 
     Args:
         x: array of four axes; or `(x, others)`, where others are arrays that go along.
@@ -136,6 +143,11 @@ class NumpyArrayIterator(_Images):
 
     Raises:
         ValueError: arrays have other lengths or ranks, or the two subsets have other classes.
+
+    >>> from jkeras.preprocessing.image import ImageDataGenerator
+    >>> images, labels = NumpyArrayIterator(np.ones((5, 8, 8, 3)), np.arange(5), ImageDataGenerator(), batch_size=2)[0]
+    >>> images.shape, labels.tolist()
+    ((2, 8, 8, 3), [0, 1])
     """
 
     def __init__(
@@ -254,7 +266,8 @@ class _Files(_Images):
 
 
 class DirectoryIterator(_Files):
-    """Batches of the images in a folder with one subfolder for each class; see `ImageDataGenerator.flow_from_directory`.
+    """An iterator over batches of the images in a folder with one subfolder for each class; see
+    `ImageDataGenerator.flow_from_directory`.
 
     Args:
         directory: the folder.
@@ -284,6 +297,16 @@ class DirectoryIterator(_Files):
 
     Raises:
         ValueError: an option is unknown.
+
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> os.mkdir(os.path.join(folder.name, "cats"))
+    >>> array_to_img(np.zeros((8, 8, 3))).save(os.path.join(folder.name, "cats", "1.png"))
+    >>> images, labels = DirectoryIterator(folder.name, None, target_size=(4, 4))[0]
+    Found 1 images belonging to 1 classes.
+    >>> images.shape, labels.tolist()
+    ((1, 4, 4, 3), [[1.0]])
+    >>> folder.cleanup()
     """
 
     allowed_class_modes = ("categorical", "binary", "sparse", "input", None)
@@ -339,7 +362,8 @@ def _images_below(folder: str, follow_links: bool) -> list[str]:
 
 
 class DataFrameIterator(_Files):
-    """Batches of the images that the rows of a pandas `DataFrame` name; see `ImageDataGenerator.flow_from_dataframe`.
+    """An iterator over batches of the images that the rows of a pandas `DataFrame` name; see
+    `ImageDataGenerator.flow_from_dataframe`.
 
     Args:
         dataframe: the table.
@@ -369,6 +393,17 @@ class DataFrameIterator(_Files):
     Raises:
         ValueError: an option is unknown, or the classes are not two for `"binary"`.
         TypeError: a column holds something else than the mode needs.
+
+    >>> import pandas, tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> array_to_img(np.zeros((8, 8, 3))).save(os.path.join(folder.name, "1.png"))
+    >>> table = pandas.DataFrame({"file": ["1.png"], "age": [3.0]})
+    >>> batches = DataFrameIterator(table, folder.name, x_col="file", y_col="age", class_mode="raw", target_size=(4, 4))
+    Found 1 validated image filenames.
+    >>> images, ages = batches[0]
+    >>> images.shape, ages.tolist()
+    ((1, 4, 4, 3), [3.0])
+    >>> folder.cleanup()
     """
 
     allowed_class_modes = ("binary", "categorical", "input", "multi_output", "raw", "sparse", None)

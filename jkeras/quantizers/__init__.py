@@ -42,7 +42,7 @@ def serialize(initializer: Any) -> Any:
 
 
 def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
-    """The quantizer that `serialize` described.
+    """Make a quantizer from the config that `serialize` returned.
 
     Args:
         config: what `serialize` returned, or a name.
@@ -50,6 +50,9 @@ def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
 
     Raises:
         ValueError: the config names something unknown.
+
+    >>> deserialize(serialize(AbsMaxQuantizer(axis=0))).value_range
+    (-127, 127)
     """
     return serialization.deserialize(config, custom_objects)
 

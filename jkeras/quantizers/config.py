@@ -1,4 +1,6 @@
-"""Configs of quantization, one class per mode, for `layer.quantize(config=...)` and `model.quantize(config=...)`."""
+"""Configurations of quantization, one class per mode, for `layer.quantize(config=...)` and
+`model.quantize(config=...)`.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,11 +20,14 @@ __all__ = [
 
 
 class QuantizationConfig:
-    """Base of the configs.
+    """The base class of configurations of quantization.
 
     Args:
-        weight_quantizer: of the weights, a `Quantizer`; None for that of the mode.
-        activation_quantizer: of the inputs of products; None if they stay floats.
+        weight_quantizer: the `Quantizer` of the weights. None means that of the mode.
+        activation_quantizer: the `Quantizer` of the inputs of products. None leaves them as floats.
+
+    >>> Int8QuantizationConfig().mode
+    'int8'
     """
 
     def __init__(self, weight_quantizer: Any = None, activation_quantizer: Any = None):

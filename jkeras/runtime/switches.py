@@ -1,4 +1,4 @@
-"""Switches that hold for the whole process: limits of training, where messages go, fused attention, tracebacks."""
+"""Switches that hold for the whole process: limits of training, the place of messages, fused attention, tracebacks."""
 
 import logging
 import os
@@ -17,17 +17,27 @@ _state: dict[str, Any] = {
 
 
 def enable_interactive_logging() -> None:
-    """Let `fit`, `evaluate` and `predict` print what they report; this is the default."""
+    """Let `fit`, `evaluate` and `predict` print their progress and results. This is the default.
+
+    >>> enable_interactive_logging(); is_interactive_logging_enabled()
+    True
+    """
     _state["interactive"] = True
 
 
 def disable_interactive_logging() -> None:
-    """Let `fit`, `evaluate` and `predict` hand what they report to Python's logger `"jkeras"`, a line per epoch, as level INFO."""
+    """Let `fit`, `evaluate` and `predict` send their messages to Python's logger `"jkeras"`, a line per epoch, as level
+    INFO.
+
+    >>> disable_interactive_logging(); is_interactive_logging_enabled()
+    False
+    >>> enable_interactive_logging()
+    """
     _state["interactive"] = False
 
 
 def is_interactive_logging_enabled() -> bool:
-    """True if reports are printed.
+    """Return True if messages are printed.
 
     >>> disable_interactive_logging(); is_interactive_logging_enabled()
     False
@@ -37,7 +47,7 @@ def is_interactive_logging_enabled() -> bool:
 
 
 def report(text: str) -> None:
-    """Print a line, or hand it to the logger."""
+    """Print a line, or send it to the logger."""
     if _state["interactive"]:
         print(text, flush=True)
     else:
@@ -45,25 +55,34 @@ def report(text: str) -> None:
 
 
 def is_live() -> bool:
-    """True if reports go where a line can be redrawn: to a terminal, or a notebook."""
+    """Return True if messages go to a place where a line can be redrawn: a terminal, or a notebook."""
     return _state["interactive"] and (sys.stdout.isatty() or type(sys.stdout).__module__.startswith("ipykernel"))
 
 
 def enable_flash_attention() -> None:
-    """Compute attention by cuDNN's fused kernel where that can be done: on an NVIDIA GPU, in 16 bits, without a soft cap.
+    """Compute attention by cuDNN's fused kernel where that is possible: on an NVIDIA GPU, in 16 bits, without a soft
+    cap.
 
-    Layers and calls with a `flash_attention` of their own keep to that.
+    Layers and calls with a `flash_attention` argument of their own use that value.
+
+    >>> enable_flash_attention(); is_flash_attention_enabled()
+    True
+    >>> disable_flash_attention()
     """
     _state["flash"] = True
 
 
 def disable_flash_attention() -> None:
-    """Let XLA compute attention, unless a layer or a call asks for the fused kernel; this is the default."""
+    """Let XLA compute attention, unless a layer or a call asks for the fused kernel. This is the default.
+
+    >>> disable_flash_attention(); is_flash_attention_enabled()
+    False
+    """
     _state["flash"] = False
 
 
 def is_flash_attention_enabled() -> bool:
-    """True if attention is computed by the fused kernel where that can be done.
+    """Return True if attention is computed by the fused kernel where that is possible.
 
     >>> is_flash_attention_enabled()
     False
@@ -72,12 +91,21 @@ def is_flash_attention_enabled() -> bool:
 
 
 def enable_traceback_filtering() -> None:
-    """Leave JAX's own frames out of tracebacks; this is the default. jkeras leaves out none of its own."""
+    """Leave JAX's own frames out of tracebacks. This is the default. jkeras's own frames are always shown.
+
+    >>> enable_traceback_filtering(); is_traceback_filtering_enabled()
+    True
+    """
     jax.config.update("jax_traceback_filtering", "auto")
 
 
 def disable_traceback_filtering() -> None:
-    """Show all frames in tracebacks, JAX's as well."""
+    """Show all frames in tracebacks, including JAX's.
+
+    >>> disable_traceback_filtering(); is_traceback_filtering_enabled()
+    False
+    >>> enable_traceback_filtering()
+    """
     jax.config.update("jax_traceback_filtering", "off")
 
 
@@ -92,29 +120,42 @@ def is_traceback_filtering_enabled() -> bool:
 
 
 def set_max_epochs(max_epochs: int | None) -> None:
-    """Let no `fit` train for more epochs than this, for a quick run of a whole program. None sets no limit.
+    """Set the largest number of epochs of every `fit`, for a quick run of a whole program. None sets no limit.
 
     The environment variable `KERAS_MAX_EPOCHS` does the same.
 
     Args:
         max_epochs: the largest number of epochs, or None.
+
+    >>> set_max_epochs(1); max_epochs()
+    1
+    >>> set_max_epochs(None)
     """
     _state["max_epochs"] = _limit("max_epochs", max_epochs)
 
 
 def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
-    """Let no epoch, evaluation or prediction have more steps than this. None sets no limit.
+    """Set the largest number of steps of every epoch, evaluation or prediction. None sets no limit.
 
     The environment variable `KERAS_MAX_STEPS_PER_EPOCH` does the same.
 
     Args:
         max_steps_per_epoch: the largest number of steps, or None.
+
+    >>> set_max_steps_per_epoch(10); max_steps_per_epoch()
+    10
+    >>> set_max_steps_per_epoch(None)
     """
     _state["max_steps"] = _limit("max_steps_per_epoch", max_steps_per_epoch)
 
 
 def max_epochs() -> int | None:
-    """The largest number of epochs of a `fit`; None for no limit."""
+    """Return the largest number of epochs of a `fit`; None for no limit.
+
+    >>> set_max_epochs(3); max_epochs()
+    3
+    >>> set_max_epochs(None)
+    """
     return _state["max_epochs"]
 
 

@@ -63,6 +63,14 @@ def save_model(
 
     Warns:
         UserWarning: the model is not built; or `save_format` is given.
+
+    >>> import jkeras, os, tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> model = jkeras.Sequential([jkeras.Input((3,)), jkeras.layers.Dense(2)])
+    >>> save_model(model, os.path.join(folder.name, "model.keras"))
+    >>> os.listdir(folder.name)
+    ['model.keras']
+    >>> folder.cleanup()
     """
     if is_open_file(filepath):
         with to_open_file(filepath, "model.keras") as path:
@@ -125,7 +133,7 @@ def load_model(
     safe_mode: bool = True,
     max_bytes: int | None = None,
 ) -> Any:
-    """Make the model that `save_model` wrote, here or in Keras.
+    """Load a model from a file that `save_model` wrote, here or in Keras.
 
     Args:
         filepath: a `.keras` file, a folder that was written with `zipped=False`, a `.h5` file of Keras 1, 2 or 3, or a folder of
@@ -138,6 +146,14 @@ def load_model(
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file is damaged, names what is unknown here, or holds weights that do not fit what it describes.
+
+    >>> import jkeras, os, tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> model = jkeras.Sequential([jkeras.Input((3,)), jkeras.layers.Dense(2)])
+    >>> model.save(os.path.join(folder.name, "model.keras"))
+    >>> load_model(os.path.join(folder.name, "model.keras")).output_shape
+    (None, 2)
+    >>> folder.cleanup()
     """
     if is_open_file(filepath):
         with from_open_file(filepath, "model.keras", "model.h5") as path:

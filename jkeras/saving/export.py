@@ -80,7 +80,7 @@ def export_model(
 
 
 def load_exported(filepath: Any) -> Callable:
-    """The function that `model.export(path)` wrote as StableHLO.
+    """Load the function that `model.export(path)` wrote as StableHLO.
 
     Args:
         filepath: the name of the file.
@@ -92,6 +92,14 @@ def load_exported(filepath: Any) -> Callable:
         FileNotFoundError: there is no such file.
         ValueError: it is no exported program.
         ImportError: the package flatbuffers is not installed.
+
+    >>> import jkeras, os, tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> model = jkeras.Sequential([jkeras.Input((3,)), jkeras.layers.Dense(2, kernel_initializer="ones")])
+    >>> model.export(os.path.join(folder.name, "model"), format="stablehlo", verbose=False)
+    >>> load_exported(os.path.join(folder.name, "model"))(jkeras.ops.ones((1, 3))).tolist()
+    [[3.0, 3.0]]
+    >>> folder.cleanup()
     """
     _needs("flatbuffers", "export")
     path = path_of(filepath)

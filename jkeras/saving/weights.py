@@ -54,6 +54,14 @@ def save_weights(
     Raises:
         ValueError: the name ends otherwise, the model is not built, or an array is larger than `max_shard_size`.
         FileExistsError: there is such a file, `overwrite` is False, and there is no terminal to ask at.
+
+    >>> import jkeras, os, tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> model = jkeras.Sequential([jkeras.Input((3,)), jkeras.layers.Dense(2)])
+    >>> save_weights(model, os.path.join(folder.name, "model.weights.h5"))
+    >>> os.listdir(folder.name)
+    ['model.weights.h5']
+    >>> folder.cleanup()
     """
     if is_open_file(filepath):
         with to_open_file(filepath, "model" + EXTENSION) as path:
@@ -97,7 +105,7 @@ def load_weights(
     max_bytes: int | None = None,
     objects_to_skip: Iterable[Owner] | None = None,
 ) -> None:
-    """Take a model's weights, and its optimizer's state, from a file that was written here or by Keras.
+    """Load a model's weights, and its optimizer's state, from a file that was written here or by Keras.
 
     Args:
         model: a model that is built.
@@ -111,6 +119,16 @@ def load_weights(
     Raises:
         ValueError: a layer's number of weights or the shape of one differs, the file cannot be read, or the model is not built.
             The model is as it was, then.
+
+    >>> import jkeras, os, tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> model = jkeras.Sequential([jkeras.Input((3,)), jkeras.layers.Dense(2, kernel_initializer="ones")])
+    >>> save_weights(model, os.path.join(folder.name, "model.weights.h5"))
+    >>> _ = model.layers[0].kernel.assign(jkeras.ops.zeros((3, 2)))
+    >>> load_weights(model, os.path.join(folder.name, "model.weights.h5"))
+    >>> model.layers[0].kernel.numpy().tolist()
+    [[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]
+    >>> folder.cleanup()
     """
     if is_open_file(filepath):
         with from_open_file(filepath, "model.keras", "model" + EXTENSION) as path:

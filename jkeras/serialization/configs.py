@@ -28,9 +28,9 @@ _reading = _Thread()
 
 
 def serialize(obj: Any) -> Any:
-    """Turn an object, or a structure of them, into plain JSON-able data in Keras 3's form.
+    """Convert an object, or a structure of objects, to plain data for JSON, in Keras 3's form.
 
-    What the object holds twice is marked in its config, so that it is one object again when it is read.
+    An object that occurs twice is marked in the config, so that it is one object again when the config is read.
 
     Args:
         obj: a layer, loss, optimizer or other object with a config, a public or registered function, an array, a dtype, a
@@ -41,6 +41,10 @@ def serialize(obj: Any) -> Any:
 
     Raises:
         TypeError: the object has no config, or is a lambda (which cannot be named).
+
+    >>> import jkeras
+    >>> serialize(jkeras.layers.ReLU(name="relu"))["class_name"]
+    'ReLU'
     """
     with writing() as outermost:
         config = _serialize(obj)
@@ -139,7 +143,7 @@ _VALUES: dict[str, Callable[[dict], Any]] = {
 
 
 def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
-    """Make the object that `serialize` described.
+    """Make an object from the config that `serialize` returned.
 
     Args:
         config: what `serialize` returned.
@@ -147,6 +151,10 @@ def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
 
     Raises:
         ValueError: the config names something that is in no table, or holds a lambda's bytecode.
+
+    >>> import jkeras
+    >>> deserialize(serialize(jkeras.layers.Dense(3))).units
+    3
     """
     with reading():
         return _deserialize(config, custom_objects)

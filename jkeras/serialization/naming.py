@@ -97,8 +97,8 @@ class name_scope:
 
     Args:
         name: text without `/`.
-        caller: what opens the scope; a scope that is open already for the same caller adds nothing, unless `deduplicate=False`.
-        deduplicate: see `caller`.
+        caller: the object that opens the scope, or None.
+        deduplicate: True if a scope adds nothing where one is already open for the same `caller`.
 
     Raises:
         ValueError: the name is not text, or holds a `/`.

@@ -86,12 +86,20 @@ def get_registered_name(obj: Any) -> str:
 
 
 def get_custom_objects() -> dict[str, Any]:
-    """The live table of registered objects, `{"package>name": object}`; entries may be added and deleted."""
+    """Return the live table of registered objects, `{"package>name": object}`. Entries may be added and deleted.
+
+    >>> import jkeras
+    >>> @jkeras.saving.register_keras_serializable("example")
+    ... class Shown(jkeras.layers.Layer):
+    ...     pass
+    >>> "example>Shown" in get_custom_objects()
+    True
+    """
     return _registered
 
 
 def get_registered_object(name: str, custom_objects: Mapping | None = None, module_objects: Mapping | None = None) -> Any:
-    """Find a custom object by its registered or plain name; None if it is unknown.
+    """Find a custom object by its registered or plain name. Return None if it is unknown.
 
     Args:
         name: the registered name `"package>name"`, or the plain one.
@@ -100,6 +108,9 @@ def get_registered_object(name: str, custom_objects: Mapping | None = None, modu
 
     Returns:
         the object, or None.
+
+    >>> get_registered_object("mine", custom_objects={"mine": print}) is print
+    True
     """
     for table in (custom_objects or {}, *reversed(_scopes()), _registered, module_objects or {}):
         if name in table:

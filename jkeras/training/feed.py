@@ -27,9 +27,12 @@ SINGLE_BYTES = 2**20  # a single batch up to this size goes with the call that u
 
 
 def device_memory_budget() -> float:
-    """The number of bytes of a data set that may be put on the device at once. Larger data is streamed.
+    """Return the number of bytes of a data set that may be put on the device at once. Larger data is streamed.
 
-    Unless set, half the device's memory, or on a CPU a quarter of the machine's.
+    By default, it is half of the device's memory, or on a CPU a quarter of the machine's.
+
+    >>> device_memory_budget() > 0
+    True
     """
     if _settings["budget"] is not None:
         return _settings["budget"]

@@ -31,7 +31,8 @@ def audio_dataset_from_directory(
     verbose: bool = True,
     on_error: str = "raise",
 ) -> Any:
-    """The sounds in a folder of `.wav`, `.flac`, `.ogg`, `.mp3` or `.aiff` files, with their labels, in batches that `fit` takes.
+    """Read the sounds in a folder of `.wav`, `.flac`, `.ogg`, `.mp3` or `.aiff` files, with their labels, in batches
+    that `fit` takes.
 
     Args:
         sampling_rate: samples per second that all sounds are brought to; None leaves each as it is.
@@ -60,6 +61,17 @@ def audio_dataset_from_directory(
     Raises:
         ValueError: an option is out of range, or there are no files; when it is read, a file that is damaged.
         ImportError: there are other files than WAV files of whole numbers, and soundfile is not installed.
+
+    >>> import os, tempfile, wave
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> os.mkdir(os.path.join(folder.name, "silence"))
+    >>> with wave.open(os.path.join(folder.name, "silence", "1.wav"), "wb") as file:
+    ...     file.setparams((1, 2, 16000, 4, "NONE", ""))  # one channel of 16 bits, 16,000 samples per second
+    ...     file.writeframes(bytes(8))  # 4 samples
+    >>> sounds, labels = next(iter(audio_dataset_from_directory(folder.name, verbose=False)))
+    >>> sounds.shape, labels.tolist()
+    ((1, 4, 1), [0])
+    >>> folder.cleanup()
     """
     if ragged and output_sequence_length is not None:
         raise ValueError("Cannot set both `ragged` and `output_sequence_length`")

@@ -45,7 +45,8 @@ def image_dataset_from_directory(
     verbose: bool = True,
     on_error: str = "raise",
 ) -> Any:
-    """The images in a folder, with their labels, in batches that `fit` takes. Files are read as they are needed, by several threads.
+    """Read the images in a folder, with their labels, in batches that `fit` takes. Files are read when they are needed,
+    by several threads.
 
     Args:
         directory: the folder; with `labels="inferred"`, it has one subfolder for each class.
@@ -80,6 +81,18 @@ def image_dataset_from_directory(
 
     Warns:
         UserWarning: files are left out.
+
+    >>> import os, tempfile
+    >>> from jkeras.utils.images import save_img
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> for name in ("cats", "dogs"):
+    ...     os.mkdir(os.path.join(folder.name, name))
+    ...     save_img(os.path.join(folder.name, name, "1.png"), np.zeros((8, 8, 3)))
+    >>> data = image_dataset_from_directory(folder.name, image_size=(4, 4), verbose=False)
+    >>> images, labels = next(iter(data))
+    >>> images.shape, data.class_names
+    ((2, 4, 4, 3), ['cats', 'dogs'])
+    >>> folder.cleanup()
     """
     if color_mode not in MODES:
         raise ValueError(f'`color_mode` must be one of {{"rgb", "rgba", "grayscale"}}. Received: color_mode={color_mode}')
@@ -124,7 +137,8 @@ def text_dataset_from_directory(
     verbose: bool = True,
     on_error: str = "raise",
 ) -> Any:
-    """The texts in a folder of `.txt` files, with their labels, in batches for a model that starts with `TextVectorization`.
+    """Read the texts in a folder of `.txt` files, with their labels, in batches for a model that starts with
+    `TextVectorization`.
 
     Args:
         max_length: the number of characters of a text that are kept; None keeps all.
@@ -149,6 +163,17 @@ def text_dataset_from_directory(
 
     Raises:
         ValueError: an option is out of range, or there are no files; when it is read, a file that is not UTF-8.
+
+    >>> import os, tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> for name in ("bad", "good"):
+    ...     os.mkdir(os.path.join(folder.name, name))
+    ...     with open(os.path.join(folder.name, name, "1.txt"), "w") as file:
+    ...         _ = file.write(f"a {name} film")
+    >>> texts, labels = next(iter(text_dataset_from_directory(folder.name, shuffle=False, verbose=False)))
+    >>> list(texts), labels.tolist()
+    (['a bad film', 'a good film'], [0, 1])
+    >>> folder.cleanup()
     """
 
     def read(path: str) -> str:

@@ -100,6 +100,13 @@ def save_img(
         file_format: such as `"png"`; by default what the ending of the name says.
         scale: True stretches the values so that they go from 0 to 255.
         **kwargs: further arguments of Pillow's `Image.save`.
+
+    >>> import os, tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> save_img(os.path.join(folder.name, "a.png"), np.zeros((8, 6, 3)))
+    >>> os.listdir(folder.name)
+    ['a.png']
+    >>> folder.cleanup()
     """
     if file_format is None and isinstance(path, (str, os.PathLike)):
         file_format = pathlib.Path(path).suffix[1:].lower()
@@ -133,6 +140,13 @@ def load_img(
     Raises:
         ValueError: an option is unknown, or the file is no image that can be read.
         TypeError: `path` is something else.
+
+    >>> import os, tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> save_img(os.path.join(folder.name, "a.png"), np.zeros((8, 6, 3)))
+    >>> load_img(os.path.join(folder.name, "a.png"), target_size=(4, 3)).size  # Pillow gives (width, height)
+    (3, 4)
+    >>> folder.cleanup()
     """
     image = pillow()
     if color_mode not in MODES:

@@ -40,15 +40,20 @@ def set_random_seed(seed: int) -> None:
 
 
 def clear_session(free_memory: bool = True) -> None:
-    """Start afresh: forget what the process keeps beside the models themselves.
+    """Reset the state that the process keeps outside of models.
 
     Automatic names are counted from the beginning again. The global random generator, the global dtype policy, and the compiled
-    programs that equal models share are forgotten. Models that are still in use keep their own programs.
+    programs that equal models share are deleted. Models that are still in use keep their own programs.
 
     Args:
         free_memory: whether to also collect unreachable objects, clear JAX's caches (functions that you compiled with `jax.jit` are
             compiled again when they are called next), and give free memory back to the operating system. Takes some
             100 ms.
+
+    >>> import jkeras
+    >>> clear_session(free_memory=False)
+    >>> jkeras.layers.Dense(1).name  # counted from the beginning
+    'dense'
     """
     reset_names()
     reset_global_generator()
