@@ -35,6 +35,11 @@ class OptimizerState(NamedTuple):
         iterations: the number of calls of `update` so far, an int32 scalar.
         learning_rate: the learning rate, a float32 scalar. None when a schedule computes it from `iterations`.
         inner: the states of the chained transformations.
+
+    >>> import jkeras
+    >>> state = jkeras.optimizers.SGD(0.5).init({"kernel": jkeras.ops.ones(2)})
+    >>> int(state.iterations), float(state.learning_rate)
+    (0, 0.5)
     """
 
     iterations: Any  # int32 scalar: how many times `update` was called
