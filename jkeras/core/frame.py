@@ -151,6 +151,15 @@ def mask_of(array: Any) -> Any:
     return masks.kept(array) if frame is None else frame.get_mask(array)
 
 
+def set_mask(array: Any, mask: Any) -> None:
+    """Let `mask` travel with `array`: for the rest of the call, and outside of calls as an attribute of the array."""
+    frame = current()
+    if frame is None:
+        masks.attach(array, mask)
+    else:
+        frame.set_mask(array, mask)
+
+
 def stack() -> list[Frame]:
     """The open frames of this thread, innermost last."""
     try:

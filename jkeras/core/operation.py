@@ -63,7 +63,7 @@ class Operation:
         outputs = symbolic.record(self, args, kwargs, self.compute_output_spec(*args, **kwargs), self.name)
         produced = [x for x in symbolic.leaves(outputs) if isinstance(x, KerasTensor) and x.history is not None]
         if produced:
-            self._calls.append(produced[0].history.node)  # type: ignore[union-attr]
+            self._calls.append(produced[0].origin.node)
         return outputs
 
     @property

@@ -13,6 +13,7 @@ from jkeras.core.variable import PARAMS, Variable
 class Owner:
     """Base of everything that owns variables."""
 
+    untraced: tuple[str, ...] = ()  # attributes that no program depends on, see `runtime.identity`
     separate = False  # True for an owner whose values do not belong to its holder's (a metric, an optimizer)
 
     def children(self) -> Iterator[tuple[Path, "Owner | Variable"]]:

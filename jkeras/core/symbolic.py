@@ -75,6 +75,17 @@ class KerasTensor(Operators["KerasTensor"]):
         super().__setattr__(name, value)
 
     @property
+    def origin(self) -> History:
+        """The call that made the tensor.
+
+        Raises:
+            ValueError: no call did; the tensor was made by `KerasTensor(shape)`.
+        """
+        if self.history is None:
+            raise ValueError(f"{self!r} comes from no layer or operation. Make the inputs of a model with jkeras.Input(shape).")
+        return self.history
+
+    @property
     def _keras_history(self) -> History | None:
         return self.history
 

@@ -42,7 +42,7 @@ from jkeras.serialization import describe_constructor, serialize, serialize_argu
 from jkeras.serialization.naming import auto_name, reset_names, scope, snake_case
 
 
-class Layer(Weighted, Stateless, Recomputed):  # type: ignore[override]
+class Layer(Stateless, Recomputed):
     """Base of all layers.
 
     Args:
@@ -305,7 +305,7 @@ class Layer(Weighted, Stateless, Recomputed):  # type: ignore[override]
         symbolic.record(self, args, kwargs, outputs, self.name)
         tensor = next((x for x in symbolic.leaves(outputs) if isinstance(x, KerasTensor)), None)
         if tensor is not None and tensor.history is not None:
-            self._nodes.append(tensor.history.node)
+            self._nodes.append(tensor.origin.node)
         return outputs
 
     def _convert(self, values: Any) -> Any:
@@ -323,7 +323,7 @@ class Layer(Weighted, Stateless, Recomputed):  # type: ignore[override]
                 mask = frames.current().get_mask(x)  # type: ignore[union-attr]
                 x = x.astype(target)
                 if mask is not None:
-                    frames.current().set_mask(x, mask)  # type: ignore[union-attr]
+                    frames.set_mask(x, mask)
             return x
 
         if type(values) is tuple and len(values) == 1 and isinstance(values[0], jax.Array):

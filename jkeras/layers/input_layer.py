@@ -70,7 +70,7 @@ class InputLayer(Layer):
         self.built = self.needs_no_build
         tensor = input_tensor if input_tensor is not None else KerasTensor(self.batch_shape, self._input_dtype)
         symbolic.record(self, (), {}, tensor, self.name)
-        self._nodes.append(tensor.history.node)  # type: ignore[union-attr]
+        self._nodes.append(tensor.origin.node)
 
     @property
     def dtype(self) -> str:

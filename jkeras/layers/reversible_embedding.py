@@ -90,7 +90,7 @@ class ReversibleEmbedding(Embedding):
         if not reverse:
             outputs = super().call(inputs)
             if self.mask_zero:
-                frames.current().set_mask(outputs, jnp.not_equal(inputs, 0))  # type: ignore[union-attr]
+                frames.set_mask(outputs, jnp.not_equal(inputs, 0))
             return outputs
         dtype = self.reverse_dtype or self.compute_dtype
         name = "embeddings" if self.tie_weights else "reverse_embeddings"

@@ -181,14 +181,14 @@ class TimeDistributed(Wrapper):
                 lambda x: jnp.swapaxes(x, 0, 1), jax.lax.map(lambda step: self._step(*step), turned)
             )
         if masks is not None:
-            frames.current().set_mask(outputs, masks)  # type: ignore[union-attr]
+            frames.set_mask(outputs, masks)
         return outputs
 
     def _step(self, inputs: Any, mask: Any) -> tuple[Any, Any]:
         """What the layer makes of a step, and its mask, if it says which of the step's own entries count."""
         given = {}
         if mask is not None and mask.ndim > 1:
-            frames.current().set_mask(inputs, mask)  # type: ignore[union-attr]
+            frames.set_mask(inputs, mask)
         elif mask is not None and self._takes_mask:
             given = {"mask": mask}
         output = self.layer(inputs, **given)

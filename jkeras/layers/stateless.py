@@ -8,17 +8,13 @@ import jax
 from jkeras.core import frame as frames
 from jkeras.core.binding import ListBinding
 from jkeras.core.frame import Frame
-from jkeras.core.module import Module
+from jkeras.layers.weights import Weighted
 
 
-class Stateless(Module):
-    """A base of `Layer` that defines `stateless_call`. `Module.apply` does the same with trees."""
+class Stateless(Weighted):
+    """A module with `stateless_call`. `Module.apply` does the same with trees."""
 
-    name: str
-    built: bool
     losses: list
-    trainable_variables: list
-    non_trainable_variables: list
 
     def stateless_call(
         self,

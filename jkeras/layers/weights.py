@@ -19,7 +19,7 @@ from jkeras.serialization.naming import current_path, scope
 
 
 class Weighted(OwnVariables, Module):
-    """A base of `Layer` that keeps its weights and those of the layers inside it."""
+    """A module that keeps its weights and those of the layers inside it."""
 
     name: str
     built: bool
@@ -109,7 +109,7 @@ class Weighted(OwnVariables, Module):
     def _sublayers(self) -> Iterator["Weighted"]:
         return (module for module in self.modules() if isinstance(module, Weighted) and module is not self)
 
-    def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list["Weighted"]:
+    def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Any]:
         if recursive:
             layers = list(self._sublayers())
         else:

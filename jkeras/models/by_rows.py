@@ -55,7 +55,7 @@ def graph_of(model: Any) -> list[Node]:
     """The recorded calls of a model; none if it is not a graph, or not built yet."""
     if hasattr(model, "_graph"):
         return list(model._graph)
-    return [tensor.history.node for tensor in getattr(model, "_tensors", ())[1:]]
+    return [tensor.origin.node for tensor in getattr(model, "_tensors", ())[1:]]
 
 
 def _passes_rows(node: Node) -> bool:

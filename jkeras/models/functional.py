@@ -111,7 +111,7 @@ class Functional(Model):
     @property
     def output_names(self) -> list[str]:
         """The names of the outputs: those of the layers that make them; with a number where one makes several."""
-        names = [t.history.operation.name if isinstance(t.history.operation, Layer) else t.name for t in self.outputs]
+        names = [t.origin.operation.name if isinstance(t.origin.operation, Layer) else t.name for t in self.outputs]
         return [f"{n}_{names[:i].count(n)}" if names[:i].count(n) else n for i, n in enumerate(names)]
 
     @property
@@ -141,7 +141,7 @@ class Functional(Model):
         if mask is not None:
             for array, array_mask in zip(arrays, symbolic.leaves(self._arrange_inputs(mask, warn=False)), strict=True):
                 if array_mask is not None:
-                    frames.current().set_mask(array, array_mask)
+                    frames.set_mask(array, array_mask)
         values = {id(tensor): array for tensor, array in zip(self.inputs, arrays, strict=True)}
         return replay(self._graph, values, self._returned)
 
@@ -175,7 +175,8 @@ class Functional(Model):
         if len(leaves) != len(self.inputs):
             return None
         fitted = [fit(tensor, own) for tensor, own in zip(leaves, self.inputs, strict=True)]
-        return None if any(tensor is None for tensor in fitted) else fitted
+        known = [tensor for tensor in fitted if tensor is not None]
+        return known if len(known) == len(fitted) else None
 
     def _match_inputs(self, inputs: Any) -> list[Any]:
         """One array per symbolic input, in order; by name where a dict is given."""
@@ -239,7 +240,7 @@ class Functional(Model):
             )
         array = _as_dtype(array, tensor)
         if mask is not None:
-            frames.current().set_mask(array, mask)
+            frames.set_mask(array, mask)
         return array
 
     def _convert(self, values: Any) -> Any:
@@ -314,7 +315,7 @@ def order_graph(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> tuple[
     stack: list[tuple[KerasTensor, bool]] = [(tensor, False) for tensor in reversed(outputs)]
     while stack:
         tensor, done = stack.pop()
-        node = tensor.history.node
+        node = tensor.origin.node
         if done:
             finished.append(node)
             pending.discard(id(node))
@@ -334,14 +335,14 @@ def order_graph(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> tuple[
         stack.append((tensor, True))
         stack.extend((x, False) for x in reversed(node.inputs))
     for tensor in inputs:
-        met.setdefault(id(_called(tensor.history.node)), -1)  # an input that nothing uses stands first among the last
+        met.setdefault(id(_called(tensor.origin.node)), -1)  # an input that nothing uses stands first among the last
     depth = _depths(finished, known)
     operations: dict[int, tuple[Any, int]] = {}
     for node in finished:
         called = _called(node)
         operations[id(called)] = (called, max(depth[id(node)], operations.get(id(called), (None, 0))[1]))
     for tensor in inputs:
-        operation = tensor.history.operation
+        operation = tensor.origin.operation
         if isinstance(operation, InputLayer):
             uses = [depth[id(node)] + 1 for node in finished if any(x is tensor for x in node.inputs)]
             operations[id(operation)] = (operation, max(uses, default=0))
@@ -382,7 +383,7 @@ def _depths(finished: list[Node], known: set[int]) -> dict[int, int]:
         depth[id(node)] = layer_depth[id(_called(node))] = here
         for x in node.inputs:
             if id(x) not in known:
-                parent = id(x.history.node)
+                parent = id(x.origin.node)
                 depth[parent] = max(depth[parent], here + 1)
     return depth
 

@@ -56,7 +56,7 @@ def _write(inputs: Any, outputs: Any, operations: Sequence[Layer | Node], mine: 
                 address[id(tensor)] = (name, number, index)
 
     for tensor in symbolic.leaves(inputs):
-        if not isinstance(tensor.history.operation, InputLayer):  # a model that starts in the middle of another
+        if not isinstance(tensor.origin.operation, InputLayer):  # a model that starts in the middle of another
             name = names.new(tensor.name)
             address[id(tensor)] = (name, 0, 0)
             start = InputLayer(batch_shape=tensor.shape, dtype=tensor.dtype, name=name)

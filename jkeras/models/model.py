@@ -60,7 +60,7 @@ class Model(Saved, Trainer, Layer):
     [0.0]
     """
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> "Model":
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls is Model and (args or "inputs" in kwargs):
             cls = _functional_class()
         return super().__new__(cls, *args, **kwargs)
@@ -204,7 +204,7 @@ class Model(Saved, Trainer, Layer):
 
     # -- quantization -------------------------------------------------------------------------------------------------
 
-    def quantize(
+    def quantize(  # type: ignore[override]  # Keras's model takes the config where a layer takes type_check
         self, mode: str | None = None, config: Any = None, filters: Any = None, *, type_check: bool = True, **kwargs: Any
     ) -> None:
         """Hold the weights of the layers inside in another form: each layer that has one takes it, the others stay as they are.
@@ -301,8 +301,7 @@ class Model(Saved, Trainer, Layer):
             TypeError: the constructor does not take the arguments in the config.
         """
         if set(config) >= _GRAPH_KEYS and makes_graphs(cls):
-            form = cls if issubclass(cls, _functional_class()) else _functional_form(cls)
-            return form.from_graph(config, custom_objects)  # type: ignore[attr-defined]
+            return _functional_form(cls).from_graph(config, custom_objects)
         try:
             return cls(**deserialize(config, custom_objects))
         except TypeError as error:
@@ -363,7 +362,7 @@ class Model(Saved, Trainer, Layer):
 
 def is_optional(tensor: Any) -> bool:
     """True if a symbolic input may be left out."""
-    return isinstance(tensor, symbolic.KerasTensor) and getattr(tensor.history.operation, "optional", False)
+    return isinstance(tensor, symbolic.KerasTensor) and getattr(tensor.origin.operation, "optional", False)
 
 
 def check_optional(model: Model, tensor: Any) -> None:
@@ -415,15 +414,19 @@ def makes_graphs(cls: type) -> bool:
     } <= kinds
 
 
+def _functional_form(cls: Any) -> Any:
+    """The class of a model of class `cls` that is made of symbolic tensors."""
+    functional = _functional_class()
+    return cls if issubclass(cls, functional) else functional if cls is Model else _with_graph(cls)
+
+
 @functools.cache
-def _functional_form(cls: type) -> type:
-    if cls is Model:
-        return _functional_class()
+def _with_graph(cls: Any) -> type:
     own = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
     return type(cls.__name__, (cls, _functional_class()), own)
 
 
-def _functional_class() -> type:
+def _functional_class() -> Any:
     return next(cls for cls in Model.__subclasses__() if cls.__name__ == "Functional")
 
 

@@ -48,7 +48,7 @@ class Sequential(Model):
     """
 
     has_fixed_structure = True
-    untraced = ("_stage",)  # type: ignore[assignment]
+    untraced = ("_stage",)
 
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None):
         super().__init__(trainable=trainable, name=name)
@@ -181,7 +181,7 @@ class Sequential(Model):
             return None
         if self._stage is None or self._stage[0] != (len(self._layers), len(self._tensors)):
             if self._tensors:
-                stage: Any = stage_of(self, [tensor.history.node for tensor in self._tensors[1:]])
+                stage: Any = stage_of(self, [tensor.origin.node for tensor in self._tensors[1:]])
             else:
                 stage = LateStage(self) if any(map(is_on_host, self.layers)) else None
             self._stage = (len(self._layers), len(self._tensors)), stage

@@ -144,8 +144,8 @@ def _sources(model: Any) -> dict[int, list[str]]:
     for node in graph:
         for tensor in node.inputs:
             if tensor.history is not None:
-                start = address.get(id(tensor.history.node), f"{tensor.name}[0]")
-                sources.setdefault(id(called[id(node)]), []).append(f"{start}[{tensor.history.index}]")
+                start = address.get(id(tensor.origin.node), f"{tensor.name}[0]")
+                sources.setdefault(id(called[id(node)]), []).append(f"{start}[{tensor.origin.index}]")
     is_chain = all(len(node.inputs) <= 1 for node in graph) and max(calls.values()) == 1
     outgoing = Counter(source for found in sources.values() for source in found)
     return {} if is_chain and max(outgoing.values(), default=0) <= 1 else sources

@@ -21,7 +21,7 @@ class StepFunctions:
         train_function, test_function, predict_function: what the three methods have made; None before.
     """
 
-    untraced = ("train_function", "test_function", "predict_function")
+    untraced: tuple[str, ...] = ("train_function", "test_function", "predict_function")
     train_function: Callable | None = None
     test_function: Callable | None = None
     predict_function: Callable | None = None

@@ -43,7 +43,7 @@ class Trainer(Compilable):
     _run_of_fit: Run | None = None  # while fit runs
     has_fixed_structure = False  # whether the variables can only change in ways that call `_forget_programs`
 
-    untraced = ("_prediction", "_last_history", "_run_of_fit")
+    untraced: tuple[str, ...] = ("_prediction", "_last_history", "_run_of_fit")
 
     def _forget_programs(self) -> None:
         self._prediction = None

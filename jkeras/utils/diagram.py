@@ -80,7 +80,7 @@ def _arrows(model: Any, steps: list) -> list[tuple[Any, int, Any, int]]:
     for node in model._graph:
         for number, tensor in enumerate(node.inputs):
             if tensor.history is not None:
-                found.append((_called(tensor.history.node), tensor.history.index, _called(node), number))
+                found.append((_called(tensor.origin.node), tensor.origin.index, _called(node), number))
     return found
 
 
@@ -98,7 +98,7 @@ def _end(step: Any, number: int, shown: Shown) -> int:
 def _start(step: Any, number: int, shown: Shown) -> int:
     """The box that an arrow leads to: of a model within, the input."""
     while shown.nested and isinstance(step, Functional | Sequential):
-        step = step.layers[0] if isinstance(step, Sequential) else _called(step.inputs[number].history.node)  # type: ignore[union-attr]
+        step = step.layers[0] if isinstance(step, Sequential) else _called(step.inputs[number].origin.node)
     return id(step)
 
 

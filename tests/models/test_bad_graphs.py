@@ -357,3 +357,9 @@ def test_the_advice_on_masks_is_right():
     x = np.array([[[1.0], [2.0], [0.0]]], "float32")
     pooled = jkeras.Sequential([layers.Masking(), layer, layers.GlobalAveragePooling1D()])(x)
     np.testing.assert_allclose(pooled, [[3.0]])
+
+
+def test_an_input_that_no_call_made_is_refused():
+    x = jkeras.KerasTensor((None, 3))
+    with pytest.raises(ValueError, match="comes from no layer or operation.*jkeras.Input"):
+        jkeras.Model(x, jkeras.layers.Dense(2)(x))
