@@ -82,7 +82,9 @@ class KerasTensor(Operators["KerasTensor"]):
             ValueError: no call did; the tensor was made by `KerasTensor(shape)`.
         """
         if self.history is None:
-            raise ValueError(f"{self!r} comes from no layer or operation. Make the inputs of a model with jkeras.Input(shape).")
+            raise ValueError(
+                f"{self!r} comes from no layer or operation. Make the inputs of a model with jkeras.Input(shape)."
+            )
         return self.history
 
     @property

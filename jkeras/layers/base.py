@@ -35,7 +35,6 @@ from jkeras.layers.missing import hint
 from jkeras.layers.recomputed import Recomputed
 from jkeras.layers.signatures import CallSpec, call_spec, holds_tensors, shapes_of, specs_of
 from jkeras.layers.stateless import Stateless
-from jkeras.layers.weights import Weighted
 from jkeras.quantizers.config import resolve
 from jkeras.runtime.placement import to_device
 from jkeras.serialization import describe_constructor, serialize, serialize_arguments
