@@ -20,30 +20,25 @@ from jkeras.ops.activation import (
     celu,
     elu,
     glu,
-    hard_shrink,
     hard_sigmoid,
     hard_silu,
     hard_tanh,
     leaky_relu,
     log_sigmoid,
-    log_softmax,
     relu6,
     selu,
     sigmoid,
     silu,
-    soft_shrink,
-    softmax,
     softplus,
     softsign,
     sparse_plus,
     sparse_sigmoid,
-    sparsemax,
     squareplus,
-    tanh_shrink,
-    threshold,
 )
 from jkeras.ops.elementwise import tanh
 from jkeras.ops.family import Array, array_op
+from jkeras.ops.probabilities import log_softmax, softmax, sparsemax
+from jkeras.ops.shrinking import hard_shrink, soft_shrink, tanh_shrink, threshold
 from jkeras.serialization import Shortcuts
 from jkeras.serialization.namespace import namespace
 

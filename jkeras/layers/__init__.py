@@ -1,6 +1,7 @@
 """The layers."""
 
 from jkeras.layers.activation import *  # noqa: F403
+from jkeras.layers.adaptive_pooling import *  # noqa: F403
 from jkeras.layers.attention import *  # noqa: F403
 from jkeras.layers.attention_heads import *  # noqa: F403
 from jkeras.layers.base import Layer

@@ -1,7 +1,7 @@
 """Pooling: the largest or the mean entry of each window, channel by channel.
 
-Windows of a given size (`MaxPooling2D`), as many windows as wanted (`AdaptiveMaxPooling2D`), or one window over
-everything (`GlobalMaxPooling2D`), over one, two or three spatial axes.
+Windows of a given size (`MaxPooling2D`), or one window over everything (`GlobalMaxPooling2D`), over one, two or three spatial
+axes. `adaptive_pooling.py` has the layers with as many windows as wanted.
 """
 
 from typing import Any
@@ -14,8 +14,7 @@ from jkeras.layers.options import Configured, sizes
 __all__ = [
     "MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "AveragePooling1D", "AveragePooling2D", "AveragePooling3D",
     "GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D", "GlobalAveragePooling1D", "GlobalAveragePooling2D",
-    "GlobalAveragePooling3D", "AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D", "AdaptiveMaxPooling3D",
-    "AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D", "AdaptiveAveragePooling3D", "MaxPool1D", "MaxPool2D",
+    "GlobalAveragePooling3D", "MaxPool1D", "MaxPool2D",
     "MaxPool3D", "AvgPool1D", "AvgPool2D", "AvgPool3D", "GlobalMaxPool1D", "GlobalMaxPool2D", "GlobalMaxPool3D",
     "GlobalAvgPool1D", "GlobalAvgPool2D", "GlobalAvgPool3D",
 ]  # fmt: skip
@@ -115,38 +114,6 @@ class _GlobalMaxPooling(_GlobalPooling):
 class _GlobalAveragePooling(_GlobalPooling):
     def call(self, inputs: Any) -> Any:
         return ops.mean(inputs, axis=self.spatial, keepdims=self.keepdims)
-
-
-class _AdaptivePooling(Configured):
-    """As many windows as wanted, evenly spread; they overlap where the input's length is no multiple.
-
-    Args:
-        output_size: the number of windows: an integer for all spatial axes, or a tuple with one integer per axis.
-        data_format: `"channels_last"` for inputs `(batch, *spatial, channels)`, `"channels_first"` for `(batch, channels,
-            *spatial)`. None takes the setting of `jkeras.config`, which is `"channels_last"` at first.
-
-    Shapes:
-        inputs `(batch, *spatial, channels)`, outputs `(batch, *output_size, channels)`.
-    """
-
-    rank: int
-
-    def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.output_size = sizes(self, "output_size", output_size, self.rank)
-        self.data_format = standardize_data_format(data_format)
-        self.input_spec = InputSpec(ndim=self.rank + 2)
-        self.built = self.needs_no_build
-
-
-class _AdaptiveMaxPooling(_AdaptivePooling):
-    def call(self, inputs: Any) -> Any:
-        return ops.adaptive_max_pool(inputs, self.output_size, self.data_format)
-
-
-class _AdaptiveAveragePooling(_AdaptivePooling):
-    def call(self, inputs: Any) -> Any:
-        return ops.adaptive_average_pool(inputs, self.output_size, self.data_format)
 
 
 class MaxPooling1D(_MaxPooling):
@@ -325,90 +292,6 @@ class GlobalAveragePooling3D(_GlobalAveragePooling):
 
     >>> GlobalAveragePooling3D().compute_output_shape((None, 8, 8, 8, 3))
     (None, 3)
-    """
-
-    rank = 3
-
-
-class AdaptiveMaxPooling1D(_AdaptiveMaxPooling):
-    """The largest entry of each of `output_size` windows over one axis, such as time.
-
-    Shapes:
-        inputs `(batch, steps, channels)`, outputs `(batch, *output_size, channels)`; with `channels_first` the channels
-        follow the batch.
-
-    >>> AdaptiveMaxPooling1D(3).compute_output_shape((None, 8, 3))
-    (None, 3, 3)
-    """
-
-    rank = 1
-
-
-class AdaptiveMaxPooling2D(_AdaptiveMaxPooling):
-    """The largest entry of each of `output_size` windows over height and width.
-
-    Shapes:
-        inputs `(batch, height, width, channels)`, outputs `(batch, *output_size, channels)`; with `channels_first` the
-        channels follow the batch.
-
-    >>> AdaptiveMaxPooling2D(3).compute_output_shape((None, 8, 8, 3))
-    (None, 3, 3, 3)
-    """
-
-    rank = 2
-
-
-class AdaptiveMaxPooling3D(_AdaptiveMaxPooling):
-    """The largest entry of each of `output_size` windows over three spatial axes.
-
-    Shapes:
-        inputs `(batch, depth, height, width, channels)`, outputs `(batch, *output_size, channels)`; with `channels_first`
-        the channels follow the batch.
-
-    >>> AdaptiveMaxPooling3D(3).compute_output_shape((None, 8, 8, 8, 3))
-    (None, 3, 3, 3, 3)
-    """
-
-    rank = 3
-
-
-class AdaptiveAveragePooling1D(_AdaptiveAveragePooling):
-    """The mean of each of `output_size` windows over one axis, such as time.
-
-    Shapes:
-        inputs `(batch, steps, channels)`, outputs `(batch, *output_size, channels)`; with `channels_first` the channels
-        follow the batch.
-
-    >>> AdaptiveAveragePooling1D(3).compute_output_shape((None, 8, 3))
-    (None, 3, 3)
-    """
-
-    rank = 1
-
-
-class AdaptiveAveragePooling2D(_AdaptiveAveragePooling):
-    """The mean of each of `output_size` windows over height and width.
-
-    Shapes:
-        inputs `(batch, height, width, channels)`, outputs `(batch, *output_size, channels)`; with `channels_first` the
-        channels follow the batch.
-
-    >>> AdaptiveAveragePooling2D(3).compute_output_shape((None, 8, 8, 3))
-    (None, 3, 3, 3)
-    """
-
-    rank = 2
-
-
-class AdaptiveAveragePooling3D(_AdaptiveAveragePooling):
-    """The mean of each of `output_size` windows over three spatial axes.
-
-    Shapes:
-        inputs `(batch, depth, height, width, channels)`, outputs `(batch, *output_size, channels)`; with `channels_first`
-        the channels follow the batch.
-
-    >>> AdaptiveAveragePooling3D(3).compute_output_shape((None, 8, 8, 8, 3))
-    (None, 3, 3, 3, 3)
     """
 
     rank = 3

@@ -9,16 +9,18 @@ from typing import Any
 
 from jkeras import serialization
 from jkeras.losses.base import Loss, reduce_weighted_values
-from jkeras.losses.check import check_targets, has_class_axis
-from jkeras.losses.crossentropy import (
+from jkeras.losses.binary import (
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
+    binary_crossentropy,
+    binary_focal_crossentropy,
+)
+from jkeras.losses.check import check_targets, has_class_axis
+from jkeras.losses.crossentropy import (
     CategoricalCrossentropy,
     CategoricalFocalCrossentropy,
     CategoricalGeneralizedCrossEntropy,
     SparseCategoricalCrossentropy,
-    binary_crossentropy,
-    binary_focal_crossentropy,
     categorical_crossentropy,
     categorical_focal_crossentropy,
     categorical_generalized_cross_entropy,

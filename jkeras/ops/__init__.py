@@ -22,11 +22,14 @@ from jkeras.ops.indexing import *  # noqa: F403
 from jkeras.ops.joining import *  # noqa: F403
 from jkeras.ops.linalg import *  # noqa: F403
 from jkeras.ops.normalization import *  # noqa: F403
+from jkeras.ops.patterns import *  # noqa: F403
 from jkeras.ops.pooling import *  # noqa: F403
+from jkeras.ops.probabilities import *  # noqa: F403
 from jkeras.ops.products import *  # noqa: F403
 from jkeras.ops.reductions import *  # noqa: F403
 from jkeras.ops.segments import *  # noqa: F403
 from jkeras.ops.shaping import *  # noqa: F403
+from jkeras.ops.shrinking import *  # noqa: F403
 from jkeras.ops.signal import *  # noqa: F403
 from jkeras.ops.tensors import *  # noqa: F403
 from jkeras.serialization import publish

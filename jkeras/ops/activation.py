@@ -1,24 +1,20 @@
 """Activations: the functions between layers, each one expression of an array.
 
-All take an array `x` of floats of any shape and return an array of the same shape and dtype. Those with an `axis`
-combine the entries along it; the others work on each entry by itself. At a kink the derivative is the one that Keras
-has: that of `relu` at 0 is 0 (Bertoin et al. 2021, arXiv:2106.12915).
+All take an array `x` of floats of any shape and return an array of the same shape and dtype. `glu` combines the two halves
+of an axis, the others work on each entry by itself; `probabilities.py` has those that look along an axis. At a kink the
+derivative is the one that Keras has: that of `relu` at 0 is 0 (Bertoin et al. 2021, arXiv:2106.12915).
 """
-
-import warnings
 
 import jax
 import jax.numpy as jnp
 
 from jkeras.core import frame as frames
-from jkeras.core import symbolic
-from jkeras.errors import outside
-from jkeras.ops.family import Array, array_op, floating
+from jkeras.ops.family import Array, array_op
 
 __all__ = [
-    "celu", "elu", "gelu", "glu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "leaky_relu",
-    "log_sigmoid", "log_softmax", "relu", "relu6", "selu", "sigmoid", "silu", "soft_shrink", "softmax", "softplus",
-    "softsign", "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "swish", "tanh_shrink", "threshold",
+    "celu", "elu", "gelu", "glu", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "leaky_relu", "log_sigmoid",
+    "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "softsign", "sparse_plus", "sparse_sigmoid", "squareplus",
+    "swish",
 ]  # fmt: skip
 
 
@@ -213,7 +209,7 @@ def sigmoid(x: Array):
     >>> sigmoid([-100.0, 0.0, 100.0]).tolist()
     [0.0, 0.5, 1.0]
     """
-    return _from_logits("sigmoid", x, jax.nn.sigmoid(x))
+    return from_logits("sigmoid", x, jax.nn.sigmoid(x))
 
 
 @array_op
@@ -345,160 +341,10 @@ def sparse_plus(x: Array):
     return jax.nn.sparse_plus(x)
 
 
-@array_op
-def tanh_shrink(x: Array):
-    """Compute `x - tanh(x)`.
-
-    Args:
-        x: array of floats, of any shape.
-
-    Returns:
-        array of the shape and dtype of `x`.
-
-    >>> float(tanh_shrink(100.0))
-    99.0
-    """
-    return x - jnp.tanh(x)
-
-
-@array_op
-def soft_shrink(x: Array, threshold=0.5):
-    """Move `x` towards 0 by `threshold`. Entries nearer to 0 than `threshold` become 0.
-
-    Args:
-        x: array of floats, of any shape.
-        threshold: a number from 0 on.
-
-    Returns:
-        array of the shape and dtype of `x`.
-
-    >>> soft_shrink([-2.0, 0.25, 2.0]).tolist()
-    [-1.5, 0.0, 1.5]
-    """
-    return jnp.where(x > threshold, x - threshold, jnp.where(x < -threshold, x + threshold, 0))
-
-
-@array_op
-def hard_shrink(x: Array, threshold=0.5):
-    """Return `x` where `|x| > threshold`, and 0 elsewhere.
-
-    Args:
-        x: array of floats, of any shape.
-        threshold: a number from 0 on.
-
-    Returns:
-        array of the shape and dtype of `x`.
-
-    >>> hard_shrink([-2.0, 0.25, 2.0]).tolist()
-    [-2.0, 0.0, 2.0]
-    """
-    x = floating(x)
-    return jnp.where(jnp.abs(x) > threshold, x, 0)
-
-
-@array_op
-def threshold(x: Array, threshold, default_value):
-    """Return `x` where `x > threshold`, and `default_value` elsewhere.
-
-    Args:
-        x: array of floats, of any shape.
-        threshold: the bound.
-        default_value: the value of entries up to the bound.
-
-    Returns:
-        array of the shape and dtype of `x`.
-
-    >>> threshold([0.0, 2.0], 1.0, -5.0).tolist()
-    [-5.0, 2.0]
-    """
-    return jnp.where(x > threshold, x, default_value)
-
-
-@array_op
-def softmax(x: Array, axis=-1):
-    """Compute `exp(x) / sum(exp(x))` along `axis` (one axis or several), a probability distribution.
-
-    Args:
-        x: array of floats, of any shape.
-        axis: the axis along which the results sum to 1, or a tuple of several axes.
-
-    Returns:
-        array of the shape and dtype of `x`.
-
-    Warns:
-        UserWarning: the axis has size 1, where the softmax is always 1.
-
-    >>> softmax([0.0, 0.0]).tolist()
-    [0.5, 0.5]
-    """
-    if isinstance(axis, int) and -x.ndim <= axis < x.ndim and x.shape[axis] == 1:
-        _warn_of_certainty(x, axis)
-    probabilities = jax.nn.softmax(x, axis)
-    return _from_logits("softmax", x, probabilities) if axis in (-1, x.ndim - 1) else probabilities
-
-
-def _warn_of_certainty(x: Array, axis: int) -> None:
-    """Once per model: when its shapes are inferred, and not again when its steps are traced."""
-    frame = frames.current()
-    if frame is not None and frame.pure and not frame.abstract:
-        return
-    warnings.warn(
-        f"softmax over axis {axis} of an array of shape {symbolic.list_shapes([x])}: along an axis of size 1 it is always 1. "
-        "For a single output, use 'sigmoid'.",
-        stacklevel=outside(),
-    )
-
-
-@array_op
-def log_softmax(x: Array, axis=-1):
-    """Compute `x - log(sum(exp(x)))` along `axis`, the logarithm of the softmax, without overflow.
-
-    Args:
-        x: array of floats, of any shape.
-        axis: the axis along which the probabilities sum to 1, or a tuple of several axes.
-
-    Returns:
-        array of the shape and dtype of `x`.
-
-    >>> log_softmax([0.0, -1000.0]).tolist()
-    [0.0, -1000.0]
-    """
-    return jax.nn.log_softmax(x, axis)
-
-
-@array_op
-def sparsemax(x: Array, axis=-1):
-    """Compute the point of the probability simplex nearest to `x`: `max(x - tau, 0)`, where `tau` makes the sum along
-    `axis` 1.
-
-    With `z` sorted in descending order, the support is the largest `k` with `1 + k z[k] > z[1] + ... + z[k]`, and
-    `tau = (z[1] + ... + z[k] - 1) / k`. Source: Martins and Astudillo 2016, arXiv:1602.02068, algorithm 1.
-
-    Keras up to 3.15 sums the partial sums instead, which is right for `k = 1` only (fixed in keras-team/keras#23469).
-
-    Args:
-        x: array of floats, of any shape.
-        axis: the axis along which the results sum to 1.
-
-    Returns:
-        array of the shape and dtype of `x`.
-
-    >>> sparsemax([1.0, 0.5, -1.0]).tolist()
-    [0.75, 0.25, 0.0]
-    """
-    z = jnp.flip(jnp.sort(jax.lax.stop_gradient(x), axis), axis)
-    rank = jnp.arange(1, x.shape[axis] + 1, dtype=x.dtype).reshape([-1 if a == axis % x.ndim else 1 for a in range(x.ndim)])
-    size = jnp.sum(1 + rank * z > jnp.cumsum(z, axis), axis, keepdims=True)
-    smallest = jnp.take_along_axis(z, size - 1, axis)
-    support = x >= smallest  # tau is differentiated as a function of x here, so that no derivative of the sort is needed
-    total, size = (jnp.sum(jnp.where(support, v, 0), axis, keepdims=True) for v in (x, jnp.ones_like(x)))
-    return jnp.where(support, x - (total - 1) / size, 0)
-
-
 hard_swish, swish = hard_silu, silu
 
 
-def _from_logits(link, logits, probabilities):
+def from_logits(link, logits, probabilities):
     """Let losses find what the probabilities were made of: crossentropy is safer, and cheaper, on logits."""
     frame = frames.current()
     if frame is not None:

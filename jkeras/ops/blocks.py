@@ -4,7 +4,7 @@ import jax
 
 from jkeras.core.data_format import standardize_data_format
 from jkeras.ops.family import Array, array_op
-from jkeras.ops.shaping import rearrange
+from jkeras.ops.patterns import rearrange
 
 __all__ = ["depth_to_space", "fold", "space_to_depth", "unfold"]
 

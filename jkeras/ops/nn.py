@@ -10,6 +10,8 @@ from jkeras.ops.ctc import *  # noqa: F403
 from jkeras.ops.elementwise import polar
 from jkeras.ops.normalization import *  # noqa: F403
 from jkeras.ops.pooling import *  # noqa: F403
+from jkeras.ops.probabilities import *  # noqa: F403
+from jkeras.ops.shrinking import *  # noqa: F403
 from jkeras.serialization.namespace import namespace
 
 __all__ = [

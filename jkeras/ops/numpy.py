@@ -8,6 +8,7 @@ from jkeras.ops.elementwise import *  # noqa: F403
 from jkeras.ops.indexing import *  # noqa: F403
 from jkeras.ops.joining import *  # noqa: F403
 from jkeras.ops.linalg import slogdet
+from jkeras.ops.patterns import *  # noqa: F403
 from jkeras.ops.products import *  # noqa: F403
 from jkeras.ops.reductions import *  # noqa: F403
 from jkeras.ops.shaping import *  # noqa: F403

@@ -154,15 +154,19 @@ def _told_by_name(inner: Any, names: set | None, owner: str) -> optax.GradientTr
             told["value_fn"] = lambda params, obj_fn=None, grad_fn=None: value_fn(params)
             told |= {"obj_fn": value_fn, "grad_fn": lambda params, *number: gradient(params)}
         try:
-            updates, new = inner.update(grads, state, params, **{k: v for k, v in told.items() if names is None or k in names})
+            updates, new = inner.update(
+                grads, state, params, **{k: v for k, v in told.items() if names is None or k in names}
+            )
         except (TypeError, ValueError) as error:
-            missing = [name for name in ("value", "value_fn", "obj_fn", "grad_fn") if name in str(error) and name not in told]
+            missing = [
+                name for name in ("value", "value_fn", "obj_fn", "grad_fn") if name in str(error) and name not in told
+            ]
             if not missing:
                 raise
             raise ValueError(
                 f"The transformation of {owner!r} needs {' and '.join(missing)}: it looks at the loss itself. fit() gives it that. "
                 "In a train_step of your own, write self.pure_update(state, grads, value=loss, value_fn=function), where "
-                "function(params) is the loss; outside of a model, optimizer.update(grads, state, params, value=loss, value_fn=function)."
+                "function(params) is the loss. Outside of a model: optimizer.update(grads, state, params, value=loss, value_fn=...)."
             ) from error
         return updates, jax.tree.map(lambda x, old: jnp.asarray(x).astype(old.dtype), new, state)
 

@@ -154,9 +154,7 @@ class MultiOptimizer(Optimizer):
     def reads_objective(self) -> bool:
         return any(optimizer.reads_objective for optimizer in self._optimizers)
 
-    def _pure_update(
-        self, grads: Tree, state: MultiState, params: Tree | None, **objective: Any
-    ) -> tuple[Tree, MultiState]:
+    def _pure_update(self, grads: Tree, state: MultiState, params: Tree | None, **objective: Any) -> tuple[Tree, MultiState]:
         flatten = self._parameters.flatten
         gradients, values = flatten(grads), None if params is None else flatten(params)
         updates, inner = list(gradients), []

@@ -7,7 +7,8 @@ import numpy as np
 
 from jkeras.core import data_format as formats
 from jkeras.core import dtype as dtypes
-from jkeras.preprocessing.iterators import DataFrameIterator, DirectoryIterator, NumpyArrayIterator
+from jkeras.preprocessing.file_iterators import DataFrameIterator, DirectoryIterator
+from jkeras.preprocessing.iterators import NumpyArrayIterator
 from jkeras.preprocessing.transforms import apply_affine_transform, apply_brightness_shift, apply_channel_shift
 
 SMALL = 1e-6  # is added to what is divided by

@@ -1,7 +1,8 @@
 """Images in files and arrays (see `jkeras.utils`), and how programs for Keras 2 change them: `ImageDataGenerator`."""
 
+from jkeras.preprocessing.file_iterators import DataFrameIterator, DirectoryIterator
 from jkeras.preprocessing.generator import ImageDataGenerator
-from jkeras.preprocessing.iterators import DataFrameIterator, DirectoryIterator, Iterator, NumpyArrayIterator
+from jkeras.preprocessing.iterators import Iterator, NumpyArrayIterator
 from jkeras.preprocessing.transforms import (
     apply_affine_transform,
     apply_brightness_shift,
