@@ -305,3 +305,27 @@ def test_messages(make, message):
 def test_a_subclass_without_call():
     with pytest.raises(TypeError, match="must define __call__"):
         initializers.Initializer()((2,))
+
+
+@pytest.mark.parametrize("name", SEEDED)
+def test_drawing_compiles_no_generator(name):
+    """NumPy draws what JAX would: at most a small function of the numbers is compiled, once for many shapes."""
+    compiled = []
+    listen = lambda event, seconds, fun_name=None, **_: compiled.append(fun_name) if "backend_compile" in event else None  # noqa: E731
+    initializer = getattr(initializers, name)(seed=3)
+    initializer((4, 4))
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        values = [initializer(shape) for shape in ((5, 7), (2, 3, 11), (13, 1))]
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+    assert len(values) == 3 and compiled == []
+
+
+@pytest.mark.parametrize("size", [1, 2**14, 2**14 + 3])
+def test_numpy_draws_jax_s_numbers(size):
+    from jkeras.initializers import counter
+
+    key = np.array([2**32 - 5, 7], "uint32")
+    expected = jax.jit(lambda key: jax.random.uniform(key, (size,), "float32", -0.3, 1.7))(key)
+    assert_equal(counter.uniform(key, size, -0.3, 1.7), expected)

@@ -90,13 +90,14 @@ def test_reports_go_to_the_logger(capsys, caplog):
 
 def test_flash_attention_is_used_where_it_can_be():
     x = np.random.default_rng(0).normal(size=(1, 3, 2, 4)).astype("float32")
-    plain = jkeras.ops.dot_product_attention(x, x, x)
-    config.enable_flash_attention()
+    fused = jkeras.ops.dot_product_attention(x, x, x)
+    config.disable_flash_attention()
     try:
-        assert config.is_flash_attention_enabled()
-        np.testing.assert_array_equal(jkeras.ops.dot_product_attention(x, x, x), plain)  # in 32 bits: as without
+        assert not config.is_flash_attention_enabled()
+        np.testing.assert_array_equal(jkeras.ops.dot_product_attention(x, x, x), fused)  # in 32 bits: as with it
     finally:
-        config.disable_flash_attention()
+        config.enable_flash_attention()
+    assert config.is_flash_attention_enabled()
 
 
 def test_traceback_filtering_is_jax_s():

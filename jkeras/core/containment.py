@@ -21,7 +21,7 @@ _VALUES = (
     (shared_objects._thread, "read"),
     (activity._thread, "listener"),
     (observing._thread, "observer"),
-    (compiler_options._lowering, "all_cores"),
+    (compiler_options._lowering, "platform"),
 )
 
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras.core import dtype as dtypes
-from jkeras.initializers import sampling
+from jkeras.initializers import counter, sampling
 from jkeras.initializers.base import Initializer, Shape, as_shape, on_device
 from jkeras.random import SeedGenerator, default_seed, raw_key
 from jkeras.serialization import deserialize, serialize
@@ -160,9 +160,10 @@ class Orthogonal(RandomInitializer):
         rows, columns = math.prod(shape[:-1]), shape[-1]
         tall = (max(rows, columns), min(rows, columns))
         gaussian = sampling.normal(self.key(), tall, dtype if dtype.itemsize > 2 else "float32", 0.0, 1.0)
-        q, r = jax.lax.linalg.qr(gaussian, full_matrices=False)
-        if not isinstance(q, jax.core.Tracer):
-            q, r = np.asarray(q), np.asarray(r)  # type: ignore[assignment]  # the rest needs no compilation
+        if isinstance(gaussian, jax.core.Tracer):
+            q, r = jax.lax.linalg.qr(gaussian, full_matrices=False)
+        else:
+            q, r = counter.factored(np.asarray(gaussian))  # which needs no compilation
         sign = np.sign if isinstance(r, np.ndarray) else jnp.sign
         q = q * sign(r.diagonal())  # makes Q uniformly distributed (Mezzadri 2007, math-ph/0609050)
         q = (q if rows >= columns else q.T).reshape(as_shape(shape)) * q.dtype.type(self.gain)

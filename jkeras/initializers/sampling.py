@@ -1,51 +1,67 @@
 """Drawing many arrays of many shapes with few compilations."""
 
+import functools
 import math
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
 
 from jkeras.core import dtype as dtypes
+from jkeras.initializers import counter
 from jkeras.initializers.base import Shape, as_shape, on_device
 from jkeras.random import is_tracing
 
-_SIZES = (2**17, 2**20, 2**22, 2**24)
+_SIZES = (2**14, 2**17, 2**20, 2**22, 2**25)
+_ALMOST_ONE, _ALMOST_TWO = (np.nextafter(np.float32(n), np.float32(0)) for n in (1, 2))
+_WITHIN_TWO = np.float32(0.9544997)  # the probability to be within two standard deviations, erf(sqrt(2))
 
 
-def _draw(sample: Callable, key: Any, shape: Shape, dtype: Any) -> Any:
-    """`sample(key, shape, dtype)`, an array of independent entries, without one compilation per shape.
-
-    JAX's counter-based generator computes entry i from (key, i) alone, so the first n of N > n entries are what a draw of
-    n gives. We draw one of a few sizes and cut: a compilation takes 50-200 ms, a million entries 10 ms (one CPU core).
-    """
-    shape, dtype = as_shape(shape), dtypes.canonical(dtype)
-    size = math.prod(shape)
-    padded = next((n for n in _SIZES if n >= size), None)
-    counts = jax.config.jax_threefry_partitionable and jax.config.jax_default_prng_impl == "threefry2x32"  # type: ignore[attr-defined]
-    if padded is None or not counts or not isinstance(key, np.ndarray) or is_tracing():
-        return sample(on_device(key), shape, dtype)
-    return np.asarray(sample(on_device(key), (padded,), dtype))[:size].reshape(shape).copy()
+def _counts(key: Any, shape: Shape, dtype: Any) -> bool:
+    """True if NumPy may draw."""
+    wanted = isinstance(key, np.ndarray) and dtype == "float32" and counter.is_small(as_shape(shape))
+    return wanted and counter.is_counted() and not is_tracing()
 
 
 def normal(key: Any, shape: Shape, dtype: Any, mean: float, stddev: float) -> jax.Array:
     """Normally distributed entries."""
-    return _affine(_draw(jax.random.normal, key, shape, dtype), stddev, mean)
+    shape, dtype = as_shape(shape), dtypes.canonical(dtype)
+    if _counts(key, shape, dtype):
+        sample: Any = _quantiles(counter.uniform(key, math.prod(shape), -_ALMOST_ONE, 1)).reshape(shape)
+    else:
+        sample = jax.random.normal(on_device(key), shape, dtype)
+    return _affine(sample, stddev, mean)
 
 
 def truncated_normal(key: Any, shape: Shape, dtype: Any, mean: float, stddev: float) -> jax.Array:
     """Normally distributed entries, cut at two standard deviations from the mean (before which `stddev` is meant)."""
-    return _affine(_draw(_standard_truncated_normal, key, shape, dtype), stddev, mean)
+    shape, dtype = as_shape(shape), dtypes.canonical(dtype)
+    if _counts(key, shape, dtype):
+        sample: Any = _quantiles(counter.uniform(key, math.prod(shape), -_WITHIN_TWO, _WITHIN_TWO))
+        sample = np.clip(sample, -_ALMOST_TWO, _ALMOST_TWO).reshape(shape)
+    else:
+        sample = jax.random.truncated_normal(on_device(key), -2.0, 2.0, shape, dtype)
+    return _affine(sample, stddev, mean)
 
 
 def uniform(key: Any, shape: Shape, dtype: Any, low: float, high: float) -> jax.Array:
     """Entries uniformly distributed in `[low, high)`."""
-    return on_device(_draw(lambda key, shape, dtype: jax.random.uniform(key, shape, dtype, low, high), key, shape, dtype))
+    shape, dtype = as_shape(shape), dtypes.canonical(dtype)
+    if _counts(key, shape, dtype):
+        return on_device(counter.uniform(key, math.prod(shape), low, high).reshape(shape))
+    return jax.random.uniform(on_device(key), shape, dtype, low, high)
 
 
-def _standard_truncated_normal(key: Any, shape: Any, dtype: Any) -> jax.Array:
-    return jax.random.truncated_normal(key, -2.0, 2.0, shape, dtype)
+def _quantiles(u: np.ndarray) -> np.ndarray:
+    """Normally distributed numbers from numbers between -1 and 1. The function is XLA's, compiled for a few sizes."""
+    padded = np.zeros(next(size for size in _SIZES if size >= u.size), u.dtype)
+    padded[: u.size] = u
+    return np.asarray(_inverse()(padded))[: u.size]
+
+
+@functools.cache
+def _inverse() -> Any:
+    return jax.jit(lambda u: np.sqrt(2).astype(u.dtype) * jax.lax.erf_inv(u))
 
 
 def _affine(sample: Any, scale: float, shift: float) -> jax.Array:

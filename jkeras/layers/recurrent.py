@@ -34,7 +34,7 @@ from jkeras.layers.recurrent_cells import (
     check_cell,
     initial_state,
 )
-from jkeras.ops import recurrent
+from jkeras.ops import cudnn, recurrent
 from jkeras.serialization.naming import snake_case
 
 __all__ = ["GRU", "LSTM", "RNN", "SimpleRNN"]
@@ -213,9 +213,18 @@ class RNN(Configured):
             masks = cell.draw_masks(x[0], states[0])
             masks = masks if training else DropoutMasks()
             network, products = cell.parts(masks)
-            outputs, of_cell = recurrent.recur(
-                network, x, tuple(states), products, mask, backwards, self.unroll, project=lambda x: cell.project(x, masks)
-            )
+
+            def plain(x: Any, states: tuple) -> tuple:
+                project = lambda x: cell.project(x, masks)  # noqa: E731
+                return recurrent.recur(network, x, states, products, mask, backwards, self.unroll, project=project)
+
+            weights = None if mask is not None or self.unroll or any(masks) else cell.of_cudnn()
+            if weights is None or not cudnn.is_lstm_available(x):
+                outputs, of_cell = plain(x, tuple(states))
+            else:
+                outputs, of_cell = lax.platform_dependent(
+                    x, tuple(states), cuda=lambda x, states: cudnn.lstm(x, states, *weights, backwards), default=plain
+                )
             return outputs, list(of_cell)
         return self._scan(cell, x, states, mask, backwards)
 

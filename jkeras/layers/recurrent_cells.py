@@ -99,6 +99,10 @@ class Cell(Configured):
         """The inputs of any number of steps, as the network takes them."""
         return recurrent.project(inputs, self.kernel.value, self.biases()[0], masks.inputs)
 
+    def of_cudnn(self) -> tuple[Any, Any, Any] | None:
+        """The kernel, the recurrent kernel and the bias, if the mathematics is that of cuDNN's LSTM."""
+        return None
+
     def draw_masks(self, inputs: Any, state: Any) -> DropoutMasks:
         """The masks for a sequence whose steps have the shape of `inputs`."""
         count = self.gates if self.recurrent_dropout > 0 else 1
@@ -204,6 +208,11 @@ class LSTMCell(Cell):
     def network(self, products: int) -> Network:
         linear = activations.linear
         return recurrent.lstm(self.activation or linear, self.recurrent_activation or linear, products)
+
+    def of_cudnn(self) -> tuple[Any, Any, Any] | None:
+        if (self.activation, self.recurrent_activation) != (activations.tanh, activations.sigmoid):
+            return None
+        return self.kernel.value, self.recurrent_kernel.value, None if self.bias is None else self.bias.value
 
     def _make_bias(self) -> Variable:
         if not self.unit_forget_bias:

@@ -7,6 +7,7 @@ import math
 import jax
 import jax.numpy as jnp
 
+from jkeras.ops.cudnn import fused_attention, is_fusible
 from jkeras.ops.family import Array, array_op
 from jkeras.runtime.switches import is_flash_attention_enabled
 
@@ -37,9 +38,8 @@ def dot_product_attention(
             may attend to nothing takes the plain mean of all values.
         scale: factor of the products, by default `1 / sqrt(depth)`.
         is_causal: whether a target attends only to the sources up to its own position.
-        flash_attention: True asks for cuDNN's fused kernel, which needs an NVIDIA GPU and 16-bit floats; None (as long as
-            `config.enable_flash_attention()` does not say otherwise) and False
-            leave the fusion to XLA.
+        flash_attention: True asks for cuDNN's fused kernel, which needs an NVIDIA GPU and 16-bit floats. None takes it where it
+            can be had, unless `config.disable_flash_attention()` was called. False leaves the fusion to XLA.
         attn_logits_soft_cap: the logits are kept within this bound, by `cap tanh(logits / cap)` (arXiv:2408.00118).
 
     Returns:
@@ -62,10 +62,25 @@ def dot_product_attention(
     query, key, value = (x.astype(dtype) for x in (query, key, value))
     bias = None if bias is None else _four_axes(bias.astype(dtype))
     mask = None if mask is None else _four_axes(mask.astype(bool))
-    if flash_attention is None and is_flash_attention_enabled():
-        flash_attention = jax.default_backend() == "gpu" and dtype.itemsize == 2 and attn_logits_soft_cap is None
     if flash_attention:
-        return _fused(query, key, value, bias, mask, scale, is_causal, attn_logits_soft_cap)
+        _check_fused(attn_logits_soft_cap)
+        return fused_attention(query, key, value, bias, mask, scale, is_causal)
+
+    def plain(query, key, value, bias, mask):
+        return _plain(query, key, value, bias, mask, scale, is_causal, attn_logits_soft_cap)
+
+    def fused(query, key, value, bias, mask):
+        return fused_attention(query, key, value, bias, mask, scale, is_causal)
+
+    arrays = query, key, value, bias, mask
+    wanted = flash_attention is None and is_flash_attention_enabled() and attn_logits_soft_cap is None
+    if wanted and is_fusible(*arrays, scale, is_causal):
+        return jax.lax.platform_dependent(*arrays, cuda=fused, default=plain)
+    return plain(*arrays)
+
+
+def _plain(query, key, value, bias, mask, scale, is_causal, attn_logits_soft_cap):
+    dtype = query.dtype
     if is_causal:
         causal = jnp.tri(query.shape[1], key.shape[1], dtype=bool)[None, None]
         mask = causal if mask is None else mask & causal
@@ -137,7 +152,7 @@ def weighted_sum(weights, value):
     return (weights @ value.swapaxes(1, 2)).reshape(batch, heads, targets, depth).swapaxes(1, 2)
 
 
-def _fused(query, key, value, bias, mask, scale, is_causal, cap):
+def _check_fused(cap):
     if cap is not None:
         raise ValueError("dot_product_attention() has no fused kernel with attn_logits_soft_cap; leave flash_attention out.")
     if jax.default_backend() != "gpu":
@@ -145,9 +160,6 @@ def _fused(query, key, value, bias, mask, scale, is_causal, cap):
             "flash_attention=True asks for cuDNN's fused attention, which runs on NVIDIA GPUs only; this is a "
             f"{jax.default_backend()!r} backend. Leave flash_attention out: XLA then fuses what it can."
         )
-    return jax.nn.dot_product_attention(
-        query, key, value, bias, mask, scale=scale, is_causal=is_causal, implementation="cudnn"
-    )
 
 
 def _four_axes(x):

@@ -7,6 +7,7 @@ find such places in their own code. The library's own code adds the axes itself;
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 
 def same_rank(*arrays: Any) -> list[jax.Array]:
@@ -18,7 +19,6 @@ def same_rank(*arrays: Any) -> list[jax.Array]:
     Returns:
         a list of arrays of the largest rank among them.
 
-    >>> import jax.numpy as jnp
     >>> [a.shape for a in same_rank(jnp.ones((2, 5, 3)), jnp.ones(3))]
     [(2, 5, 3), (1, 1, 3)]
     """
@@ -27,20 +27,21 @@ def same_rank(*arrays: Any) -> list[jax.Array]:
 
 
 def add(x: jax.Array, bias: Any) -> jax.Array:
-    """Compute `x + bias` for a bias that may have fewer axes.
+    """Compute `x + bias` for a bias that may have fewer axes. Its gradient, a sum over all rows, takes at least 32 bits.
 
-    >>> import jax.numpy as jnp
     >>> add(jnp.zeros((1, 2)), jnp.ones(2)).tolist()
     [[1.0, 1.0]]
     """
     x, bias = same_rank(x, bias)
+    if bias.dtype.itemsize == 2 and jnp.issubdtype(bias.dtype, jnp.floating):  # the transpose of a broadcast is a sum
+        shape = jnp.broadcast_shapes(x.shape, bias.shape)
+        bias = jnp.broadcast_to(bias.astype(jnp.float32), shape).astype(bias.dtype)
     return x + bias
 
 
 def multiply(x: jax.Array, scale: Any) -> jax.Array:
     """Compute `x * scale` for a scale that may have fewer axes.
 
-    >>> import jax.numpy as jnp
     >>> multiply(jnp.ones((1, 2)), jnp.full(2, 3.0)).tolist()
     [[3.0, 3.0]]
     """

@@ -36,6 +36,7 @@ from jax import lax
 
 from jkeras.ops.products import rows_times
 from jkeras.ops.ranks import add, multiply
+from jkeras.runtime.compiler_options import target
 
 SEGMENT = 3 * 10**7  # multiplications in the loop of a segment
 SEGMENTS = 8  # at most; each takes its time to compile
@@ -196,7 +197,7 @@ def unrolling(x: jax.Array, unroll: bool) -> int:
 def _segments(steps: int, states: States, products: Sequence[Product]) -> int:
     """The number of segments in which a recurrence is run."""
     batch = states[0].shape[0]
-    if jax.default_backend() != "cpu" or not isinstance(steps, int) or not isinstance(batch, int):
+    if target() != "cpu" or not isinstance(steps, int) or not isinstance(batch, int):
         return 1  # a program for any number of steps or rows is one loop
     multiplications = steps * batch * sum(product.kernel.size for product in products)
     return max(1, min(SEGMENTS, steps // 8, multiplications // SEGMENT))

@@ -19,7 +19,16 @@ _lowering = threading.local()
 
 
 @contextlib.contextmanager
-def all_cores() -> Iterator[None]:
+def lowering_for(platform: str) -> Iterator[None]:
+    """Programs that this thread lowers in this context are for `platform` (of `jax.Device`), and for "cpu" with `CPU_OPTIONS`."""
+    before, _lowering.platform = getattr(_lowering, "platform", None), platform
+    try:
+        yield
+    finally:
+        _lowering.platform = before
+
+
+def all_cores() -> contextlib.AbstractContextManager:
     """Programs that this thread lowers in this context are going to be compiled with `CPU_OPTIONS`.
 
     >>> with all_cores():
@@ -28,16 +37,17 @@ def all_cores() -> Iterator[None]:
     >>> has_all_cores()
     False
     """
-    before, _lowering.all_cores = has_all_cores(), True
-    try:
-        yield
-    finally:
-        _lowering.all_cores = before
+    return lowering_for("cpu")
 
 
 def has_all_cores() -> bool:
     """True if what this thread lowers now will be compiled with `CPU_OPTIONS`."""
-    return getattr(_lowering, "all_cores", False)
+    return getattr(_lowering, "platform", None) == "cpu"
+
+
+def target() -> str:
+    """The platform that this thread lowers for, where that is known; otherwise the one on which JAX computes."""
+    return getattr(_lowering, "platform", None) or jax.default_backend()
 
 
 def compile_with(lowered: Any, options: dict[str, Any]) -> Any:

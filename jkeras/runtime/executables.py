@@ -22,10 +22,10 @@ import jax
 import numpy as np
 
 from jkeras.runtime.activity import doing
-from jkeras.runtime.compiler_options import CPU_OPTIONS, all_cores, compile_with
+from jkeras.runtime.compiler_options import CPU_OPTIONS, compile_with, lowering_for
 from jkeras.runtime.heap import kept
 from jkeras.runtime.mesh import current
-from jkeras.runtime.placement import placement, placements, to_device
+from jkeras.runtime.placement import placement, placements, platform, to_device
 from jkeras.runtime.store import BYTES_PER_CHARACTER, PROGRAM_BYTES, store
 from jkeras.runtime.switches import is_flash_attention_enabled
 
@@ -160,7 +160,7 @@ class CompiledOnce:
         donated = () if debugged else self._donate
         options: dict[str, Any] = {"static_argnums": self._static, "donate_argnums": donated, "keep_unused": True}
         carry = None if self._returned is None else args[self._returned]
-        with all_cores(), current().carrying(carry) as shardings:
+        with lowering_for(platform()), current().carrying(carry) as shardings:
             if shardings is not None:
                 options["out_shardings"] = shardings
             lowered = jax.jit(self._function, static_argnames=tuple(constants), **options).lower(*args, **constants)
@@ -175,7 +175,7 @@ class CompiledOnce:
         return key, executable
 
     def _compiler_options(self, text: str, args: tuple, results: Any) -> dict[str, Any]:
-        if jax.default_backend() != "cpu":
+        if platform() != "cpu":
             return {}
         passed = _shapes((args[self._steady :], results)) - _shapes(args[: self._steady])  # a gradient is like its weight
         return CPU_OPTIONS | kept.compiler_options(_largest(text, passed))
@@ -212,5 +212,4 @@ def _largest(text: str, passed: set[tuple[int, ...]]) -> int:
 
 def _temporary_bytes(executable: Any) -> int:
     """The host memory that a program takes while it runs."""
-    on_host = jax.default_backend() == "cpu"
-    return executable.memory_analysis().temp_size_in_bytes if on_host else 0
+    return executable.memory_analysis().temp_size_in_bytes if platform() == "cpu" else 0

@@ -34,6 +34,12 @@ def copy_to_device(values: Any) -> Any:
     return jax.device_put(values, may_alias=False)
 
 
+def platform() -> str:
+    """The kind of the device on which new arrays lie: "cpu", "gpu" or "tpu"."""
+    chosen: Any = jax.config.jax_default_device  # type: ignore[attr-defined]
+    return (jax.devices(chosen) if isinstance(chosen, str) else [chosen or jax.devices()[0]])[0].platform
+
+
 def scalar(value: Any, dtype: str) -> jax.Array:
     """A number on the device.
 

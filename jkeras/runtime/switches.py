@@ -10,7 +10,7 @@ import jax
 
 _state: dict[str, Any] = {
     "interactive": True,
-    "flash": False,
+    "flash": True,
     "max_epochs": int(os.environ.get("KERAS_MAX_EPOCHS", 0)) or None,
     "max_steps": int(os.environ.get("KERAS_MAX_STEPS_PER_EPOCH", 0)) or None,
 }
@@ -60,23 +60,23 @@ def is_live() -> bool:
 
 
 def enable_flash_attention() -> None:
-    """Compute attention by cuDNN's fused kernel where that is possible: on an NVIDIA GPU, in 16 bits, without a soft
-    cap.
+    """Compute attention by cuDNN's fused kernel where that is possible: on an NVIDIA GPU, in 16 bits, without dropout of
+    scores and without a soft cap. This is the default.
 
     Layers and calls with a `flash_attention` argument of their own use that value.
 
     >>> enable_flash_attention(); is_flash_attention_enabled()
     True
-    >>> disable_flash_attention()
     """
     _state["flash"] = True
 
 
 def disable_flash_attention() -> None:
-    """Let XLA compute attention, unless a layer or a call asks for the fused kernel. This is the default.
+    """Let XLA compute attention, unless a layer or a call asks for the fused kernel.
 
     >>> disable_flash_attention(); is_flash_attention_enabled()
     False
+    >>> enable_flash_attention()
     """
     _state["flash"] = False
 
@@ -85,7 +85,7 @@ def is_flash_attention_enabled() -> bool:
     """Return True if attention is computed by the fused kernel where that is possible.
 
     >>> is_flash_attention_enabled()
-    False
+    True
     """
     return _state["flash"]
 

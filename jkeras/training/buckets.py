@@ -18,6 +18,7 @@ import numpy as np
 from jkeras.data import ArrayData
 from jkeras.data.arrays import ALIGNMENT, empty
 from jkeras.runtime.mesh import current
+from jkeras.runtime.placement import platform
 
 # A bucket has so many rows, or takes so much memory, if that is less.
 # (With 2**16 rows, an epoch of the tutorial takes 4.1 ms instead of 2.1.)
@@ -54,7 +55,7 @@ def bucket(rows: int, row_bytes: int) -> int:
 
 def place(data: ArrayData) -> tuple[Any, int]:
     """The arrays of some data on the device, and how many rows they have there."""
-    rows, is_cpu = data.num_rows, _on_cpu()
+    rows, is_cpu = data.num_rows, (platform() == "cpu")
     if data.in_place(ALIGNMENT if is_cpu else None) > LARGE_BYTES:
         return current().put_whole(data.tree), rows
     size = bucket(rows, max(1, data.nbytes // rows))
@@ -81,6 +82,3 @@ def place_order(order: np.ndarray, size: int) -> jax.Array:
     room[: len(order)] = order
     return current().put_whole(room)
 
-
-def _on_cpu() -> bool:
-    return (jax.config.jax_default_device or jax.devices()[0]).platform == "cpu"  # type: ignore[attr-defined]

@@ -118,7 +118,7 @@ def test_a_bucket_takes_the_memory_of_its_data():
 
 
 def test_data_for_another_device_is_moved_in_pieces(monkeypatch):
-    monkeypatch.setattr(buckets, "_on_cpu", lambda: False)
+    monkeypatch.setattr(buckets, "platform", lambda: "gpu")
     for n in (1, 5, 8, 100):
         data = ArrayData({"a": X[:n], "b": X[:n, 0]}, Y[:n].astype("float64"))
         placed, size = buckets.place(data)
