@@ -68,7 +68,13 @@ def is_lstm_available(x: Any) -> bool:
 
 
 def lstm(
-    x: Any, states: tuple[Any, Any], kernel: Any, recurrent_kernel: Any, bias: Any, go_backwards: bool, run: Callable | None = None
+    x: Any,
+    states: tuple[Any, Any],
+    kernel: Any,
+    recurrent_kernel: Any,
+    bias: Any,
+    go_backwards: bool,
+    run: Callable | None = None,
 ) -> tuple[Any, tuple[Any, Any]]:
     """cuDNN's LSTM, with the activations tanh and sigmoid.
 

@@ -81,4 +81,3 @@ def place_order(order: np.ndarray, size: int) -> jax.Array:
     room = empty((size, *order.shape[1:]), order.dtype)
     room[: len(order)] = order
     return current().put_whole(room)
-

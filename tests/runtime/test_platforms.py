@@ -168,7 +168,10 @@ def test_mixed_precision_sums_in_32_bits():
 
 def _terms(line):
     """How many numbers a sum adds up for each of its results."""
-    source, result = re.findall(r"tensor<([\dx]*?)x?(?:f32|bf16|i32)>", line)[0], re.findall(r"tensor<([\dx]*?)x?(?:f32|bf16|i32)>", line)[-1]
+    source, result = (
+        re.findall(r"tensor<([\dx]*?)x?(?:f32|bf16|i32)>", line)[0],
+        re.findall(r"tensor<([\dx]*?)x?(?:f32|bf16|i32)>", line)[-1],
+    )
     sizes = [int(np.prod([int(n) for n in shape.split("x") if n] or [1])) for shape in (source, result)]
     return sizes[0] / sizes[1]
 
