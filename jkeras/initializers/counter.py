@@ -1,7 +1,7 @@
 """JAX's random numbers, computed by NumPy.
 
-XLA takes longer to compile a generator than to draw a million numbers, and compiles it for every shape. JAX's generator (Threefry, Salmon
-et al. 2011) computes entry i from (key, i) alone, in integers; so what NumPy computes is the same, bit for bit.
+XLA takes longer to compile a generator than to draw a million numbers, and compiles it for every shape. JAX's generator (Threefry,
+Salmon et al. 2011) computes entry i from (key, i) alone, in integers; so what NumPy computes is the same, bit for bit.
 """
 
 import math

@@ -160,6 +160,8 @@ class Orthogonal(RandomInitializer):
         rows, columns = math.prod(shape[:-1]), shape[-1]
         tall = (max(rows, columns), min(rows, columns))
         gaussian = sampling.normal(self.key(), tall, dtype if dtype.itemsize > 2 else "float32", 0.0, 1.0)
+        q: Any
+        r: Any
         if isinstance(gaussian, jax.core.Tracer):
             q, r = jax.lax.linalg.qr(gaussian, full_matrices=False)
         else:

@@ -1,7 +1,7 @@
 """Kernels of cuDNN, NVIDIA's library, that JAX offers: fused attention and the LSTM.
 
-They are alternatives of a program for an NVIDIA GPU, and taken when it is lowered for one (`jax.lax.platform_dependent`). JAX can trace
-them only in a process that has such a GPU, so elsewhere nobody asks for them.
+They are alternatives of a program for an NVIDIA GPU, and taken when it is lowered for one (`jax.lax.platform_dependent`). JAX can
+trace them only in a process that has such a GPU, so elsewhere nobody asks for them.
 """
 
 from collections.abc import Callable
@@ -47,9 +47,12 @@ def is_fusible(query: Any, key: Any, value: Any, bias: Any, mask: Any, scale: An
         return False  # a program for any number of rows
     if (bias is not None or mask is not None) and any(n % 2 for n in lengths):
         return False  # a gradient with a bias, as which a mask is passed, needs even lengths
-    arrays = query, key, value, bias, mask
+
+    def fused(query: Any, key: Any, value: Any, bias: Any, mask: Any) -> Any:
+        return fused_attention(query, key, value, bias, mask, scale, is_causal)
+
     try:
-        jax.eval_shape(lambda *arrays: fused_attention(*arrays, scale, is_causal), *arrays)  # it checks the rest
+        jax.eval_shape(fused, query, key, value, bias, mask)  # it checks the rest
     except (ImportError, NotImplementedError, RuntimeError, ValueError):
         return False
     return True

@@ -168,12 +168,9 @@ def test_mixed_precision_sums_in_32_bits():
 
 def _terms(line):
     """How many numbers a sum adds up for each of its results."""
-    source, result = (
-        re.findall(r"tensor<([\dx]*?)x?(?:f32|bf16|i32)>", line)[0],
-        re.findall(r"tensor<([\dx]*?)x?(?:f32|bf16|i32)>", line)[-1],
-    )
-    sizes = [int(np.prod([int(n) for n in shape.split("x") if n] or [1])) for shape in (source, result)]
-    return sizes[0] / sizes[1]
+    shapes = re.findall(r"tensor<([\dx]*?)x?(?:f32|bf16|i32)>", line)
+    source, result = (np.prod([int(n) for n in shape.split("x") if n] or [1]) for shape in (shapes[0], shapes[-1]))
+    return source / result
 
 
 # --- kernels of cuDNN, which JAX traces only where there is a GPU: the tests say that there is one
