@@ -31,7 +31,7 @@ from jkeras.errors import locate, unexpected_keywords
 from jkeras.layers.construction import bound_arguments, constructor_keywords, pop_input_shape
 from jkeras.layers.input_spec import InputSpec, check_input
 from jkeras.layers.mask_arguments import carry_mask, pass_masks
-from jkeras.layers.missing import hint
+from jkeras.layers.missing import NoAttribute
 from jkeras.layers.recomputed import Recomputed
 from jkeras.layers.signatures import CallSpec, call_spec, holds_tensors, shapes_of, specs_of
 from jkeras.layers.stateless import Stateless
@@ -490,10 +490,7 @@ class Layer(Stateless, Recomputed):
         found = inspect.getattr_static(type(self), name, None)
         if isinstance(found, property):  # whose getter raised an AttributeError, with a message of its own: raise it again
             return found.fget(self)  # type: ignore[misc]
-        raise AttributeError(
-            f"{type(self).__name__!r} object {self.__dict__.get('name', '')!r} has no attribute {name!r}.{hint(self, name, Layer)}",
-            name=name,
-        )
+        raise NoAttribute(self, name, Layer)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={getattr(self, 'name', '?')}, built={self.built}>"
