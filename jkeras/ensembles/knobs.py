@@ -58,7 +58,8 @@ def find(model: Any) -> dict[str, Found]:
             found[f"optimizer {key}"] = Found(value, [vars(optimizer)], key)
     if isinstance(compiled.loss, Loss):
         arguments = getattr(compiled.loss, "_fn_kwargs", {})
-        made = [] if compiled.objective is None else [*compiled.objective.losses, *compiled.objective.safe]
+        terms = [] if compiled.objective is None else compiled.objective.terms
+        made = [loss for term in terms for loss in (term.loss, term.safe)]
         places = [arguments, *(each._fn_kwargs for each in made if each is not None and each._fn_kwargs is not arguments)]
         for key, value in arguments.items():
             if type(value) is float:

@@ -248,7 +248,8 @@ def _as_arrays(structure: Any, dtype: str, keep_integers: bool = False) -> Any:
     if isinstance(structure, dict):
         return {key: _as_arrays(value, dtype, keep_integers) for key, value in structure.items()}
     if isinstance(structure, (list, tuple)) and not _is_numbers(structure):
-        return type(structure)(_as_arrays(value, dtype, keep_integers) for value in structure)
+        entries = [_as_arrays(value, dtype, keep_integers) for value in structure]
+        return type(structure)(*entries) if hasattr(structure, "_fields") else type(structure)(entries)
     return cast(structure)
 
 

@@ -166,7 +166,7 @@ class Compilable(Steps):
             if compiled.scores is not None:
                 found.append(compiled.scores)
             if compiled.objective is not None:
-                found.extend(tracker for tracker in compiled.objective.trackers if tracker is not None)
+                found.extend(compiled.objective.trackers)
         return found + self.own_metrics()
 
     @property
@@ -196,6 +196,7 @@ class Compilable(Steps):
 
     # -- what subclasses may override ---------------------------------------------------------------------------------
 
+    @built_in
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> jax.Array:
@@ -215,6 +216,8 @@ class Compilable(Steps):
     @built_in
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict:
         """Let the metrics given to `compile` see a batch; returns all results. What an override returns is logged."""
+        if self._compiled.on_arrival is not None:
+            self._compiled.on_arrival(y, y_pred)
         if self._compiled.scores is not None and y is not None:
             self._compiled.scores.update_state(y, y_pred, sample_weight)
         return self.get_metrics_result()

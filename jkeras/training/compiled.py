@@ -24,6 +24,7 @@ from jkeras.runtime.identity import identity
 from jkeras.runtime.mesh import ONE_DEVICE, current
 from jkeras.training.custom import custom_test_step, custom_train_step, is_custom
 from jkeras.training.engine import Program, Stats
+from jkeras.training.handed_on import handed_on
 from jkeras.training.loan import Loan
 from jkeras.training.objective import CROSSENTROPY, Objective, Scores, check_names
 from jkeras.training.outputs import Outputs
@@ -42,6 +43,9 @@ class Compiled:
         steps_per_execution: how many batches a batch-level callback lets pass at once.
         auto_scale_loss: whether a model of the policy "mixed_float16" gets a `LossScaleOptimizer`.
     """
+
+    sees_targets = True  # whether the objective sees the targets as they were given
+    on_arrival: Callable | None = None  # see `handed_on`
 
     def __init__(
         self,
@@ -93,18 +97,20 @@ class Compiled:
 
     def _resolve(self, model: Any, spec: Any) -> None:
         x, y, _ = spec
-        y_pred = self._outputs_for(model, x)
+        y_pred: Any = self._outputs_for(model, x)
         scored = self.given_metrics is not None or self.given_weighted_metrics is not None
         if y_pred is None and scored:
             raise ValueError(
                 f"compile() was given metrics, but model {model.name!r} defines no call(self, inputs) that takes the data, so they "
                 "have no outputs to look at. Define call, or compute metrics in train_step."
             )
-        outputs = None if y_pred is None else Outputs(y_pred, getattr(model, "output_names", None))
-        if self.loss is not None and outputs is not None:
-            self.objective = Objective(self.loss, self.loss_weights, outputs, y, y_pred)
+        if self.loss is not None and y_pred is not None:
+            seen = handed_on(model, self, "compute_loss", spec, y_pred)
+            self.objective = Objective(self.loss, self.loss_weights, self._outputs(model, seen[1]), *seen)
+            self.sees_targets = seen == (y, y_pred)
         if scored:
-            self.scores = Scores(self.given_metrics, self.given_weighted_metrics, outputs, y, y_pred)  # type: ignore[arg-type]
+            seen = handed_on(model, self, "compute_metrics", spec, y_pred)
+            self.scores = Scores(self.given_metrics, self.given_weighted_metrics, self._outputs(model, seen[1]), *seen)
         metrics = list({id(m): m for m in (self.loss_tracker, *model.metrics)}.values())
         self.slots = Slots.of(model, metrics, lambda v: self._trainable.get(id(v), v.trainable))
         self.optimizer.build(tree.nest(dict(self.slots.params)))  # type: ignore[union-attr]
@@ -142,14 +148,20 @@ class Compiled:
         except Exception:
             return None  # its own step will say what is wrong, if it calls the model
 
+    @staticmethod
+    def _outputs(model: Any, y_pred: Any) -> Outputs:
+        return Outputs(y_pred, getattr(model, "output_names", None))
+
     def objective_for(self, model: Any, y: Any, y_pred: Any) -> Objective | None:
-        """The objective; made for these targets and outputs if the model's own were never seen, without records per output."""
-        if self.objective is not None or self.loss is None:
+        """The objective; made for these targets and outputs, without records per output, if there is none for them."""
+        if self.on_arrival is not None:
+            self.on_arrival(y, y_pred)
+        if self.loss is None:
+            return None
+        outputs = self._outputs(model, y_pred)
+        if self.objective is not None and self.objective.outputs.paths == outputs.paths:
             return self.objective
-        outputs = Outputs(y_pred, getattr(model, "output_names", None))
-        objective = Objective(self.loss, self.loss_weights, outputs, y, y_pred)
-        objective.trackers = [None] * len(outputs)
-        return objective
+        return Objective(self.loss, self.loss_weights, outputs, y, y_pred, track=False)
 
     def change(self, **changes: Any) -> None:
         """Take other values for some arguments of `compile`; programs are made anew.

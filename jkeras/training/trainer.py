@@ -179,7 +179,7 @@ class Trainer(Compilable):
 
     def _check_targets(self, compiled: Compiled, data: Any, where: str = "") -> None:
         """Compare targets with what the losses expect: all that are at hand, or each batch as it comes."""
-        if compiled.objective is None:
+        if compiled.objective is None or not compiled.sees_targets:
             return
         if not isinstance(data, ArrayData):
             data.check = compiled.objective.check
