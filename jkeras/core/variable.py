@@ -12,9 +12,7 @@ assigned.
 """
 
 import contextlib
-import operator
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import jax
@@ -23,9 +21,9 @@ import numpy as np
 
 from jkeras.core import dtype as dtypes
 from jkeras.core import frame as frames
-from jkeras.core.operators import Operators
+from jkeras.core.array_face import ArrayFace
 from jkeras.core.turns import Turn, in_training
-from jkeras.runtime.mesh import current, on_host
+from jkeras.runtime.mesh import current
 from jkeras.runtime.placement import to_device
 from jkeras.serialization import deserialize, published
 from jkeras.serialization.naming import scoped
@@ -50,7 +48,7 @@ class Initial(Promise):
         return value
 
 
-class Variable(Operators[jax.Array]):
+class Variable(ArrayFace):
     """A named array that layers, metrics and optimizers keep.
 
     Args:
@@ -73,7 +71,6 @@ class Variable(Operators[jax.Array]):
     [4.0, 6.0]
     """
 
-    __array_priority__ = 100  # NumPy gives way to our operators
     turn: Turn | None = None  # of the model that trains it
     # What a trace reads besides the value; see `runtime/identity.py`.
     traced = (
@@ -271,96 +268,6 @@ class Variable(Operators[jax.Array]):
         with contextlib.nullcontext() if traced else jax.ensure_compile_time_eval():
             return _convert(self.name, initializer(self.shape, dtype=self.dtype), self.dtype, self.shape)
 
-    # -- looking like an array ----------------------------------------------------------------------------------------
-
-    @property
-    def ndim(self) -> int:
-        """The number of axes."""
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        """The number of entries."""
-        return int(np.prod(self.shape, dtype=np.int64))
-
-    @property
-    def itemsize(self) -> int:
-        """The number of bytes of an entry."""
-        return dtypes.canonical(self.dtype).itemsize
-
-    @property
-    def nbytes(self) -> int:
-        """The number of bytes of all entries."""
-        return self.size * self.itemsize
-
-    def numpy(self) -> np.ndarray:
-        """The value as a NumPy array: a copy, which may be written to."""
-        return np.array(on_host(self.value))
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return (np.array if copy else np.asarray)(on_host(self.value), dtype=dtype)
-
-    def __jax_array__(self) -> jax.Array:
-        return self.value
-
-    def __getattr__(self, name: str) -> Any:
-        # .astype, .sum, .T, .at, ... of the array. `hasattr` must not read the value, which may be on loan: a method is
-        # looked up when it is called.
-        if name in _METHODS:
-            return partial(_call_method, self, name)
-        if name in _PROPERTIES:
-            return getattr(self.value, name)
-        raise AttributeError(f"Variable {self.__dict__.get('path', '')!r} has no attribute {name!r}.")
-
-    def operate(self, name: str, *operands: Any) -> jax.Array:
-        """Compute an operator with the values of variables."""
-        return _ON_ARRAYS[name](*map(_other, operands))
-
-    def __eq__(self, other: Any) -> Any:
-        return self.value == _other(other)
-
-    def __ne__(self, other: Any) -> Any:
-        return self.value != _other(other)
-
-    def __getitem__(self, index: Any) -> jax.Array:
-        return self.value[index]
-
-    def __len__(self) -> int:
-        if not self.shape:
-            raise TypeError(f"Variable {self.path!r} is a scalar, which has no len().")
-        return self.shape[0]
-
-    def __iter__(self) -> Any:
-        return iter(self.value)
-
-    def __bool__(self) -> bool:
-        return bool(self._number("bool"))
-
-    def __float__(self) -> float:
-        return float(self._number("float"))
-
-    def __int__(self) -> int:
-        return int(self._number("int"))
-
-    def __index__(self) -> int:
-        return operator.index(self._number("int"))
-
-    def _number(self, kind: str) -> jax.Array:
-        value = self.value
-        if isinstance(value, jax.core.Tracer):
-            raise TypeError(
-                f"Variable {self.path!r} was turned into a Python {kind} inside a compiled function, where its value is not known "
-                "yet. Compute with it as an array (jkeras.ops.cast(variable, 'float32'), jkeras.ops.where(variable > 0, ...)), or "
-                "compile(run_eagerly=True)."
-            )
-        return value
-
-    def __round__(self, ndigits: int | None = None) -> jax.Array:
-        return jnp.round(self.value, ndigits or 0)
-
-    def __format__(self, spec: str) -> str:
-        return format(self.value, spec) if spec else str(self)
-
     def __hash__(self) -> int:
         return id(self)
 
@@ -460,28 +367,6 @@ def as_arrays(structure: Any) -> Any:
     if any(map(is_variable, jax.tree.leaves(structure, is_leaf=is_variable))):
         return jax.tree.map(lambda x: x.value if is_variable(x) else x, structure, is_leaf=is_variable)
     return structure
-
-
-def _call_method(variable: Variable, name: str, *args: Any, **kwargs: Any) -> Any:
-    return getattr(variable.value, name)(*args, **kwargs)
-
-
-_OF_ARRAYS = {name for name in dir(jax.Array) if not name.startswith("_")}
-_PROPERTIES = {name for name in _OF_ARRAYS if isinstance(getattr(jax.Array, name), property)} | {"aval", "weak_type"}
-_METHODS = _OF_ARRAYS - _PROPERTIES | {"block_until_ready", "devices", "is_deleted", "is_ready", "tobytes", "tolist"}
-
-
-def _other(x: Any) -> Any:
-    return x.value if isinstance(x, Variable) else x
-
-
-_ON_ARRAYS: dict[str, Callable] = {
-    **{"add": operator.add, "subtract": operator.sub, "multiply": operator.mul, "true_divide": operator.truediv},
-    **{"floor_divide": operator.floordiv, "mod": operator.mod, "power": operator.pow, "matmul": operator.matmul},
-    **{"logical_and": jnp.logical_and, "logical_or": jnp.logical_or, "logical_xor": jnp.logical_xor},
-    **{"less": operator.lt, "less_equal": operator.le, "greater": operator.gt, "greater_equal": operator.ge},
-    **{"negative": operator.neg, "positive": operator.pos, "absolute": operator.abs, "logical_not": operator.invert},
-}
 
 
 class _Name:

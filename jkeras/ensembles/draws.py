@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from jkeras.random import set_global_generator, take_global_generator, watchers
+from jkeras.random.seeds import set_global_generator, take_global_generator, watchers
 from jkeras.runtime.host_random import host_random_state, set_host_random_state
 
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras.errors import suggest
-from jkeras.random import is_tracing
+from jkeras.random.seeds import is_tracing
 from jkeras.runtime.placement import to_device
 from jkeras.serialization.naming import represent
 

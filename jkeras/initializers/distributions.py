@@ -12,7 +12,7 @@ import numpy as np
 from jkeras.core import dtype as dtypes
 from jkeras.initializers import counter, sampling
 from jkeras.initializers.base import Initializer, Shape, as_shape, on_device
-from jkeras.random import SeedGenerator, default_seed, raw_key
+from jkeras.random.seeds import SeedGenerator, default_seed, raw_key
 from jkeras.serialization import deserialize, serialize
 
 

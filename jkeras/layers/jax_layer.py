@@ -13,11 +13,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras import random
 from jkeras.core import symbolic
 from jkeras.core.variable import Variable
 from jkeras.layers.base import Layer
 from jkeras.layers.signatures import specs_of
+from jkeras.random.seeds import draw_key
 from jkeras.serialization import serialize
 
 __all__ = ["FlaxLayer", "JaxLayer"]
@@ -131,7 +131,7 @@ class JaxLayer(Layer):
 
     def _init_rng(self) -> Any:
         """A key, or a structure of them, for `init_fn`."""
-        return random.draw_key(None)
+        return draw_key(None)
 
     def _call_rng(self, training: bool) -> Any:
         """A key, or a structure of them, for `call_fn`."""
@@ -275,7 +275,7 @@ class FlaxLayer(JaxLayer):
     untraced = ("module",)
 
     def _init_rng(self) -> Any:
-        return {"params": random.draw_key(None), "dropout": random.draw_key(None)}
+        return {"params": draw_key(None), "dropout": draw_key(None)}
 
     def _call_rng(self, training: bool) -> Any:
         return {"dropout": self.seed_generator.next()} if training else {}

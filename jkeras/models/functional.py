@@ -25,7 +25,9 @@ from jkeras.layers.base import Layer
 from jkeras.layers.input_layer import InputLayer
 from jkeras.models.graph_config import read_graph, write_graph
 from jkeras.models.inference import fit, infer_again, infer_call
-from jkeras.models.model import Model, check_optional, is_optional, makes_graphs, name_paths
+from jkeras.models.inputs import check_optional, is_optional
+from jkeras.models.model import Model, makes_graphs
+from jkeras.models.name_paths import name_paths
 from jkeras.models.stage import stage_of
 
 

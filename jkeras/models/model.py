@@ -5,8 +5,7 @@ import importlib
 import inspect
 import json
 import warnings
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -14,20 +13,17 @@ import jax
 from jkeras.core import dtype as dtypes
 from jkeras.core import frame as frames
 from jkeras.core import symbolic
-from jkeras.core.owner import Owner
-from jkeras.core.tree import Path
 from jkeras.core.turns import at_one_step
-from jkeras.core.variable import Variable
-from jkeras.data import ArrayData, Staged
+from jkeras.data import Staged
 from jkeras.layers.base import Layer
 from jkeras.models.by_rows import works_by_rows
 from jkeras.models.flops import flops_per_sample
+from jkeras.models.inputs import check_inputs
 from jkeras.models.quantization import quantize
 from jkeras.models.saving import Saved
 from jkeras.models.state_tree import read_state, write_state
 from jkeras.models.summary import show, summarize
 from jkeras.serialization import deserialize, serialize
-from jkeras.serialization.naming import snake_case
 from jkeras.training.custom import is_custom
 from jkeras.training.trainer import Trainer
 
@@ -143,37 +139,7 @@ class Model(Saved, Trainer, Layer):
         return works_by_rows(self)
 
     def _check_inputs(self, data: Any) -> None:
-        """Compare a batch's shapes with the inputs that the model was built for."""
-        expected = getattr(self, "inputs", None) if self.host_stage is None else self.host_stage.tensors
-        if not expected or not isinstance(data, ArrayData):
-            return
-        given = symbolic.leaves(self._arrange_inputs(data.spec()[0]))
-        if len(given) != len(expected):
-            raise ValueError(f"Model {self.name!r} has {len(expected)} input(s), but x holds {len(given)} array(s).")
-        for tensor, array in zip(expected, given, strict=True):
-            if array is None:
-                check_optional(self, tensor)
-                continue
-            fits = len(tensor.shape) == len(array.shape) and all(
-                want is None or want == got for want, got in zip(tensor.shape[1:], array.shape[1:], strict=True)
-            )
-            squeezable = abs(len(tensor.shape) - len(array.shape)) == 1
-            if not fits and not squeezable:
-                raise ValueError(
-                    f"Model {self.name!r} expects inputs of shape {tensor.shape}, but x has shape "
-                    f"{(None, *array.shape[1:])} (None stands for the batch)."
-                )
-        self._check_indices(data)
-
-    def _check_indices(self, data: ArrayData) -> None:
-        """Let embeddings that stand right behind an input look at its numbers."""
-        looking = [layer for layer in self.layers if hasattr(type(layer), "check_indices")]
-        if not looking or data.on_disk:
-            return
-        for tensor, array in zip(self.inputs, symbolic.leaves(self._arrange_inputs(data.tree[0])), strict=True):
-            for layer in looking:
-                if array is not None and any(node.inputs and node.inputs[0] is tensor for node in layer._nodes):
-                    layer.check_indices(array)
+        check_inputs(self, data)
 
     def output_spec(self, x: Any) -> Any:
         if type(self).call is Layer.call and is_custom(self, "train_step"):
@@ -360,20 +326,6 @@ class Model(Saved, Trainer, Layer):
         return json.dumps(serialize(self), **kwargs)
 
 
-def is_optional(tensor: Any) -> bool:
-    """True if a symbolic input may be left out."""
-    return isinstance(tensor, symbolic.KerasTensor) and getattr(tensor.origin.operation, "optional", False)
-
-
-def check_optional(model: Model, tensor: Any) -> None:
-    """Refuse None for an input that may not be left out."""
-    if not is_optional(tensor):
-        raise ValueError(
-            f"Model {model.name!r} got None for the input {tensor.name!r}. Give an array, or make the input so that it may be "
-            f"left out: Input({tensor.shape[1:]}, name={tensor.name!r}, optional=True)."
-        )
-
-
 _GRAPH_KEYS = {"name", "layers", "input_layers", "output_layers"}
 
 
@@ -428,25 +380,3 @@ def _with_graph(cls: Any) -> type:
 
 def _functional_class() -> Any:
     return next(cls for cls in Model.__subclasses__() if cls.__name__ == "Functional")
-
-
-def name_paths(layers: list) -> Iterator[tuple[Path, Owner | Variable]]:
-    """Paths for a model's layers: a name that was given, else the class in snake case, numbered within the model.
-
-    >>> from jkeras.layers import Dense
-    >>> [path for path, layer in name_paths([Dense(1), Dense(1), Dense(1, name="logits")])]
-    [('dense',), ('dense_1',), ('logits',)]
-    """
-    taken = Counter(layer.name for layer in layers if layer._named)
-    numbers: Counter[str] = Counter()
-    for layer in layers:
-        if layer._named:
-            yield (layer.name,), layer
-            continue
-        base = snake_case(type(layer).__name__)
-        name = f"{base}_{numbers[base]}" if numbers[base] else base
-        while taken[name]:
-            numbers[base] += 1
-            name = f"{base}_{numbers[base]}"
-        taken[name] += 1
-        yield (name,), layer

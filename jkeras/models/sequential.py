@@ -19,7 +19,8 @@ from jkeras.layers.input_layer import InputLayer
 from jkeras.layers.preprocessing.host import as_array
 from jkeras.layers.signatures import call_spec
 from jkeras.models.inference import fit, infer_again, infer_call
-from jkeras.models.model import Model, name_paths
+from jkeras.models.model import Model
+from jkeras.models.name_paths import name_paths
 from jkeras.models.stage import HostStage, LateStage, is_on_host, stage_of
 from jkeras.serialization import deserialize, serialize
 from jkeras.serialization.naming import auto_name, scope

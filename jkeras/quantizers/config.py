@@ -5,7 +5,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jkeras.core.policy import QUANTIZATION_MODES
+from jkeras.core.quantized_policy import QUANTIZATION_MODES
 from jkeras.quantizers.base import AbsMaxQuantizer, Quantizer
 from jkeras.serialization import deserialize, serialize
 

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from jkeras.core.policy import reset_dtype_policy
-from jkeras.random import reset_global_generator
+from jkeras.random.seeds import reset_global_generator
 from jkeras.runtime.heap import kept
 from jkeras.runtime.store import store
 from jkeras.serialization.naming import reset_names

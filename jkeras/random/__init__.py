@@ -1,0 +1,46 @@
+"""Random numbers: functions of a seed.
+
+A draw is a pure function of a JAX key. What may be passed as `seed`:
+
+    an int            the key [seed, 0]: the same numbers at every call
+    a SeedGenerator   a counter: the next key at every call
+    a JAX key         used as it is
+    None              the next key of the call we are in (`layer.apply(..., key=key)`), and outside of calls that of a
+                      global generator, which `jkeras.utils.set_random_seed` starts anew
+
+Inside `apply(..., key=key)` a SeedGenerator also takes the call's next key and stands still: the call is a pure function
+of `key`. The numbers for a given seed are Keras's (JAX backend).
+"""
+
+from jkeras.random.draws import (
+    beta,
+    binomial,
+    categorical,
+    dropout,
+    gamma,
+    normal,
+    randint,
+    shuffle,
+    truncated_normal,
+    uniform,
+)
+from jkeras.random.seeds import SeedGenerator
+from jkeras.serialization import publish
+from jkeras.serialization.namespace import namespace
+
+__all__ = [
+    "SeedGenerator",
+    "beta",
+    "binomial",
+    "categorical",
+    "dropout",
+    "gamma",
+    "normal",
+    "randint",
+    "shuffle",
+    "truncated_normal",
+    "uniform",
+]
+publish("keras.random", {name: globals()[name] for name in __all__})
+
+__getattr__, __dir__ = namespace(__name__, __all__)
