@@ -17,7 +17,7 @@ from jkeras.core import symbolic
 from jkeras.core.variable import Variable
 from jkeras.layers.base import Layer
 from jkeras.layers.signatures import specs_of
-from jkeras.random.seeds import draw_key
+from jkeras.random.seeds import SeedGenerator, draw_key
 from jkeras.serialization import serialize
 
 __all__ = ["FlaxLayer", "JaxLayer"]
@@ -68,7 +68,7 @@ class JaxLayer(Layer):
         self._call_takes = _arguments(call_fn, "call_fn")
         self._init_takes = _arguments(init_fn, "init_fn") if init_fn is not None else ()
         if "rng" in self._call_takes:
-            self.seed_generator = random.SeedGenerator(seed)
+            self.seed_generator = SeedGenerator(seed)
         self._trees: dict[str, _Tree] = {}  # of "params" and "state"
         needed = [kind for kind in ("params", "state") if kind in self._call_takes]
         given = {"params": params, "state": state}
