@@ -61,7 +61,7 @@ def set_compilation_cache(directory: "str | Path | None") -> None:
 
 
 def is_nnx_enabled() -> bool:
-    """Whether variables are those of flax's NNX: never.
+    """Return False: variables are never those of Flax's NNX.
 
     >>> is_nnx_enabled()
     False

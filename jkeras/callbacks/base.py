@@ -110,7 +110,7 @@ class Callback:
         """After training that was ended by an exception or by Ctrl-C, before that goes on to the caller of `fit`."""
 
     def on_checkpoint(self, logs: dict | None = None) -> None:
-        """When all callbacks have been called after a batch or an epoch: the moment to save the state of a whole run."""
+        """Called after all other hooks of a batch or an epoch. The state of the whole run can be saved here."""
 
     def get_state(self) -> dict | None:
         """The state of this callback in a backup of the run. `set_state` gets it in the run that goes on.

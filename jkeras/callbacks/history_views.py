@@ -63,7 +63,8 @@ def _panel(axes: Any, name: str, results: Results, log: bool | None, better: str
 
 
 def best_of(values: Sequence, better: str | None) -> int | None:
-    """Where the best finite value stands; None if there is none, or nothing says what is better.
+    """Return the position of the best finite value. Return None if there is none, or if it is not known which values
+    are better.
 
     >>> best_of([3.0, float("nan"), 1.0], "min"), best_of([3.0, 1.0], "max"), best_of([1.0], None)
     (2, 0, None)

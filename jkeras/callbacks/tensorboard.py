@@ -89,7 +89,9 @@ class TensorBoard(Callback):
 
     @property
     def batch_calls(self) -> Any:
-        """When the loop returns: never for epochs, later for every batch, after every so many, around the traced ones."""
+        """The steps after which the batch hooks are called: none if only epochs are written; otherwise every batch
+        (later, with recorded logs), every n-th batch, or those around the traced batches.
+        """
         if self._start_batch:
             return self._next_step
         if self.update_freq == "epoch":

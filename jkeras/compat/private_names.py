@@ -170,7 +170,7 @@ def get_keras_mask(x: Any) -> Any:
 
 
 class Tracker:
-    """What Keras uses to look at attributes: here nothing has to be tracked."""
+    """A stand-in for the class that Keras uses to watch attributes. It tracks nothing."""
 
     def __init__(self, config: Any = None, exclusions: Any = None):
         self.config = config

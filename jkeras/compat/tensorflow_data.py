@@ -48,7 +48,7 @@ class Dataset(Chain):
         cls, generator: Callable, output_types: Any = None, output_shapes: Any = None, args: Any = None,
         output_signature: Any = None, name: str | None = None,
     ) -> "Dataset":  # fmt: skip
-        """What a function returns that makes an iterator; all elements are made, once, in memory."""
+        """Make a data set from a function that returns an iterator. All elements are made once, in memory."""
         elements = [_typed(e, output_signature or output_types) for e in generator(*(args or ()))]
         return cls(elements.__getitem__, len(elements))
 
@@ -78,7 +78,7 @@ class Dataset(Chain):
     def map(
         self, map_func: Callable, num_parallel_calls: int | None = None, deterministic: Any = None, name: Any = None
     ) -> "Dataset":
-        """What a function makes of each element, as NumPy arrays."""
+        """Apply a function to each element, as NumPy arrays."""
         return super().map(lambda *parts: _arrays(map_func(*parts)), num_parallel_calls)  # type: ignore[return-value]
 
     def batch(
@@ -156,7 +156,7 @@ class Dataset(Chain):
         return self._then(get, number)  # type: ignore[return-value]
 
     def apply(self, transformation_func: Callable) -> Any:
-        """What a function makes of the data set."""
+        """Apply a function to the whole data set and return its result."""
         return transformation_func(self)
 
     def with_options(self, options: Any, name: Any = None) -> "Dataset":

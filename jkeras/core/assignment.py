@@ -9,7 +9,7 @@ from jkeras.core.variable import Promise, Variable
 
 @contextmanager
 def unless_it_fails(variables: Iterable[Variable]) -> Iterator[None]:
-    """If the block ends with an error or an interrupt, the variables get back what they had."""
+    """Restore the values of variables if the block ends with an error or an interrupt."""
     found = {id(variable): variable for variable in variables}
     before = [(variable, variable.box()) for variable in found.values()]
     try:

@@ -21,7 +21,7 @@ from jkeras.core.variable import Variable, as_arrays, is_variable
 
 
 class Called(NamedTuple):
-    """What a call with bound values gave."""
+    """The results of a call with bound values."""
 
     result: Any  # what the function returned; variables in it are replaced by their values
     values: Any  # the values of the variables at the end, in the binding's structure
@@ -57,7 +57,7 @@ class Binding:
         return Binding, (self.tree,)  # JAX's structures cannot be copied
 
     def paths(self) -> list[str]:
-        """Where each of `variables` stands, as JAX writes it: `".params['dense']['kernel']"`.
+        """The place of each of `variables` in the structure, as JAX writes it: `".params['dense']['kernel']"`.
 
         >>> Binding({"a": [Variable(1.0)]}).paths()
         ["['a'][0]"]

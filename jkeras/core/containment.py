@@ -26,7 +26,7 @@ _VALUES = (
 
 
 def _opened() -> tuple[list[int], list[Any]]:
-    """How long the lists are, and what the attributes are."""
+    """Return the lengths of the lists, and the attributes."""
     lengths = [len(getattr(thread, name, ())) for thread, name in _LISTS]
     return lengths, [getattr(thread, name, None) for thread, name in _VALUES]
 

@@ -230,7 +230,9 @@ def _numbers(texts: list[str]) -> list[int]:
 
 
 def _aligned(text: str, groups: dict[int, Any]) -> dict[Any, int]:
-    """What stands across from the primes, where shapes in a message are written below each other, ends aligned."""
+    """Return the sizes that are across from the primes in a message that writes shapes below each other, aligned at the
+    end.
+    """
     found = re.findall(r"[\[(]([\dNone, ]+)[\])]", text)
     shapes = [[part.strip() for part in shape.split(",") if part.strip()] for shape in found]
     shapes += [[size] for sizes in re.findall(r"sizes: ([\d, ]+)", text) for size in sizes.split(", ")]  # all of one axis

@@ -15,7 +15,7 @@ settings: dict[str, Any] = {"policy": None}
 
 
 class DTypePolicy:
-    """Which dtype a layer stores its weights in, and which it computes in.
+    """A dtype policy: the dtype in which a layer stores its weights, and the dtype in which it computes.
 
     Args:
         name: a dtype (both are that), or `"mixed_float16"` / `"mixed_bfloat16"` (float32 weights); by default the global policy's.

@@ -40,7 +40,7 @@ def attach(array: jax.Array, mask: Any) -> None:
 
 
 def hand_out(outputs: Any, masks: dict[int, tuple[Any, Any]], inputs: Any) -> Any:
-    """What a call returns, with the masks that it found.
+    """Return the results of a call together with the masks that the call found.
 
     An input that the call returns as it is, and every tracer, is handed out as a copy. So no array of the caller's gets a
     mask, and no mask depends on the tracer that it is kept for, which would keep both forever.

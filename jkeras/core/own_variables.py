@@ -51,7 +51,7 @@ class OwnVariables(Owner):
     # A layer that holds weights in a form of its own says here what its files have.
 
     def in_file_order(self, variables: list[Variable]) -> list[Variable]:
-        """Which of its own variables files have, in their order."""
+        """Return the object's own variables that files contain, in the order of the file."""
         return variables
 
     def values_for_file(self) -> dict[int, Any]:

@@ -370,7 +370,9 @@ def as_arrays(structure: Any) -> Any:
 
 
 class _Name:
-    """What JAX keeps of a variable beside its value. All are equal: lists of variables with other names are one structure."""
+    """The part of a variable that JAX stores beside its value. All of them are equal, so lists of variables with other
+    names have the same structure.
+    """
 
     def __init__(self, text: str):
         self.text = text

@@ -138,7 +138,9 @@ class ArrayData:
         return jax.tree.map(lambda rows: None if rows.on_disk else rows.whole(), self._rows[1])
 
     def in_place(self, alignment: int | None) -> int:
-        """How many bytes of it a device uses without a copy: JAX arrays, and NumPy arrays at such addresses (None for no)."""
+        """Return the number of bytes that a device uses without a copy: those of JAX arrays, and of NumPy arrays with
+        suitable addresses (None for no such array).
+        """
         found = [rows for rows in self._leaves if rows.source.dtype == rows.dtype and rows.is_usable(alignment)]
         return sum(rows.nbytes for rows in found)
 
@@ -230,7 +232,7 @@ class ArrayData:
         """Be ready for `get_state`, as arrays always are."""
 
     def get_state(self, batches: int) -> dict:
-        """Where the data stands after so many batches of the epoch that is under way, or over."""
+        """Return the position in the data after a number of batches of the current epoch, or of the last one."""
         return {"order": self._order, "at": self._start + batches, "stop": self._at, "start": self._start}
 
     def set_state(self, state: dict, epochs: int, within: bool) -> bool:
@@ -250,7 +252,7 @@ class ArrayData:
         return False
 
     def describe(self) -> str:
-        """What kind of data this is."""
+        """Return a text that names the kind of the data."""
         return "arrays"
 
     def is_used_up(self) -> bool:

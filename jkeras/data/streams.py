@@ -231,7 +231,7 @@ class StreamData:
     # -- going on in another process ------------------------------------------------------------------------------------
 
     def get_state(self, batches: int) -> dict:
-        """Where the data stands after so many batches of the epoch that is under way, or over."""
+        """Return the position in the data after a number of batches of the current epoch, or of the last one."""
         at = self._start + batches
         place = None if self._places is None else self._places.state_at(at)
         drawn = None if self.by_number else self._drawn
@@ -294,7 +294,7 @@ class StreamData:
         return True
 
     def describe(self) -> str:
-        """What kind of data this is."""
+        """Return a text that names the kind of the data."""
         if self.by_number:
             return f"a data set by number, of {length(self.source)} batches"
         return "an iterator" if self.one_pass else "a loader"
@@ -322,4 +322,4 @@ class StreamData:
 
 
 def _nothing() -> None:
-    """What a hook does that is not there."""
+    """Do nothing, in the place of a hook that is missing."""

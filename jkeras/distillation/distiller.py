@@ -115,7 +115,7 @@ class Distiller(Model):
             self.compile(**arguments)
 
     def call(self, inputs: Any, training: bool | None = None, **kwargs: Any) -> Any:
-        """What the student makes of the inputs."""
+        """Return the outputs of the student."""
         if not training or self._student_features is None:
             return self.student(inputs, training=training, **kwargs)
         features = self._student_features(inputs, training=True)

@@ -114,7 +114,8 @@ class LogitsDistillation(_PerOutput):
 
 
 class FeatureDistillation(_PerOutput):
-    """What a layer of the student puts out becomes what a layer of the teacher does (Romero et al. 2014, arXiv:1412.6550).
+    """A loss that makes the outputs of a layer of the student similar to those of a layer of the teacher (Romero et al.
+    2014, arXiv:1412.6550).
 
     Args:
         loss: a loss or its name, or a structure of them like the layers' outputs, with None for those that are left out.

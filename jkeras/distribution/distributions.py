@@ -122,7 +122,7 @@ class Distribution:
         """
 
     def _rule(self, variable: Any, shape: tuple[int, ...], slot: bool) -> PartitionSpec:
-        """How a variable lies on the mesh; `slot` is whether it is what the optimizer keeps for it."""
+        """Return the layout of a variable on the mesh. `slot` is True for a variable of the optimizer."""
         return PartitionSpec()
 
     @contextlib.contextmanager

@@ -243,7 +243,7 @@ _MADE: dict[type, Callable] = {
 
 
 def _weights(ts: Any) -> tuple:
-    """What `get_weights` of a model returns: everything that layers own."""
+    """Return the values that `get_weights` of a model returns: all variables that layers own."""
     return ts.params, ts.frozen, ts.state
 
 

@@ -155,7 +155,7 @@ class Ensemble(Trainer):
             return super().test_on_batch(*args, **kwargs)
 
     def _take_running_means(self) -> None:
-        """What an optimizer with `use_ema` does at the end of a fit."""
+        """Assign the running means to the weights, as an optimizer with `use_ema` does at the end of a fit."""
         if self._compiled.ready:
             for parameter, mean in getattr(self._template.optimizer, "running_means", list)():
                 self._twins[parameter].assign(self._twins[mean].value)
@@ -187,7 +187,7 @@ class Ensemble(Trainer):
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """The name of the ensemble in messages."""
         return f"ensemble of {self._template.name}"
 
     @property
@@ -306,7 +306,7 @@ class Ensemble(Trainer):
         return jax.tree.map(lambda a: np.moveaxis(a, 1, 0), self._outputs(x, *args, **kwargs))
 
     def spread(self, x: Any, *args: Any, **kwargs: Any) -> Any:
-        """How much the members disagree: the standard deviation of their outputs.
+        """Compute the standard deviation of the members' outputs, a measure of their disagreement.
 
         Args:
             x, *args, **kwargs: as of `Model.predict`.

@@ -89,11 +89,11 @@ class Knobs:
 
     @property
     def variables(self) -> list[Variable]:
-        """What is added to the state."""
+        """The variables that are added to the state."""
         return [] if self.variable is None else [self.variable]
 
     def names(self) -> str:
-        """What identifies them in a program: the expressions, in order."""
+        """The expressions that identify the knobs in a program, in order."""
         return repr([*self.values, *self._known])
 
     def record(self, model: Any, trace: Callable[[], Any]) -> None:

@@ -132,7 +132,7 @@ def checked(maker: Maker, points: Sequence[Mapping[str, Any]]) -> list[tuple[str
 
 
 def structure(model: Model, otherwise: str) -> tuple[str, dict[str, float], Any]:
-    """What a model's program depends on besides its numbers, as a text; the numbers; the learning rate.
+    """Return the structure of a model's program as a text without numbers, the numbers, and the learning rate.
 
     Args:
         model: a compiled model.
@@ -168,7 +168,7 @@ def structure(model: Model, otherwise: str) -> tuple[str, dict[str, float], Any]
 
 
 def _names(config: Any) -> Iterator[str]:
-    """What is called a name in a config, in order."""
+    """Return the names in a config, in order."""
     if isinstance(config, dict):
         for key, value in config.items():
             if key == "name" and isinstance(value, str):

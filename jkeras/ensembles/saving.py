@@ -34,7 +34,7 @@ def save(path: str, seeds: list[int], bootstrap: bool, spec: Any, variables: Any
 
 
 def read(path: str) -> dict:
-    """What `save` has written, as a dict.
+    """Read the file that `save` wrote, and return its contents as a dict.
 
     Raises:
         FileNotFoundError: there is no such file.

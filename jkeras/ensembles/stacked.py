@@ -63,7 +63,7 @@ def repeat(value: Any, members: int) -> np.ndarray:
 
 
 class Stacked(Compiled):
-    """What `Compiled` is to a model, for an ensemble.
+    """The counterpart of `Compiled` for an ensemble.
 
     Args:
         template: the `Compiled` of the model that all members are like.

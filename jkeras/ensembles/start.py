@@ -148,7 +148,7 @@ class Start:
 
 
 def _ready(model: Model, spec: Any) -> Any:
-    """What a model was compiled to, made ready to train on batches of a spec."""
+    """Return the decisions of `compile`, prepared for training on batches of a given spec."""
     compiled: Any = model._compiled
     compiled.prepare(model, spec)
     return compiled

@@ -35,28 +35,30 @@ class Adapter:
         self.a, self.b, self.scale, self.low_rank = a, b, alpha / a.shape[-1], low_rank
 
     def change(self) -> jax.Array:
-        """What is added to the weight."""
+        """Return the change that is added to the weight."""
         return self.scale * (self.a.value @ self.b.value)
 
     def product(self, function: Product, inputs: jax.Array) -> jax.Array:
-        """What is added to `function(inputs, weight)`; through the small matrices where that is possible."""
+        """Return the term that is added to `function(inputs, weight)`. It is computed with the small matrices where
+        that is possible.
+        """
         if not self.low_rank:
             return function(inputs, self.change())
         return self.scale * (function(inputs, self.a.value) @ self.b.value)
 
     def rows(self, indices: jax.Array) -> jax.Array:
-        """What is added to rows of the weight."""
+        """Return the term that is added to rows of the weight."""
         return self.scale * (jnp.take(self.a.value, indices, axis=0) @ self.b.value)
 
 
 class Held:
-    """How a layer holds one of its weights: in a form, and with an adapter or without."""
+    """A weight of a layer that is stored in a form, with or without an adapter."""
 
     def __init__(self, form: Form, adapter: Adapter | None = None):
         self.form, self.adapter = form, adapter
 
     def value(self) -> Any:
-        """What the layer's attribute of the weight's name is."""
+        """The value of the layer's attribute with the weight's name."""
         if self.adapter is None:
             return self.form.value()
         return (self.form.value() + self.adapter.change()).astype(self.form.layer.compute_dtype)
@@ -72,7 +74,9 @@ class Held:
         return rows if self.adapter is None else (rows + self.adapter.rows(indices)).astype(rows.dtype)
 
     def values(self) -> dict[str, Any]:
-        """What files have of the weight, by the names of the form: with the adapter's change in it."""
+        """Return the arrays that files store for the weight, by the names of the form. They include the change of the
+        adapter.
+        """
         if self.adapter is None:
             return {}
         merged = self.form.dense() + self.adapter.change()
@@ -115,7 +119,7 @@ class Adaptable(Configured):
     # -- what layers say ----------------------------------------------------------------------------------------------
 
     def layout(self, name: str, shape: tuple[int, ...]) -> Layout:
-        """How the layer's product uses the weight."""
+        """Return the `Layout` of a weight: the way in which the layer's product uses it."""
         raise TypeError(f"{type(self).__name__} must say how its product uses {name!r}.")
 
     # -- what layers ask ----------------------------------------------------------------------------------------------
@@ -155,7 +159,9 @@ class Adaptable(Configured):
 
     @contextmanager
     def _inside(self) -> Iterator[None]:
-        """Where variables are made after the layer was built: with its path, and all or none."""
+        """A block in which variables are made after the layer was built. They get the layer's path. If an error occurs,
+        none is made.
+        """
         with all_or_nothing(self, ()):
             around = self.path.rpartition("/")[0]
             if current_path() == self._path or not around:

@@ -181,7 +181,7 @@ class _Heads(Configured):
         return_attention_scores: bool = False,
         use_causal_mask: bool = False,
     ) -> tuple[Any, Any]:
-        """What the heads put out, and the scores if they are computed by themselves.
+        """Compute the outputs of the heads, and the scores if they are computed separately.
 
         Args:
             query, key, value: projected, `(batch, time, heads, dim)`; several attention axes are one here.
@@ -237,7 +237,9 @@ class _Heads(Configured):
         return mask[:, 0] if mask.shape[1] == 1 else mask
 
     def _masks(self, order: Order, targets: Any, sources: list, attention_mask: Any) -> list:
-        """What limits the attention, but causality: masks that broadcast to (batch, heads, targets, sources)."""
+        """Return the masks that limit the attention, without causality. They broadcast to (batch, heads, targets,
+        sources).
+        """
         masks = [order.padding(mask, order.value)[:, None, None] for mask in sources]
         if targets is not None:
             masks.append(order.padding(targets, order.query)[:, None, :, None])

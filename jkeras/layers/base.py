@@ -177,7 +177,7 @@ class Layer(Stateless, Recomputed):
         raise NotImplementedError(f"The class {type(self).__name__} must define quantized_build(input_shape, mode).")
 
     def quantized_call(self, *args: Any, **kwargs: Any) -> Any:
-        """What is called in the place of `call` if the policy is a quantized one.
+        """Compute the outputs in the place of `call` if the policy is a quantized one.
 
         A layer of yours defines a method for a mode, such as `_int8_call`; a layer without one has no weights in that form, and
         computes as its policy's source says.
@@ -475,7 +475,7 @@ class Layer(Stateless, Recomputed):
         return cls(**name_dtype(config))
 
     def get_build_config(self) -> dict | None:
-        """What `build` was called with, so that a loaded layer can be built before its weights are read."""
+        """Return the arguments of `build`, so that a loaded layer can be built before its weights are read."""
         shapes = self.__dict__.get("_build_shapes")
         if shapes is not None and len(shapes) == 1:
             return {"input_shape": next(iter(shapes.values()))}

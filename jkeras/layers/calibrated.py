@@ -29,7 +29,9 @@ class Gptq(Form):
 
     @property
     def settings(self) -> Any:
-        """What has the number of bits and the size of groups: the config, or the policy of a layer that was loaded."""
+        """The object that has the number of bits and the size of groups: the config, or the policy of a layer that was
+        loaded.
+        """
         return self.layer._policy if self.config is None else self.config
 
     @property

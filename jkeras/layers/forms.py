@@ -77,7 +77,7 @@ class Form:
         return {"{}": weight}
 
     def value(self) -> Any:
-        """What the layer's attribute is: the variable, or integers that are not packed."""
+        """The value of the layer's attribute: the variable, or integers that are not packed."""
         return self.stored
 
     def dense(self) -> jax.Array:
@@ -148,7 +148,7 @@ class Int4(Form):
 
     @property
     def block_size(self) -> int | None:
-        """How many weights share a scale; None for all that are summed to one output."""
+        """The number of weights that share a scale. None means all weights that are summed to one output."""
         known = self.config if hasattr(self.config, "block_size") else self.layer._policy
         size = getattr(known, "block_size", None)
         return None if size == -1 else size
@@ -190,7 +190,7 @@ class Int4(Form):
         return self.unpacked(self.stored.value).reshape(self.layout.shape)  # type: ignore[union-attr]
 
     def floats(self, integers: jax.Array, scale: jax.Array, zero: jax.Array | None, axis: int) -> jax.Array:
-        """What integers stand for, with the scales that belong to them; groups are along `axis`."""
+        """Convert integers and their scales to floating-point weights. Groups are along `axis`."""
         dtype = self.layer.compute_dtype
         if zero is None:
             return integers.astype(dtype) / jnp.expand_dims(scale, axis)

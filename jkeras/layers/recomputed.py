@@ -14,7 +14,7 @@ from jkeras.serialization.naming import is_outermost
 
 
 class Recomputed(Module):
-    """What `Layer` inherits for `RematScope`."""
+    """The part of `Layer` that implements `RematScope`."""
 
     name: str
     _remat: RematScope | None  # the scope in which the layer was made

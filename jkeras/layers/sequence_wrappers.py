@@ -185,7 +185,7 @@ class TimeDistributed(Wrapper):
         return outputs
 
     def _step(self, inputs: Any, mask: Any) -> tuple[Any, Any]:
-        """What the layer makes of a step, and its mask, if it says which of the step's own entries count."""
+        """Return the outputs of the layer for one step, and their mask, if the layer has one within the step."""
         given = {}
         if mask is not None and mask.ndim > 1:
             frames.set_mask(inputs, mask)

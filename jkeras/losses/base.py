@@ -197,7 +197,8 @@ def _misfit(what: str, values: jax.Array, weight: jax.Array) -> ValueError:
 
 
 def same_rank(a: Any, b: Any) -> tuple[Any, Any]:
-    """If the ranks differ by one and the extra last axis has length 1, drop it, as Keras does; a vector gets one instead.
+    """Return both arrays with the same number of axes. If the ranks differ by one and the extra last axis has length 1,
+    it is dropped, as in Keras; a vector gets such an axis instead.
 
     >>> [x.shape for x in same_rank(jnp.ones(4), jnp.ones((4, 1)))]
     [(4, 1), (4, 1)]

@@ -103,7 +103,7 @@ class Function(Operation):
 
 
 def _given() -> None:
-    """Where a symbolic tensor comes from that was made by hand."""
+    """Return the origin of a symbolic tensor that was made by hand."""
 
 
 def _check_connected(output: KerasTensor, inputs: list[KerasTensor]) -> None:

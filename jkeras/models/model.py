@@ -242,7 +242,9 @@ class Model(Saved, Trainer, Layer):
         return importlib.import_module("jkeras.models.cloning").clone_model(self)  # which builds on this module
 
     def __sklearn_tags__(self) -> Any:
-        """What scikit-learn wants to know of an estimator: this one is no classifier and no regressor in particular."""
+        """Return the tags that scikit-learn reads from an estimator. A model is neither a classifier nor a regressor in
+        particular.
+        """
         tags = importlib.import_module("sklearn.utils")
         return tags.Tags(estimator_type=None, target_tags=tags.TargetTags(required=True))
 

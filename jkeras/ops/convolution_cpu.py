@@ -174,7 +174,7 @@ def _by_examples(f: Callable, batched: Sequence[Array], size: int, total: bool) 
 
 
 def _examples(x_channels: int, axes: Axes, itemsize: int, nbytes: int = CHUNK) -> int:
-    """How many examples' patches take `nbytes`."""
+    """Return the number of examples whose patches take `nbytes`."""
     if all(axis.kernel == 1 for axis in axes) or not all(isinstance(axis.outputs, int) for axis in axes):
         return sys.maxsize  # the patches are the input itself; or there are as many as there will be places
     return math.ceil(nbytes / (x_channels * itemsize * math.prod(axis.kernel * axis.outputs for axis in axes)))

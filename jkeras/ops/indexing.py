@@ -428,5 +428,5 @@ def slice_update(inputs: Array, start_indices, updates: Array):
 
 
 def _start(indices):
-    """Where a block starts: a list of numbers, or of scalars, or an array."""
+    """Return the start of a block, from a list of numbers or of scalars, or from an array."""
     return as_indices(indices) if isinstance(indices, (jax.Array, np.ndarray)) else list(map(as_indices, indices))

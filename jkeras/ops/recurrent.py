@@ -297,7 +297,7 @@ def _advance(network: Network, x: Gates, s: States, products: Sequence[Product])
 
 
 def _given(network: Network, x: Gates) -> tuple[Gates | None, Gates | None]:
-    """What `l_k` and `f` see of `x`, and what is added to the gates."""
+    """Return the parts of `x` that `l_k` and `f` use, and the part that is added to the gates."""
     return (None, x) if network.additive else (x, None)
 
 

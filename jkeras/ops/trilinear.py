@@ -62,7 +62,9 @@ def _bind(role: str, first: Array, second: Array, form: Form) -> Array:
 
 
 def _within_mesh(function: Callable, first: Array, second: Array, examples: Array) -> Array:
-    """Where types carry shardings, say that of the result (as the examples) and leave the inside to the compiler."""
+    """Set the sharding of the result to that of the examples where types carry shardings, and leave the rest to the
+    compiler.
+    """
     mesh = jax.sharding.get_abstract_mesh()
     if not any(kind == jax.sharding.AxisType.Explicit for kind in mesh.axis_types):
         return function(first, second)

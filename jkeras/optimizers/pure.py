@@ -210,7 +210,7 @@ class PureOptimizer(Owner):
 
     @property
     def reads_objective(self) -> bool:
-        """Whether `update` is to be given the objective."""
+        """True if `update` needs the objective."""
         return False
 
     def update(self, grads: Tree, state: Any, params: Tree | None = None, **objective: Any) -> tuple[Tree, Any]:
@@ -357,7 +357,7 @@ class PureOptimizer(Owner):
         return self.weight_decay or 0.0
 
     def _overwritten(self, params: Tree) -> Tree:
-        """Which parameters get their gradient as their new value (scales of float8 layers)."""
+        """Return the parameters whose new value is their gradient (scales of float8 layers)."""
         known = [] if self._built_on is None else self._built_on.variables
         ids = {id(v) for v in known if v.overwrite_with_gradient}
         return jax.tree_util.tree_map_with_path(lambda path, p: self._variable_at(path)[2] in ids, params)

@@ -33,7 +33,7 @@ class _Files(Images):
         self.image_shape = (*self.target_size, channels) if last else (channels, *self.target_size)
 
     def _part(self, count: int) -> slice:
-        """Which of the files belong to the subset: those of validation come first."""
+        """Return the slice of the files that belong to the subset. The files of the validation subset come first."""
         if self.subset is None:
             return slice(None)
         at = int(self.image_data_generator._validation_split * count)

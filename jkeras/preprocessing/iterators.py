@@ -94,7 +94,7 @@ class Iterator(PyDataset):
 
 
 class Images(Iterator):
-    """What the iterators have in common: changing images, and writing them to a folder to look at."""
+    """The common base of the iterators: it changes images, and writes them to a folder."""
 
     def _prepare(
         self,

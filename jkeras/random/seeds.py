@@ -135,7 +135,7 @@ def reset_global_generator() -> None:
 
 
 def take_global_generator() -> list:
-    """What `set_global_generator` takes back later."""
+    """Return the state of the global generator, which `set_global_generator` restores later."""
     return list(_global)
 
 

@@ -44,7 +44,7 @@ except ImportError:  # another release of JAX
 
 
 class Prepared(NamedTuple):
-    """What runs for some arguments, and where the arguments that are not looked at lay when it was made."""
+    """The executable for some arguments, and the places of the arguments that are not checked at each call."""
 
     run: Callable
     places: tuple
@@ -182,7 +182,7 @@ class CompiledOnce:
 
 
 def spec_of(array: Any) -> jax.ShapeDtypeStruct:
-    """What `CompiledOnce.prepare` needs to know of an array."""
+    """Return the properties of an array that `CompiledOnce.prepare` needs."""
     return jax.ShapeDtypeStruct(np.shape(array), jax.numpy.result_type(array), sharding=placement(array))
 
 

@@ -63,7 +63,7 @@ class Heap:
             self._mallopt(option, value)
 
     def compiler_options(self, largest: int) -> dict[str, int]:
-        """What XLA needs to know of a program whose largest temporary array has so many bytes."""
+        """Return the compiler options for a program whose largest temporary array has a given number of bytes."""
         fits = self._mallopt is not None and not self._shared and largest <= ROOM
         return {"xla_multiheap_size_constraint_per_heap": max(BLOCK, largest)} if fits else {}
 

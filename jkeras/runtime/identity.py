@@ -79,7 +79,7 @@ class _Walk:
         return hashlib.sha256("\0".join(words).encode("utf-8", "surrogatepass")).digest()
 
     def _refer(self, item: Any) -> str:
-        """What stands for an object where another one holds it."""
+        """Return the reference that represents an object inside of another one."""
         kind = type(item)
         if kind in PLAIN:
             return f"{kind.__name__} {item!r}"

@@ -63,7 +63,9 @@ class Placement:
             self._check([variable.path for variable in variables])
 
     def of(self, variable: Any) -> NamedSharding:
-        """How a variable lies. A slot of an optimizer follows the parameter that it belongs to, if it has that shape."""
+        """Return the layout of a variable. A slot of an optimizer has the layout of its parameter, if it has the same
+        shape.
+        """
         if variable.reference is not None:
             return self._of_slot(variable.reference, variable.shape)
         return self.sharding() if self.rule is None else NamedSharding(self.mesh, self.rule(variable, variable.shape, False))
@@ -86,7 +88,7 @@ class Placement:
             return jax.jit(lambda: make(traced=True), out_shardings=sharding)()
 
     def made_slots(self, make: Callable, values: Any, owner: Callable) -> Any:
-        """What an optimizer keeps for its parameters, `make(values)`, where it belongs.
+        """Compute the slots of an optimizer, `make(values)`, on the devices that will store them.
 
         `owner(path)` is the parameter that a leaf of the result belongs to, or None.
         """

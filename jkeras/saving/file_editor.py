@@ -254,7 +254,7 @@ def _check_weights(weights: Any) -> None:
 
 
 def _compared(have: dict, want: dict, path: str) -> tuple[int, list[str]]:
-    """How many arrays fit, and what does not."""
+    """Return the number of arrays that are equal, and the differences."""
     matches, problems = 0, []
     for name in dict.fromkeys([*want, *have]):
         where = f"{path}/{name}".lstrip("/")

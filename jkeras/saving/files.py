@@ -178,7 +178,9 @@ def _remove(path: str) -> None:
 
 @contextmanager
 def naming(path: str) -> Iterator[None]:
-    """What the system refuses names the file that the user gave, and says its number (a full disk is 28, ENOSPC)."""
+    """Add the name of the user's file and the error number to an error of the operating system (a full disk is 28,
+    ENOSPC).
+    """
     try:
         yield
     except OSError as error:

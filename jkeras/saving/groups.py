@@ -53,7 +53,7 @@ def _visit(path: str, value: Any, seen: set[int]) -> Iterator[tuple[str, Owner]]
 
 
 def _items(container: Any) -> Iterator[tuple[str, Any]]:
-    """What a list or dict holds, named after the classes, numbered."""
+    """Return the items of a list or dict, named after their classes, with numbers."""
     taken: Counter[str] = Counter()
     for item in container.values() if isinstance(container, dict) else container:
         if isinstance(item, (Owner, dict, list, tuple)):

@@ -78,7 +78,7 @@ def read_arrays(model: Any, file: Any, name: str) -> None:
 
 
 def _training(config: Any, version: str) -> dict:
-    """What `compile` was given, as Keras 3 writes it."""
+    """Return the arguments of `compile`, as Keras 3 writes them."""
     optimizer = modernize(config["optimizer_config"], version)
     optimizer["class_name"] = optimizer["class_name"].split(">")[-1]
     optimizer.update(

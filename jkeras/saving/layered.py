@@ -33,7 +33,7 @@ MOST_NAMES = 10**6
 
 
 class Plan(NamedTuple):
-    """What to assign."""
+    """The assignments that loading a file will make."""
 
     variables: list[Variable]
     read: Callable[[], list[np.ndarray]]
@@ -92,7 +92,7 @@ def assign(plans: Iterable[Plan]) -> None:
 
 
 def _pairs(layers: list, stored: dict, by_name: bool, problems: list[str]) -> list[tuple[Any, str]]:
-    """Which layer takes its weights from which group."""
+    """Return the pairs of a layer and the group from which it takes its weights."""
     names = [layer.name for layer in layers]
     if by_name or set(names) == set(stored):
         return [(layer, layer.name) for layer in layers if layer.name in stored]
@@ -105,7 +105,7 @@ def _pairs(layers: list, stored: dict, by_name: bool, problems: list[str]) -> li
 
 
 def _plan(variables: list[Variable], datasets: list[tuple[str, Any]]) -> Plan | str:
-    """What to assign, or why it does not fit."""
+    """Return the assignments for a layer, or the reason why its weights do not fit."""
     shapes = [tuple(dataset.shape) for _, dataset in datasets]
     wanted = [v.shape for v in variables]
     if len(shapes) != len(wanted):
@@ -290,7 +290,7 @@ def _dataset(group: Any, name: str, where: str) -> Any:
 
 
 def _walk(group: Any, name: str, kind: str) -> Any:
-    """What stands at a path, each part of which must lie in the file itself."""
+    """Return the object at a path. Each part of the path must be in the file itself."""
     *folders, last = [part for part in name.split("/") if part not in ("", ".", "..")] or [""]
     for part in folders:
         group = None if group is None else plain_member(group, part, "Group", name)

@@ -57,7 +57,7 @@ def steps(path: str) -> list[int]:
 
 
 def contents(model: Any, weights_only: bool) -> dict[str, Any]:
-    """What a checkpoint of a model holds, part by part."""
+    """Return the contents of a checkpoint of a model, part by part."""
     state = model.get_state_tree()
     if weights_only:
         return {"pytree": {kind: state[kind] for kind in ("trainable_variables", "non_trainable_variables")}}

@@ -81,7 +81,7 @@ def complete(cls: type, text: str) -> str:
 
 
 def _section(lines: list[str]) -> tuple[int, list[Entry]]:
-    """Where the arguments are described (or where that section belongs), and its entries."""
+    """Return the line of the section of arguments (or the line where it belongs), and the entries of the section."""
     if HEADING not in lines:
         return next((i for i, line in enumerate(lines) if _AFTER.match(line)), len(lines)), []
     start = lines.index(HEADING)

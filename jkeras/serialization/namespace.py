@@ -62,7 +62,8 @@ def missing(message: str, module: str, name: str, caller: FrameType) -> Exceptio
 
 
 def explain(place: str, name: str) -> str:
-    """Why a name of Keras is not in a namespace or class of jkeras, as a sentence after a space; "" where nothing is known.
+    """Return the reason why a name of Keras is missing in a namespace or class of jkeras, as a sentence after a space;
+    "" if none is known.
 
     >>> explain("Model", "predict_proba")
     ' Write model.predict(x).'

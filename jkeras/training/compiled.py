@@ -212,8 +212,9 @@ class Compiled:
         return jax.tree.unflatten(structure, current().put_variables(variables, jax.tree.leaves(self.fresh_metrics)))
 
     def run(self, model: Any, call: Callable[[], Any]) -> Any:
-        """What `call` returns, which runs a program. If its trace finds variables that are not part of the state (which a loss,
-        a metric or a schedule holds or closes over), they become part of it, and `call` is called again."""
+        """Return the result of `call`, which runs a program. If its trace finds variables that are not part of the
+        state (of a loss, a metric or a schedule), they become part of it, and `call` is called again.
+        """
         while True:
             try:
                 return call()
@@ -325,7 +326,7 @@ def _undo(before: TrainState, after: TrainState) -> TrainState:
 
 
 def _written(ts: TrainState) -> tuple:
-    """What an update writes."""
+    """Return the variables that an update writes."""
     return ts.params, ts.opt_state
 
 

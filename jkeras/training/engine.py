@@ -294,8 +294,9 @@ class Program(Loops):
         return {name: float(value) if np.ndim(value) == 0 else np.asarray(value) for name, value in pairs}
 
     def pace(self, most: int, wanted: int | None = None) -> int:
-        """How many steps the next call should run, of `most` that it may run: so many as are wanted, or what fills the target
-        time (one, if nothing is known yet)."""
+        """Return the number of steps that the next call should run, at most `most`: the number that is asked for, or as
+        many as fill the target time (one, if no time is known yet).
+        """
         if wanted is None:
             seconds = self.seconds_per_step
             wanted = current().agreed(1 if seconds is None else int(TARGET_SECONDS / max(seconds, 1e-9)))

@@ -14,7 +14,7 @@ from jkeras.training.run import Run
 
 
 class Validation:
-    """When and on what a model is validated.
+    """The data of the validation during `fit`, and the epochs after which it runs.
 
     Args:
         feed: the data.

@@ -15,7 +15,7 @@ _MADE = ("make_train_function", "make_test_function", "make_predict_function")
 
 
 class StepFunctions:
-    """What a model has of them.
+    """The methods of a model that return functions over Keras's steps.
 
     Attributes:
         train_function, test_function, predict_function: what the three methods have made; None before.

@@ -16,7 +16,7 @@ from jkeras.errors import suggest
 
 
 class Place(NamedTuple):
-    """Where one entry of an argument belongs."""
+    """The place of one entry of an argument among the outputs."""
 
     path: tuple  # of the node among the outputs
     trail: tuple  # of the entry in the argument
@@ -216,7 +216,9 @@ def pack(structure: Any, leaves: Iterator) -> Any:
 
 
 def conforms(given: Any, node: Any) -> bool:
-    """Whether a list of entries has the form of the outputs at a node, so that each entry belongs to the output in its place."""
+    """Return True if a list of entries has the form of the outputs at a node, so that each entry belongs to the output
+    at its position.
+    """
     if isinstance(given, dict):
         return isinstance(node, dict) and given.keys() <= node.keys()
     if not isinstance(given, (list, tuple)):

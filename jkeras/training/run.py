@@ -58,7 +58,9 @@ class Run:
         self.batch, self.logs, self._bad = batch, logs, bad
 
     def explain(self) -> str:
-        """What is not finite in the batch at which the loop has just stopped: its data, the first layer, the loss, gradients."""
+        """Return the cause of the stop at the last batch: the data, the first layer, the loss or the gradients that are
+        not finite.
+        """
         return explain(self.model, self._bad())  # type: ignore[misc]
 
     # -- writing ------------------------------------------------------------------------------------------------------

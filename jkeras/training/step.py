@@ -44,7 +44,7 @@ class TrainState(NamedTuple):
 
     @property
     def step(self) -> Any:
-        """How many steps the optimizer has made, an int32 scalar; None without an optimizer."""
+        """The number of steps that the optimizer has made, an int32 scalar; None without an optimizer."""
         state = self.opt_state
         while isinstance(state, LossScaleState):
             state = state.inner

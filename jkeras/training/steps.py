@@ -174,7 +174,9 @@ class Steps(StepFunctions):
             super().update(variables)  # type: ignore[misc]
 
     def _with_state(self: Any, method: str, x: Any, y: Any, sample_weight: Any) -> Any:
-        """What `compile` decided, when the whole state is known; if it is not, from a batch."""
+        """Return the decisions of `compile`, with the whole state. If the state is not known yet, it is made from a
+        batch.
+        """
         compiled = self._require_compiled(method)
         if x is not None:
             self._ready(compiled, make_data(x, y, sample_weight, steps=1, arrange=self._arrangement()), False)

@@ -398,7 +398,9 @@ class Trainer(Compilable):
         return x
 
     def _arrangement(self) -> Any:
-        """What data is arranged with before it is moved; None where a step of the user's own looks at it as it was given."""
+        """Return the function that arranges data before it is moved, or None if a custom step uses the data as it was
+        given.
+        """
         steps = ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
         own = any(getattr(type(self), name) is not getattr(Trainer, name) for name in steps)
         return None if own else self._arrange_inputs

@@ -201,7 +201,7 @@ def _copy(origin: str, file: object, target: Path, file_hash: str | None) -> Non
 
 
 def _inside(folder: Path, name: str) -> Path | None:
-    """Where an entry of an archive goes; None if that is not in the folder."""
+    """Return the path of an entry of an archive, or None if it is not in the folder."""
     root = folder.resolve()
     path = (root / name).resolve()
     if path == root or root in path.parents:

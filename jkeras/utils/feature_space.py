@@ -305,7 +305,7 @@ class FeatureSpace(layers.Layer):
         return self.inputs
 
     def get_encoded_features(self) -> Any:
-        """What the columns become, as symbolic tensors that a model goes on from: one, or a dict of them.
+        """Return the encoded columns as symbolic tensors that a model can use: one tensor, or a dict of them.
 
         Raises:
             ValueError: `adapt` was not called.
@@ -342,7 +342,7 @@ class FeatureSpace(layers.Layer):
         }
 
     def get_build_config(self) -> dict | None:
-        """What the layers were built with; None before `adapt`."""
+        """Return the arguments with which the layers were built; None before `adapt`."""
         if not self._is_adapted:
             return None
         return {name: layer.get_build_config() for name, layer in self.preprocessors.items()}

@@ -195,7 +195,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageLayer):
         return upper * (1 - y) + lower * y
 
     def _table(self, tile: jax.Array) -> jax.Array:
-        """What each of 256 shades becomes in a tile."""
+        """Return the new value of each of 256 shades in a tile."""
         counts = jnp.zeros(256, "float32").at[tile].add(1)
         if self.clip_limit > 0:
             clipped = jnp.minimum(counts, self.clip_limit * tile.size / 256)

@@ -92,7 +92,7 @@ class ImageLayer(Configured):
         return jax.tree.map(lambda x: x[0], result) if single else result
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Transformation | None:
-        """What is done to one call's images: a dict of arrays; None when the layer does not act."""
+        """Return the random transformation of one call: a dict of arrays, or None if the layer does nothing."""
         images = data["images"] if isinstance(data, dict) else data
         shape = tuple(images.shape)
         if len(shape) not in (3, 4):

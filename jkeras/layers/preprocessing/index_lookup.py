@@ -17,7 +17,7 @@ from jkeras.layers.preprocessing.vocabulary import Vocabulary, refuse_path
 
 
 class IndexLookup(Vocabulary):
-    """What `StringLookup` and `IntegerLookup` have in common; see there for the arguments."""
+    """The base class of `StringLookup` and `IntegerLookup`, which describe the arguments."""
 
     def __init__(
         self,

@@ -202,7 +202,7 @@ class MelSpectrogram(Configured):
         return bands.swapaxes(-1, -2).astype(self.compute_dtype)
 
     def _triangles(self, frequencies: int) -> np.ndarray:
-        """How much each frequency counts in each band, of shape (frequencies, num_mel_bins)."""
+        """Return the weight of each frequency in each band, of shape (frequencies, num_mel_bins)."""
 
         def mel(hertz: Any) -> Any:
             return 1127.0 * np.log(1.0 + np.asarray(hertz) / 700.0)
