@@ -44,7 +44,7 @@ from jkeras.serialization.namespace import namespace
 
 
 def linear(x: Any) -> Any:
-    """The identity, `f(x) = x`.
+    """Return `x` itself: the identity, `f(x) = x`.
 
     Args:
         x: anything.
@@ -113,7 +113,7 @@ def gelu(x: Array, approximate: bool = False) -> jax.Array:
 
 @array_op
 def mish(x: Array) -> jax.Array:
-    """`x * tanh(softplus(x))` (arXiv:1908.08681).
+    """Compute `x * tanh(softplus(x))` (arXiv:1908.08681).
 
     Args:
         x: array of floats, of any shape.
@@ -129,7 +129,7 @@ def mish(x: Array) -> jax.Array:
 
 @array_op
 def exponential(x: Array) -> jax.Array:
-    """`exp(x)`.
+    """Compute `exp(x)`.
 
     Args:
         x: array of floats, of any shape.
@@ -173,7 +173,7 @@ _shortcuts.names["keras2_hard_sigmoid"] = keras2_hard_sigmoid
 
 
 def get(identifier: Any) -> Callable:
-    """An activation from its name, its config, a callable, or None (`linear`).
+    """Return an activation from its name, its config, a callable, or None (`linear`).
 
     Args:
         identifier: a name such as `"relu"`, a config, a callable, or None for `linear`.
@@ -188,7 +188,7 @@ def get(identifier: Any) -> Callable:
 
 
 def serialize(activation: Callable) -> str | dict:
-    """The name of one of the functions here; the config of any other callable.
+    """Return the name of one of the functions here, or the config of any other callable.
 
     Args:
         activation: the function.
@@ -204,7 +204,7 @@ def serialize(activation: Callable) -> str | dict:
 
 
 def deserialize(config: Any, custom_objects: Mapping | None = None) -> Callable:
-    """The activation that `serialize` described.
+    """Return the activation that `serialize` described.
 
     Args:
         config: what `serialize` returned, or None for `linear`.

@@ -32,7 +32,7 @@ def get_uid(prefix: str = "") -> int:
 
 
 def is_float_dtype(dtype: Any) -> bool:
-    """True if the dtype is a floating-point one.
+    """Return True if the dtype is a floating-point one.
 
     Args:
         dtype: a name or a NumPy or JAX dtype.
@@ -44,7 +44,7 @@ def is_float_dtype(dtype: Any) -> bool:
 
 
 def is_int_dtype(dtype: Any) -> bool:
-    """True if the dtype is an integer one, signed or unsigned.
+    """Return True if the dtype is an integer one, signed or unsigned.
 
     Args:
         dtype: a name or a NumPy or JAX dtype.
@@ -56,7 +56,7 @@ def is_int_dtype(dtype: Any) -> bool:
 
 
 def result_type(*dtypes: Any) -> str:
-    """The dtype of an operation on arrays of these dtypes; `int` and `float` stand for Python's numbers.
+    """Return the dtype of an operation on arrays of these dtypes; `int` and `float` stand for Python's numbers.
 
     Args:
         *dtypes: names or dtypes, or Python types such as `int`.
@@ -74,7 +74,7 @@ def result_type(*dtypes: Any) -> str:
 
 
 def get_keras_mask(x: Any) -> Any:
-    """The mask that travels with an array or a symbolic tensor: True where an entry counts. None if it has none.
+    """Return the mask of an array or a symbolic tensor, or None if it has none. The mask is True where an entry counts.
 
     A mask lives as long as its array. It does not go through the boundary of a `jax.jit`: return it as a second output there.
 

@@ -28,7 +28,7 @@ from jkeras.training.feed import device_memory_budget, set_device_memory_budget
 
 
 def backend() -> str:
-    """The name of the array library underneath: always `"jax"`.
+    """Return the name of the array library: always `"jax"`.
 
     >>> backend()
     'jax'

@@ -43,7 +43,7 @@ class Constraint:
         return represent(self)
 
     def get_config(self) -> dict:
-        """The arguments that make this constraint again, as plain data."""
+        """Return the constructor's arguments of this constraint, as plain data."""
         return {}
 
     @classmethod
@@ -157,7 +157,7 @@ _shortcuts = Shortcuts(
 
 
 def get(identifier: Any) -> Any:
-    """A constraint from a name, a config, a class, a function, or None (which stays None).
+    """Return a constraint from a name, a config, a class, a function, or None (which stays None).
 
     Args:
         identifier: a name such as `"max_norm"`, a config, a class, a function, or None, which stays None.
@@ -172,7 +172,7 @@ def get(identifier: Any) -> Any:
 
 
 def serialize(constraint: Any) -> Any:
-    """The config of a constraint, as plain data.
+    """Return the config of a constraint, as plain data.
 
     Args:
         constraint: the constraint.

@@ -20,7 +20,7 @@ FloatDTypePolicy = DTypePolicy
 
 
 def get(identifier: Any) -> DTypePolicy:
-    """A policy from a policy, its name, a dtype, a config, or None (the global one).
+    """Return a policy from a policy, its name, a dtype, a config, or None (the global one).
 
     Args:
         identifier: a `DTypePolicy`, a name such as `"mixed_bfloat16"`, a dtype, a config, or None for the global policy.
@@ -35,7 +35,7 @@ def get(identifier: Any) -> DTypePolicy:
 
 
 def serialize(dtype_policy: DTypePolicy) -> dict:
-    """The policy's class and config, in Keras 3's form.
+    """Return the policy's class and config, in Keras 3's form.
 
     Args:
         dtype_policy: the policy.
@@ -47,7 +47,7 @@ def serialize(dtype_policy: DTypePolicy) -> dict:
 
 
 def deserialize(config: Any, custom_objects: Mapping | None = None) -> DTypePolicy:
-    """The policy that `serialize` described.
+    """Return the policy that `serialize` described.
 
     Args:
         config: what `serialize` returned.

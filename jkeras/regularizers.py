@@ -41,7 +41,7 @@ class Regularizer:
         return represent(self)
 
     def get_config(self) -> dict:
-        """The arguments that make this regularizer again, as plain data."""
+        """Return the constructor's arguments of this regularizer, as plain data."""
         raise TypeError(f"{type(self).__name__} must define get_config() to be written to a config.")
 
     @classmethod
@@ -194,7 +194,7 @@ _shortcuts = Shortcuts(
 
 
 def get(identifier: Any) -> Any:
-    """A regularizer from a name, a config, a class, a function, or None (which stays None).
+    """Return a regularizer from a name, a config, a class, a function, or None (which stays None).
 
     Args:
         identifier: a name such as `"l2"`, a config, a class, a function, or None, which stays None.
@@ -209,7 +209,7 @@ def get(identifier: Any) -> Any:
 
 
 def serialize(regularizer: Any) -> Any:
-    """The config of a regularizer, as plain data.
+    """Return the config of a regularizer, as plain data.
 
     Args:
         regularizer: the regularizer.

@@ -20,7 +20,7 @@ class MAP_TO_NONE:
 
 
 def is_nested(structure: Any) -> bool:
-    """True if `structure` is a list, tuple or dict, False if it is a leaf.
+    """Return True if `structure` is a list, tuple or dict, and False if it is a leaf.
 
     Args:
         structure: anything.
@@ -54,7 +54,7 @@ def _like(structure: Any, values: Any) -> Any:
 
 
 def flatten_with_path(structure: Any) -> list[tuple[tuple, Any]]:
-    """The leaves with their paths, tuples of keys and indices.
+    """Return the leaves with their paths, tuples of keys and indices.
 
     Args:
         structure: nested lists, tuples and dicts, or a single leaf.
@@ -68,7 +68,7 @@ def flatten_with_path(structure: Any) -> list[tuple[tuple, Any]]:
 
 
 def flatten(structure: Any) -> list:
-    """The leaves, in order.
+    """Return the leaves, in order.
 
     Args:
         structure: nested lists, tuples and dicts, or a single leaf.
@@ -110,7 +110,7 @@ def _map(func: Callable, structures: Sequence, none_is_leaf: bool = True) -> Any
 
 
 def map_structure_up_to(shallow_structure: Any, func: Callable, *structures: Any) -> Any:
-    """`map_structure` that stops at the leaves of the first structure, whatever the others hold there.
+    """Apply a function as `map_structure` does, but stop at the leaves of the first structure.
 
     Args:
         shallow_structure: says how deep to go.
@@ -132,7 +132,7 @@ def map_structure_up_to(shallow_structure: Any, func: Callable, *structures: Any
 
 
 def pack_sequence_as(structure: Any, flat_sequence: Sequence) -> Any:
-    """A structure of the same form with other leaves, given in order. It undoes `flatten`.
+    """Make a structure of the same form with other leaves, given in order. It is the inverse of `flatten`.
 
     Args:
         structure: a structure that gives the form.
@@ -179,7 +179,7 @@ def traverse(func: Callable, structure: Any, top_down: bool = True) -> Any:
 
 
 def lists_to_tuples(structure: Any) -> Any:
-    """The same structure with tuples in the place of lists.
+    """Return the same structure with tuples in the place of lists.
 
     Args:
         structure: nested lists, tuples and dicts, or a single leaf.
@@ -191,7 +191,7 @@ def lists_to_tuples(structure: Any) -> Any:
 
 
 def map_shape_structure(func: Callable, structure: Any) -> Any:
-    """`map_structure` for structures whose leaves are shapes: tuples or lists of integers and None.
+    """Apply a function to the leaves of structures whose leaves are shapes: tuples or lists of integers and None.
 
     Args:
         func: a function of one shape.

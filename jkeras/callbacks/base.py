@@ -69,51 +69,53 @@ class Callback:
         self._model = model
 
     def on_batch_begin(self, batch: int, logs: dict | None = None) -> None:
-        """The older name of `on_train_batch_begin`."""
+        """This is the older name of `on_train_batch_begin`."""
 
     def on_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        """The older name of `on_train_batch_end`."""
+        """This is the older name of `on_train_batch_end`."""
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Before an epoch of training."""
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """After an epoch and its validation; `logs` has both results, validation's prefixed `val_`."""
+        """Called after an epoch and its validation. `logs` contains the results of both; names of validation results
+        begin with `val_`.
+        """
 
     def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
         """Before a training batch."""
         self.on_batch_begin(batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        """After a training batch; `logs` are the results of the epoch so far."""
+        """Called after a training batch. `logs` contains the results of the epoch so far."""
         self.on_batch_end(batch, logs)
 
     def on_test_batch_begin(self, batch: int, logs: dict | None = None) -> None:
         """Before an evaluation batch."""
 
     def on_test_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        """After an evaluation batch."""
+        """Called after an evaluation batch."""
 
     def on_predict_batch_begin(self, batch: int, logs: dict | None = None) -> None:
         """Before a prediction batch."""
 
     def on_predict_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        """After a prediction batch; `logs["outputs"]` are its outputs."""
+        """Called after a prediction batch. `logs["outputs"]` contains its outputs."""
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Before training."""
 
     def on_train_end(self, logs: dict | None = None) -> None:
-        """After training, also if Ctrl-C has ended it; `logs` are the last epoch's."""
+        """Called after training, also if Ctrl-C has ended it. `logs` contains the results of the last epoch."""
 
     def on_train_error(self, error: BaseException) -> None:
-        """After training that was ended by an exception or by Ctrl-C, before that goes on to the caller of `fit`."""
+        """Called after an exception or Ctrl-C has ended training, before the exception reaches the caller of `fit`."""
 
     def on_checkpoint(self, logs: dict | None = None) -> None:
         """Called after all other hooks of a batch or an epoch. The state of the whole run can be saved here."""
 
     def get_state(self) -> dict | None:
-        """The state of this callback in a backup of the run. `set_state` gets it in the run that goes on.
+        """Return the state of this callback for a backup of the run. In a resumed run, it is passed to `set_state`.
 
         Returns:
             A dict of numbers, texts, arrays, and lists, tuples and dicts of them. None for a callback that has nothing to keep.
@@ -127,10 +129,10 @@ class Callback:
         """Before evaluation or validation."""
 
     def on_test_end(self, logs: dict | None = None) -> None:
-        """After evaluation or validation."""
+        """Called after evaluation or validation."""
 
     def on_predict_begin(self, logs: dict | None = None) -> None:
         """Before prediction."""
 
     def on_predict_end(self, logs: dict | None = None) -> None:
-        """After prediction."""
+        """Called after prediction."""

@@ -66,7 +66,7 @@ class CallbackList:
                 callback.set_model(model)
 
     def calls(self, mode: str) -> BatchCalls:
-        """The calls of the batch hooks during `"train"`, `"test"` or `"predict"`."""
+        """Return the calls of the batch hooks during `"train"`, `"test"` or `"predict"`."""
         if mode not in self._calls:
             self._calls[mode] = BatchCalls(self.callbacks, mode, Callback)
         return self._calls[mode]

@@ -48,7 +48,7 @@ class CSVLogger(Callback):
         self.keys, self.writer, self._has_header = None, None, continued
 
     def get_state(self) -> dict:
-        """The text of the file: rows that were written after a backup are written again by the run that goes on from it."""
+        """Return the text of the file. Rows that were written after a backup are written again by the resumed run."""
         with open(self.filename, newline="") as file:
             return {"text": file.read(), "keys": self.keys}
 

@@ -90,7 +90,7 @@ class EarlyStopping(MonitorCallback):
         self._restore()
 
     def get_monitor_value(self, logs: dict | None) -> Any:
-        """The monitored quantity among the logs; None, with a warning, if it is not there."""
+        """Return the monitored quantity among the logs; None, with a warning, if it is not there."""
         logs = logs or {}
         if self.monitor not in logs:
             warnings.warn(

@@ -80,7 +80,8 @@ class History(Callback):
         return history_views.draw(wanted, results, log, {name: direction(self.model, name) for name in wanted})
 
     def frame(self, batches: bool = False) -> Any:
-        """The results as a pandas `DataFrame`: a row for each epoch, a column for each result; NaN where there is none.
+        """Return the results as a pandas `DataFrame`: a row for each epoch, a column for each result; NaN where there
+        is none.
 
         Args:
             batches: whether to make it of `batches`, with a row for each batch.

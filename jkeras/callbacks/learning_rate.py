@@ -132,7 +132,7 @@ class ReduceLROnPlateau(MonitorCallback):
                 self.cooldown_counter, self.wait = self.cooldown, 0
 
     def in_cooldown(self) -> bool:
-        """True if the last reduction is so near that epochs do not count."""
+        """Return True if epochs do not count, because the last reduction was too recent."""
         return self.cooldown_counter > 0
 
     def _reduce(self, epoch: int) -> bool:

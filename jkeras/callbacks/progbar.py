@@ -53,7 +53,7 @@ class Progbar:
         self._start, self._drawn = time.perf_counter(), 0.0
 
     def update(self, current: int, values: Iterable[tuple[str, Any]] | None = None, finalize: bool | None = None) -> None:
-        """`current` steps are done.
+        """Show that `current` steps are done.
 
         Args:
             current: the number of steps that are done.
@@ -73,7 +73,7 @@ class Progbar:
         self._show(finalize)
 
     def add(self, n: int, values: Iterable[tuple[str, Any]] | None = None) -> None:
-        """`n` more steps are done; `values` as in `update`."""
+        """Show that `n` more steps are done. `values` are those of `update`."""
         self.update(self._seen + n, values)
 
     def _is_averaged(self, name: str) -> bool:

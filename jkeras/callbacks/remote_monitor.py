@@ -50,7 +50,7 @@ class RemoteMonitor(Callback):
             warnings.warn(f"Could not reach RemoteMonitor root server at {self.root}: {error}", stacklevel=2)
 
     def request(self, epoch: int, logs: Mapping) -> Any:
-        """The request for an epoch's results, as `urllib.request` has it."""
+        """Make the request for an epoch's results, a `urllib.request.Request`."""
         import urllib.parse
         import urllib.request
 

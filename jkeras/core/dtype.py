@@ -70,7 +70,7 @@ def set_epsilon(value: float) -> None:
 
 
 def standardize(dtype: Any) -> str:
-    """The name of a dtype given as a name, a Python type, a NumPy or JAX dtype, or None (the default float).
+    """Return the name of a dtype given as a name, a Python type, a NumPy or JAX dtype, or None (the default float).
 
     Args:
         dtype: the dtype in any form.

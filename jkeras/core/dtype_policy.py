@@ -57,7 +57,8 @@ class DTypePolicy:
         return self._quantization_mode
 
     def convert_input(self, x: Any, autocast: bool, dtype: Any) -> Any:
-        """An input as a layer gets it: an array, cast to `dtype` if it is of floats and `autocast` is True.
+        """Convert an input to the array that a layer gets. It is cast to `dtype` if it is of floats and `autocast` is
+        True.
 
         >>> DTypePolicy("bfloat16").convert_input(np.ones(2, "float32"), True, "bfloat16").dtype.name
         'bfloat16'
@@ -72,7 +73,7 @@ class DTypePolicy:
         return x
 
     def get_config(self) -> dict:
-        """The arguments that make this policy again."""
+        """Return the constructor's arguments of this policy."""
         return {"name": self.name}
 
     @classmethod

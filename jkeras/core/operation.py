@@ -55,7 +55,7 @@ class Operation:
         raise NotImplementedError(f"{type(self).__name__} must define call().")
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        """The symbolic tensors that come out for symbolic ones; by default what `call` returns."""
+        """Return the symbolic outputs for symbolic inputs. By default, they are computed from `call`."""
         return symbolic.infer(self.call, args, kwargs)
 
     def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
@@ -93,7 +93,7 @@ class Operation:
         return self._calls[0]
 
     def get_config(self) -> dict:
-        """The arguments that make this operation again.
+        """Return the constructor's arguments of this operation.
 
         Raises:
             NotImplementedError: they are no plain data, or the constructor takes `*args`: define `get_config`.

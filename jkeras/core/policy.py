@@ -108,7 +108,9 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
     __hash__ = object.__hash__  # type: ignore[assignment]
 
     def get_config(self) -> dict:
-        """The arguments that make this map again. Without a default policy all entries follow the global one, as in Keras."""
+        """Return the constructor's arguments of this map. Without a default policy all entries follow the global one, as
+        in Keras.
+        """
         written = {path: write_policy(policy) for path, policy in self._policy_map.items()}
         if self._given is None:
             for policy in written.values():

@@ -63,7 +63,7 @@ def current_scope() -> RematScope | None:
 
 
 def remat(f: Callable) -> Callable:
-    """A function, or a layer, that is recomputed in the backward pass; the gradients stay the same.
+    """Make a function, or a layer, that is recomputed in the backward pass. The gradients stay the same.
 
     Args:
         f: called with arrays and structures of them; it may use layers, whose state and losses come out as without `remat`.

@@ -73,7 +73,7 @@ class StatelessScope:
         self._frame.values[id(variable)] = variable.converted(value)
 
     def get_current_value(self, variable: Variable) -> Any:
-        """The value of a variable in the scope, or None if it has none of its own there."""
+        """Return the value of a variable in the scope, or None if it has none of its own there."""
         value = self._frame.values.get(id(variable))
         if id(variable) not in self._given and value is variable.read_box():
             return None

@@ -139,7 +139,7 @@ class KerasTensor(Operators["KerasTensor"]):
         raise self._refuse("asked for its length")
 
     def reshape(self, newshape: Any) -> "KerasTensor":
-        """The same entries in another shape."""
+        """Return a symbolic tensor with the same entries in another shape."""
         return _operation("reshape")(self, newshape)
 
     def squeeze(self, axis: Any = None) -> "KerasTensor":

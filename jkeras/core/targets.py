@@ -5,7 +5,8 @@ _settings = {"strict": False}
 
 
 def strict_targets() -> bool:
-    """True if targets that only broadcast against the outputs are an error; otherwise `fit` and `evaluate` warn of them, once.
+    """Return True if targets that only broadcast against the outputs are an error; otherwise `fit` and `evaluate` warn
+    of them, once.
 
     >>> strict_targets()
     False

@@ -217,7 +217,7 @@ class Variable(ArrayFace):
         return value
 
     def converted(self, value: Any) -> jax.Array:
-        """A value as `assign` would keep it.
+        """Convert a value as `assign` would store it.
 
         Raises:
             ValueError: the shape differs.
@@ -233,12 +233,14 @@ class Variable(ArrayFace):
         return self.assign(self.value - _raw(value))
 
     def read_box(self) -> jax.Array:
-        """The array in the box, whatever frames are open; redeems a promise."""
+        """Return the array that the variable itself stores, whatever frames are open. A promise is replaced by its
+        value.
+        """
         box = self._box
         return box.redeem(self) if isinstance(box, Promise) else box
 
     def box(self) -> Any:
-        """The content of the box once a loan has ended: an array, or the promise of the initial value."""
+        """The stored content after a loan has ended: an array, or the promise of the initial value."""
         return self._box if isinstance(self._box, Initial) else self.read_box()
 
     def __getstate__(self) -> dict:

@@ -117,7 +117,9 @@ class ArrayData:
         return any(rows.on_disk for rows in self._leaves)
 
     def resident(self, budget: float | None) -> bool:
-        """True if the whole data should lie on the device: what is not there yet takes at most `budget` bytes."""
+        """Return True if the whole data should be stored on the device: the part that is not there yet takes at most
+        `budget` bytes.
+        """
         return budget is None or sum(rows.nbytes for rows in self._leaves if not rows.on_device) <= budget
 
     @property
@@ -145,7 +147,7 @@ class ArrayData:
         return sum(rows.nbytes for rows in found)
 
     def padded(self, size: int) -> tuple:
-        """A copy of `tree` with room for `size` rows, in memory that a CPU device can use as it is.
+        """Return a copy of `tree` with room for `size` rows, in memory that a CPU device can use as it is.
 
         What stands behind the data is not set: on most systems it takes no memory as long as nobody looks at it.
         """
@@ -159,7 +161,7 @@ class ArrayData:
         return arrays
 
     def rows(self, start: int, stop: int) -> tuple:
-        """The rows from `start` to `stop` as NumPy arrays."""
+        """Return the rows from `start` to `stop` as NumPy arrays."""
         if self._tree is not None:  # already converted
             return jax.tree.map(lambda array: take(np.asarray(array), slice(start, stop)), self._tree)
         return jax.tree.map(lambda rows: rows.read(slice(start, stop)), self._rows)
@@ -198,7 +200,7 @@ class ArrayData:
         return order
 
     def epoch(self, shuffle: Shuffle = False, steps: int | None = None) -> Epoch:
-        """The next epoch: a pass over the data, or `steps` steps from where the last epoch stopped.
+        """Start the next epoch: a pass over the data, or `steps` steps from the position where the last epoch stopped.
 
         With `steps`, the epochs walk through one pass after another, as in Keras; a pass that ends within an epoch ends the
         epoch, with a warning. Call it where the first batch of the epoch is needed: it draws the order.
@@ -217,7 +219,9 @@ class ArrayData:
         return Epoch(self._order, start, stop)
 
     def peek(self, shuffle: Shuffle = False) -> Any:
-        """The spec of the first batch, drawing the random numbers that Keras draws when it builds a model on it."""
+        """Return the spec of the first batch, and draw the random numbers that Keras draws when it builds a model on
+        it.
+        """
         if shuffle == "batch":
             self._shuffled_batches(self._straight(), 0, 1)
         else:
@@ -256,7 +260,7 @@ class ArrayData:
         return "arrays"
 
     def is_used_up(self) -> bool:
-        """Arrays can be read as often as one likes."""
+        """Return False, because arrays can be read any number of times."""
         return False
 
     def warn_about_infinity(self) -> None:
@@ -264,7 +268,7 @@ class ArrayData:
         warn_about_infinity(self._rows)
 
     def end_epoch(self) -> None:
-        """Arrays have nothing to do between epochs."""
+        """Do nothing, because arrays need no work between epochs."""
 
     # -- the batches --------------------------------------------------------------------------------------------------
 

@@ -86,18 +86,18 @@ class Dataset(PyDataset):
     # -- what is chained ----------------------------------------------------------------------------------------------
 
     def take(self, count: int) -> "Dataset":
-        """The first `count` elements; all of them for -1."""
+        """Return the first `count` elements, or all of them for -1."""
         known = self._length if self._length is not None else count
         return self._then(self.__getitem__, known if count < 0 else min(count, known))
 
     def skip(self, count: int) -> "Dataset":
-        """The elements after the first `count`."""
+        """Return the elements after the first `count`."""
         rest = None if self._length is None else max(self._length - count, 0)
         return self._then(lambda i: self[i + count], rest)
 
     def map(self, map_func: Callable, num_parallel_calls: int | None = None) -> "Dataset":
-        """A data set with the results of a function for each element. The parts of a tuple are the arguments of the
-        function.
+        """Return a data set with the results of a function for each element. The parts of a tuple are the arguments of
+        the function.
 
         Args:
             map_func: the function, of NumPy arrays.
@@ -135,7 +135,9 @@ class Dataset(PyDataset):
         return self._then(get, self._length // batch_size if drop_remainder else -(-self._length // batch_size))
 
     def unbatch(self) -> "Dataset":
-        """The entries of the batches, one by one. Makes the first and the last batch, to count them."""
+        """Return the entries of the batches, one by one. This makes the first and the last batch, to count their
+        entries.
+        """
         if not self._length:
             return self._then(self.__getitem__, self._length)
         first, last = (len(jax.tree.leaves(self[i])[0]) for i in (0, -1))
@@ -161,7 +163,7 @@ class Dataset(PyDataset):
     def shuffle(
         self, buffer_size: int | None = None, seed: int | None = None, reshuffle_each_iteration: bool = True
     ) -> "Dataset":
-        """The elements in random order.
+        """Return the elements in random order.
 
         Args:
             buffer_size: how far elements may move forward; None, or as many as there are, for a uniform order.
@@ -181,7 +183,7 @@ class Dataset(PyDataset):
         return self._then(lambda i: self[int(order[i])], self._length, end)
 
     def cache(self) -> "Dataset":
-        """The same elements, kept in memory once they are made."""
+        """Return the same elements, stored in memory after they are made once."""
         kept: dict[int, Any] = {}
 
         def get(index: int) -> Any:
@@ -192,7 +194,7 @@ class Dataset(PyDataset):
         return self._then(get, self._length, lambda: None)
 
     def prefetch(self, buffer_size: int | None = None) -> "Dataset":
-        """The same elements, of which up to `buffer_size` are made ahead; -1 or None for a good number."""
+        """Return the same elements, of which up to `buffer_size` are made ahead. -1 or None chooses a good number."""
         ahead = copy.copy(self)
         ahead.workers = max(self.workers, 2)
         if buffer_size is not None and buffer_size > 0:
@@ -200,7 +202,7 @@ class Dataset(PyDataset):
         return ahead
 
     def repeat(self, count: int | None = None) -> "Dataset":
-        """The elements `count` times, one pass after another; without end for None or -1."""
+        """Return the elements `count` times, one pass after another; None or -1 repeats them without end."""
         length = self._length
         if not length:
             return self

@@ -64,28 +64,30 @@ class Rows:
         return math.prod(self.shape) * self.dtype.itemsize
 
     def read(self, index: Index) -> np.ndarray:
-        """The rows `index`, a slice or an integer array, as a dense NumPy array of `dtype`."""
+        """Return the rows `index`, a slice or an integer array, as a dense NumPy array of `dtype`."""
         return cast(take(self.source, index), self.dtype, self.name)
 
     def whole(self) -> Any:
-        """The whole array in `dtype`; the source itself if nothing has to change."""
+        """Return the whole array in `dtype`, or the source itself if nothing has to change."""
         return self.read(slice(0, len(self)))
 
     def part(self, start: int, stop: int) -> "Rows":
-        """The rows from `start` to `stop` as another `Rows`, without a copy."""
+        """Return the rows from `start` to `stop` as another `Rows`, without a copy."""
         return type(self)(self.source[start:stop], self.name, self.dtype, self.columns)
 
     def with_dtype(self, dtype: Any) -> "Rows":
-        """The same rows, handed out in another dtype."""
+        """Return the same rows in another dtype."""
         return type(self)(self.source, self.name, dtype, self.columns)
 
     def is_usable(self, alignment: int | None) -> bool:
-        """True if a device uses the array where it is: `alignment` is what a CPU device asks of the address."""
+        """Return True if a device can use the array without a copy. `alignment` is the alignment that a CPU device
+        requires of the address.
+        """
         where = getattr(self.source, "__array_interface__", None)
         return bool(where and alignment and where["strides"] is None and where["data"][0] % alignment == 0)
 
     def has_nan(self) -> bool:
-        """True if a NaN is among the numbers, in one pass and without a copy."""
+        """Return True if one of the numbers is NaN. It takes one pass and no copy."""
         return self._nan_in(self.source)
 
     def _nan_in(self, source: np.ndarray) -> bool:

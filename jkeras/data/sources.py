@@ -141,7 +141,7 @@ def holds_array(value: Any) -> bool:
 
 
 def is_leaf(value: Any) -> bool:
-    """True if a part of a nested structure stands for one array.
+    """Return True if a part of a nested structure stands for one array.
 
     A list of arrays is a structure (several inputs); a list of numbers, or of lists of numbers, is one array.
 
@@ -170,7 +170,7 @@ def tree_of_rows(tree: Any, name: str) -> Any:
 
 
 def spec_of(batch: Any) -> Any:
-    """The shapes and dtypes of a batch, as a structure of `jax.ShapeDtypeStruct`.
+    """Return the shapes and dtypes of a batch, as a structure of `jax.ShapeDtypeStruct`.
 
     Args:
         batch: a structure of arrays.

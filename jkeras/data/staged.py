@@ -71,7 +71,7 @@ class Source:
         self._parts: dict[tuple[int, int], Source] = {}
 
     def read(self, index: Index) -> list[np.ndarray]:
-        """All results for the rows `index`."""
+        """Return all results for the rows `index`."""
         key = (index.start, index.stop) if isinstance(index, slice) else index.tobytes()
         known, found = self._last
         if known != key:
@@ -80,7 +80,7 @@ class Source:
         return found
 
     def part(self, start: int, stop: int) -> "Source":
-        """The source of the rows from `start` to `stop`."""
+        """Return the source of the rows from `start` to `stop`."""
         if (start, stop) not in self._parts:
             self._parts[start, stop] = Source([array[start:stop] for array in self.arrays], self._run)
         return self._parts[start, stop]

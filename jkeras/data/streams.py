@@ -196,7 +196,7 @@ class StreamData:
             getattr(self.source, "on_epoch_end", _nothing)()
 
     def peek(self, shuffle: bool = False) -> Any:
-        """The spec of the first batch, which is made for it. `reset` must follow.
+        """Return the spec of the first batch, which is made for this. `reset` must follow.
 
         Draws the random numbers and calls the hooks as Keras does when it builds a model on its data. A stream knows from
         the start whether it shuffles; the argument is there so that both kinds of data are called alike.
@@ -212,7 +212,9 @@ class StreamData:
         raise ValueError(f"The data is empty: {type(self.source).__name__} yields no batch.")
 
     def is_used_up(self) -> bool:
-        """True if this is an iterator that has no batch left, which is warned of; looks at the next one, which is not lost."""
+        """Return True, with a warning, if this is an iterator without a next batch. A batch that is read to find out is
+        not lost.
+        """
         if not self.one_pass:
             return False
         first = list(itertools.islice(self._iterator, 1))

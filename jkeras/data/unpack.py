@@ -30,7 +30,8 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
 
 
 def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
-    """The shortest form of inputs, targets and weights from which `unpack_x_y_sample_weight` makes all three again.
+    """Return the shortest form of inputs, targets and weights from which `unpack_x_y_sample_weight` makes all three
+    again.
 
     A lone `x` stays bare unless it is a tuple or list, whose entries would be taken for y and sample_weight.
 

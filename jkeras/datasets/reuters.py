@@ -76,7 +76,7 @@ def get_word_index(path: str = "reuters_word_index.json") -> dict[str, int]:
 
 
 def get_label_names() -> tuple[str, ...]:
-    """The names of the topics, in the order of the labels.
+    """Return the names of the topics, in the order of the labels.
 
     >>> get_label_names()[3]
     'earn'

@@ -125,7 +125,7 @@ class Distiller(Model):
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
-        """The weighted sum of the loss on the data and of the distillation losses."""
+        """Compute the weighted sum of the loss on the data and of the distillation losses."""
         if y_pred is None:
             y_pred = self(x, training=training)
         weight = self.student_loss_weight
@@ -168,7 +168,7 @@ class Distiller(Model):
         return total
 
     def get_config(self) -> dict:
-        """The constructor's arguments, as plain data."""
+        """Return the constructor's arguments, as plain data."""
         return {
             "name": self.name,
             "trainable": self.trainable,

@@ -22,7 +22,7 @@ class DistillationLoss:
     """
 
     def compute_loss(self, teacher_outputs: Any, student_outputs: Any, **kwargs: Any) -> Any:
-        """The loss, a scalar.
+        """Compute the loss, a scalar.
 
         Args:
             teacher_outputs, student_outputs: arrays, or structures of them.

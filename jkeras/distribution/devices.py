@@ -11,7 +11,7 @@ from jkeras.utils.session import set_random_seed
 
 
 def list_devices(device_type: str | None = None) -> list[str]:
-    """The devices of all processes, as strings such as `"gpu:0"`.
+    """Return the devices of all processes, as strings such as `"gpu:0"`.
 
     Args:
         device_type: `"cpu"`, `"gpu"` or `"tpu"`; by default the kind that JAX computes on.
@@ -26,7 +26,7 @@ def list_devices(device_type: str | None = None) -> list[str]:
 
 
 def get_device_count(device_type: str | None = None) -> int:
-    """The number of devices of all processes.
+    """Return the number of devices of all processes.
 
     Args:
         device_type: `"cpu"`, `"gpu"` or `"tpu"`; by default the kind that JAX computes on.

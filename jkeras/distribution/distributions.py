@@ -82,7 +82,7 @@ class Distribution:
         return self._placement
 
     def get_data_layout(self, data_shape: Sequence[int]) -> TensorLayout:
-        """The layout of a batch: its first axis is divided.
+        """Return the layout of a batch, whose first axis is divided.
 
         Args:
             data_shape: the shape of the batch.
@@ -90,7 +90,7 @@ class Distribution:
         return TensorLayout([self._batch_dim_name, *[None] * (len(data_shape) - 1)], self._device_mesh)
 
     def get_variable_layout(self, variable: Any) -> TensorLayout:
-        """The layout of a variable; by default every device has a whole copy.
+        """Return the layout of a variable. By default, every device has a whole copy.
 
         Args:
             variable: a `Variable`.
@@ -99,7 +99,7 @@ class Distribution:
         return TensorLayout(axes + [None] * (len(variable.shape) - len(axes)), self._device_mesh)
 
     def get_tensor_layout(self, path: str) -> TensorLayout | None:
-        """The layout that is wanted for an intermediate result, or None.
+        """Return the layout of an intermediate result, or None.
 
         Args:
             path: the name of the result, such as `"dense/output"`.
@@ -107,7 +107,7 @@ class Distribution:
         return None
 
     def distribute_dataset(self, dataset: Any) -> Any:
-        """A data set as it is: `fit` divides its batches.
+        """Return a data set unchanged, because `fit` divides its batches.
 
         Args:
             dataset: anything that yields batches.
@@ -211,7 +211,7 @@ class ModelParallel(Distribution):
             )
 
     def get_variable_layout(self, variable: Any) -> TensorLayout:
-        """The layout that the map has for a variable; without one, every device has a whole copy.
+        """Return the layout that the map has for a variable. Without one, every device has a whole copy.
 
         Args:
             variable: a `Variable`.
@@ -219,7 +219,7 @@ class ModelParallel(Distribution):
         return self._layout_map[variable.path] or TensorLayout([None] * len(variable.shape), self._device_mesh)
 
     def get_tensor_layout(self, path: str) -> TensorLayout | None:
-        """The layout that the map has for an intermediate result, or None.
+        """Return the layout that the map has for an intermediate result, or None.
 
         Args:
             path: the name of the result.

@@ -170,7 +170,7 @@ class LayoutMap(MutableMapping):
         return None if pattern is None else self._layouts[pattern]
 
     def pattern_of(self, path: str) -> str | None:
-        """The key that a path is found under, or None.
+        """Return the key that matches a path, or None.
 
         Raises:
             ValueError: several patterns match.

@@ -92,7 +92,7 @@ class Ensemble(Trainer):
     # -- training -------------------------------------------------------------------------------------------------------
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
-        """The members are compiled by `build`.
+        """Raise an error, because `build` compiles the members.
 
         Raises:
             TypeError: always.
@@ -125,7 +125,7 @@ class Ensemble(Trainer):
         return history
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
-        """The results of all members on some data.
+        """Compute the results of all members on some data.
 
         Args:
             *args, **kwargs: as of `Model.evaluate`.
@@ -137,7 +137,8 @@ class Ensemble(Trainer):
             return super().evaluate(*args, **kwargs)
 
     def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
-        """One step of all members on one batch; arguments and results are those of `Model.train_on_batch`, with a value per member.
+        """Train all members on one batch. Arguments and results are those of `Model.train_on_batch`, with a value per
+        member.
 
         Args:
             *args, **kwargs: as of `Model.train_on_batch`.
@@ -146,7 +147,7 @@ class Ensemble(Trainer):
             return super().train_on_batch(*args, **kwargs)
 
     def test_on_batch(self, *args: Any, **kwargs: Any) -> Any:
-        """The results of all members on one batch; arguments are those of `Model.test_on_batch`.
+        """Compute the results of all members on one batch. Arguments are those of `Model.test_on_batch`.
 
         Args:
             *args, **kwargs: as of `Model.test_on_batch`.
@@ -206,7 +207,7 @@ class Ensemble(Trainer):
         return self._template.host_stage
 
     def train_step(self, state: Any, batch: Any) -> Any:
-        """The step of all members on one batch."""
+        """Compute the step of all members on one batch."""
         return jax.vmap(self._template.train_step, (0, None))(state, batch)
 
     def works_by_rows(self) -> bool:
@@ -284,7 +285,7 @@ class Ensemble(Trainer):
     # -- outputs --------------------------------------------------------------------------------------------------------
 
     def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
-        """The mean of the members' outputs.
+        """Compute the mean of the members' outputs.
 
         Args:
             x, *args, **kwargs: as of `Model.predict`.
@@ -295,7 +296,7 @@ class Ensemble(Trainer):
         return jax.tree.map(lambda a: a.mean(axis=1), self._outputs(x, *args, **kwargs))
 
     def members(self, x: Any, *args: Any, **kwargs: Any) -> Any:
-        """The outputs of each member.
+        """Compute the outputs of each member.
 
         Args:
             x, *args, **kwargs: as of `Model.predict`.

@@ -62,7 +62,7 @@ _shortcuts = Shortcuts(
 
 
 def get(identifier: Any) -> Any:
-    """An initializer from a name, a config, a class, an array (the values themselves), a function, or None.
+    """Return an initializer from a name, a config, a class, an array (the values themselves), a function, or None.
 
     Args:
         identifier: a name such as `"zeros"`, a config, a class, an array (the values themselves), a function `(shape, dtype)
@@ -86,7 +86,7 @@ def get(identifier: Any) -> Any:
 
 
 def serialize(initializer: Any) -> Any:
-    """The config of an initializer, as plain data.
+    """Return the config of an initializer, as plain data.
 
     Args:
         initializer: the initializer.

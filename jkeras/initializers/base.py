@@ -38,7 +38,7 @@ class Initializer:
         return represent(self)
 
     def get_config(self) -> dict:
-        """The arguments that make this initializer again, as plain data."""
+        """Return the constructor's arguments of this initializer, as plain data."""
         return {}
 
     @classmethod
@@ -47,7 +47,7 @@ class Initializer:
         return cls(**config)
 
     def clone(self) -> "Initializer":
-        """Another initializer with the same config; an unseeded one gets a new seed."""
+        """Return another initializer with the same config. If it had no seed, the copy gets a new seed."""
         return self.from_config(self.get_config())
 
 

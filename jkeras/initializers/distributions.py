@@ -43,7 +43,7 @@ class RandomInitializer(Initializer):
         self._number, self._forks = 0, 0
 
     def fork(self) -> "RandomInitializer":
-        """A copy with a draw number of its own; the first one draws what this initializer draws."""
+        """Return a copy with a draw number of its own. The first copy draws the same numbers as this initializer."""
         other = copy.copy(self)
         other._number, other._forks = self._forks, 0
         self._forks += 1
@@ -53,7 +53,7 @@ class RandomInitializer(Initializer):
         return other
 
     def with_key(self, key: jax.Array) -> "RandomInitializer":
-        """A copy that draws from a JAX key, or this initializer itself if the user gave it a seed."""
+        """Return a copy that draws from a JAX key, or this initializer itself if the user gave it a seed."""
         if self._init_seed is not None:
             return self
         other = copy.copy(self)
@@ -61,7 +61,7 @@ class RandomInitializer(Initializer):
         return other
 
     def key(self) -> Any:
-        """The JAX key of the next draw."""
+        """Return the JAX key of the next draw."""
         if self._key is not None:
             return self._key
         return self.seed.next() if isinstance(self.seed, SeedGenerator) else raw_key(self.seed, self._number)  # type: ignore[arg-type]

@@ -69,7 +69,7 @@ class VarianceScaling(RandomInitializer):
 def compute_fans(
     shape: Shape, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
 ) -> tuple[int, int]:
-    """The numbers of inputs and outputs of a unit with weights of this shape, `(fan_in, fan_out)`.
+    """Compute the numbers of inputs and outputs of a unit with weights of this shape, `(fan_in, fan_out)`.
 
     The last two axes are inputs and outputs; those before them are the window of a convolution and count for both.
 

@@ -62,7 +62,7 @@ class Attention(Configured):
             self.concat_score_weight = self.add_weight((), "ones", name="concat_score_weight")
 
     def scores(self, query: Any, key: Any) -> Any:
-        """The scores `(batch, targets, sources)`."""
+        """Compute the scores `(batch, targets, sources)`."""
         scale = None if self.scale is None else self.scale.value
         if self.score_mode == "dot":
             products = query @ key.swapaxes(-1, -2)
@@ -98,7 +98,7 @@ class Attention(Configured):
         return (outputs, weights) if return_attention_scores else outputs
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """The query's mask."""
+        """Return the query's mask."""
         return self._masks(mask)[0]
 
     def _masks(self, mask: Any) -> tuple:
@@ -141,6 +141,6 @@ class AdditiveAttention(Attention):
         self.scale = self.add_weight((features,), "glorot_uniform", name="scale") if self.use_scale else None
 
     def scores(self, query: Any, key: Any) -> Any:
-        """The scores `(batch, targets, sources)`."""
+        """Compute the scores `(batch, targets, sources)`."""
         pairs = jnp.tanh(query[..., :, None, :] + key[..., None, :, :])
         return pairs.sum(-1) if self.scale is None else pairs @ self.scale.value

@@ -373,7 +373,7 @@ class MultiHeadAttention(_Heads):
         self.depth, self.value_depth = key_dim, value_dim
 
     def get_config(self) -> dict:
-        """The constructor's arguments, as plain data."""
+        """Return the constructor's arguments, as plain data."""
         return super().get_config() | {"activity_regularizer": serialize(self.sublayer_regularizer)}
 
 

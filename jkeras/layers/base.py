@@ -152,7 +152,9 @@ class Layer(Stateless, Recomputed):
         raise TypeError(f"Layer {self.name!r} ({type(self).__name__}) must define call(self, inputs).")
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """The mask of the outputs, for a layer with `supports_masking`; by default that of the inputs."""
+        """Return the mask of the outputs, for a layer with `supports_masking`. By default, it is the mask of the
+        inputs.
+        """
         return previous_mask
 
     # -- quantization -------------------------------------------------------------------------------------------------
@@ -188,7 +190,7 @@ class Layer(Stateless, Recomputed):
     # -- losses -------------------------------------------------------------------------------------------------------
 
     def add_loss(self, loss: Any) -> None:
-        """Add a scalar (or a list of them) to what is minimized; to be called inside `call`."""
+        """Add a scalar (or a list of scalars) to the loss that is minimized. Call it inside of `call`."""
         frame = frames.current()
         for value in loss if isinstance(loss, (list, tuple)) else [loss]:
             value = jnp.asarray(value() if callable(value) else value)
@@ -364,15 +366,17 @@ class Layer(Stateless, Recomputed):
     # -- shapes and symbolic calls ------------------------------------------------------------------------------------
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        """The outputs' shapes and dtypes for symbolic inputs; builds nothing. A layer may say it for itself."""
+        """Return the shapes and dtypes of the outputs for symbolic inputs, without building the layer. A layer may
+        override it.
+        """
         return self._on_built(args, kwargs, lambda layer: layer._infer_without_spec(args, kwargs))
 
     def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
-        """The same as `compute_output_spec`: no call is recorded."""
+        """Return the same as `compute_output_spec`. No call is recorded."""
         return self.compute_output_spec(*args, **kwargs)
 
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
-        """The shape of the outputs for inputs of the given shape. A layer may say it for itself.
+        """Return the shape of the outputs for inputs of the given shape. A layer may override it.
 
         >>> import jkeras
         >>> jkeras.layers.Dense(4).compute_output_shape((None, 3))
@@ -461,7 +465,7 @@ class Layer(Stateless, Recomputed):
     # -- configs ------------------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict:
-        """The arguments that make this layer again, as plain data; subclasses add theirs."""
+        """Return the constructor's arguments of this layer, as plain data. Subclasses add their own."""
         config = {"name": self.name, "trainable": self._trainable, "dtype": serialize(self.dtype_policy)}
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = serialize(self.activity_regularizer)

@@ -210,6 +210,6 @@ class Lambda(Configured):
         return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask
 
     def get_config(self) -> dict:
-        """The constructor's arguments but those that were not given, as in Keras."""
+        """Return the constructor's arguments that were given, as plain data, as in Keras."""
         config = super().get_config()
         return {key: value for key, value in config.items() if value is not None or key not in ("output_shape", "mask")}

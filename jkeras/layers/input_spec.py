@@ -43,7 +43,7 @@ class InputSpec:
         self.allow_last_axis_squeeze = allow_last_axis_squeeze
 
     def get_config(self) -> dict:
-        """The arguments that make this spec again."""
+        """Return the constructor's arguments of this spec."""
         names = ("dtype", "shape", "ndim", "max_ndim", "min_ndim", "axes", "allow_last_axis_squeeze", "name", "optional")
         return {name: getattr(self, name) for name in names}
 
@@ -56,7 +56,7 @@ class InputSpec:
         return f"InputSpec({', '.join(f'{k}={v}' for k, v in self.get_config().items() if v)})"
 
     def mismatch(self, shape: tuple) -> str | None:
-        """The expectation that `shape` does not meet, in words. None if it meets all."""
+        """Return the requirement that `shape` does not meet, in words, or None if it meets all."""
         if self.allow_last_axis_squeeze and self.shape is not None and abs(len(shape) - len(self.shape)) == 1:
             if shape and shape[-1] == 1:
                 shape = shape[:-1]

@@ -154,7 +154,9 @@ class JaxLayer(Layer):
         return outputs
 
     def get_config(self) -> dict:
-        """The functions, which must be registered to be read again, and the seed; parameters are in the files of weights."""
+        """Return the functions and the seed. The functions must be registered to be read again. Parameters are in the
+        files of weights.
+        """
         functions = {"call_fn": serialize(self.call_fn), "init_fn": serialize(self.init_fn)}
         return {**super().get_config(), **functions, "seed": self.seed}
 

@@ -282,7 +282,7 @@ multiply, subtract = _function(Multiply), _function(Subtract)
 
 
 def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
-    """The inputs one after the other along an axis. The same as `layers.Concatenate(axis, **kwargs)(inputs)`.
+    """Join the inputs along an axis. It is the same as `layers.Concatenate(axis, **kwargs)(inputs)`.
 
     Args:
         inputs: a list of arrays or of symbolic tensors.

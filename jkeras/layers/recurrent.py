@@ -119,7 +119,7 @@ class RNN(Configured):
         return Variable(value, dtype=self.variable_dtype, trainable=False, name="rnn_state")
 
     def get_initial_state(self, batch_size: int) -> list:
-        """The cell's initial states."""
+        """Return the cell's initial states."""
         return initial_state(self.cell, batch_size)
 
     def reset_state(self) -> None:
@@ -133,11 +133,11 @@ class RNN(Configured):
     reset_states = reset_state
 
     def get_config(self) -> dict:
-        """The constructor's arguments, and `time_major` if it is set; Keras 3's configs have no such key."""
+        """Return the constructor's arguments, and `time_major` if it is set; Keras 3's configs have no such key."""
         return super().get_config() | ({"time_major": True} if self.time_major else {})
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """The mask goes on with the outputs of all steps; states have none."""
+        """Return the mask of the inputs for the outputs of all steps. States have no mask."""
         mask = jax.tree.leaves(previous_mask)[0] if self.return_sequences and previous_mask is not None else None
         return [mask] + [None] * len(self.state_size) if self.return_state else mask
 

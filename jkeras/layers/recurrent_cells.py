@@ -316,7 +316,7 @@ class StackedRNNCells(Configured):
         return output_size(self.cells[-1])
 
     def get_initial_state(self, batch_size: int | None = None) -> list:
-        """The cells' own initial states, as a list of lists."""
+        """Return the cells' own initial states, as a list of lists."""
         return [initial_state(cell, batch_size) for cell in self.cells]  # type: ignore[arg-type]
 
     def build(self, input_shape: Any) -> None:

@@ -264,7 +264,7 @@ class ActivityRegularization(Configured):
         return inputs
 
     def get_config(self) -> dict:
-        """The two factors say it all."""
+        """Return the two factors and the name."""
         config = super().get_config()
         del config["activity_regularizer"]
         return config

@@ -108,7 +108,7 @@ class Bidirectional(Configured):
         return (*outputs, *states) if self.merge_mode is None else (outputs, *states)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """The mask goes on with the outputs of all steps."""
+        """Return the mask of the inputs for the outputs of all steps."""
         mask = jax.tree.leaves(previous_mask)[0] if self.return_sequences and previous_mask is not None else None
         return [mask, mask] if self.merge_mode is None else [mask]
 
@@ -196,7 +196,9 @@ class TimeDistributed(Wrapper):
         return output, mask if mask is not None and mask.ndim > 1 else None
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        """The mask of the steps, for a layer that puts out no masks of its own: a step counts where something of it does."""
+        """Return the mask of the steps, for a layer that returns no masks itself. A step counts if any of its entries
+        counts.
+        """
         if previous_mask is None or len(previous_mask.shape) <= 2:
             return previous_mask
         return ops.any(previous_mask, axis=tuple(range(2, len(previous_mask.shape))))

@@ -10,7 +10,7 @@ __all__ = ["deserialize", "serialize"]
 
 
 def serialize(layer: Layer) -> dict:
-    """The layer's class and config, in Keras 3's form.
+    """Return the layer's class and config, in Keras 3's form.
 
     Args:
         layer: the layer. Its weights are no part of the result.
@@ -27,7 +27,7 @@ def serialize(layer: Layer) -> dict:
 
 
 def deserialize(config: Any, custom_objects: Mapping | None = None) -> Layer:
-    """The layer that `serialize` described, with fresh weights.
+    """Return the layer that `serialize` described, with fresh weights.
 
     Args:
         config: its class and config.

@@ -92,7 +92,7 @@ __all__ += ["check_targets", "deserialize", "get", "has_class_axis", "reduce_wei
 
 
 def get(identifier: Any) -> Any:
-    """A loss from a name (of a function or a class), a config, a class, a function, or None (None).
+    """Return a loss from a name (of a function or a class), a config, a class, a function, or None (None).
 
     Args:
         identifier: a name such as `"mse"` or `"MeanSquaredError"`, a config, a class, a function, or None, which stays None.
@@ -113,7 +113,7 @@ def get(identifier: Any) -> Any:
 
 
 def serialize(loss: Any) -> Any:
-    """The config of a loss function or a `Loss`.
+    """Return the config of a loss function or a `Loss`.
 
     Args:
         loss: the loss: a `Loss`, or one of the library's or registered functions.
@@ -125,7 +125,7 @@ def serialize(loss: Any) -> Any:
 
 
 def deserialize(name: Any, custom_objects: Mapping | None = None) -> Any:
-    """The loss that `serialize` described.
+    """Return the loss that `serialize` described.
 
     Args:
         name: what `serialize` returned, or a name.

@@ -96,13 +96,13 @@ class Loss:
         return reduce_weighted_values(values, sample_weight, mask, self.reduction, self.dtype)
 
     def call(self, y_true: Any, y_pred: Any) -> jax.Array:
-        """The values of the samples, before weights and reduction."""
+        """Return the values of the samples, before weights and reduction."""
         raise TypeError(
             f"{type(self).__name__} must define call(self, y_true, y_pred), which returns one loss value per sample."
         )
 
     def get_config(self) -> dict:
-        """The arguments that make this loss again; subclasses add theirs."""
+        """Return the constructor's arguments of this loss. Subclasses add their own."""
         config = {"name": self.name, "reduction": self.reduction}
         return config if self.dtype == dtypes.floatx() else {**config, "dtype": self.dtype}
 

@@ -14,7 +14,7 @@ from jkeras.losses.wrapper import LossFunctionWrapper, loss_function
 def binary_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> jax.Array:
-    """`-mean(y * log(p) + (1 - y) * log(1 - p))` over `axis`, for targets between 0 and 1.
+    """Compute `-mean(y * log(p) + (1 - y) * log(1 - p))` over `axis`, for targets between 0 and 1.
 
     Args:
         y_true: targets of shape `(batch, ...)`, between 0 and 1.

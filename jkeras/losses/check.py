@@ -75,7 +75,8 @@ def check_targets(loss: Any, y_true: Any, y_pred: Any, warn: bool = True) -> Non
 
 
 def has_class_axis(loss: Any, targets: Shape, outputs: Shape | None = None) -> bool | None:
-    """True if the last axis of targets counts the classes, as far as the loss and the outputs tell; None if they do not.
+    """Return True if the last axis of targets counts the classes, as far as the loss and the outputs tell; None if they
+    do not.
 
     Args:
         loss: a `Loss`, or a loss function.

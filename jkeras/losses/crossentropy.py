@@ -24,7 +24,7 @@ from jkeras.losses.wrapper import LABELS, ONE_HOT, LossFunctionWrapper, loss_fun
 def categorical_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> jax.Array:
-    """`-sum(y * log(p))` over the classes, for one-hot targets (or any distributions).
+    """Compute `-sum(y * log(p))` over the classes, for one-hot targets (or any distributions).
 
     Args:
         y_true: targets of shape `(batch, ..., classes)`.
@@ -70,7 +70,7 @@ def _log_probabilities(y_pred: jax.Array, from_logits: bool, axis: int) -> jax.A
 def sparse_categorical_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
 ) -> jax.Array:
-    """`-log(p[y])`: categorical crossentropy for targets that are class numbers.
+    """Compute `-log(p[y])`: categorical crossentropy for targets that are class numbers.
 
     Args:
         y_true: class numbers from 0 to `classes - 1`, of shape `(batch, ...)` or `(batch, ..., 1)`. A number out of range
@@ -135,7 +135,7 @@ def categorical_focal_crossentropy(
     label_smoothing: float = 0.0,
     axis: int = -1,
 ) -> jax.Array:
-    """`-sum(alpha * (1 - p)^gamma * y * log(p))`: categorical crossentropy in which easy samples count less.
+    """Compute `-sum(alpha * (1 - p)^gamma * y * log(p))`: categorical crossentropy in which easy samples count less.
 
     Args:
         y_true: targets of shape `(batch, ..., classes)`.
@@ -164,7 +164,8 @@ def categorical_focal_crossentropy(
 
 @loss_function(LABELS)
 def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) -> jax.Array:
-    """`(1 - p[y]^q) / q`: from crossentropy (q -> 0) to absolute error (q = 1), for class numbers that may be wrong.
+    """Compute `(1 - p[y]^q) / q`: from crossentropy (q -> 0) to absolute error (q = 1), for class numbers that may be
+    wrong.
 
     Args:
         y_true: class numbers, of shape `(batch, ...)` or `(batch, ..., 1)`.

@@ -19,7 +19,7 @@ def _signs(y_true: jax.Array) -> jax.Array:
 
 @loss_function()
 def hinge(y_true: Any, y_pred: Any) -> jax.Array:
-    """`mean(max(1 - y * p, 0))` over the last axis.
+    """Compute `mean(max(1 - y * p, 0))` over the last axis.
 
     Args:
         y_true: targets of shape `(batch, ..., d)`, -1 or 1. If all are 0 or 1, then 0 stands for -1.
@@ -36,7 +36,7 @@ def hinge(y_true: Any, y_pred: Any) -> jax.Array:
 
 @loss_function()
 def squared_hinge(y_true: Any, y_pred: Any) -> jax.Array:
-    """`mean(max(1 - y * p, 0)^2)` over the last axis.
+    """Compute `mean(max(1 - y * p, 0)^2)` over the last axis.
 
     Args:
         y_true: targets of shape `(batch, ..., d)`, -1 or 1. If all are 0 or 1, then 0 stands for -1.
@@ -53,7 +53,8 @@ def squared_hinge(y_true: Any, y_pred: Any) -> jax.Array:
 
 @loss_function(ONE_HOT)
 def categorical_hinge(y_true: Any, y_pred: Any) -> jax.Array:
-    """`max(max((1 - y) * p) - sum(y * p) + 1, 0)`: the right class must lead the best wrong one. Targets are one-hot.
+    """Compute `max(max((1 - y) * p) - sum(y * p) + 1, 0)` for one-hot targets. It is 0 if the right class leads the
+    best wrong one by 1.
 
     Args:
         y_true: one-hot targets of shape `(batch, ..., classes)`.

@@ -15,7 +15,7 @@ from jkeras.losses.wrapper import LossFunctionWrapper, loss_function
 
 @loss_function()
 def mean_squared_error(y_true: Any, y_pred: Any) -> jax.Array:
-    """`mean((y - p)^2)`.
+    """Compute `mean((y - p)^2)`.
 
     Args:
         y_true: targets of shape `(batch, ..., d)`. They are cast to the dtype of `y_pred`.
@@ -32,7 +32,7 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> jax.Array:
 
 @loss_function()
 def mean_absolute_error(y_true: Any, y_pred: Any) -> jax.Array:
-    """`mean(|y - p|)`.
+    """Compute `mean(|y - p|)`.
 
     Args:
         y_true: targets of shape `(batch, ..., d)`. They are cast to the dtype of `y_pred`.
@@ -49,7 +49,7 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> jax.Array:
 
 @loss_function()
 def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> jax.Array:
-    """`100 * mean(|y - p| / max(|y|, eps))`, in percent; `eps` is `jkeras.config.epsilon()`.
+    """Compute `100 * mean(|y - p| / max(|y|, eps))`, in percent; `eps` is `jkeras.config.epsilon()`.
 
     Args:
         y_true: targets of shape `(batch, ..., d)`. They are cast to the dtype of `y_pred`.
@@ -66,7 +66,7 @@ def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> jax.Array:
 
 @loss_function()
 def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> jax.Array:
-    """`mean((log(max(p, eps) + 1) - log(max(y, eps) + 1))^2)`, for what grows by factors.
+    """Compute `mean((log(max(p, eps) + 1) - log(max(y, eps) + 1))^2)`, for targets that grow by factors.
 
     Args:
         y_true: targets of shape `(batch, ..., d)`. They are cast to the dtype of `y_pred`.
@@ -87,7 +87,7 @@ def _log_plus_one(x: jax.Array) -> jax.Array:
 
 @loss_function()
 def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> jax.Array:
-    """The mean of `e^2 / 2` where `|e| <= delta`, and of `delta * |e| - delta^2 / 2` beyond, for `e = y - p`.
+    """Compute the mean of `e^2 / 2` where `|e| <= delta`, and of `delta * |e| - delta^2 / 2` beyond, for `e = y - p`.
 
     Written as `a * (|e| - a / 2)` with `a = min(|e|, delta)`, which is both. Source: Huber 1964, "Robust Estimation of a
     Location Parameter".
@@ -110,7 +110,7 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> jax.Array:
 
 @loss_function()
 def log_cosh(y_true: Any, y_pred: Any) -> jax.Array:
-    """`mean(log(cosh(p - y)))`: a square near 0, a straight line far away.
+    """Compute `mean(log(cosh(p - y)))`, which is like a square near 0 and like a straight line far away.
 
     Args:
         y_true: targets of shape `(batch, ..., d)`. They are cast to the dtype of `y_pred`.

@@ -34,7 +34,7 @@ def kl_divergence(y_true: Any, y_pred: Any) -> jax.Array:
 
 @loss_function()
 def poisson(y_true: Any, y_pred: Any) -> jax.Array:
-    """`mean(p - y * log(p + eps))` over the last axis: the log-likelihood of counts `y` whose mean is `p`.
+    """Compute `mean(p - y * log(p + eps))` over the last axis, the negative log-likelihood of counts `y` with mean `p`.
 
     Args:
         y_true: counts of shape `(batch, ..., d)`.
@@ -54,7 +54,8 @@ def poisson(y_true: Any, y_pred: Any) -> jax.Array:
 
 @loss_function(elementwise=False)
 def dice(y_true: Any, y_pred: Any, axis: Any = None) -> jax.Array:
-    """`1 - 2 * sum(y * p) / (sum(y) + sum(p) + eps)` over `axis`; by default over everything, which gives a scalar.
+    """Compute `1 - 2 * sum(y * p) / (sum(y) + sum(p) + eps)` over `axis`; by default over everything, which gives a
+    scalar.
 
     Args:
         y_true: targets of any shape, 0 or 1.
@@ -75,7 +76,8 @@ def dice(y_true: Any, y_pred: Any, axis: Any = None) -> jax.Array:
 
 @loss_function(elementwise=False)
 def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Any = None) -> jax.Array:
-    """`1 - o / (o + alpha * sum((1 - p) * y) + beta * sum(p * (1 - y)) + eps)` with the overlap `o = sum(y * p)`.
+    """Compute `1 - o / (o + alpha * sum((1 - p) * y) + beta * sum(p * (1 - y)) + eps)` with the overlap `o = sum(y *
+    p)`.
 
     `alpha` weighs what was missed and `beta` what was claimed too much; with 1/2 each it is `dice`.
 

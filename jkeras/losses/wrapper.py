@@ -122,7 +122,7 @@ class LossFunctionWrapper(Loss):
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def call(self, y_true: Any, y_pred: Any) -> jax.Array:
-        """The values of the samples, before weights and reduction."""
+        """Return the values of the samples, before weights and reduction."""
         if isinstance(y_true, jax.Array) and isinstance(y_pred, jax.Array):
             y_true, y_pred = same_rank(y_true, y_pred)
         elif jax.tree.structure(y_true) == jax.tree.structure(y_pred):  # type: ignore[operator]
@@ -141,7 +141,7 @@ class LossFunctionWrapper(Loss):
         return safe
 
     def get_config(self) -> dict:
-        """The arguments that make this loss again."""
+        """Return the constructor's arguments of this loss."""
         config = {**super().get_config(), **serialize(self._fn_kwargs)}
         return {**config, "fn": serialize(self.fn)} if "fn" in keywords_of(type(self).__init__) else config
 

@@ -25,7 +25,7 @@ def accuracy(y_true: Any, y_pred: Any) -> jax.Array:
 
 
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> jax.Array:
-    """1.0 where `y_pred > threshold` says the same as the target, and 0.0 elsewhere.
+    """Return 1.0 where `y_pred > threshold` agrees with the target, and 0.0 elsewhere.
 
     Args:
         y_true: targets of any shape, 0 or 1.
@@ -43,7 +43,7 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> jax.Arr
 
 
 def categorical_accuracy(y_true: Any, y_pred: Any) -> jax.Array:
-    """1.0 where the largest score stands at the largest target, and 0.0 elsewhere.
+    """Return 1.0 where the largest score has the same position as the largest target, and 0.0 elsewhere.
 
     Args:
         y_true: one-hot targets of shape `(..., classes)`.
@@ -60,7 +60,7 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> jax.Array:
 
 
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> jax.Array:
-    """1.0 where the largest score stands at the target class, and 0.0 elsewhere.
+    """Return 1.0 where the largest score has the position of the target class, and 0.0 elsewhere.
 
     Args:
         y_true: class numbers of shape `(...)` or `(..., 1)`.
@@ -80,7 +80,7 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> jax.Array:
 
 
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> jax.Array:
-    """1.0 where the target class is among the `k` highest scores, and 0.0 elsewhere.
+    """Return 1.0 where the target class is among the `k` highest scores, and 0.0 elsewhere.
 
     Args:
         y_true: one-hot targets of shape `(..., classes)`.
@@ -98,7 +98,7 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> jax.Arra
 
 
 def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False) -> jax.Array:
-    """1.0 where the target class is among the `k` highest scores, and 0.0 elsewhere.
+    """Return 1.0 where the target class is among the `k` highest scores, and 0.0 elsewhere.
 
     Args:
         y_true: class numbers of shape `(...)` or `(..., 1)`.

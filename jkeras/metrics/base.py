@@ -65,7 +65,7 @@ class Metric(Module):
         raise TypeError(f"Metric {self.name!r} ({type(self).__name__}) must define update_state(y_true, y_pred, ...).")
 
     def result(self) -> Any:
-        """The value over everything added since the last reset: a scalar, an array, or a dict of them."""
+        """Return the value over everything that was added since the last reset: a scalar, an array, or a dict of them."""
         raise TypeError(f"Metric {self.name!r} ({type(self).__name__}) must define result().")
 
     def reset_state(self) -> None:
@@ -103,11 +103,13 @@ class Metric(Module):
         return variable
 
     def add_weight(self, shape: Any = (), initializer: Any = None, dtype: Any = None, name: str | None = None) -> Variable:
-        """The older name of `add_variable`."""
+        """Add a variable. This is the older name of `add_variable`."""
         return self.add_variable(shape, initializer, dtype, name=name)
 
     def children(self) -> Iterator[tuple[Path, Owner | Variable]]:
-        """The metric's own variables and the metrics it is made of. A model it uses is a tool, not state."""
+        """Return the metric's own variables and the metrics that it consists of. A model that it uses is not part of
+        its state.
+        """
         held = [(path, child) for path, child in super().children() if path[0] != "_variables"]
         paths: dict[int, Path] = {}
         for path, child in held:
@@ -147,7 +149,7 @@ class Metric(Module):
     # -- the pure functions -------------------------------------------------------------------------------------------
 
     def pure_init(self, *specs: Any, **keywords: Any) -> State:
-        """The state before the first batch, as a flat dict `{path: array}`. Compiles nothing.
+        """Return the state before the first batch, as a flat dict `{path: array}`. It compiles nothing.
 
         Args:
             *specs: what `update_state` will be given, as arrays or `jax.ShapeDtypeStruct`s. Metrics that size their
@@ -166,7 +168,7 @@ class Metric(Module):
         return self.pure_reset({path: v.value for path, v in slots.items()})
 
     def pure_update(self, state: Mapping[Path, Any], *args: Any, mask: Any = None, **kwargs: Any) -> State:
-        """The state after one more batch; what the metric itself holds is neither read nor changed.
+        """Return the state after one more batch. The metric's own variables are neither read nor changed.
 
         Args:
             state: from `pure_init` or the last `pure_update`.
@@ -191,11 +193,11 @@ class Metric(Module):
         return self._within(state, update)[1]
 
     def pure_result(self, state: Mapping[Path, Any]) -> Any:
-        """The metric's value for a state: an array, or a dict of arrays."""
+        """Return the metric's value for a state: an array, or a dict of arrays."""
         return self._within(state, lambda frame: _arrays(self.result()))[0]
 
     def pure_reset(self, state: Mapping[Path, Any]) -> State:
-        """The state with which a new epoch begins, after one that ended with `state`."""
+        """Return the state at the start of a new epoch, after an epoch that ended with `state`."""
         return self._within(state, lambda frame: self.reset_state())[1]
 
     def _within(self, state: Mapping[Path, Any], function: Callable[[Frame], Any]) -> tuple[Any, State]:
@@ -211,15 +213,15 @@ class Metric(Module):
     # -- the pure functions as Keras has them, on lists -----------------------------------------------------------------
 
     def stateless_update_state(self, metric_variables: Sequence[Any], *args: Any, **kwargs: Any) -> list[jax.Array]:
-        """`pure_update` with the values as a list in the order of `variables`."""
+        """Return the values after one more batch, as `pure_update` does, but as a list in the order of `variables`."""
         return [*self.pure_update(self._from_list(metric_variables), *args, **kwargs).values()]
 
     def stateless_result(self, metric_variables: Sequence[Any]) -> Any:
-        """`pure_result` with the values as a list in the order of `variables`."""
+        """Return the metric's value, as `pure_result` does, from a list of values in the order of `variables`."""
         return self.pure_result(self._from_list(metric_variables))
 
     def stateless_reset_state(self) -> list[jax.Array]:
-        """The values after a reset, as a list in the order of `variables`."""
+        """Return the values after a reset, as a list in the order of `variables`."""
         return [*self.pure_init().values()]
 
     def _from_list(self, values: Sequence[Any]) -> State:
@@ -234,7 +236,7 @@ class Metric(Module):
     # -- configuration ------------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict:
-        """The constructor's arguments, as plain data."""
+        """Return the constructor's arguments, as plain data."""
         return {"name": self.name, "dtype": self.dtype}
 
     @classmethod

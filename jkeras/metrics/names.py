@@ -126,7 +126,7 @@ publish("keras.metrics", FUNCTIONS)  # in a config `mean_squared_error` is the f
 
 
 def get(identifier: Any) -> Any:
-    """A metric (or the function that was given) from a name, a config, a class, an instance or a function.
+    """Return a metric from a name, a config, a class, an instance or a function. A function is returned unchanged.
 
     Args:
         identifier: a name such as `"accuracy"` or `"AUC"`, a config, a class, a `Metric`, or a function `(y_true, y_pred) ->
@@ -155,7 +155,7 @@ def look_up(name: str) -> Any:
 
 
 def serialize(metric: Any) -> Any:
-    """The metric's class and config, in Keras 3's form.
+    """Return the metric's class and config, in Keras 3's form.
 
     Args:
         metric: the metric, or a function.
@@ -167,7 +167,7 @@ def serialize(metric: Any) -> Any:
 
 
 def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
-    """The metric that `serialize` described, or that a name stands for.
+    """Make a metric from the config that `serialize` returned, or from a name.
 
     Args:
         config: what `serialize` returned, or a name.

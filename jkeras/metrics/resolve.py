@@ -70,7 +70,7 @@ def check_identifier(identifier: Any, what: str = "metrics") -> None:
 
 
 def resolve(identifier: Any, y_true: Any = None, y_pred: Any = None) -> Metric:
-    """The metric that an identifier stands for, named as logs show it, with all its variables made.
+    """Return the metric for an identifier. It has the name that logs show, and all its variables are made.
 
     Args:
         identifier: a name, a metric, a class, a config, or a function `(y_true, y_pred) -> values`, of which the mean is

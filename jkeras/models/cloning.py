@@ -24,7 +24,7 @@ def clone_model(
     call_function: Callable | None = None,
     recursive: bool = False,
 ) -> Model:
-    """A model of the same structure, with new layers and freshly initialized weights; compiled, if the model is.
+    """Make a model of the same structure, with new layers and new initial weights. It is compiled if the model is.
 
     Args:
         model: functional, sequential, or of a class whose `get_config()` describes it.

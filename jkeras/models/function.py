@@ -65,11 +65,11 @@ class Function(Operation):
         return self.call(inputs)
 
     def compute_output_spec(self, inputs: Any) -> Any:
-        """The symbolic tensors that come out, which are part of no graph."""
+        """Return the symbolic outputs, which are part of no graph."""
         return symbolic.infer(self.call, (inputs,))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """The shapes that come out for shapes of the inputs."""
+        """Return the shapes of the outputs for shapes of the inputs."""
         shapes = (
             [tuple(input_shape)] if len(self.inputs) == 1 and not isinstance(input_shape, dict) else _shapes(input_shape)
         )
@@ -79,7 +79,7 @@ class Function(Operation):
         return symbolic.map_structure(lambda x: x.shape, outputs)
 
     def get_config(self) -> dict:
-        """A graph of its own has no config; a Model of the same inputs and outputs has.
+        """Raise an error: a Function has no config. A Model with the same inputs and outputs has one.
 
         Raises:
             NotImplementedError: always.

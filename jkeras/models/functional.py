@@ -148,7 +148,7 @@ class Functional(Model):
         return replay(self._graph, values, self._returned)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """The layers have carried the masks themselves."""
+        """Return None: the layers have passed the masks on themselves."""
         return None
 
     def _infer_from_call(self, args: tuple, kwargs: dict) -> Any:
@@ -251,15 +251,16 @@ class Functional(Model):
     # -- configs ------------------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict:
-        """The graph as plain data, in Keras 3's form, if the class takes symbolic tensors as `Model` does; a subclass with
-        a constructor of its own is described by its arguments."""
+        """Return the graph as plain data, in Keras 3's form, if the class takes symbolic tensors as `Model` does. For a
+        subclass with a constructor of its own, return the constructor's arguments.
+        """
         if not makes_graphs(type(self)):
             return super().get_config()
         graph = write_graph(self._inputs_struct, self._outputs_struct, self._operations, self._graph)
         return {"name": self.name, "trainable": self.trainable, **graph}
 
     def get_build_config(self) -> dict:
-        """A graph is built as soon as it is made; Keras writes that in this form."""
+        """Return Keras's form for a model that needs no `build`. A graph is built as soon as it is made."""
         return {"input_shape": None}
 
     @classmethod

@@ -197,7 +197,7 @@ class Model(Saved, Trainer, Layer):
         self._forget_programs()
 
     def get_quantization_layer_structure(self, mode: str | None = None) -> dict | None:
-        """The parts that GPTQ and AWQ quantize one after the other; a model of yours says which.
+        """Return the parts that GPTQ and AWQ quantize one after the other. Override it in a model of your own.
 
         Args:
             mode: `"gptq"` or `"awq"`.
@@ -211,7 +211,7 @@ class Model(Saved, Trainer, Layer):
     # -- state --------------------------------------------------------------------------------------------------------
 
     def get_state_tree(self, value_format: str = "backend_tensor") -> dict:
-        """All variables as nested dicts by their paths: weights, the optimizer's state and the metrics'.
+        """Return all variables as nested dicts by their paths: weights, the optimizer's state and the metrics'.
 
         Args:
             value_format: `"backend_tensor"` for JAX arrays, `"numpy_array"` for NumPy's.
@@ -279,7 +279,7 @@ class Model(Saved, Trainer, Layer):
             ) from error
 
     def get_compile_config(self) -> dict:
-        """The arguments of `compile` as plain data; empty before it was called.
+        """Return the arguments of `compile` as plain data. They are empty before `compile` was called.
 
         Warns:
             UserWarning: an argument (an optax transformation, a lambda) cannot be written. The result is empty then.
@@ -315,7 +315,7 @@ class Model(Saved, Trainer, Layer):
             self.compile(**deserialize(config))
 
     def to_json(self, **kwargs: Any) -> str:
-        """The model's class and config as JSON, for `jkeras.models.model_from_json`; weights are not in it.
+        """Return the model's class and config as JSON, without weights, for `jkeras.models.model_from_json`.
 
         Args:
             **kwargs: of `json.dumps`.

@@ -210,7 +210,7 @@ class Sequential(Model):
         return inputs
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """The layers have carried the mask themselves."""
+        """Return None: the layers have passed the mask on themselves."""
         return None
 
     def _infer_from_call(self, args: tuple, kwargs: dict) -> Any:
@@ -275,7 +275,7 @@ class Sequential(Model):
         return config
 
     def get_build_config(self) -> dict | None:
-        """The input's shape, however it came to be known."""
+        """Return the input's shape, whether it was given or inferred."""
         return {"input_shape": self.input_shape} if self.built else None
 
     @classmethod

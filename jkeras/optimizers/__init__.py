@@ -29,7 +29,7 @@ _table = Shortcuts(
 
 
 def get(identifier: Any) -> Optimizer | None:
-    """An optimizer from its name in any case, a config, an optax transformation, an instance, a class, or None.
+    """Return an optimizer from its name in any case, a config, an optax transformation, an instance, a class, or None.
 
     Args:
         identifier: a name such as `"adam"`, a config, an optax transformation, an `Optimizer`, a class, or None, which stays
@@ -63,7 +63,7 @@ def get(identifier: Any) -> Optimizer | None:
 
 
 def serialize(optimizer: Optimizer) -> dict:
-    """The optimizer's class and config, in Keras 3's form; `deserialize` makes it again, without its state.
+    """Return the optimizer's class and config, in Keras 3's form; `deserialize` makes it again, without its state.
 
     Args:
         optimizer: the optimizer. Its state is no part of the result.

@@ -163,7 +163,7 @@ class Optimizer(StatefulOptimizer):
         self.write_state(state)
 
     def stateless_apply(self, optimizer_variables: list, grads: list, trainable_variables: list) -> tuple[list, list]:
-        """`apply` as a pure function of lists of arrays.
+        """Compute `apply` as a pure function of lists of arrays.
 
         Args:
             optimizer_variables: the values of `self.variables`.
@@ -253,7 +253,7 @@ class Optimizer(StatefulOptimizer):
                 variable.assign(jnp.copy(mean.value))
 
     def running_means(self) -> list[tuple[Variable, Variable]]:
-        """The parameters with the variables of their running means; empty without `use_ema`.
+        """Return the parameters with the variables of their running means, or nothing without `use_ema`.
 
         >>> import jkeras
         >>> optimizer = jkeras.optimizers.SGD(use_ema=True)
@@ -344,7 +344,7 @@ class Optimizer(StatefulOptimizer):
         return overridden(self, *OUTER)
 
     def scaled_loss(self, loss: Any, state: Any) -> Any:
-        """`scale_loss` as a pure function of the loss and the optimizer's state, a user's override included."""
+        """Compute `scale_loss` as a pure function of the loss and the optimizer's state. A user's override is included."""
         if not overridden(self, "scale_loss"):
             return self.scale_loss(loss, state)
         with Frame(self._bound(state)):
@@ -353,7 +353,7 @@ class Optimizer(StatefulOptimizer):
     # -- configs ------------------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict:
-        """The arguments that make this optimizer again, as plain data, under Keras's names.
+        """Return the constructor's arguments of this optimizer, as plain data, under Keras's names.
 
         The classic arguments, which Keras 3 does not have, are left out at their defaults, so that it can read the config.
         """

@@ -100,7 +100,7 @@ class LossScaleOptimizer(Optimizer):
         return updates, state._replace(step_counter=counter, dynamic_scale=state.dynamic_scale * factor, inner=inner)
 
     def scale_loss(self, loss: Any, state: LossScaleState | None = None) -> Any:
-        """The loss to differentiate, in float32: multiplied by the scale in `state`, or by the current one."""
+        """Multiply the loss by the scale in `state`, or by the current scale. The result is float32."""
         if state is not None:
             scale = state.dynamic_scale
         else:

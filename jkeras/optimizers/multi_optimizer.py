@@ -66,7 +66,7 @@ class OptimizerMap(MutableMapping):
         return self[variable.path]
 
     def get_config(self) -> dict:
-        """The arguments that make this map again."""
+        """Return the constructor's arguments of this map."""
         return {
             "default_optimizer": serialize(self.default_optimizer),
             "optimizer_map": serialize(self._optimizers),

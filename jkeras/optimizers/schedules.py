@@ -42,7 +42,7 @@ class LearningRateSchedule:
         return represent(self)
 
     def get_config(self) -> dict:
-        """The arguments that make this schedule again."""
+        """Return the constructor's arguments of this schedule."""
         return {name: getattr(self, name) for name in keywords_of(type(self).__init__)}
 
     @classmethod
@@ -327,7 +327,7 @@ class OneCycle(LearningRateSchedule):
         return self._along(step, first, self.max_learning_rate, first / self.final_div_factor)
 
     def momentum(self, step: Any) -> jax.Array:
-        """The momentum after `step` updates; optimizers ask for it if `has_momentum`."""
+        """Return the momentum after `step` updates. Optimizers call it if `has_momentum` is True."""
         high, low = self.range  # type: ignore[misc]
         return self._along(step, high, low, high)
 
@@ -355,7 +355,7 @@ def _positive(name: str, value: Any) -> Any:
 
 
 def serialize(learning_rate_schedule: LearningRateSchedule) -> dict:
-    """The schedule's class and config, in Keras 3's form; `deserialize` makes it again.
+    """Return the schedule's class and config, in Keras 3's form; `deserialize` makes it again.
 
     Args:
         learning_rate_schedule: the schedule.

@@ -290,7 +290,7 @@ class ImageDataGenerator:
         }
 
     def apply_transform(self, x: Any, transform_parameters: dict[str, Any]) -> np.ndarray:
-        """An image after a change.
+        """Apply a change to an image.
 
         Args:
             x: array of three axes.
@@ -319,7 +319,7 @@ class ImageDataGenerator:
         return x if given("brightness") is None else apply_brightness_shift(x, given("brightness"), False)  # type: ignore[arg-type]
 
     def random_transform(self, x: np.ndarray, seed: int | None = None) -> np.ndarray:
-        """An image after a change that is drawn for it.
+        """Apply a random change to an image.
 
         Args:
             x: array of three axes.

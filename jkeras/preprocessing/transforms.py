@@ -25,7 +25,7 @@ def apply_affine_transform(
     cval: float = 0.0,
     order: int = 1,
 ) -> np.ndarray:
-    """An image that is rotated, shifted, sheared and zoomed around its middle.
+    """Rotate, shift, shear and zoom an image around its middle.
 
     Args:
         x: array of three axes.
@@ -74,7 +74,7 @@ def apply_affine_transform(
 
 
 def apply_channel_shift(x: Any, intensity: float, channel_axis: int = 0) -> np.ndarray:
-    """An image with a number added to all values; they stay between its least and its largest.
+    """Add a number to all values of an image. They stay between its smallest and its largest value.
 
     Args:
         x: array of three axes.
@@ -89,7 +89,7 @@ def apply_channel_shift(x: Any, intensity: float, channel_axis: int = 0) -> np.n
 
 
 def apply_brightness_shift(x: Any, brightness: float, scale: bool = True) -> np.ndarray:
-    """An image with its values, as whole numbers from 0 to 255, multiplied by a factor.
+    """Multiply the values of an image, as whole numbers from 0 to 255, by a factor.
 
     Args:
         x: array of shape (height, width, channels).
@@ -129,7 +129,7 @@ def random_rotation(
     cval: float = 0.0,
     interpolation_order: int = 1,
 ) -> np.ndarray:
-    """An image that is rotated by a random angle, drawn from NumPy's global generator.
+    """Rotate an image by a random angle, drawn from NumPy's global generator.
 
     Args:
         x: array of three axes.
@@ -160,7 +160,7 @@ def random_shift(
     cval: float = 0.0,
     interpolation_order: int = 1,
 ) -> np.ndarray:
-    """An image that is shifted at random, drawn from NumPy's global generator.
+    """Shift an image at random, with numbers from NumPy's global generator.
 
     Args:
         x: array of three axes.
@@ -192,7 +192,7 @@ def random_shear(
     cval: float = 0.0,
     interpolation_order: int = 1,
 ) -> np.ndarray:
-    """An image that is sheared by a random angle, drawn from NumPy's global generator.
+    """Shear an image by a random angle, drawn from NumPy's global generator.
 
     Args:
         x: array of three axes.
@@ -222,7 +222,7 @@ def random_zoom(
     cval: float = 0.0,
     interpolation_order: int = 1,
 ) -> np.ndarray:
-    """An image that is zoomed by two random factors, drawn from NumPy's global generator.
+    """Zoom an image by two random factors, drawn from NumPy's global generator.
 
     Args:
         x: array of three axes.
@@ -247,7 +247,7 @@ def random_zoom(
 
 
 def random_channel_shift(x: Any, intensity_range: float, channel_axis: int = 0) -> np.ndarray:
-    """An image with a random number added, drawn from NumPy's global generator.
+    """Add a random number to the values of an image, drawn from NumPy's global generator.
 
     Args:
         x: array of three axes.
@@ -261,7 +261,7 @@ def random_channel_shift(x: Any, intensity_range: float, channel_axis: int = 0) 
 
 
 def random_brightness(x: Any, brightness_range: Any, scale: bool = True) -> np.ndarray:
-    """An image whose brightness is changed by a random factor, drawn from NumPy's global generator.
+    """Multiply the brightness of an image by a random factor, drawn from NumPy's global generator.
 
     Args:
         x: array of shape (height, width, channels).

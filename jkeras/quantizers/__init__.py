@@ -29,7 +29,7 @@ publish("keras.quantizers", _CLASSES)
 
 
 def serialize(initializer: Any) -> Any:
-    """A quantizer, or a config of quantization, as its class and config in Keras 3's form.
+    """Return the class and config of a quantizer, or of a config of quantization, in Keras 3's form.
 
     Args:
         initializer: the quantizer, under the name that Keras gives the argument.
@@ -58,7 +58,7 @@ def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
 
 
 def get(identifier: Any, **kwargs: Any) -> Any:
-    """A quantizer from a quantizer, its name, a class, a config, or None.
+    """Return a quantizer from a quantizer, its name, a class, a config, or None.
 
     Args:
         identifier: the name may be that of the class, or in snake case.

@@ -35,7 +35,7 @@ class Quantizer:
         return x
 
     def get_config(self) -> dict:
-        """The constructor's arguments, as plain data.
+        """Return the constructor's arguments, as plain data.
 
         Raises:
             NotImplementedError: a class of your own has not said them.

@@ -41,11 +41,11 @@ class QuantizationConfig:
         )
 
     def dtype_policy_string(self) -> str:
-        """The mode with its details, as the name of a dtype policy begins."""
+        """Return the mode with its details, the beginning of the name of a dtype policy."""
         return self.mode
 
     def get_config(self) -> dict:
-        """The constructor's arguments, as plain data."""
+        """Return the constructor's arguments, as plain data."""
         return {
             "weight_quantizer": serialize(self.weight_quantizer),
             "activation_quantizer": serialize(self.activation_quantizer),

@@ -23,7 +23,8 @@ def largest(dtype: str) -> float:
 
 @array_op
 def compute_float8_scale(amax: Array, scale: Array, dtype_max, margin=0):
-    """The scale for the next step, `amax * 2**margin / dtype_max`; the old one where there is no magnitude to follow.
+    """Compute the scale for the next step, `amax * 2**margin / dtype_max`. The old scale is kept if there is no
+    magnitude.
 
     Args:
         amax: the largest magnitude of the last steps.
@@ -40,7 +41,7 @@ def compute_float8_scale(amax: Array, scale: Array, dtype_max, margin=0):
 
 @array_op
 def compute_float8_amax_history(x: Array, amax_history: Array):
-    """The largest magnitudes of the last steps, with that of `x` in the first place and the oldest one gone.
+    """Return the largest magnitudes of the last steps, with that of `x` in the first place and without the oldest one.
 
     Args:
         x: array of any shape.

@@ -49,7 +49,7 @@ class SeedGenerator(OwnVariables):
         self.state.path = f"{self.name}/seed_generator_state"
 
     def next(self, ordered: bool = True) -> jax.Array:
-        """The next key.
+        """Return the next key, and advance the counter.
 
         Args:
             ordered: whether keys count up; otherwise they hop through the numbers below 933199.
@@ -71,7 +71,7 @@ class SeedGenerator(OwnVariables):
         return represent(self)
 
     def get_config(self) -> dict:
-        """The arguments that make this generator again."""
+        """Return the constructor's arguments of this generator."""
         return {"seed": self._initial_seed, "name": self.name}
 
     @classmethod

@@ -110,7 +110,7 @@ def disable_traceback_filtering() -> None:
 
 
 def is_traceback_filtering_enabled() -> bool:
-    """True if JAX's own frames are left out of tracebacks.
+    """Return True if JAX's own frames are left out of tracebacks.
 
     >>> disable_traceback_filtering(); is_traceback_filtering_enabled()
     False
@@ -160,7 +160,7 @@ def max_epochs() -> int | None:
 
 
 def max_steps_per_epoch() -> int | None:
-    """The largest number of steps of an epoch; None for no limit.
+    """Return the largest number of steps of an epoch; None for no limit.
 
     >>> set_max_steps_per_epoch(3); max_steps_per_epoch()
     3

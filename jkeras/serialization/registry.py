@@ -74,7 +74,7 @@ def register_serializable(package: str = "Custom", name: str | None = None) -> C
 
 
 def get_registered_name(obj: Any) -> str:
-    """The name under which `obj` was registered, or its plain name.
+    """Return the name under which `obj` was registered, or its plain name.
 
     Args:
         obj: a class or function.

@@ -4,7 +4,7 @@ import jax
 
 
 def device(device_name: str) -> "jax.default_device":  # type: ignore[valid-type]
-    """A context in which arrays are made, and computed with, on one device.
+    """Open a context in which arrays are made and computed on one device.
 
     Args:
         device_name: its kind and number, such as `"cpu:0"` or `"gpu:1"`; without a number the first one.

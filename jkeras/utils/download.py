@@ -31,7 +31,7 @@ def get_file(
     cache_dir: str | os.PathLike | None = None,
     force_download: bool = False,
 ) -> str:
-    """The path of a file that is downloaded once, and kept.
+    """Download a file once, keep it, and return its path.
 
     The file is written beside its place and moved there when it is whole and its hash is right, so an interrupted download leaves
     nothing behind. Files that Keras has downloaded are found: the folder is the same.

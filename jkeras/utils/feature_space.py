@@ -296,7 +296,7 @@ class FeatureSpace(layers.Layer):
         self.encoded_features = self.call(self.inputs)
 
     def get_inputs(self) -> dict[str, Any]:
-        """The symbolic inputs of a model on the table, `{name of a column: tensor}`.
+        """Return the symbolic inputs of a model on the table, `{name of a column: tensor}`.
 
         Raises:
             ValueError: `adapt` was not called.
@@ -331,7 +331,7 @@ class FeatureSpace(layers.Layer):
         save_model(self, filepath)
 
     def get_config(self) -> dict:
-        """The constructor's arguments, as plain data."""
+        """Return the constructor's arguments, as plain data."""
         return {
             "features": serialize(self.features),
             "output_mode": self.output_mode,
@@ -356,10 +356,10 @@ class FeatureSpace(layers.Layer):
         self._is_adapted = self.built = True
 
     def save_own_variables(self, store: Any) -> None:
-        """There are none beside those of the layers."""
+        """Write nothing: all variables belong to the layers."""
 
     def load_own_variables(self, store: Any) -> None:
-        """There are none beside those of the layers."""
+        """Read nothing: all variables belong to the layers."""
 
 
 def _of(data: Any, name: str) -> Any:

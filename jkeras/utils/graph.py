@@ -6,7 +6,7 @@ from jkeras.core.symbolic import KerasTensor
 
 
 def is_keras_tensor(x: Any) -> bool:
-    """True if `x` is symbolic: a placeholder such as `Input` returns, or something that was computed from one.
+    """Return True if `x` is symbolic: a placeholder such as `Input` returns, or something that was computed from one.
 
     Args:
         x: anything.
@@ -18,7 +18,7 @@ def is_keras_tensor(x: Any) -> bool:
 
 
 def get_source_inputs(tensor: KerasTensor) -> list[KerasTensor]:
-    """The inputs that a symbolic tensor is computed from, each once, in the order in which they are met.
+    """Return the inputs that a symbolic tensor is computed from, each once, in the order in which they are met.
 
     Args:
         tensor: the symbolic tensor.

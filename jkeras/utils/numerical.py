@@ -40,7 +40,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
 
 
 def normalize(x: Any, axis: int = -1, order: float = 2) -> Any:
-    """`x` divided by its norms along `axis`; what has norm 0 stays 0.
+    """Divide `x` by its norms along `axis`. Entries with norm 0 stay 0.
 
     Args:
         x: an array; what comes back is a JAX array for a JAX array, and otherwise a NumPy array.

@@ -36,11 +36,11 @@ class Config(MutableMapping):
         self.__dict__["frozen"] = False
 
     def as_dict(self) -> dict:
-        """The entries as a plain dict."""
+        """Return the entries as a plain dict."""
         return dict(self._entries)
 
     def to_json(self) -> str:
-        """The entries as JSON."""
+        """Return the entries as JSON."""
         return json.dumps(self._entries)
 
     def __getitem__(self, name: str) -> Any:
@@ -55,7 +55,7 @@ class Config(MutableMapping):
         del self._entries[name]
 
     def get(self, keyname: str, value: Any = None) -> Any:
-        """The entry, or `value` if there is none."""
+        """Return the entry, or `value` if there is none."""
         return self._entries.get(keyname, value)
 
     def __iter__(self) -> Iterator:

@@ -80,7 +80,7 @@ class SKLearnClassifier(ClassifierMixin, Estimator):
         return self
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """The model's outputs as they are, of shape (samples, classes); (samples, 1) for a model with a single output.
+        """Return the model's outputs, of shape (samples, classes), or (samples, 1) for a model with a single output.
 
         Args:
             X: of shape (samples, features).
@@ -88,7 +88,7 @@ class SKLearnClassifier(ClassifierMixin, Estimator):
         return self._outputs(X)
 
     def predict(self, X: Any) -> np.ndarray:
-        """The label of the most likely class of each sample.
+        """Return the label of the most likely class of each sample.
 
         Args:
             X: of shape (samples, features).
@@ -231,7 +231,7 @@ class SKLearnTransformer(TransformerMixin, Estimator):
         return tags
 
     def transform(self, X: Any) -> np.ndarray:
-        """The model's outputs.
+        """Return the model's outputs.
 
         Args:
             X: of shape (samples, features).

@@ -37,7 +37,7 @@ class MaxNumBoundingBoxes(ImageLayer):
         self.fill_value = int(fill_value)
 
     def transform_images(self, images: Any, transformation: Transformation | None = None, training: bool = True) -> Any:
-        """The images as they are."""
+        """Return the images unchanged."""
         return images
 
     def transform_bounding_boxes(

@@ -127,11 +127,11 @@ class CategoryEncoding(Configured):
         return make(inputs, self.output_mode, self.num_tokens, self.compute_dtype, count_weights)
 
     def get_config(self) -> dict:
-        """The constructor's arguments, as plain data."""
+        """Return the constructor's arguments, as plain data."""
         return super().get_config() | ({"sparse": True} if self.sparse else {})  # Keras leaves it out
 
     def compute_output_shape(self, input_shape: Any) -> tuple:
-        """The shape of the vectors for numbers of the given shape."""
+        """Return the shape of the vectors for numbers of the given shape."""
         return encoded_shape(input_shape, self.output_mode, self.num_tokens)
 
     def compute_output_spec(self, inputs: Any, count_weights: Any = None) -> KerasTensor:
@@ -232,7 +232,7 @@ class Discretization(Configured):
         return "int32" if self.output_mode == "int" else self.compute_dtype
 
     def compute_output_shape(self, input_shape: Any) -> tuple:
-        """The shape of the outputs for numbers of the given shape; known before `adapt`."""
+        """Return the shape of the outputs for numbers of the given shape; known before `adapt`."""
         depth = self.num_bins if self.bin_boundaries is None else len(self.bin_boundaries) + 1
         return tuple(input_shape) if self.output_mode == "int" else encoded_shape(input_shape, self.output_mode, depth or 1)
 
@@ -241,7 +241,7 @@ class Discretization(Configured):
         return KerasTensor(self.compute_output_shape(inputs.shape), self.output_dtype, sparse=self.sparse)
 
     def get_config(self) -> dict:
-        """The constructor's arguments, as plain data."""
+        """Return the constructor's arguments, as plain data."""
         config = super().get_config() | {"dtype": self.dtype_policy.name}
         del config["trainable"]
         return config

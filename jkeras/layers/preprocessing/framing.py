@@ -86,7 +86,7 @@ class Resizing(_Framing):
     def transform_images(
         self, images: Any, transformation: Transformation | None = None, training: bool = True
     ) -> jax.Array:
-        """The resized images, in their own dtype."""
+        """Return the resized images, in their own dtype."""
         return self._resize(jnp.asarray(images), self.interpolation, self.data_format)
 
     def change_masks(self, masks: jax.Array, transformation: Transformation) -> jax.Array:

@@ -73,7 +73,7 @@ class MixUp(_Mix):
     def transform_bounding_boxes(
         self, bounding_boxes: dict, transformation: Transformation | None = None, training: bool = True
     ) -> dict:
-        """The boxes of both images, (batch, 2 * boxes, 4)."""
+        """Return the boxes of both images, (batch, 2 * boxes, 4)."""
         if not self._acts(transformation, training):
             return bounding_boxes
         order = jnp.asarray(transformation["permutation_order"])  # type: ignore[index]
@@ -120,7 +120,7 @@ class CutMix(_Mix):
     def transform_bounding_boxes(
         self, bounding_boxes: dict, transformation: Transformation | None = None, training: bool = True
     ) -> dict:
-        """An error in training: a part of a box has no meaning."""
+        """Raise an error in training, because a part of a box has no meaning."""
         if self._acts(transformation, training):
             raise ValueError("CutMix takes no bounding boxes: it would cut them. Use MixUp.")
         return bounding_boxes

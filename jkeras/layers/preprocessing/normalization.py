@@ -148,6 +148,6 @@ class Normalization(Configured):
         return inputs * deviation + self.mean if self.invert else (inputs - self.mean) / deviation
 
     def get_config(self) -> dict:
-        """The constructor's arguments, as plain data."""
+        """Return the constructor's arguments, as plain data."""
         given = {"mean": self.input_mean, "variance": self.input_variance}
         return super().get_config() | {name: np.asarray(value).tolist() for name, value in given.items()}

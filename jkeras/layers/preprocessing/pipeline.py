@@ -41,6 +41,6 @@ class Pipeline(Configured):
         return super().from_config({"layers": None, **config}, custom_objects)  # type: ignore[return-value]
 
     def get_config(self) -> dict:
-        """The constructor's arguments, as plain data."""
+        """Return the constructor's arguments, as plain data."""
         config = super().get_config()
         return {name: config[name] for name in ("name", "layers")}

@@ -156,7 +156,7 @@ class TextVectorization(HostLayer):
         self._lookup_layer.reset_state()
 
     def get_vocabulary(self, include_special_tokens: bool = True) -> list[str]:
-        """The words in the order of their indices.
+        """Return the words in the order of their indices.
 
         Args:
             include_special_tokens: whether with the padding token `""` and the token for unknown words.
@@ -164,7 +164,7 @@ class TextVectorization(HostLayer):
         return self._lookup_layer.get_vocabulary(include_special_tokens)
 
     def vocabulary_size(self) -> int:
-        """The number of words, the special tokens included."""
+        """Return the number of words, the special tokens included."""
         return self._lookup_layer.vocabulary_size()
 
     def set_vocabulary(self, vocabulary: Any, idf_weights: Any = None) -> None:
