@@ -18,6 +18,36 @@ class PositionError(ArgumentError, IndexError):
     """A position beyond the end of an axis; an IndexError besides, as Python expects of `x[i]`."""
 
 
+class MissingAttribute(AttributeError):
+    """An `AttributeError` whose message is written when it is read.
+
+    `hasattr` and `getattr` with a default ask for attributes that are not there and never read the message. To look for a name
+    that is similar takes about a millisecond.
+
+    Args:
+        message: a function without arguments that returns the message.
+        name: the name of the attribute.
+
+    >>> str(MissingAttribute(lambda: "There is no 'colour'.", "colour"))
+    "There is no 'colour'."
+    """
+
+    def __init__(self, message: Callable[[], str], name: str):
+        super().__init__(name=name)
+        self._message = message
+
+    def __str__(self) -> str:
+        return self._message()
+
+    @property
+    def args(self) -> tuple:  # type: ignore[override]
+        """The message, as of any other error."""
+        return (str(self),)
+
+    def __reduce__(self) -> tuple:
+        return AttributeError, self.args
+
+
 _MISFIT = re.compile(r"shape|dimension|axis|axes|permutation|output types|index out of range|out of bounds")
 
 

@@ -1,7 +1,9 @@
 """`TensorBoard`: results, weights and traces in files that TensorBoard shows."""
 
+import functools
 import importlib.util
 import os
+import re
 import time
 import warnings
 from collections.abc import Iterable
@@ -213,9 +215,16 @@ class TensorBoard(Callback):
         return 0 if self.model.optimizer is None else int(self.model.optimizer.iterations)
 
     def _scalars(self, name: str, tag: str, logs: dict, step: int) -> None:
-        for key, value in logs.items():
-            if np.ndim(value) == 0:
-                self._writer(name).add_scalar(tag.format(key), float(value), step)
+        """Write the scalars of `logs` as one event, which costs a third of an event for each."""
+        from tensorboardX.proto.summary_pb2 import Summary
+
+        values = [
+            Summary.Value(tag=_as_tag(tag.format(key)), simple_value=float(value))
+            for key, value in logs.items()
+            if np.ndim(value) == 0
+        ]
+        if values:
+            self._writer(name).file_writer.add_summary(Summary(value=values), step)
 
     def _write_weights(self, epoch: int) -> None:
         writer = self._writer("train")
@@ -287,6 +296,12 @@ def _profiled(batches: Any) -> tuple[int, int]:
         "profile_batch must be a non-negative integer or 2-tuple of positive integers. A pair of positive integers signifies a "
         f"range of batches to profile. Found: {given!r}"
     )
+
+
+@functools.cache
+def _as_tag(name: str) -> str:
+    """A name with the characters that TensorBoard allows in a tag."""
+    return re.sub(r"[^-/\w.]", "_", name).lstrip("/")
 
 
 def _as_images(weight: np.ndarray) -> np.ndarray | None:

@@ -44,7 +44,7 @@ class View(ModuleType):
         try:
             return self._find(name)
         except AttributeError as error:
-            raise missing(str(error), self.__name__, name, sys._getframe(1)) from None
+            raise missing(error.__str__, self.__name__, name, sys._getframe(1)) from None
 
     def __dir__(self) -> list[str]:
         return self._names()

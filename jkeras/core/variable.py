@@ -255,6 +255,10 @@ class Variable(ArrayFace):
         """Put a promise in the box (the array has been handed to somebody, who will give it back)."""
         self._box = promise
 
+    def is_lent(self, promise: Promise) -> bool:
+        """True if the box holds this promise."""
+        return self._box is promise
+
     def take_back(self, promise: Promise, value: jax.Array) -> None:
         """Fulfil a promise made by `lend`; a value assigned in the meantime stands."""
         if self._box is promise:

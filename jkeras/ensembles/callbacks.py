@@ -163,7 +163,7 @@ class StopMembers(MemberCallback):
         return select(mask, leaves, leaves if kept is None else kept)
 
     def _state(self) -> Any:
-        return self.model._compiled.look()
+        return self.model._compiled.plan.look()
 
     def _restore(self) -> None:
         if self.final is None and self.best_weights is None:
@@ -174,7 +174,7 @@ class StopMembers(MemberCallback):
         if self.best_weights is not None:
             best = _filled(_weights(ts), self.best_weights)
             ts = ts._replace(params=best[0], frozen=best[1], state=best[2])
-        self.model._compiled.replace(copy_to_device(ts))
+        self.model._compiled.plan.replace(copy_to_device(ts))
         if self.original.verbose > 0:
             print(f"Early stopping: {int((~self.active).sum())} of {len(self.active)} members had stopped.")
         self.final = self.best_weights = None

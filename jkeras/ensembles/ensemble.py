@@ -1,5 +1,6 @@
 """`Ensemble`: many models of one architecture, trained as one program."""
 
+import copy
 import os
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -17,9 +18,10 @@ from jkeras.ensembles.knobs import Knobs
 from jkeras.ensembles.members import MemberOptimizer, check_seeds
 from jkeras.ensembles.placement import members_placed
 from jkeras.ensembles.prediction import StackedPrediction
-from jkeras.ensembles.stacked import Stacked, Twins, pick
+from jkeras.ensembles.stacked import StackedPlan, Twins, pick
 from jkeras.ensembles.start import Start
 from jkeras.models import Model
+from jkeras.training.engine import Stats
 from jkeras.training.epochs import Validation
 from jkeras.training.feed import Feed
 from jkeras.training.prediction import Prediction
@@ -71,8 +73,10 @@ class Ensemble(Trainer):
         self._start = Start(builds, self.seeds)
         self._template: Model = self._start.template
         self._twins = Twins(len(self.seeds))
-        compiled: Any = self._template._compiled
-        self._compiled: Any = Stacked(compiled, self._template, self._twins, knobs)
+        self._knobs = knobs
+        compiled: Any = copy.copy(self._template._compiled)
+        compiled.stats, compiled.plan = Stats(), None
+        self._compiled: Any = compiled  # the arguments of compile, with a plan of its own
         self._spec: Any = None  # of the first batch
         self._states: list | None = None  # of NumPy's generator, for the members' orders
         self._rows: np.ndarray | None = None  # of the data, that each member sees
@@ -157,7 +161,7 @@ class Ensemble(Trainer):
 
     def _take_running_means(self) -> None:
         """Assign the running means to the weights, as an optimizer with `use_ema` does at the end of a fit."""
-        if self._compiled.ready:
+        if self._compiled.plan is not None:
             for parameter, mean in getattr(self._template.optimizer, "running_means", list)():
                 self._twins[parameter].assign(self._twins[mean].value)
 
@@ -231,29 +235,32 @@ class Ensemble(Trainer):
             self._start.weights(self._twins, lambda model: None if model.built else model.output_spec(spec[0]))
             self._has_weights = True
 
-    def _ready(self, compiled: Any, data: Any, shuffle: Any) -> None:
+    def _ready(self, compiled: Any, data: Any, shuffle: Any) -> Any:
         self._check_inputs(data)
-        if not compiled.ready:
+        if compiled.plan is None:
             seen = data if self._rows is None else first_rows(data, self._rows.shape[1])
             spec = seen.spec() if isinstance(seen, ArrayData) else seen.peek(shuffle)
             data.reset()
             self._begin(spec, seen, shuffle)
             self._check_inputs(data)
         self._check_targets(compiled, data)
+        return compiled.plan
 
     def _begin(self, spec: Any, data: Any, shuffle: Any) -> None:
         self._spec = spec
         with members_placed(len(self)):
             self._weights(spec)
             self._states = self._start.rest(self._twins, data, spec, shuffle)
-            self._compiled.begin(spec)
+            compiled = self._compiled
+            compiled.parts = self._template._compiled.parts  # type: ignore[union-attr]
+            compiled.plan = StackedPlan(compiled, self._template, self._twins, self._knobs, spec)
 
     def _take_over(self, other: "Ensemble", members: list[int]) -> None:
         """Become some members of another ensemble, which is as far as they are."""
         self._begin(other._spec, None, False)
         states: Any = other._states
         self._states = [states[member] for member in members]
-        for ours, theirs in zip(self._compiled.slots.variables, other._compiled.slots.variables, strict=True):
+        for ours, theirs in zip(self._compiled.plan.slots.variables, other._compiled.plan.slots.variables, strict=True):
             ours.assign(pick(theirs, np.asarray(members)))
 
     def _training_data(self, data: Any, shuffle: Any) -> Any:
@@ -275,9 +282,10 @@ class Ensemble(Trainer):
         return super()._validation(validation_data, batch_size, steps, frequency)
 
     def _one_batch(self, *args: Any) -> tuple:
-        compiled, batch = super()._one_batch(*args)
-        self._compiled.axes = dict.fromkeys(self._compiled.axes)
-        return compiled, batch
+        plan: Any
+        plan, batch = super()._one_batch(*args)
+        plan.axes = dict.fromkeys(plan.axes)
+        return plan, batch
 
     def _watchers(self, callbacks: Any, *args: Any, **kwargs: Any) -> Any:
         return super()._watchers(per_member(callbacks), *args, **kwargs)
@@ -389,7 +397,8 @@ class Ensemble(Trainer):
         return ensemble
 
     def _saved(self) -> Any:
-        return self._compiled.variables if self._compiled.ready else self._twins.of(list(self._template.slots().values()))
+        plan = self._compiled.plan
+        return self._twins.of(list(self._template.slots().values())) if plan is None else plan.variables
 
     # -- single members -------------------------------------------------------------------------------------------------
 
@@ -407,13 +416,13 @@ class Ensemble(Trainer):
         if not -len(self) <= member < len(self):
             raise IndexError(f"The ensemble has {len(self)} members, so there is none at index {member}.")
         member = int(member) % len(self)
-        model = self._start.single(member, self._spec if self._compiled.ready else None)
+        model = self._start.single(member, self._spec if self._compiled.plan is not None else None)
         if self._has_weights and not model.built:
             model.output_spec(self._spec[0])
         pairs = zip(self._template.slots().values(), model.slots().values(), strict=True)
-        if self._compiled.ready:
-            states: list[Any] = [each._compiled for each in (self._template, model)]
-            trees = [compiled.slots.tree._replace(extra={}, metrics={}) for compiled in states]
+        if self._compiled.plan is not None:
+            plans: list[Any] = [each._compiled.plan for each in (self._template, model)]  # type: ignore[union-attr]
+            trees = [plan.slots.tree._replace(extra={}, metrics={}) for plan in plans]
             pairs = zip(*(jax.tree.leaves(variables, is_leaf=is_variable) for variables in trees), strict=True)
         if self._has_weights:
             for original, own in pairs:

@@ -1,6 +1,6 @@
 """The state of many models of one structure: every leaf of a `TrainState` with an axis of members in front.
 
-`Stacked` is to an ensemble what `Compiled` is to a model. The compiled model it is made of, the template, says what a step is;
+`StackedPlan` is to an ensemble what `Plan` is to a model. The plan of one model, the template, says what a step is;
 `jax.vmap` makes it a step of all members.
 """
 
@@ -13,16 +13,15 @@ import numpy as np
 
 from jkeras.core import tree
 from jkeras.core.assignment import assign_all
-from jkeras.core.frame import Unbound
 from jkeras.core.variable import Variable, is_variable
 from jkeras.ensembles.data import MEMBER_AXIS, MemberData
 from jkeras.ensembles.placement import Twin
 from jkeras.runtime.identity import identity
 from jkeras.runtime.mesh import current
-from jkeras.training.compiled import Compiled, whole
+from jkeras.training.compiled import Compiled
 from jkeras.training.custom import custom_test_step, custom_train_step, is_custom
-from jkeras.training.engine import Program, Stats
-from jkeras.training.loan import Loan
+from jkeras.training.engine import Program
+from jkeras.training.plan import Plan, whole
 from jkeras.training.step import Slots, TrainState, make_logged_loss, make_results, make_train_step
 
 
@@ -62,81 +61,50 @@ def repeat(value: Any, members: int) -> np.ndarray:
     return np.broadcast_to(value, (members, *value.shape)).copy()
 
 
-class Stacked(Compiled):
-    """The counterpart of `Compiled` for an ensemble.
+class StackedPlan(Plan):
+    """The state and the programs of an ensemble.
 
     Args:
-        template: the `Compiled` of the model that all members are like.
-        model: that model.
+        compiled: the ensemble's.
+        model: the template, the model that all members are like; it is ready to train.
         twins: where the values of the members are.
         knobs: what differs between members beside the values of variables; see `knobs.py`.
+        spec: of a batch.
     """
 
-    def __init__(self, template: Compiled, model: Any, twins: Twins, knobs: Any):
-        self.template, self.model, self.twins, self.knobs = template, model, twins, knobs
-        self.optimizer, self.loss, self.loss_tracker = template.optimizer, template.loss, template.loss_tracker
-        self.jit, self.run_eagerly = template.jit, template.run_eagerly
-        self.steps_per_execution = template.steps_per_execution
-        self.objective = self.scores = None
-        self.ready, self.stats = False, Stats()
-        self.axes: dict[str, int | None] = {
-            "train": None,
-            "test": None,
-        }  # where the members are in a batch; None: they share it
-
-    def begin(self, spec: Any) -> None:
-        """The template is ready to train: stack its state.
-
-        Args:
-            spec: of a batch.
-        """
-        template = self.template
+    def __init__(self, compiled: Compiled, model: Any, twins: Twins, knobs: Any, spec: Any):
+        template = model._compiled.plan
+        self.compiled, self.template, self.model, self.twins, self.knobs = compiled, template, model, twins, knobs
+        # where the members are in a batch; None: they share it
+        self.axes: dict[str, int | None] = {"train": None, "test": None}
 
         def trace() -> None:
-            loss_of = make_logged_loss(self.model, template.slots)
-            step = make_train_step(self.model, template.optimizer, template.slots)
+            loss_of = make_logged_loss(model, template.slots)
+            step = make_train_step(model, compiled.optimizer, template.slots)
             jax.eval_shape(step, template.read(), spec)
             jax.eval_shape(lambda ts, batch: loss_of(ts, batch, training=False)[0], template.read(), spec)
 
-        self.objective, self.scores, self.metrics = template.objective, template.scores, template.metrics
-        self.knobs.record(self.model, trace)
-        if self.knobs.variable is not None:
-            self.twins.add(self.knobs.variable, self.knobs.stacked())
+        self.metrics = template.metrics
+        knobs.record(model, trace)
+        if knobs.variable is not None:
+            twins.add(knobs.variable, knobs.stacked())
         self._is_there = Variable(True, (), "bool", trainable=False, name="is_there")
-        template.slots = template.slots.with_extra([self._is_there, *self.knobs.variables])
-        self._arrange()
-        self.fresh_metrics = jax.tree.map(lambda a: repeat(a, self.twins.members), template.fresh_metrics)
-        self.loan = Loan(self.variables)
-        self.train, self.test = self._programs(self.model)
-        self.ready = True
+        self._add([self._is_there, *knobs.variables])
+        self.fresh_metrics = jax.tree.map(lambda a: repeat(a, twins.members), template.fresh_metrics)
+        self._make_programs(model)
 
-    def _arrange(self) -> None:
-        template = self.template
-        template.variables = template.slots.tree
-        of, own = self.twins.of, template.slots
+    def _add(self, variables: list) -> None:
+        self.template._add(variables)
+        of, own = self.twins.of, self.template.slots
         self.slots = Slots(of(own.params), of(own.frozen), of(own.state), of(own.metrics), of(own.optimizer), of(own.extra))
         self.variables = self.slots.tree
         self.slots.params = own.params  # which the optimizer knows
 
-    def _adopt(self, model: Any, found: Unbound) -> None:
-        known = set(map(id, self.template.slots.variables))
-        new = [v for v in found.variables if id(v) not in known]
-        if not new:
-            raise found
-        with self.loan.held():
-            self.template.slots = self.template.slots.with_extra(new)
-            self.loan.take_back()
-            self._arrange()
-            old, self.loan = (self.train, self.test), Loan(self.variables)
-            self.train, self.test = self._programs(model)
-            for program, earlier in zip((self.train, self.test), old, strict=True):
-                program.take_over(earlier)
+    def _known(self) -> list:
+        return self.template.slots.variables
 
     def warn_of_switched_weights(self) -> None:
         """The template is compiled once."""
-
-    def prepare(self, model: Any, spec: Any) -> None:
-        """The ensemble calls `begin`."""
 
     def result_names(self, model: Any) -> list[str]:
         return self.template.result_names(self.model)
@@ -154,28 +122,29 @@ class Stacked(Compiled):
         variables = slots.variables
 
         def identify(by_name: bool) -> bytes | None:
-            parts = (model, self.objective, self.scores, self.loss_tracker, self.metrics, self.optimizer, slots)
+            told = self.compiled
+            parts = (model, told.parts, told.loss_tracker, self.metrics, told.optimizer, slots)
             with knobs.lock:
                 name = f"{self.twins.members} members: {knobs.names()} {model.metrics_names}"
                 return identity((*parts, name), variables, by_name)
 
-        totals = make_results(model, slots)
+        jit, totals = self.compiled.jit, make_results(model, slots)
         logged = is_custom(model, "compute_metrics")
         results = None if logged else lambda fixed, ts: jax.vmap(totals)(ts)
         if is_custom(model, "train_step"):
             own = custom_train_step(model, self.template)
             step = lambda ts, batch: _with_loss(own((), ts, batch))  # noqa: E731
-            train = Program(self._mapped(step), None, self.jit, undo=_undo)
+            train = Program(self._mapped(step), None, jit, undo=_undo)
         else:
-            step = make_train_step(model, self.optimizer, slots, logged)
-            train = Program(self._mapped(step), results, self.jit, undo=_undo, identity=identify)
+            step = make_train_step(model, self.compiled.optimizer, slots, logged)
+            train = Program(self._mapped(step), results, jit, undo=_undo, identity=identify)
         if is_custom(model, "test_step"):
             own_test = custom_test_step(model, self.template)
 
             def test_step(fixed: TrainState, carry: tuple, batch: Any) -> tuple:
                 return _with_loss(own_test(fixed, carry, batch))
 
-            return train, Program(self._mapped_test(test_step), None, self.jit, donate=False)
+            return train, Program(self._mapped_test(test_step), None, jit, donate=False)
         loss_of = make_logged_loss(model, slots)
 
         def builtin(fixed: TrainState, carry: tuple, batch: Any) -> tuple:
@@ -183,7 +152,7 @@ class Stacked(Compiled):
             return (ts.state, ts.metrics, ts.extra), (loss, logs) if logged else loss
 
         test_results = None if logged else lambda fixed, carry: jax.vmap(totals)(whole(fixed, carry))
-        return train, Program(self._mapped_test(builtin), test_results, self.jit, donate=False, identity=identify)
+        return train, Program(self._mapped_test(builtin), test_results, jit, donate=False, identity=identify)
 
     def _mapped(self, step: Callable) -> Callable:
         """`(fixed, ts, batch) -> (ts, ...)` of all members."""

@@ -106,8 +106,7 @@ class Start:
         """
         with aside():
             with self._draws.recorded():
-                compiled = _ready(self.template, spec)
-            variables = compiled.variables
+                variables = _ready(self.template, spec).variables
             states = []
             for build, seed in zip(self.builds, self.seeds, strict=True):
                 set_random_seed(seed)
@@ -148,10 +147,9 @@ class Start:
 
 
 def _ready(model: Model, spec: Any) -> Any:
-    """Return the decisions of `compile`, prepared for training on batches of a given spec."""
+    """Return the plan of a compiled model for batches of a spec."""
     compiled: Any = model._compiled
-    compiled.prepare(model, spec)
-    return compiled
+    return compiled.prepare(model, spec)
 
 
 def _numpy_state() -> tuple:

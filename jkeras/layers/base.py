@@ -27,11 +27,11 @@ from jkeras.core.remat import current_scope
 from jkeras.core.symbolic import KerasTensor
 from jkeras.core.undo import all_or_nothing
 from jkeras.core.variable import Variable, as_arrays
-from jkeras.errors import locate, unexpected_keywords
+from jkeras.errors import MissingAttribute, locate, unexpected_keywords
 from jkeras.layers.construction import bound_arguments, constructor_keywords, pop_input_shape
 from jkeras.layers.input_spec import InputSpec, check_input
 from jkeras.layers.mask_arguments import carry_mask, pass_masks
-from jkeras.layers.missing import NoAttribute
+from jkeras.layers.missing import hint
 from jkeras.layers.recomputed import Recomputed
 from jkeras.layers.signatures import CallSpec, call_spec, holds_tensors, shapes_of, specs_of
 from jkeras.layers.stateless import Stateless
@@ -491,10 +491,11 @@ class Layer(Stateless, Recomputed):
             self.build(**config["shapes_dict"]) if "shapes_dict" in config else self.build(*config.values())
 
     def __getattr__(self, name: str) -> Any:
-        found = inspect.getattr_static(type(self), name, None)
+        found = getattr(type(self), name, None)
         if isinstance(found, property):  # whose getter raised an AttributeError, with a message of its own: raise it again
             return found.fget(self)  # type: ignore[misc]
-        raise NoAttribute(self, name, Layer)
+        owner = f"{type(self).__name__!r} object {self.__dict__.get('name', '')!r}"
+        raise MissingAttribute(lambda: f"{owner} has no attribute {name!r}.{hint(self, name, Layer)}", name)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={getattr(self, 'name', '?')}, built={self.built}>"

@@ -7,26 +7,6 @@ from jkeras.errors import suggest
 from jkeras.serialization.namespace import explain
 
 
-class NoAttribute(AttributeError):
-    """The error for an attribute that a layer does not have. Its message is made when somebody reads it, which nobody does where a
-    program only asks whether there is such an attribute; to search for a similar name takes up to a millisecond.
-
-    Args:
-        layer: the layer.
-        name: of the attribute.
-        base: the class that all layers have.
-    """
-
-    def __init__(self, layer: Any, name: str, base: type):
-        super().__init__(name=name)
-        self._asked = layer, name, base
-
-    def __str__(self) -> str:
-        layer, name, base = self._asked
-        what = f"{type(layer).__name__!r} object {layer.__dict__.get('name', '')!r}"
-        return f"{what} has no attribute {name!r}.{hint(layer, name, base)}"
-
-
 def hint(layer: Any, name: str, base: type) -> str:
     """A sentence about what the program may have wanted, after a space; or nothing.
 

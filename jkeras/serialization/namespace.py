@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any, NoReturn
 
-from jkeras.errors import suggest
+from jkeras.errors import MissingAttribute, suggest
 from jkeras.serialization.docstrings import complete_on_demand
 from jkeras.serialization.left_out import LEFT_OUT, OLDER
 
@@ -38,7 +38,9 @@ def namespace(module: str, names: Iterable[str]) -> tuple[Callable, Callable]:
     complete_on_demand(own.get(name) for name in public)
 
     def get(name: str) -> NoReturn:
-        message = f"{module} has no {name!r}.{explain(place, name) or suggest(name, public)}"
+        def message() -> str:
+            return f"{module} has no {name!r}.{explain(place, name) or suggest(name, public)}"
+
         raise missing(message, module, name, sys._getframe(1))
 
     def listed() -> list[str]:
@@ -47,18 +49,18 @@ def namespace(module: str, names: Iterable[str]) -> tuple[Callable, Callable]:
     return get, listed
 
 
-def missing(message: str, module: str, name: str, caller: FrameType) -> Exception:
+def missing(message: Callable[[], str], module: str, name: str, caller: FrameType) -> Exception:
     """The error for a name that a module does not have.
 
     Args:
-        message: what it says.
+        message: returns what it says.
         module, name: what was looked up.
         caller: the frame that looks it up. In `from module import name`, Python replaces the text of an `AttributeError`, so the
             error is an `ImportError` there.
     """
     if caller.f_code.co_code[caller.f_lasti] == _IMPORT_FROM:
-        return ImportError(message, name=module)
-    return AttributeError(message, name=name)
+        return ImportError(message(), name=module)
+    return MissingAttribute(message, name)
 
 
 def explain(place: str, name: str) -> str:

@@ -145,8 +145,8 @@ class Compilable(Steps):
 
     def _is_trained_elsewhere(self) -> bool:
         """True if another thread is in `fit`."""
-        loan = getattr(self._compiled, "loan", None)
-        return loan is not None and loan.turn.is_taken()
+        plan = None if self._compiled is None else self._compiled.plan
+        return plan is not None and plan.loan.turn.is_taken()
 
     def _check_not_trained_elsewhere(self) -> None:
         if self._is_trained_elsewhere():
@@ -173,9 +173,9 @@ class Compilable(Steps):
     def metrics_names(self) -> list[str]:
         """The names of the results, in the order of the list that `evaluate` returns."""
         compiled = self._compiled
-        if compiled is None or not compiled.ready:
+        if compiled is None or compiled.parts is None:
             return [metric.name for metric in self.metrics]
-        return self._in_order(compiled.result_names(self))
+        return self._in_order(compiled.prepare(self).result_names(self))
 
     def _in_order(self, names: Iterable[str]) -> list[str]:
         """In the order of the metrics' names; then what has other names (`"out_mae"`), by name."""

@@ -147,16 +147,16 @@ def keras_groups(model: Any, variables: TrainState) -> list[list[Variable]]:
     ]
 
 
-def custom_train_step(model: Any, compiled: Any) -> Callable:
+def custom_train_step(model: Any, plan: Any) -> Callable:
     """`(fixed, ts, batch) -> (ts, logs)` from the model's own `train_step`."""
-    run = _runner(model, "train_step", compiled.slots, keras_groups(model, compiled.variables))
+    run = _runner(model, "train_step", plan.slots, keras_groups(model, plan.variables))
     return lambda fixed, ts, batch: run(ts, batch)
 
 
-def custom_test_step(model: Any, compiled: Any) -> Callable:
+def custom_test_step(model: Any, plan: Any) -> Callable:
     """`(ts, carry, batch) -> (carry, logs)` from the model's own `test_step`; the carry is `(state, metrics, extra)`."""
-    trained, frozen, _, metrics = keras_groups(model, compiled.variables)
-    run = _runner(model, "test_step", compiled.slots, [trained, frozen, metrics])
+    trained, frozen, _, metrics = keras_groups(model, plan.variables)
+    run = _runner(model, "test_step", plan.slots, [trained, frozen, metrics])
 
     def step(fixed: TrainState, carry: tuple, batch: Any) -> tuple[tuple, dict]:
         ts, logs = run(fixed._replace(state=carry[0], metrics=carry[1], extra=carry[2]), batch)

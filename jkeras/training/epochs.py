@@ -73,5 +73,5 @@ def train(run: Run, epochs: int, validation: Validation | None, progress: Progre
             callbacks.on_train_end(by_name(logs))
         raise
     finally:  # the weights stay on loan until somebody reads one; what they are is valid however the run ended
-        if epochs > initial_epoch:
-            compiled.optimizer.finalize_variable_values(list(compiled.slots.params.values()))
+        if epochs > initial_epoch and compiled.optimizer is not None:
+            compiled.optimizer.finalize_variable_values(list(compiled.prepare(model).slots.params.values()))

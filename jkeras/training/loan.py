@@ -1,10 +1,10 @@
 """While the loop runs, the weights are on loan to it.
 
 The compiled loop consumes its state's buffers and returns new ones, so between two calls the only valid arrays are the
-loop's. A `Loan` is the promise that stands in the variables' boxes meanwhile. Reading any weight (a callback, a
-debugger, the end of `fit`) ends the loan: all boxes are filled with the current arrays. When the loop goes on, it
-is lent whatever is there then (a callback may have assigned new weights). Other threads that read wait for the end
-of the running call (`core.turns`).
+loop's. A `Loan` is the promise that stands in the variables' boxes meanwhile. Reading a weight (a callback, a
+debugger, the end of `fit`) ends the loan: all boxes are filled with the current arrays. Reading a scalar (the learning
+rate, the number of iterations) returns a copy, and the loan goes on. When the loop goes on, it takes what was assigned
+meanwhile. Other threads that read wait for the end of the running call (`core.turns`).
 """
 
 import signal
@@ -38,6 +38,7 @@ class Loan(Promise):
     def __init__(self, variables: Any):
         self._binding = Binding(variables)
         self.variables = self._binding.variables
+        self._places = {id(variable): i for i, variable in enumerate(self.variables)}
         self._state: list | None = None
         self._placement: Any = ONE_DEVICE
         self.turn = share_turn(self.variables)
@@ -49,13 +50,21 @@ class Loan(Promise):
     def lend(self) -> Any:
         """The current values, to be consumed; the boxes hold this promise from now on."""
         placement = current()
-        if self._state is None or self._placement != placement or not all_hold(self.variables, self):
+        if self._state is None or self._placement != placement:
             self.take_back()
-            # A copy, because somebody may hold the arrays that the loop is about to consume.
-            boxes = [v.read_box() for v in self.variables]
             self._placement = placement
-            self._lend(placement.put_variables(self.variables, boxes, copy=True))
+            self._lend(self._taken(self.variables))
+        elif not all_hold(self.variables, self):
+            assigned = [i for i, variable in enumerate(self.variables) if not variable.is_lent(self)]
+            state = list(self._state)
+            for i, array in zip(assigned, self._taken([self.variables[i] for i in assigned]), strict=True):
+                state[i] = array
+            self._lend(state)
         return jax.tree.unflatten(self._binding.structure, self._state)  # type: ignore[arg-type]
+
+    def _taken(self, variables: list[Variable]) -> list:
+        """Copies of the arrays in the boxes, since somebody may hold the arrays and the loop consumes what it is given."""
+        return self._placement.put_variables(variables, [variable.read_box() for variable in variables], copy=True)
 
     def keep(self, state: Any) -> None:
         """Keep the values that the loop returned, until somebody asks for them."""
@@ -80,6 +89,8 @@ class Loan(Promise):
 
     def redeem(self, variable: Variable) -> jax.Array:
         with self.held():
+            if self._state is not None and not variable.shape:
+                return self._state[self._places[id(variable)]].copy()
             self.take_back()
             return variable.read_box()
 

@@ -23,7 +23,8 @@ def explain(model: Any, batch: tuple) -> str:
             rows = np.flatnonzero(~np.isfinite(_floats(value)).reshape(len(value), -1).all(1))
             if rows.size:
                 return f"The data is not finite: {name} has {_counts(value)} in {_rows(rows)} of the batch."
-    ts = model._compiled.read()
+    plan = model._compiled.plan
+    ts = plan.read()
     for path, value in tree.flatten(ts.params).items():
         if _counts(value):
             return f"The weight {tree.show(path)!r} has {_counts(value)} before the step."
@@ -38,7 +39,7 @@ def explain(model: Any, batch: tuple) -> str:
                     f"has {_counts(value)}."
                 )
 
-    loss_of = make_loss(model, model._compiled.slots)
+    loss_of = make_loss(model, plan.slots)
     try:
         with observing(look):
             loss, _ = loss_of(ts, batch, True)

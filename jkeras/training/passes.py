@@ -13,10 +13,10 @@ from jkeras.callbacks.callback_list import CallbackList
 from jkeras.callbacks.progress import Progress
 from jkeras.runtime.activity import told
 from jkeras.runtime.heap import kept
-from jkeras.training.compiled import whole
 from jkeras.training.engine import Clock, Program
 from jkeras.training.feed import Feed
 from jkeras.training.loan import Uninterrupted
+from jkeras.training.plan import Plan, whole
 from jkeras.training.results import by_name
 from jkeras.training.run import Run
 
@@ -40,8 +40,8 @@ class Pass:
 
     def __init__(self, model: Any, feed: Feed, callbacks: CallbackList, progress: Progress | None):
         self.model, self.feed, self.callbacks, self.progress = model, feed, callbacks, progress
-        self.compiled = model._compiled
-        self.compiled.note_data(self.mode, feed.data)
+        self.plan: Plan = model._compiled.prepare(model)
+        self.plan.note_data(self.mode, feed.data)
         self.done = 0
         self.logs: dict = {}
 
@@ -69,8 +69,8 @@ class Pass:
             return self._go()
 
     def _go(self) -> dict:
-        compiled, stats = self.compiled, self.compiled.stats
-        program = getattr(compiled, self.mode)
+        plan, compiled, stats = self.plan, self.plan.compiled, self.plan.compiled.stats
+        program = getattr(plan, self.mode)
         calls = self.callbacks.calls(self.mode)
         calls.start(compiled.steps_per_execution)
         segments = self.segments(program.watching(*calls.looks()))
@@ -81,17 +81,17 @@ class Pass:
                 break
             lo = 0
             while lo < segment.steps:
-                plan = calls.plan()
-                left = segment.steps - lo if plan.room is None else min(plan.room, segment.steps - lo)
-                loop = program.watching(*plan.looks)
-                hi = lo + loop.pace(left, left if plan.each else None)
+                ahead = calls.plan()
+                left = segment.steps - lo if ahead.room is None else min(ahead.room, segment.steps - lo)
+                loop = program.watching(*ahead.looks)
+                hi = lo + loop.pace(left, left if ahead.each else None)
                 if calls.watched:
                     calls.begin(self.done)
                 traces = program.traces
                 with Clock(stats, "compute_seconds") as clock, kept:
-                    results = compiled.run(self.model, partial(self._call, plan.looks, segment.run, lo, hi))
-                    program = getattr(compiled, self.mode)  # another one, if its trace found more that is state
-                    loop = program.watching(*plan.looks)
+                    results = plan.run(self.model, partial(self._call, ahead.looks, segment.run, lo, hi))
+                    program = getattr(plan, self.mode)  # another one, if its trace found more that is state
+                    loop = program.watching(*ahead.looks)
                     chunk = loop.fetch(results, hi - lo)
                 if program.traces == traces:
                     loop.observe(chunk.steps, clock.seconds)
@@ -121,7 +121,7 @@ class Pass:
         return self.logs
 
     def _call(self, looks: tuple, run: Any, lo: int, hi: int) -> Any:
-        return self.advance(getattr(self.compiled, self.mode).watching(*looks), run, lo, hi)
+        return self.advance(getattr(self.plan, self.mode).watching(*looks), run, lo, hi)
 
     def is_over(self) -> bool:
         """True if a pass that has begun earlier was about to stop."""
@@ -144,18 +144,18 @@ class TrainingPass(Pass):
 
     def epoch(self, number: int) -> dict:
         """Train an epoch, or what is left of it. Returns its results."""
-        loan = self.compiled.loan
+        loan = self.plan.loan
         with loan.held():
-            loan.keep(loan.lend()._replace(metrics=self.compiled.start()))
+            loan.keep(loan.lend()._replace(metrics=self.plan.start()))
         self.done, self.logs = self.run.enter(number)
         logs = self.go()
-        return self.compiled.at_end(self.model, "train_step", logs, self.compiled.loan.lend())
+        return self.plan.at_end(self.model, "train_step", logs, self.plan.loan.lend())
 
     def segments(self, program: Program) -> Iterator:
-        return self.feed.segments(program, self.run.shuffle, self.run.steps, lambda: ((), self.compiled.loan.lend()))
+        return self.feed.segments(program, self.run.shuffle, self.run.steps, lambda: ((), self.plan.loan.lend()))
 
     def advance(self, program: Program, run: Any, lo: int, hi: int) -> Any:
-        loan = self.compiled.loan
+        loan = self.plan.loan
         with loan.held(), Uninterrupted():
             steps = lambda program, carry, lo, hi: run(program, (), carry, lo, hi)  # noqa: E731
             carry, results = program.advance(steps, loan.lend(), lo, hi)
@@ -190,11 +190,11 @@ class EvaluationPass(Pass):
         """Run the evaluation, and keep what it has changed. Returns its results."""
         self.model.stop_evaluating = False
         self.callbacks.on_test_begin({})  # it may change the weights
-        self._fixed, self._carry = self.compiled.test_state()
+        self._fixed, self._carry = self.plan.test_state()
         self.feed.data.reset()
-        logs = self.compiled.at_end(self.model, "test_step", self.go(), whole(self._fixed, self._carry))
+        logs = self.plan.at_end(self.model, "test_step", self.go(), whole(self._fixed, self._carry))
         self.feed.data.end_epoch()
-        self.compiled.write(*self._carry)
+        self.plan.write(*self._carry)
         self.callbacks.on_test_end(by_name(logs))
         return logs
 
@@ -202,7 +202,7 @@ class EvaluationPass(Pass):
         return self.feed.segments(program, False, self.steps, lambda: (self._fixed, self._carry))
 
     def advance(self, program: Program, run: Any, lo: int, hi: int) -> Any:
-        if self._fixed.extra.keys() != self.compiled.variables.extra.keys():  # there are more since the last call
-            self._fixed, self._carry = self.compiled.test_state(self._carry)
+        if self._fixed.extra.keys() != self.plan.variables.extra.keys():  # there are more since the last call
+            self._fixed, self._carry = self.plan.test_state(self._carry)
         self._carry, results = run(program, self._fixed, self._carry, lo, hi)
         return results

@@ -125,8 +125,8 @@ def find_learning_rate(
         x, y, sample_weight, batch_size, None, shuffle, class_weight, compiled.class_axis, model._arrange_inputs,  # type: ignore[arg-type]
         stage=model._trained_stage(),
     )  # fmt: skip
-    model._ready(compiled, data, shuffle)
-    if all(rate is None for rate in rates_of(compiled.read().opt_state)) and isinstance(compiled.optimizer, Wrapped):
+    plan = model._ready(compiled, data, shuffle)
+    if all(rate is None for rate in rates_of(plan.read().opt_state)) and isinstance(compiled.optimizer, Wrapped):
         raise ValueError(
             f"find_learning_rate sets the optimizer's learning rate, and that of {compiled.optimizer.name!r} is inside an optax "
             "transformation. Make it with optax.inject_hyperparams, or compile the model with an optimizer of jkeras."
@@ -134,15 +134,15 @@ def find_learning_rate(
     rates = np.geomspace(min_rate, max_rate, steps)
     before = host_random_state()
     try:
-        losses = compiled.run(model, lambda: _ramp(compiled, data, shuffle, rates))
+        losses = plan.run(model, lambda: _ramp(plan, data, shuffle, rates))
     finally:
         set_host_random_state(before)
     return LearningRates(rates[: len(losses)], losses)
 
 
-def _ramp(compiled: Any, data: Any, shuffle: Any, rates: np.ndarray) -> np.ndarray:
+def _ramp(plan: Any, data: Any, shuffle: Any, rates: np.ndarray) -> np.ndarray:
     """The loss of each step, with the rates set one after another."""
-    train = compiled.train
+    train = plan.train
 
     def step(fixed: Any, carry: tuple, batch: Any) -> tuple:
         ts, number = carry
@@ -152,9 +152,9 @@ def _ramp(compiled: Any, data: Any, shuffle: Any, rates: np.ndarray) -> np.ndarr
         loss = seen if train.results is not None else seen[0]
         return (ts._replace(opt_state=with_rates(ts.opt_state, own)), number + 1), loss
 
-    program = Program(step, lambda fixed, carry: {}, compiled.jit, record=True)
+    program = Program(step, lambda fixed, carry: {}, plan.compiled.jit, record=True)
     feed, fixed = Feed(data, Stats()), jnp.asarray(rates, "float32")
-    start = compiled.read()._replace(metrics=compiled.fresh_metrics)
+    start = plan.read()._replace(metrics=plan.fresh_metrics)
     first = start, jnp.int32(0)
     carry = copy_to_device(first)
     losses: list[float] = []

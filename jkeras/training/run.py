@@ -82,11 +82,11 @@ class Run:
         }
 
     def _variables(self) -> dict[str, Any]:
-        slots = self.model._compiled.slots
+        slots = self.model._compiled.plan.slots
         return dict(zip(slots.paths(), slots.variables, strict=True))
 
     def _values(self) -> dict[str, Any]:
-        flat, _ = jax.tree_util.tree_flatten_with_path(self.model._compiled.read())
+        flat, _ = jax.tree_util.tree_flatten_with_path(self.model._compiled.plan.read())
         return {jax.tree_util.keystr(path): value for path, value in flat}
 
     def _identity(self) -> dict:
@@ -150,10 +150,10 @@ class Run:
 
     def _find_more_variables(self) -> None:
         """Let a trace find the variables that losses, metrics and schedules hold, which become part of the state."""
-        compiled, data = self.model._compiled, self.feed.data
+        plan, data = self.model._compiled.plan, self.feed.data
         if hasattr(data, "num_samples"):
-            step = lambda: jax.eval_shape(self.model.train_step, compiled.read(), data.spec())  # noqa: E731
-            compiled.run(self.model, step)
+            step = lambda: jax.eval_shape(self.model.train_step, plan.read(), data.spec())  # noqa: E731
+            plan.run(self.model, step)
 
     def begin(self) -> bool:
         """Take up a state that was saved at the end of an epoch. Returns whether there is anything left to train."""

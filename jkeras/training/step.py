@@ -153,6 +153,7 @@ def make_update(optimizer: Any, slots: Slots) -> Callable[..., TrainState]:
     constraints = {path: v.constraint for path, v in slots.params.items() if v.constraint is not None}
 
     def update(ts: TrainState, grads: dict, **objective: Any) -> TrainState:
+        _check_there(optimizer)
         old = {name: ts.params[name] for name in grads}
         rest = {name: jax.tree.map(lambda _: None, ts.params[name]) for name in ts.params if name not in grads}
         with Frame(slots.bind(ts), closed=True) as frame:  # a schedule may read variables, and draw
@@ -165,6 +166,14 @@ def make_update(optimizer: Any, slots: Slots) -> Callable[..., TrainState]:
         return ts._replace(params={**ts.params, **params}, opt_state=opt_state)
 
     return update
+
+
+def _check_there(optimizer: Any) -> None:
+    if optimizer is None:
+        raise ValueError(
+            "The model was compiled with optimizer=None, so it can be evaluated but not trained. Name an optimizer: "
+            "model.compile(optimizer='adam', loss=...)."
+        )
 
 
 def make_train_step(
@@ -189,6 +198,7 @@ def make_train_step(
         return optimizer.scaled_loss(loss, ts.opt_state), (seen, new.state, new.metrics, new.extra, changed)
 
     def step(ts: TrainState, batch: Any) -> tuple[TrainState, Any]:
+        _check_there(optimizer)
         grads, (seen, state, metrics, extra, changed) = jax.grad(objective, has_aux=True)(ts.params, ts, batch)
         told = {}
         if optimizer.reads_objective:

@@ -69,20 +69,21 @@ class Steps(StepFunctions):
         Raises:
             ValueError: unknown parts, or only some of them with a single optimizer.
         """
-        compiled = self._require_ready("pure_update")
+        plan = self._require_ready("pure_update")
+        optimizer = plan.compiled.optimizer
         unknown = [name for name in grads if name not in state.params]
         if unknown:
             raise ValueError(
                 f"pure_update() got gradients for {unknown}; the parts of state.params are {list(state.params)}."
             )
         missing = [name for name in state.params if name not in grads]
-        if missing and not hasattr(compiled.optimizer, "optimizers"):
+        if missing and not hasattr(optimizer, "optimizers"):
             raise ValueError(
-                f"pure_update() got no gradients for {missing}, but {compiled.optimizer.name!r} updates all parameters at once. "
+                f"pure_update() got no gradients for {missing}, but {optimizer.name!r} updates all parameters at once. "
                 "To update parts in turn, compile with jkeras.optimizers.MultiOptimizer."
             )
-        told = objective if compiled.optimizer.reads_objective else {}
-        return make_update(compiled.optimizer, compiled.slots)(state, grads, **told)
+        told = objective if optimizer.reads_objective else {}
+        return make_update(optimizer, plan.slots)(state, grads, **told)
 
     def pure_results(self: Any, state: TrainState) -> dict[str, jax.Array]:
         """The metrics' values by name."""
@@ -112,9 +113,9 @@ class Steps(StepFunctions):
         >>> round(float(model.layers[0].bias[0]), 3)
         0.02
         """
-        compiled = self._with_state("make_train_step", x, y, sample_weight)
-        step = make_train_step(self, compiled.optimizer, compiled.slots)
-        state = current().copied(compiled.read()._replace(metrics=compiled.start()))
+        plan = self._with_state("make_train_step", x, y, sample_weight)
+        step = make_train_step(self, plan.compiled.optimizer, plan.slots)
+        state = current().copied(plan.read()._replace(metrics=plan.start()))
         return lambda state, batch: step(state, unpack_x_y_sample_weight(batch))[0], state
 
     def train_state(self: Any, x: Any = None, y: Any = None, sample_weight: Any = None) -> TrainState:
@@ -174,23 +175,21 @@ class Steps(StepFunctions):
             super().update(variables)  # type: ignore[misc]
 
     def _with_state(self: Any, method: str, x: Any, y: Any, sample_weight: Any) -> Any:
-        """Return the decisions of `compile`, with the whole state. If the state is not known yet, it is made from a
-        batch.
-        """
+        """Return the plan, with the whole state; if there is none, make it for a batch."""
         compiled = self._require_compiled(method)
         if x is not None:
             self._ready(compiled, make_data(x, y, sample_weight, steps=1, arrange=self._arrangement()), False)
-        self._require_ready(method)
+        plan = self._require_ready(method)
         if x is not None:  # a trace finds what the step uses beside the model, so that the state has it
             batch = (x, y, sample_weight)
-            compiled.run(self, lambda: jax.eval_shape(lambda: self.train_step(compiled.read(), batch)))
-        return compiled
+            plan.run(self, lambda: jax.eval_shape(lambda: self.train_step(plan.read(), batch)))
+        return plan
 
     def _require_ready(self: Any, method: str) -> Any:
         compiled = self._require_compiled(method)
-        if not compiled.ready:
+        if compiled.parts is None:
             raise ValueError(f"{method}() needs the shapes of the data: call model.make_train_step(x, y) on a batch first.")
-        return compiled
+        return compiled.prepare(self)
 
     # -- Keras's: functions of lists ------------------------------------------------------------------------------------
 
@@ -236,17 +235,18 @@ class Steps(StepFunctions):
         Returns:
             `(state, logs)` for a `TrainState`, and `(logs, state)` for lists.
         """
-        compiled = self._require_ready("train_step")
-        train = make_train_step(self, compiled.optimizer, compiled.slots)
+        plan = self._require_ready("train_step")
+        train = make_train_step(self, plan.compiled.optimizer, plan.slots)
         step = lambda ts, batch: train(ts, batch)[0]  # noqa: E731
-        return self._step(step, state, data, compiled.variables, keras_groups(self, compiled.variables))
+        return self._step(step, state, data, plan.variables, keras_groups(self, plan.variables))
 
     @built_in
     def test_step(self: Any, state: Any, data: Any) -> tuple:
         """The built-in evaluation step; as `train_step`, but Keras's form has no `optimizer_variables`."""
-        variables = self._require_ready("test_step").variables
+        plan = self._require_ready("test_step")
+        variables = plan.variables
         trained, frozen, _, metrics = keras_groups(self, variables)
-        loss_of = make_loss(self, self._compiled.slots)
+        loss_of = make_loss(self, plan.slots)
         step = lambda ts, batch: loss_of(ts, batch, training=False)[1]  # noqa: E731
         return self._step(step, state, data, variables, [trained, frozen, metrics])
 

@@ -30,6 +30,7 @@ from jkeras.training.epochs import Validation, train
 from jkeras.training.feed import ONE, Feed, device_memory_budget
 from jkeras.training.loan import Uninterrupted
 from jkeras.training.passes import EvaluationPass
+from jkeras.training.plan import Plan
 from jkeras.training.prediction import Prediction
 from jkeras.training.results import by_name
 from jkeras.training.run import Run
@@ -116,12 +117,13 @@ class Trainer(Compilable):
             RuntimeError: the model is being trained by another call of `fit`, in this thread or another one.
         """
         compiled = self._require_compiled("fit")
-        if self._run_of_fit is not None and compiled.ready and compiled.loan.turn.root().trainer is not None:
+        plan = compiled.plan
+        if self._run_of_fit is not None and plan is not None and plan.loan.turn.root().trainer is not None:
             raise in_training(f"Model {self.name!r}")
         _check_counts(epochs=epochs, initial_epoch=initial_epoch)
         _check_frequency(validation_freq)
-        if compiled.ready:
-            compiled.warn_of_switched_weights()
+        if plan is not None:
+            plan.warn_of_switched_weights()
         if validation_split and validation_data is None:
             x = self._arrange_inputs(x) if self._arrangement() else x
             x = x if self.host_stage is None else self.host_stage.wrap(x)
@@ -138,7 +140,7 @@ class Trainer(Compilable):
             self._arrange_inputs,
             stage=self._trained_stage(),
         )
-        self._ready(compiled, data, shuffle)
+        plan = self._ready(compiled, data, shuffle)
         data = self._training_data(data, shuffle)
         epochs = switches.limited("epochs", epochs, switches.max_epochs())
         steps_per_epoch = self._limited("steps_per_epoch", steps_per_epoch, data)
@@ -152,7 +154,7 @@ class Trainer(Compilable):
         self.stop_training = False
         run = Run(self, feed, callbacks, shuffle, steps_per_epoch, initial_epoch)
         try:
-            with compiled.loan.turn.training(f"Model {self.name!r}"):
+            with plan.loan.turn.training(f"Model {self.name!r}"):
                 train(run, epochs, validation, progress)
         finally:
             if self._run_of_fit is run:
@@ -163,15 +165,15 @@ class Trainer(Compilable):
     def _limited(name: str, steps: int | None, data: Any) -> int | None:
         return switches.limited(name, steps, switches.max_steps_per_epoch(), data.num_batches)
 
-    def _ready(self, compiled: Compiled, data: Any, shuffle: Any) -> None:
+    def _ready(self, compiled: Compiled, data: Any, shuffle: Any) -> Plan:
         """Build what is not built, on the first batch's shapes, and check the data; before the first step."""
         self._check_inputs(data)
-        if not compiled.ready:
+        if compiled.parts is None:
             compiled.prepare(self, data.peek(shuffle))
             data.reset()
             self._check_inputs(data)
-        compiled.prepare(self, None)
         self._check_targets(compiled, data)
+        return compiled.prepare(self)
 
     def _training_data(self, data: Any, shuffle: Any) -> Any:
         """The data as the loop of `fit` reads it; the members of an ensemble read it in orders of their own."""
@@ -179,7 +181,7 @@ class Trainer(Compilable):
 
     def _check_targets(self, compiled: Compiled, data: Any, where: str = "") -> None:
         """Compare targets with what the losses expect: all that are at hand, or each batch as it comes."""
-        if compiled.objective is None or not compiled.sees_targets:
+        if compiled.objective is None or not compiled.parts.sees_targets:
             return
         if not isinstance(data, ArrayData):
             data.check = compiled.objective.check
@@ -320,27 +322,27 @@ class Trainer(Compilable):
         Returns:
             As `evaluate`: the loss, or a list, or a dict of results, for this batch.
         """
-        compiled, batch = self._one_batch("train_on_batch", x, y, sample_weight, class_weight)
-        start = lambda: compiled.loan.lend()._replace(metrics=compiled.start())  # noqa: E731
-        with kept, compiled.loan.turn.training(f"Model {self.name!r}"):
-            with compiled.loan.held(), Uninterrupted():
-                carry, results = compiled.run(
-                    self, lambda: compiled.train.over_stack((), start(), current().put_single(batch), *ONE)
+        plan, batch = self._one_batch("train_on_batch", x, y, sample_weight, class_weight)
+        start = lambda: plan.loan.lend()._replace(metrics=plan.start())  # noqa: E731
+        with kept, plan.loan.turn.training(f"Model {self.name!r}"):
+            with plan.loan.held(), Uninterrupted():
+                carry, results = plan.run(
+                    self, lambda: plan.train.over_stack((), start(), current().put_single(batch), *ONE)
                 )
-                compiled.loan.keep(carry)
-            logs = compiled.train.fetch(results, 1).logs
+                plan.loan.keep(carry)
+            logs = plan.train.fetch(results, 1).logs
         return self._result(logs, return_dict)
 
     @contained
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """The results on one batch, without training."""
-        compiled, batch = self._one_batch("test_on_batch", x, y, sample_weight, None)
+        plan, batch = self._one_batch("test_on_batch", x, y, sample_weight, None)
         with kept:
-            carry, results = compiled.run(
-                self, lambda: compiled.test.over_stack(*compiled.test_state(), current().put_single(batch), *ONE)
+            carry, results = plan.run(
+                self, lambda: plan.test.over_stack(*plan.test_state(), current().put_single(batch), *ONE)
             )
-            logs = compiled.test.fetch(results, 1).logs
-        compiled.write(*carry)
+            logs = plan.test.fetch(results, 1).logs
+        plan.write(*carry)
         return self._result(logs, return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
@@ -352,7 +354,7 @@ class Trainer(Compilable):
             return self.predict(iter([(x,)]), verbose=0)
         return self.predict(x, batch_size=lengths.pop(), verbose=0)
 
-    def _one_batch(self, method: str, x: Any, y: Any, sample_weight: Any, class_weight: dict | None) -> tuple[Compiled, Any]:
+    def _one_batch(self, method: str, x: Any, y: Any, sample_weight: Any, class_weight: dict | None) -> tuple[Plan, Any]:
         compiled = self._require_compiled(method)
         data = make_data(
             x,
@@ -365,8 +367,7 @@ class Trainer(Compilable):
             stage=self.host_stage,
             one_batch=True,
         )
-        self._ready(compiled, data, False)
-        return compiled, jax.tree.map(lambda a: a[None], data.tree)
+        return self._ready(compiled, data, False), jax.tree.map(lambda a: a[None], data.tree)
 
     def _result(self, logs: dict, return_dict: bool) -> Any:
         """Results by name; or their list in the order of `metrics_names`."""

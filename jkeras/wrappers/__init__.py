@@ -17,5 +17,5 @@ def __getattr__(name: str) -> Any:
         try:
             _unknown(name)
         except AttributeError as error:
-            raise missing(str(error), __name__, name, sys._getframe(1)) from None
+            raise missing(error.__str__, __name__, name, sys._getframe(1)) from None
     return getattr(importlib.import_module("jkeras.wrappers.estimators"), name)

@@ -253,7 +253,7 @@ def test_changes_of_the_learning_rate_compile_nothing():
     for callback in callbacks:  # who watches batches has a loop of its own
         fit(callback, made=made, epochs=1)
     made.train_on_batch(X[:10], Y[:10])
-    counts = lambda: (made._compiled.train.traces, made._compiled.train.compilations)  # noqa: E731
+    counts = lambda: (made._compiled.plan.train.traces, made._compiled.plan.train.compilations)  # noqa: E731
     before = counts()
     for callback in callbacks:
         fit(callback, made=made, epochs=4)

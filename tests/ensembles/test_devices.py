@@ -60,7 +60,7 @@ def test_numbers_are_those_of_one_device(way, members, alone):
         found, ensemble = results(members)
     for ours, wanted in zip(found, alone[members], strict=True):
         np.testing.assert_allclose(ours, wanted, atol=3e-6)
-    kernel = next(v for v in ensemble._compiled.slots.variables if v.shape == (members, 4, 8))
+    kernel = next(v for v in ensemble._compiled.plan.slots.variables if v.shape == (members, 4, 8))
     shards = [shard.data.shape for shard in kernel.value.addressable_shards]
     assert shards == [(2, 4, 8) if members == 4 else (3, 4, 8)] * 2
     np.testing.assert_allclose(

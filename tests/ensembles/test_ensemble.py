@@ -261,7 +261,7 @@ def test_a_run_that_was_killed_goes_on_with_the_same_bits(tmp_path, trained, whe
                 raise Killed
 
         def on_train_batch_end(self, batch, logs=None):
-            if int(self.model._compiled.read().opt_state.iterations[0]) > 15 and where == "batch":
+            if int(self.model._compiled.plan.read().opt_state.iterations[0]) > 15 and where == "batch":
                 raise Killed
 
     backup = jkeras.callbacks.BackupAndRestore(tmp_path, save_freq="epoch" if where == "epoch" else 3)

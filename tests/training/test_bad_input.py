@@ -262,3 +262,14 @@ def test_an_axis_that_outputs_do_not_have():
         jkeras.losses.CategoricalCrossentropy(axis=5)(Y, Y)
     with pytest.raises(ValueError, match=r"have no axis 5"):
         model(jkeras.losses.CategoricalCrossentropy(axis=5)).fit(X, Y, verbose=0)
+
+
+def test_without_an_optimizer_a_model_can_be_evaluated():
+    made = jkeras.Sequential([jkeras.Input((3,)), jkeras.layers.Dense(1)])
+    made.compile(optimizer=None, loss="mse")
+    x, y = np.ones((8, 3)), np.ones((8, 1))
+    assert np.isfinite(made.evaluate(x, y, verbose=0))
+    with pytest.raises(ValueError, match="optimizer=None, so it can be evaluated but not trained"):
+        made.fit(x, y, verbose=0)
+    made.compile("sgd", "mse")
+    made.fit(x, y, verbose=0)

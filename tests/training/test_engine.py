@@ -351,7 +351,7 @@ def test_any_optax_transformation_trains():
 def test_the_step_is_one_jaxpr():
     made = model()
     made.fit(X, Y, batch_size=32, verbose=0)
-    program, loan = made._compiled.train, made._compiled.loan
+    program, loan = made._compiled.plan.train, made._compiled.plan.loan
     traced = jax.make_jaxpr(program.step)((), loan.lend(), (X[:32], Y[:32], None))
     assert len(traced.eqns) > 10
     loan.take_back()

@@ -36,3 +36,24 @@ def test_a_state_of_another_size_is_refused_before_anything_is_lent():
     with pytest.raises(ValueError, match="2 variables cannot be given 1 values"):
         loan.keep([jnp.ones(2)])
     assert [v.value.tolist() for v in loan.variables] == [[0.0, 0.0], [0.0, 0.0]]
+
+
+def test_a_scalar_is_read_without_ending_the_loan():
+    rate, weight = Variable(jnp.float32(0.5), name="rate"), Variable(jnp.zeros(2), name="w")
+    loan = Loan([rate, weight])
+    loan.keep([a + 1 for a in loan.lend()])
+    assert float(rate.value) == 1.5 and rate.is_lent(loan) and weight.is_lent(loan)
+    state = loan.lend()
+    assert state[1] is loan.lend()[1]  # nothing was copied
+
+
+def test_what_is_assigned_while_it_is_lent_is_all_that_is_taken_anew():
+    rate, weight = Variable(jnp.float32(0.5), name="rate"), Variable(jnp.zeros(2), name="w")
+    loan = Loan([rate, weight])
+    kept = loan.lend()[1]
+    rate.assign(0.25)
+    state = loan.lend()
+    assert float(state[0]) == 0.25 and state[1] is kept
+    held = rate.value
+    assert float(held) == 0.25 and state[0] is not held  # the loop may consume what it was lent
+    assert weight.value.tolist() == [0.0, 0.0]
