@@ -82,7 +82,7 @@ class Steps(StepFunctions):
                 f"pure_update() got no gradients for {missing}, but {optimizer.name!r} updates all parameters at once. "
                 "To update parts in turn, compile with jkeras.optimizers.MultiOptimizer."
             )
-        told = objective if optimizer.reads_objective else {}
+        told = objective if optimizer is not None and optimizer.reads_objective else {}
         return make_update(optimizer, plan.slots)(state, grads, **told)
 
     def pure_results(self: Any, state: TrainState) -> dict[str, jax.Array]:
