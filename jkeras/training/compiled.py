@@ -5,6 +5,7 @@ batch, builds the model, makes the losses and metrics for its outputs, and retur
 """
 
 import threading
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from jkeras import losses, optimizers
