@@ -263,7 +263,8 @@ def test_a_step_of_ones_own_that_was_given_too_little_state_says_so():
     model = closed_over(beta)
     model.compile("sgd", "mse")
     _, state = model.make_train_step(X, Y)
-    model._compiled.objective.losses[0] = lambda y, p, w: beta * 1.0
+    terms = model._compiled.objective.terms
+    terms[0] = terms[0]._replace(loss=lambda y, p, w: beta * 1.0, safe=None)
     with pytest.raises(RuntimeError, match=r"not part of the state it was given \('beta'\)"):
         jax.jit(lambda state: model.pure_loss(state, (X, Y)))(state)
 
