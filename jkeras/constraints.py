@@ -26,7 +26,8 @@ Axes = int | list[int] | tuple[int, ...]
 
 
 class Constraint:
-    """Base of all constraints: subclasses define `__call__(w) -> w'`. This one changes nothing.
+    """The base class of constraints. A subclass defines `__call__(w)`, which returns the new weight. This class changes
+    nothing.
 
     >>> class Rounded(Constraint):
     ...     def __call__(self, w):
@@ -59,7 +60,7 @@ def _norms(w: Any, axis: Axes) -> jax.Array:
 
 
 class MaxNorm(Constraint):
-    """Norms of at most `max_value` (Srivastava et al. 2014, section 5.1).
+    """A constraint that limits norms to at most `max_value` (Srivastava et al. 2014, section 5.1).
 
     Args:
         max_value: the largest norm.
@@ -82,7 +83,7 @@ class MaxNorm(Constraint):
 
 
 class MinMaxNorm(Constraint):
-    """Norms between `min_value` and `max_value`.
+    """A constraint that keeps norms between `min_value` and `max_value`.
 
     Args:
         min_value: the smallest norm.
@@ -107,7 +108,7 @@ class MinMaxNorm(Constraint):
 
 
 class NonNeg(Constraint):
-    """No negative entries: `max(w, 0)`.
+    """A constraint that replaces negative entries by 0: `max(w, 0)`.
 
     >>> NonNeg()(jnp.array([-1.0, 2.0])).tolist()
     [0.0, 2.0]
@@ -118,7 +119,7 @@ class NonNeg(Constraint):
 
 
 class UnitNorm(Constraint):
-    """Norms of 1.
+    """A constraint that scales norms to 1.
 
     Args:
         axis: the axis or axes that one norm is taken over.

@@ -23,7 +23,7 @@ from jkeras.serialization.naming import represent
 
 
 class Regularizer:
-    """Base of all regularizers: subclasses define `__call__(x) -> scalar` and, to be saved, `get_config`.
+    """The base class of regularizers. A subclass defines `__call__(x) -> scalar` and, to be saved, `get_config`.
 
     >>> import jax.numpy as jnp
     >>> class Largest(Regularizer):
@@ -61,7 +61,7 @@ def _l2_norm_squared(x: jax.Array) -> jax.Array:
 
 
 class L1L2(Regularizer):
-    """`l1 * sum |x| + l2 * sum x^2`.
+    """A regularizer that adds `l1 * sum |x| + l2 * sum x^2` to the loss.
 
     The name `"l1_l2"` gives the defaults, which penalize nothing (as in Keras).
 
@@ -89,7 +89,7 @@ class L1L2(Regularizer):
 
 
 class L1(Regularizer):
-    """`l1 * sum |x|`.
+    """A regularizer that adds `l1 * sum |x|` to the loss.
 
     Args:
         l1: the factor, from 0 on.
@@ -109,7 +109,7 @@ class L1(Regularizer):
 
 
 class L2(Regularizer):
-    """`l2 * sum x^2`.
+    """A regularizer that adds `l2 * sum x^2` to the loss.
 
     Args:
         l2: the factor, from 0 on.
@@ -129,7 +129,7 @@ class L2(Regularizer):
 
 
 class OrthogonalRegularizer(Regularizer):
-    """Pulls the rows (or columns) of a matrix towards being orthogonal to each other.
+    """A regularizer that makes the rows (or columns) of a matrix orthogonal to each other.
 
     The penalty is `factor` times the mean of `|cos(r_i, r_j)|` over all pairs of different rows.
 

@@ -19,7 +19,8 @@ BACKUP_SECONDS = 300  # of `fit(resume=folder)`
 
 
 class BackupAndRestore(Callback):
-    """Backs up the whole state of a run of `fit`, and goes on from it when the same script is started again.
+    """A callback that backs up the whole state of a run of `fit`. When the same script is started again, it continues
+    the run.
 
     A backup holds the weights, the optimizer's state, the sums of metrics, the states of all generators of random numbers,
     the order of the data and the place in it, the `History`, and what callbacks keep (`Callback.get_state`). So a run that

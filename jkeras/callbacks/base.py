@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Callback:
-    """Base of all callbacks: override the hooks you need.
+    """The base class of callbacks. A subclass overrides the hooks that it needs.
 
     `logs` is a dict of the running results (`{"loss": 0.3, ...}`); hooks may read and change the model's weights, its
     optimizer's learning rate, and set `self.model.stop_training = True` (`stop_evaluating` and `stop_predicting` end an evaluation

@@ -10,7 +10,7 @@ from jkeras.callbacks.schedule import BatchCalls, is_set
 
 
 class CallbackList:
-    """Calls several callbacks as if they were one; for training loops of one's own, too.
+    """A list of callbacks that is called like one callback, also in your own training loops.
 
     Args:
         callbacks: a callback, or a list of them, which may be nested.

@@ -10,7 +10,7 @@ from jkeras.callbacks.base import Callback
 
 
 class CSVLogger(Callback):
-    """Writes a row of results into a CSV file at the end of each epoch.
+    """A callback that writes a row of results to a CSV file at the end of each epoch.
 
     The first column is the epoch, the others are the results in alphabetical order. Where training has no validation, columns
     for it are there all the same, filled with `NA`; a file can so be continued by a run that has.

@@ -7,7 +7,7 @@ from jkeras.callbacks.monitor import MonitorCallback
 
 
 class EarlyStopping(MonitorCallback):
-    """Stops training when a quantity has not become better for some epochs.
+    """A callback that stops training when a quantity has not improved for some epochs.
 
     Args:
         monitor: the name of the quantity in the logs.

@@ -11,7 +11,7 @@ from jkeras.callbacks.monitor import direction
 
 
 class History(Callback):
-    """Records what the epochs came to.
+    """A callback that records the results of the epochs. `fit` returns it.
 
     Args:
         batches: whether to record the results of every batch as well: `fit(..., callbacks=[History(batches=True)])`. The compiled

@@ -14,7 +14,7 @@ from jkeras.callbacks.monitor import MonitorCallback
 
 
 class LearningRateScheduler(Callback):
-    """Sets the learning rate at the begin of each epoch, and writes it into the logs.
+    """A callback that sets the learning rate at the beginning of each epoch, and writes it to the logs.
 
     Args:
         schedule: `(epoch, learning_rate) -> learning_rate`, or `(epoch) -> learning_rate`; epochs count from 0.
@@ -55,7 +55,8 @@ class LearningRateScheduler(Callback):
 
 
 class ReduceLROnPlateau(MonitorCallback):
-    """Reduces the learning rate when a quantity has not become better for some epochs, and writes the rate into the logs.
+    """A callback that reduces the learning rate when a quantity has not improved for some epochs, and writes the rate
+    to the logs.
 
     Args:
         monitor: the name of the quantity in the logs.

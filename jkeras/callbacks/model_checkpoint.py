@@ -11,7 +11,7 @@ from jkeras.callbacks.saver import Saver, check_save_freq
 
 
 class ModelCheckpoint(Saver):
-    """Saves the model, or its weights, while it is trained.
+    """A callback that saves the model, or its weights, during training.
 
     A file is written beside its place and moved there when it is whole, so a file that is there is never half a file. If the disk is
     full, the callback warns, keeps the older file, and training goes on.

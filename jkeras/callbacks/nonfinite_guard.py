@@ -8,7 +8,8 @@ ACTIONS = ("raise", "stop", "skip")
 
 
 class NonFiniteGuard(Callback):
-    """Watches every step of training: its loss, and the weights and the optimizer's state that it would write.
+    """A callback that checks that the loss, the weights and the optimizer's state stay finite in every step of
+    training.
 
     The compiled loop itself looks at each step, and stops at the first one that is not finite. That step is left out: weights,
     optimizer, metrics and the states of layers are those before it. The batch is then computed once more, layer by layer, so

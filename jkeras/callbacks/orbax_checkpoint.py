@@ -16,7 +16,7 @@ FULL = ("no space left", "disk quota", "enospc", "edquot")
 
 
 class OrbaxCheckpoint(Saver):
-    """Saves the model with the library Orbax while it is trained; needs the extra `jkeras[orbax]`.
+    """A callback that saves the model with the library Orbax during training. It needs the extra `jkeras[orbax]`.
 
     Each checkpoint is a folder in `directory`, named after its step: the number of the epoch, counted from 0, or with a `save_freq`
     in batches the number of batches that the optimizer has seen. If `directory` holds checkpoints of an earlier run, the

@@ -10,7 +10,7 @@ from jkeras.callbacks.folders import make_writable
 
 
 class Profiler(Callback):
-    """Writes a trace of one or more epochs of training, to be looked at in TensorBoard, XProf or Perfetto.
+    """A callback that writes a trace of one or more epochs of training, for TensorBoard, XProf or Perfetto.
 
     The trace shows each call of the compiled loop, on the host and on the device; layers appear under their names in the
     operations they became. The callback looks at epochs only, so the loop runs as it does without it.

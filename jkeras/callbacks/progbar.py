@@ -12,7 +12,7 @@ from jkeras.runtime.switches import is_live, report
 
 
 class Progbar:
-    """Shows how far a loop is, and means of values.
+    """A progress bar that shows the progress of a loop, and means of values.
 
     Args:
         target: the number of steps; None if it is not known.

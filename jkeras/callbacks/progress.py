@@ -115,7 +115,7 @@ class Progress(Callback):
 
 
 class ProgbarLogger(Progress):
-    """The progress bar as a callback, for loops of one's own: `CallbackList(..., add_progbar=True)`.
+    """A callback that shows the progress bar, for your own loops: `CallbackList(..., add_progbar=True)`.
 
     `fit`, `evaluate` and `predict` draw their progress bar themselves; they leave this callback out.
 

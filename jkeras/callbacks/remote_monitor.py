@@ -11,7 +11,7 @@ from jkeras.callbacks.base import Callback
 
 
 class RemoteMonitor(Callback):
-    """Sends the results of each epoch to a server, in a POST request of HTTP.
+    """A callback that sends the results of each epoch to a server, in a POST request of HTTP.
 
     Args:
         root: the server's address.

@@ -6,7 +6,8 @@ from jkeras.callbacks.base import Callback
 
 
 class SwapEMAWeights(Callback):
-    """Puts the running means of the weights in their place for evaluation and prediction, and the weights back afterwards.
+    """A callback that uses the running means of the weights for evaluation and prediction, and restores the weights
+    afterwards.
 
     The optimizer keeps the means if it has `use_ema=True`.
 

@@ -21,7 +21,8 @@ INSTALL = 'TensorBoard(...) writes with the library tensorboardX. Install it:\n 
 
 
 class TensorBoard(Callback):
-    """Writes results for TensorBoard (`tensorboard --logdir logs`), into the folders `train` and `validation` of `log_dir`.
+    """A callback that writes results for TensorBoard (`tensorboard --logdir logs`), into the folders `train` and
+    `validation` of `log_dir`.
 
     The tags are Keras's: `epoch_loss`, `batch_loss`, `evaluation_loss_vs_iterations`, `kernel/histogram`, ... Results of
     every batch do not slow the compiled loop down: it records them, and they are written after it has returned.

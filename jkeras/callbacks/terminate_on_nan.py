@@ -8,7 +8,7 @@ from jkeras.callbacks.base import Callback
 
 
 class TerminateOnNaN(Callback):
-    """Stops training at a batch whose loss is NaN or infinite.
+    """A callback that stops training at a batch whose loss is NaN or infinite.
 
     The compiled loop itself looks at each loss, so this callback does not slow training down. The step of that batch is left out:
     the model keeps the weights from before it, which are finite (Keras keeps those after it).

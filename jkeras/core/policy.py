@@ -20,7 +20,7 @@ from jkeras.serialization.registry import publish
 
 
 class DTypePolicyMap(DTypePolicy, MutableMapping):
-    """Policies by the paths of layers, for a `dtype` that a layer hands on to those inside of it.
+    """A dtype policy for each path of a layer. A layer passes it on to the layers inside of it.
 
     A path is looked up as it is, and else as what one of the keys, as a regular expression, matches as a whole; a layer with no
     entry has the default policy.

@@ -104,7 +104,7 @@ class QuantizedFloat8DTypePolicy(QuantizedDTypePolicy):
 
 
 class Int4DTypePolicy(QuantizedDTypePolicy):
-    """The policy of a layer whose weights are held in 4 bits.
+    """The policy of a layer whose weights are stored in 4 bits.
 
     Args:
         mode: `"int4/<block_size>"`; block_size is how many weights share a scale, -1 for all that are summed to one output.

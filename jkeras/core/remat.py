@@ -19,7 +19,7 @@ _thread = threading.local()
 
 
 class RematScope:
-    """Layers that are made inside are recomputed in the backward pass instead of kept.
+    """A block in which layers are made that are recomputed in the backward pass, instead of stored, to save memory.
 
     The outermost layer of a call (the model that is trained) is never recomputed as a whole, which would save nothing.
 

@@ -11,7 +11,7 @@ from jkeras.core.variable import Variable, is_variable
 
 
 class StatelessScope:
-    """A block in which variables have other values: reads and writes stay in the scope.
+    """A block in which variables have other values. Reads and writes inside of it do not change the variables.
 
     Variables that are made inside are initialized when they are first read, whatever `initialize_variables` says.
 

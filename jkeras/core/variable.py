@@ -49,7 +49,7 @@ class Initial(Promise):
 
 
 class Variable(ArrayFace):
-    """A named array that layers, metrics and optimizers keep.
+    """A named array that layers, metrics and optimizers store and update.
 
     Args:
         initializer: an array or nested list (the value), a callable `(shape, dtype) -> array`, or an initializer's name.

@@ -47,7 +47,7 @@ class Epoch(NamedTuple):
 
 
 class ArrayData:
-    """Inputs, targets and sample weights as arrays of one length.
+    """A data set of inputs, targets and sample weights, which are arrays of the same length.
 
     Args:
         x: a structure (nested lists, tuples, dicts) of arrays, the first dimension of each counting the samples. See

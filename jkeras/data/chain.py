@@ -18,7 +18,8 @@ WORKERS = min(8, os.cpu_count() or 1)
 
 
 class Dataset(PyDataset):
-    """Elements by number. `fit`, `evaluate` and `predict` take it when its elements are batches.
+    """A data set whose elements are made by number. `fit`, `evaluate` and `predict` take it if its elements are
+    batches.
 
     Args:
         get: makes element i.

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class PyDataset:
-    """Base class of a data set that makes its batches by number, so that several workers can make them at once.
+    """The base class of data sets that make their batches by number, so that several workers can make them at once.
 
     A subclass defines `__getitem__(index)`, which returns one whole batch, `(x,)`, `(x, y)` or `(x, y, sample_weight)`, and
     `__len__`, the number of batches; or the property `num_batches`, where None means without end. It may define

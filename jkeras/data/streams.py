@@ -53,7 +53,7 @@ def is_stream(value: Any) -> bool:
 
 
 class StreamData:
-    """Batches `x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)` from something that yields them.
+    """A stream of batches `x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)`, from an object that yields them.
 
     Args:
         source: a generator or iterator, a loader, or a data set by number.

@@ -15,7 +15,8 @@ FINAL = "final_output"
 
 
 class Distiller(Model):
-    """Trains a student on `weight * loss(y, student(x)) + (1 - weight) * distillation losses(teacher(x), student(x))`.
+    """A model that trains a student on `weight * loss(y, student(x)) + (1 - weight) * distillation losses(teacher(x),
+    student(x))`.
 
     Args:
         teacher: a trained model. It is frozen, and runs as in inference.

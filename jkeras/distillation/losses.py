@@ -12,7 +12,7 @@ __all__ = ["DistillationLoss", "FeatureDistillation", "LogitsDistillation"]
 
 
 class DistillationLoss:
-    """Base of distillation losses: override `compute_loss`.
+    """The base class of distillation losses. A subclass overrides `compute_loss`.
 
     >>> class Distance(DistillationLoss):
     ...     def compute_loss(self, teacher_outputs, student_outputs, **kwargs):
@@ -78,7 +78,8 @@ class _PerOutput(DistillationLoss):
 
 
 class LogitsDistillation(_PerOutput):
-    """The student's probabilities become those of the teacher (Hinton et al. 2015, arXiv:1503.02531).
+    """A loss that makes the student's probabilities similar to those of the teacher (Hinton et al. 2015,
+    arXiv:1503.02531).
 
     Args:
         temperature: what logits are divided by; a higher one shows more of what the teacher thinks of the wrong classes.

@@ -140,7 +140,7 @@ class Distribution:
 
 
 class DataParallel(Distribution):
-    """Each device computes its part of every batch, and has a copy of all variables.
+    """A distribution in which each device computes its part of every batch and has a copy of all variables.
 
     Args:
         device_mesh: a `DeviceMesh` with one axis.
@@ -170,7 +170,7 @@ class DataParallel(Distribution):
 
 
 class ModelParallel(Distribution):
-    """Batches are divided along one axis of the mesh, and variables as a `LayoutMap` says.
+    """A distribution that divides batches along one axis of the mesh, and variables by a `LayoutMap`.
 
     Args:
         layout_map: a `LayoutMap`. A variable whose path it does not have is copied to every device.
@@ -262,7 +262,8 @@ class ModelParallel(Distribution):
 
 
 class FullyShardedDataParallel(Distribution):
-    """Batches are divided, and so are the variables and what the optimizer keeps for them (FSDP; ZeRO-3 in the paper).
+    """A distribution that divides batches, variables and the optimizer's state between devices (FSDP; ZeRO-3 in the
+    paper).
 
     Each variable is divided along its longest axis whose length is a multiple of the number of devices; the others are copied. A
     weight is gathered where it is used. So n devices hold 1/n of the state each.

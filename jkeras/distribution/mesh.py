@@ -78,7 +78,7 @@ class DeviceMesh:
 
 
 class TensorLayout:
-    """The axis of a mesh along which each axis of an array is divided.
+    """A layout of an array: for each of its axes, the axis of the mesh along which it is divided.
 
     Args:
         axes: an axis name of the mesh, or None, for each axis of the array. None keeps that axis whole.

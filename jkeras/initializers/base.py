@@ -16,7 +16,7 @@ Shape = Sequence[int]
 
 
 class Initializer:
-    """Base of all initializers: subclasses define `__call__(shape, dtype)` and, to be saved, `get_config`.
+    """The base class of initializers. A subclass defines `__call__(shape, dtype)` and, to be saved, `get_config`.
 
     >>> class Sevens(Initializer):
     ...     def __call__(self, shape, dtype=None):

@@ -92,7 +92,7 @@ class _Normal(RandomInitializer):
 
 
 class RandomNormal(_Normal):
-    """Normally distributed entries.
+    """An initializer that draws from a normal distribution.
 
     >>> RandomNormal(stddev=1.0, seed=0)((2, 3)).shape
     (2, 3)
@@ -102,7 +102,7 @@ class RandomNormal(_Normal):
 
 
 class TruncatedNormal(_Normal):
-    """Normally distributed entries, at most two standard deviations from the mean.
+    """An initializer that draws from a normal distribution, at most two standard deviations from the mean.
 
     >>> bool(abs(TruncatedNormal(stddev=1.0, seed=0)((100,))).max() < 2)
     True
@@ -112,7 +112,7 @@ class TruncatedNormal(_Normal):
 
 
 class RandomUniform(RandomInitializer):
-    """Entries uniformly distributed in `[minval, maxval)`.
+    """An initializer that draws from a uniform distribution over `[minval, maxval)`.
 
     Args:
         minval: the lower bound.
@@ -134,7 +134,8 @@ class RandomUniform(RandomInitializer):
 
 
 class Orthogonal(RandomInitializer):
-    """`gain` times a random matrix with orthonormal rows or columns, whichever are fewer (Saxe et al. 2014).
+    """An initializer that makes `gain` times a random matrix with orthonormal rows or columns, whichever are fewer
+    (Saxe et al. 2014).
 
     A kernel with more than two axes is seen as a matrix with as many columns as its last axis is long.
 

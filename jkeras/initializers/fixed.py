@@ -20,7 +20,7 @@ class Fixed(Initializer):
 
 
 class Constant(Fixed):
-    """All entries equal to `value` (a number, or an array that is broadcast to the shape).
+    """An initializer that sets all entries to `value` (a number, or an array that is broadcast to the shape).
 
     Args:
         value: a number, or an array that is broadcast to the shape.
@@ -51,7 +51,7 @@ class Constant(Fixed):
 
 
 class Zeros(Fixed):
-    """All entries 0.
+    """An initializer that sets all entries to 0.
 
     >>> Zeros()((2,)).tolist()
     [0.0, 0.0]
@@ -62,7 +62,7 @@ class Zeros(Fixed):
 
 
 class Ones(Fixed):
-    """All entries 1.
+    """An initializer that sets all entries to 1.
 
     >>> Ones()((2,)).tolist()
     [1.0, 1.0]
@@ -77,7 +77,7 @@ def _full(shape: tuple[int, ...], value: Any, dtype: Any) -> jax.Array:
 
 
 class Identity(Fixed):
-    """`gain` times the identity matrix (with ones on the main diagonal if it is not square).
+    """An initializer that makes `gain` times the identity matrix (with ones on the main diagonal if it is not square).
 
     Args:
         gain: the number on the diagonal.

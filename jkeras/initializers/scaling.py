@@ -12,7 +12,8 @@ from jkeras.initializers.distributions import RandomInitializer
 
 
 class VarianceScaling(RandomInitializer):
-    """Entries with mean 0 and variance `scale / n`, where n counts inputs or outputs of a unit.
+    """An initializer that draws entries with mean 0 and variance `scale / n`, where n counts inputs or outputs of a
+    unit.
 
     Args:
         scale: the factor of the variance, a positive number.
@@ -102,7 +103,8 @@ class _Scaled(VarianceScaling):
 
 
 class GlorotUniform(_Scaled):
-    """Uniform with variance `2 / (fan_in + fan_out)`. It is the default of most layers.
+    """An initializer that draws from a uniform distribution with variance `2 / (fan_in + fan_out)`. It is the default
+    of most layers.
 
     Source: Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks".
 
@@ -115,7 +117,8 @@ class GlorotUniform(_Scaled):
 
 
 class GlorotNormal(_Scaled):
-    """Normal, cut at two standard deviations, with variance `2 / (fan_in + fan_out)`.
+    """An initializer that draws from a normal distribution, cut at two standard deviations, with variance `2 / (fan_in
+    + fan_out)`.
 
     Source: Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks".
 
@@ -128,7 +131,7 @@ class GlorotNormal(_Scaled):
 
 
 class LecunUniform(_Scaled):
-    """Uniform with variance `1 / fan_in`.
+    """An initializer that draws from a uniform distribution with variance `1 / fan_in`.
 
     Source: LeCun et al. 1998, "Efficient BackProp".
 
@@ -141,7 +144,8 @@ class LecunUniform(_Scaled):
 
 
 class LecunNormal(_Scaled):
-    """Normal, cut at two standard deviations, with variance `1 / fan_in`. It suits networks with SELU.
+    """An initializer that draws from a normal distribution, cut at two standard deviations, with variance `1 / fan_in`.
+    It suits networks with SELU.
 
     Source: Klambauer et al. 2017, arXiv:1706.02515.
 
@@ -154,7 +158,7 @@ class LecunNormal(_Scaled):
 
 
 class HeUniform(_Scaled):
-    """Uniform with variance `2 / fan_in`. It suits networks with ReLU.
+    """An initializer that draws from a uniform distribution with variance `2 / fan_in`. It suits networks with ReLU.
 
     Source: He et al. 2015, arXiv:1502.01852.
 
@@ -167,7 +171,8 @@ class HeUniform(_Scaled):
 
 
 class HeNormal(_Scaled):
-    """Normal, cut at two standard deviations, with variance `2 / fan_in`. It suits networks with ReLU.
+    """An initializer that draws from a normal distribution, cut at two standard deviations, with variance `2 / fan_in`.
+    It suits networks with ReLU.
 
     Source: He et al. 2015, arXiv:1502.01852.
 

@@ -12,7 +12,7 @@ from jkeras.initializers.fixed import Fixed
 
 
 class STFT(Fixed):
-    """The kernel of a convolution that computes the short-time Fourier transform of a signal.
+    """An initializer that makes the kernel of a convolution that computes the short-time Fourier transform of a signal.
 
     For the shape `(T, 1, F)`, entry `(t, 0, f)` is the real (or imaginary) part of `w_t exp(-2 pi i t f / (2 (F - 1)))`.
 

@@ -30,7 +30,7 @@ class _Elementwise(Configured):
 
 
 class ReLU(_Elementwise):
-    """`max(x, 0)`, or more generally what `jkeras.activations.relu` computes.
+    """A layer that computes `max(x, 0)`, or with other arguments, the function `jkeras.activations.relu`.
 
     Args:
         max_value: the largest output, from 0 on. None means that there is no bound.
@@ -57,7 +57,7 @@ class ReLU(_Elementwise):
 
 
 class LeakyReLU(_Elementwise):
-    """`x` where `x >= 0`, and `negative_slope * x` below.
+    """A layer that returns `x` where `x >= 0`, and `negative_slope * x` below.
 
     Args:
         negative_slope: the slope for negative inputs, from 0 on.
@@ -79,7 +79,7 @@ class LeakyReLU(_Elementwise):
 
 
 class ELU(_Elementwise):
-    """`x` where `x > 0`, and `alpha * (exp(x) - 1)` below (Clevert et al. 2016, arXiv:1511.07289).
+    """A layer that returns `x` where `x > 0`, and `alpha * (exp(x) - 1)` below (Clevert et al. 2016, arXiv:1511.07289).
 
     Args:
         alpha: for small `x` the output approaches `-alpha`. A number from 0 on.
@@ -98,7 +98,8 @@ class ELU(_Elementwise):
 
 
 class PReLU(Configured):
-    """`x` where `x > 0`, and `alpha * x` below, with a trainable alpha for each entry (He et al. 2015, arXiv:1502.01852).
+    """A layer that returns `x` where `x > 0`, and `alpha * x` below, with a trainable alpha for each entry (He et al.
+    2015, arXiv:1502.01852).
 
     Args:
         shared_axes: axes along which all entries share one alpha, such as `[1, 2]` for the pixels of an image. None means that
@@ -138,7 +139,8 @@ class PReLU(Configured):
 
 
 class Softmax(_Elementwise):
-    """`exp(x) / sum(exp(x))` along an axis; with a mask, over the entries that it keeps, and 0 elsewhere.
+    """A layer that computes `exp(x) / sum(exp(x))` along an axis. With a mask, it uses only the entries that the mask
+    keeps; the others are 0.
 
     Args:
         axis: the axis along which the outputs sum to 1, or a tuple of several axes.

@@ -46,7 +46,7 @@ class _AdaptiveAveragePooling(_AdaptivePooling):
 
 
 class AdaptiveMaxPooling1D(_AdaptiveMaxPooling):
-    """The largest entry of each of `output_size` windows over one axis, such as time.
+    """A layer that divides one axis into `output_size` windows and returns the largest entry of each.
 
     Shapes:
         inputs `(batch, steps, channels)`, outputs `(batch, *output_size, channels)`; with `channels_first` the channels
@@ -60,7 +60,7 @@ class AdaptiveMaxPooling1D(_AdaptiveMaxPooling):
 
 
 class AdaptiveMaxPooling2D(_AdaptiveMaxPooling):
-    """The largest entry of each of `output_size` windows over height and width.
+    """A layer that divides height and width into `output_size` windows and returns the largest entry of each.
 
     Shapes:
         inputs `(batch, height, width, channels)`, outputs `(batch, *output_size, channels)`; with `channels_first` the
@@ -74,7 +74,7 @@ class AdaptiveMaxPooling2D(_AdaptiveMaxPooling):
 
 
 class AdaptiveMaxPooling3D(_AdaptiveMaxPooling):
-    """The largest entry of each of `output_size` windows over three spatial axes.
+    """A layer that divides three spatial axes into `output_size` windows and returns the largest entry of each.
 
     Shapes:
         inputs `(batch, depth, height, width, channels)`, outputs `(batch, *output_size, channels)`; with `channels_first`
@@ -88,7 +88,7 @@ class AdaptiveMaxPooling3D(_AdaptiveMaxPooling):
 
 
 class AdaptiveAveragePooling1D(_AdaptiveAveragePooling):
-    """The mean of each of `output_size` windows over one axis, such as time.
+    """A layer that divides one axis into `output_size` windows and computes the mean of each.
 
     Shapes:
         inputs `(batch, steps, channels)`, outputs `(batch, *output_size, channels)`; with `channels_first` the channels
@@ -102,7 +102,7 @@ class AdaptiveAveragePooling1D(_AdaptiveAveragePooling):
 
 
 class AdaptiveAveragePooling2D(_AdaptiveAveragePooling):
-    """The mean of each of `output_size` windows over height and width.
+    """A layer that divides height and width into `output_size` windows and computes the mean of each.
 
     Shapes:
         inputs `(batch, height, width, channels)`, outputs `(batch, *output_size, channels)`; with `channels_first` the
@@ -116,7 +116,7 @@ class AdaptiveAveragePooling2D(_AdaptiveAveragePooling):
 
 
 class AdaptiveAveragePooling3D(_AdaptiveAveragePooling):
-    """The mean of each of `output_size` windows over three spatial axes.
+    """A layer that divides three spatial axes into `output_size` windows and computes the mean of each.
 
     Shapes:
         inputs `(batch, depth, height, width, channels)`, outputs `(batch, *output_size, channels)`; with `channels_first`

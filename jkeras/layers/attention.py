@@ -15,7 +15,7 @@ __all__ = ["AdditiveAttention", "Attention"]
 
 
 class Attention(Configured):
-    """A mean of the values for each query, weighted by `softmax(score(query, key))`.
+    """A layer that computes, for each query, a mean of the values, weighted by `softmax(score(query, key))`.
 
     Args:
         use_scale: whether a learned scalar multiplies the products.
@@ -116,7 +116,7 @@ class Attention(Configured):
 
 
 class AdditiveAttention(Attention):
-    """`Attention` with the score `sum(scale tanh(query + key))`.
+    """A layer like `Attention`, with the score `sum(scale tanh(query + key))`.
 
     Args:
         use_scale: whether a learned vector weighs the features in the sum.

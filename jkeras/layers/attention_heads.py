@@ -278,7 +278,8 @@ for _name in (
 
 
 class MultiHeadAttention(_Heads):
-    """Attention with several heads, `concat(head_1, ..., head_n) W_O` (Vaswani et al. 2017, arXiv:1706.03762).
+    """A layer for attention with several heads, `concat(head_1, ..., head_n) W_O` (Vaswani et al. 2017,
+    arXiv:1706.03762).
 
     Each head projects the inputs, `q = query W_q + b_q` and likewise `k` and `v`, and computes
     `softmax(q k^T / sqrt(key_dim)) v`. With one array as query and value it is self-attention.

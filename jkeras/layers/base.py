@@ -42,7 +42,7 @@ from jkeras.serialization.naming import auto_name, reset_names, scope, snake_cas
 
 
 class Layer(Stateless, Recomputed):
-    """Base of all layers.
+    """The base class of layers: it has weights, and computes outputs from inputs.
 
     Args:
         activity_regularizer: a penalty on the layer's output, which is added to the loss: a name such as `"l2"`, a

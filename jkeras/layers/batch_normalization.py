@@ -16,7 +16,8 @@ __all__ = ["BatchNormalization"]
 
 
 class BatchNormalization(Normalizing):
-    """Normalizes each channel over the batch; outside of training, by moving averages of the moments seen in training.
+    """A layer that normalizes each channel, in training by the moments of the batch, otherwise by moving averages of
+    these moments.
 
     In training `(x - mean) / sqrt(variance + epsilon) * gamma + beta` with the moments of the batch, and
     `moving = moving * momentum + moment * (1 - momentum)` (Ioffe and Szegedy 2015, arXiv:1502.03167). A batch that is

@@ -246,7 +246,8 @@ class ConvLSTM(_OwnCell):
 
 
 class ConvLSTM1D(ConvLSTM):
-    """An LSTM over sequences of signals, such as measurements of many sensors in a row.
+    """An LSTM over sequences of signals, such as measurements of many sensors in a row. It uses convolutions in the
+    place of matrix products.
 
     Shapes:
         sequences `(batch, steps, length, channels)`, outputs `(batch, new length, filters)`, and
@@ -294,7 +295,7 @@ class ConvLSTM1D(ConvLSTM):
 
 
 class ConvLSTM2D(ConvLSTM):
-    """An LSTM over sequences of images: it keeps where things are.
+    """An LSTM over sequences of images. It uses convolutions in the place of matrix products.
 
     Shapes:
         sequences `(batch, steps, height, width, channels)`, outputs `(batch, new height, new width, filters)`, and
@@ -342,7 +343,7 @@ class ConvLSTM2D(ConvLSTM):
 
 
 class ConvLSTM3D(ConvLSTM):
-    """An LSTM over sequences of volumes.
+    """An LSTM over sequences of volumes. It uses convolutions in the place of matrix products.
 
     Shapes:
         sequences `(batch, steps, depth, height, width, channels)`, outputs `(batch, new depth, new height, new width, filters)`, and

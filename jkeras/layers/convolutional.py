@@ -203,7 +203,7 @@ class _Conv(Convolution, Adaptable):  # type: ignore[override]
 
 
 class Conv1D(_Conv):
-    """Convolution along one axis, such as time.
+    """A layer that convolves its inputs along one axis, such as time.
 
     Args:
         padding: `"valid"` uses only windows that lie inside of the input. `"same"` adds zeros on both sides, so that with
@@ -237,7 +237,7 @@ class Conv1D(_Conv):
 
 
 class Conv2D(_Conv):
-    """Convolution over height and width.
+    """A layer that convolves images over height and width.
 
     Shapes:
         inputs `(batch, height, width, channels)`, kernel `(height, width, channels / groups, filters)`, bias
@@ -256,7 +256,7 @@ class Conv2D(_Conv):
 
 
 class Conv3D(_Conv):
-    """Convolution over three spatial axes.
+    """A layer that convolves volumes over three spatial axes.
 
     Shapes:
         inputs `(batch, depth, height, width, channels)`, kernel `(depth, height, width, channels / groups, filters)`, bias
@@ -334,7 +334,8 @@ class _ConvTranspose(Convolution):
 
 
 class Conv1DTranspose(_ConvTranspose):
-    """Transposed convolution along one axis. It turns the output shape of a `Conv1D` back into the input shape.
+    """A layer for the transposed convolution along one axis. It turns the output shape of a `Conv1D` back into the
+    input shape.
 
     Shapes:
         inputs `(batch, steps, channels)`, kernel `(size, filters, channels)`, bias `(filters,)`, outputs
@@ -348,7 +349,8 @@ class Conv1DTranspose(_ConvTranspose):
 
 
 class Conv2DTranspose(_ConvTranspose):
-    """Transposed convolution over height and width. It turns the output shape of a `Conv2D` back into the input shape.
+    """A layer for the transposed convolution over height and width. It turns the output shape of a `Conv2D` back into
+    the input shape.
 
     Shapes:
         inputs `(batch, height, width, channels)`, kernel `(height, width, filters, channels)`, bias `(filters,)`, outputs
@@ -362,7 +364,8 @@ class Conv2DTranspose(_ConvTranspose):
 
 
 class Conv3DTranspose(_ConvTranspose):
-    """Transposed convolution over three spatial axes. It turns the output shape of a `Conv3D` back into the input shape.
+    """A layer for the transposed convolution over three spatial axes. It turns the output shape of a `Conv3D` back into
+    the input shape.
 
     Shapes:
         inputs `(batch, depth, height, width, channels)`, kernel `(depth, height, width, filters, channels)`, bias

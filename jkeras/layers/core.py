@@ -18,7 +18,7 @@ __all__ = ["Activation", "Dense", "Identity", "Lambda", "Masking"]
 
 
 class Dense(Adaptable):
-    """`activation(inputs @ kernel + bias)` along the last axis.
+    """A densely connected layer: it computes `activation(inputs @ kernel + bias)` along the last axis.
 
     Args:
         units: the length of the output's last axis, a positive integer.
@@ -97,7 +97,7 @@ class Dense(Adaptable):
 
 
 class Activation(Configured):
-    """An activation function as a layer.
+    """A layer that applies an activation function.
 
     Args:
         activation: a name such as `"relu"`, or a function of an array.
@@ -118,7 +118,7 @@ class Activation(Configured):
 
 
 class Identity(Configured):
-    """Passes its inputs through.
+    """A layer that returns its inputs.
 
     >>> import numpy as np
     >>> Identity()(np.array([1.0], "float32")).tolist()
@@ -135,7 +135,7 @@ class Identity(Configured):
 
 
 class Masking(Configured):
-    """Masks the steps whose features all have a given value, and sets them to zero.
+    """A layer that masks the steps whose features all have a given value, and sets them to zero.
 
     Args:
         mask_value: the number that stands for padding.
@@ -162,7 +162,7 @@ class Masking(Configured):
 
 
 class Lambda(Configured):
-    """A function as a layer.
+    """A layer that calls a function.
 
     Only a named function that is registered (`jkeras.saving.register_keras_serializable`) can be saved and loaded; what
     the function closes over is not seen by the layer, so weights belong in a `Layer` of your own.

@@ -16,7 +16,7 @@ __all__ = ["EinsumDense"]
 
 
 class EinsumDense(Adaptable):
-    """`activation(einsum(equation, inputs, kernel) + bias)`.
+    """A layer that computes `activation(einsum(equation, inputs, kernel) + bias)`.
 
     Args:
         equation: `"X,Y->Z"`, where X names the input's axes, Y the kernel's and Z the output's; or `"...X,Y->...Z"` or

@@ -15,7 +15,7 @@ __all__ = ["Embedding"]
 
 
 class Embedding(Adaptable):
-    """Looks up a row of a trainable table for each integer.
+    """A layer that looks up a row of a trainable table for each integer.
 
     Args:
         input_dim: the number of rows: the largest integer plus one.

@@ -13,7 +13,7 @@ from jkeras.layers.base import Layer
 
 
 class InputLayer(Layer):
-    """The layer behind `Input`: it holds a symbolic tensor and passes its input through.
+    """The layer that `Input` makes. It has a symbolic tensor and returns its input.
 
     Args:
         shape: the shape of one sample, with None for dimensions that vary.

@@ -6,7 +6,7 @@ from jkeras.core import symbolic
 
 
 class InputSpec:
-    """A description of an input: dtype, number of axes, and some of its dimensions.
+    """A description of the inputs that a layer accepts: the dtype, the number of axes, and some of the lengths.
 
     Args:
         dtype: the expected dtype.

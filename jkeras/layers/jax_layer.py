@@ -26,7 +26,7 @@ ALLOWED = {"call_fn": ("params", "state", "rng", "inputs", "training"), "init_fn
 
 
 class JaxLayer(Layer):
-    """A function of JAX as a layer.
+    """A layer that calls a function of JAX.
 
     Args:
         call_fn: a function of `inputs`, and, if it has arguments of these names, of `params` (trained), `state`, `rng` (a random key)
@@ -238,7 +238,7 @@ def _arguments(function: Callable, which: str) -> tuple[str, ...]:
 
 
 class FlaxLayer(JaxLayer):
-    """A module of Flax as a layer: of Linen, or of NNX.
+    """A layer that calls a module of Flax, of Linen or of NNX.
 
     Of a Linen module, `"params"` are trained and other collections are state. Of an NNX module, `nnx.Param`s are trained, and whatever
     else it holds is state. If the method has an argument `training`, it is passed on; an NNX module is put into its training or

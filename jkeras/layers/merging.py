@@ -75,7 +75,7 @@ def _broadcast(mask: jax.Array, shape: tuple) -> jax.Array:
 
 
 class Add(_Merge):
-    """The sum of the inputs.
+    """A layer that adds its inputs.
 
     >>> import numpy as np
     >>> Add()([np.ones((1, 2), "float32"), np.ones((1, 2), "float32")]).tolist()
@@ -87,7 +87,7 @@ class Add(_Merge):
 
 
 class Average(_Merge):
-    """The mean of the inputs.
+    """A layer that computes the mean of its inputs.
 
     >>> import numpy as np
     >>> Average()([np.zeros((1, 2), "float32"), np.ones((1, 2), "float32")]).tolist()
@@ -99,7 +99,7 @@ class Average(_Merge):
 
 
 class Subtract(_Merge):
-    """The first input minus the second.
+    """A layer that subtracts the second input from the first.
 
     Raises:
         ValueError: there are not two inputs.
@@ -119,7 +119,7 @@ class Subtract(_Merge):
 
 
 class Multiply(_Merge):
-    """The product of the inputs. Masked entries count as 1, and as 0 where all inputs are masked.
+    """A layer that multiplies its inputs. Masked entries count as 1, and as 0 where all inputs are masked.
 
     >>> import numpy as np
     >>> Multiply()([np.full((1, 2), 3.0, "float32"), np.full((1, 2), 2.0, "float32")]).tolist()
@@ -150,7 +150,7 @@ class _Extremum(_Merge):
 
 
 class Maximum(_Extremum):
-    """The largest of the inputs, entry by entry. Masked entries do not count.
+    """A layer that returns the largest of its inputs, entry by entry. Masked entries do not count.
 
     >>> import numpy as np
     >>> Maximum()([np.array([[1.0, 5.0]]), np.array([[2.0, 3.0]])]).tolist()
@@ -161,7 +161,7 @@ class Maximum(_Extremum):
 
 
 class Minimum(_Extremum):
-    """The smallest of the inputs, entry by entry. Masked entries do not count.
+    """A layer that returns the smallest of its inputs, entry by entry. Masked entries do not count.
 
     >>> import numpy as np
     >>> Minimum()([np.array([[1.0, 5.0]]), np.array([[2.0, 3.0]])]).tolist()
@@ -172,7 +172,7 @@ class Minimum(_Extremum):
 
 
 class Concatenate(_Merge):
-    """The inputs one after the other along an axis.
+    """A layer that joins its inputs along an axis.
 
     Args:
         axis: the axis, counted with the batch axis as 0. All other axes must have the same lengths.
@@ -207,7 +207,7 @@ class Concatenate(_Merge):
 
 
 class Dot(_Merge):
-    """Scalar products of the samples' vectors along an axis of each of two inputs.
+    """A layer that computes scalar products of the vectors along an axis of each of two inputs.
 
     Args:
         axes: the axis along which the vectors lie: one integer for both inputs, or a pair. It cannot be 0, the batch.
@@ -256,14 +256,14 @@ class Dot(_Merge):
 
 
 def _function(layer: type[_Merge]) -> Callable:
-    """The layer as a function of the list of inputs."""
+    """Return a function of a list of inputs that applies the layer."""
 
     def merge(inputs: Any, **kwargs: Any) -> Any:
         return layer(**kwargs)(inputs)
 
     merge.__name__ = merge.__qualname__ = layer.__name__.lower()
     operation = layer.__doc__.partition("\n")[0]  # type: ignore[union-attr]
-    merge.__doc__ = f"""{operation} The same as `layers.{layer.__name__}(**kwargs)(inputs)`.
+    merge.__doc__ = f"""Apply `layers.{layer.__name__}(**kwargs)` to the inputs. {operation.replace("A layer that", "The layer", 1)}
 
     Args:
         inputs: a list of arrays or of symbolic tensors.
@@ -297,7 +297,7 @@ def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
 
 
 def dot(inputs: Any, axes: Any = -1, **kwargs: Any) -> Any:
-    """Scalar products along an axis of each of two inputs. The same as `layers.Dot(axes, **kwargs)(inputs)`.
+    """Compute scalar products along an axis of each of two inputs. It is the same as `layers.Dot(axes, **kwargs)(inputs)`.
 
     Args:
         inputs: a list of two arrays or symbolic tensors.

@@ -39,7 +39,7 @@ class Normalizing(Configured):
 
 
 class LayerNormalization(Normalizing):
-    """Normalizes each sample over some axes, `(x - mean) / sqrt(variance + epsilon) * gamma + beta`.
+    """A layer that normalizes each sample over some axes, `(x - mean) / sqrt(variance + epsilon) * gamma + beta`.
 
     Ba et al. 2016, arXiv:1607.06450.
 
@@ -104,7 +104,7 @@ class LayerNormalization(Normalizing):
 
 
 class GroupNormalization(Normalizing):
-    """Layer normalization within groups of channels, with a scale and an offset per channel.
+    """A layer that normalizes each sample within groups of channels, with a scale and an offset per channel.
 
     Wu and He 2018, arXiv:1803.08494. One group is layer normalization over all axes; as many groups as channels is
     instance normalization.
@@ -183,7 +183,7 @@ class GroupNormalization(Normalizing):
 
 
 class RMSNormalization(Normalizing):
-    """Divides each sample by its root mean square over some axes, `x / sqrt(mean(x^2) + epsilon) * scale`.
+    """A layer that divides each sample by its root mean square over some axes, `x / sqrt(mean(x^2) + epsilon) * scale`.
 
     Zhang and Sennrich 2019, arXiv:1910.07467.
 
@@ -214,7 +214,7 @@ class RMSNormalization(Normalizing):
 
 
 class UnitNormalization(Configured):
-    """Divides each sample by its Euclidean length along some axes, so that it becomes 1.
+    """A layer that scales each sample to Euclidean length 1 along some axes.
 
     Args:
         axis: the axis, or a list of several axes.

@@ -117,7 +117,7 @@ class _GlobalAveragePooling(_GlobalPooling):
 
 
 class MaxPooling1D(_MaxPooling):
-    """The largest entry of each window over one axis, such as time.
+    """A layer that returns the largest entry of each window over one axis, such as time.
 
     Shapes:
         inputs `(batch, steps, channels)`, outputs `(batch, new steps, channels)`; with `channels_first` the channels follow
@@ -131,7 +131,7 @@ class MaxPooling1D(_MaxPooling):
 
 
 class MaxPooling2D(_MaxPooling):
-    """The largest entry of each window over height and width.
+    """A layer that returns the largest entry of each window over height and width.
 
     Shapes:
         inputs `(batch, height, width, channels)`, outputs `(batch, new height, new width, channels)`; with `channels_first`
@@ -145,7 +145,7 @@ class MaxPooling2D(_MaxPooling):
 
 
 class MaxPooling3D(_MaxPooling):
-    """The largest entry of each window over three spatial axes.
+    """A layer that returns the largest entry of each window over three spatial axes.
 
     Shapes:
         inputs `(batch, depth, height, width, channels)`, outputs `(batch, new depth, new height, new width, channels)`;
@@ -159,7 +159,7 @@ class MaxPooling3D(_MaxPooling):
 
 
 class AveragePooling1D(_AveragePooling):
-    """The mean of each window over one axis, such as time.
+    """A layer that computes the mean of each window over one axis, such as time.
 
     Shapes:
         inputs `(batch, steps, channels)`, outputs `(batch, new steps, channels)`; with `channels_first` the channels follow
@@ -173,7 +173,7 @@ class AveragePooling1D(_AveragePooling):
 
 
 class AveragePooling2D(_AveragePooling):
-    """The mean of each window over height and width.
+    """A layer that computes the mean of each window over height and width.
 
     Shapes:
         inputs `(batch, height, width, channels)`, outputs `(batch, new height, new width, channels)`; with `channels_first`
@@ -187,7 +187,7 @@ class AveragePooling2D(_AveragePooling):
 
 
 class AveragePooling3D(_AveragePooling):
-    """The mean of each window over three spatial axes.
+    """A layer that computes the mean of each window over three spatial axes.
 
     Shapes:
         inputs `(batch, depth, height, width, channels)`, outputs `(batch, new depth, new height, new width, channels)`;
@@ -201,7 +201,7 @@ class AveragePooling3D(_AveragePooling):
 
 
 class GlobalMaxPooling1D(_GlobalMaxPooling):
-    """The largest entry over one axis, such as time.
+    """A layer that returns the largest entry over one axis, such as time.
 
     Shapes:
         inputs `(batch, steps, channels)`, outputs `(batch, channels)`; with `channels_first` the channels follow the batch.
@@ -214,7 +214,7 @@ class GlobalMaxPooling1D(_GlobalMaxPooling):
 
 
 class GlobalMaxPooling2D(_GlobalMaxPooling):
-    """The largest entry over height and width.
+    """A layer that returns the largest entry over height and width.
 
     Shapes:
         inputs `(batch, height, width, channels)`, outputs `(batch, channels)`; with `channels_first` the channels follow
@@ -228,7 +228,7 @@ class GlobalMaxPooling2D(_GlobalMaxPooling):
 
 
 class GlobalMaxPooling3D(_GlobalMaxPooling):
-    """The largest entry over three spatial axes.
+    """A layer that returns the largest entry over three spatial axes.
 
     Shapes:
         inputs `(batch, depth, height, width, channels)`, outputs `(batch, channels)`; with `channels_first` the channels
@@ -242,7 +242,7 @@ class GlobalMaxPooling3D(_GlobalMaxPooling):
 
 
 class GlobalAveragePooling1D(_GlobalAveragePooling):
-    """The mean over one axis, such as time.
+    """A layer that computes the mean over one axis, such as time.
 
     Shapes:
         inputs `(batch, steps, channels)`, outputs `(batch, channels)`; with `channels_first` the channels follow the batch.
@@ -270,7 +270,7 @@ class GlobalAveragePooling1D(_GlobalAveragePooling):
 
 
 class GlobalAveragePooling2D(_GlobalAveragePooling):
-    """The mean over height and width.
+    """A layer that computes the mean over height and width.
 
     Shapes:
         inputs `(batch, height, width, channels)`, outputs `(batch, channels)`; with `channels_first` the channels follow
@@ -284,7 +284,7 @@ class GlobalAveragePooling2D(_GlobalAveragePooling):
 
 
 class GlobalAveragePooling3D(_GlobalAveragePooling):
-    """The mean over three spatial axes.
+    """A layer that computes the mean over three spatial axes.
 
     Shapes:
         inputs `(batch, depth, height, width, channels)`, outputs `(batch, channels)`; with `channels_first` the channels

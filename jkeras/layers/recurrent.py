@@ -41,7 +41,7 @@ __all__ = ["GRU", "LSTM", "RNN", "SimpleRNN"]
 
 
 class RNN(Configured):
-    """Runs a cell over the steps of a sequence.
+    """A layer that runs a cell over the steps of a sequence.
 
     Args:
         cell: with `call(inputs, states) -> (outputs, new_states)`, `state_size` (an int, or a list of them) and, if they
@@ -311,7 +311,7 @@ class _OwnCell(RNN):
 
 
 class SimpleRNN(_OwnCell):
-    """The simple recurrent network: `h' = activation(x @ kernel + h @ recurrent_kernel + bias)`, Elman 1990.
+    """The simple recurrent network, `h' = activation(x @ kernel + h @ recurrent_kernel + bias)` (Elman 1990).
 
     Calls:
         `layer(sequences, initial_state=None, mask=None, training=False)` with sequences (batch, steps, features), a list of one
@@ -354,7 +354,8 @@ class SimpleRNN(_OwnCell):
 
 
 class LSTM(_OwnCell):
-    """Long short-term memory, Hochreiter and Schmidhuber 1997: gates say what a memory keeps, takes in and puts out.
+    """The long short-term memory (Hochreiter and Schmidhuber 1997). Gates control which values its memory keeps, adds
+    and outputs.
 
     With the gates `i, f, o = recurrent_activation(x @ kernel + h @ recurrent_kernel + bias)` and the candidate `g`, which has
     `activation` instead, a step makes the memory `c' = f * c + i * g` and the output `h' = o * activation(c')`.
@@ -407,7 +408,8 @@ class LSTM(_OwnCell):
 
 
 class GRU(_OwnCell):
-    """The gated recurrent unit, Cho et al. 2014 (arXiv:1406.1078): one gate forgets, another mixes old state and new.
+    """The gated recurrent unit (Cho et al. 2014, arXiv:1406.1078). One gate forgets the old state; another mixes old
+    and new state.
 
     Args:
         use_cudnn: `"auto"` or False, which are the same: XLA compiles the layer on every device. True is refused.

@@ -129,7 +129,7 @@ class Cell(Configured):
 
 
 class SimpleRNNCell(Cell):
-    """One step of a `SimpleRNN`: `activation(inputs @ kernel + states @ recurrent_kernel + bias)`.
+    """A cell that computes one step of a `SimpleRNN`: `activation(inputs @ kernel + states @ recurrent_kernel + bias)`.
 
     >>> import jax.numpy as jnp
     >>> cell = SimpleRNNCell(4)
@@ -166,7 +166,7 @@ class SimpleRNNCell(Cell):
 
 
 class LSTMCell(Cell):
-    """One step of an `LSTM`; the states are the output and the memory.
+    """A cell that computes one step of an `LSTM`. Its states are the output and the memory.
 
     Args:
         unit_forget_bias: True if the bias of the forget gate starts at 1, so that the memory is kept at first
@@ -227,7 +227,7 @@ class LSTMCell(Cell):
 
 
 class GRUCell(Cell):
-    """One step of a `GRU`.
+    """A cell that computes one step of a `GRU`.
 
     Args:
         reset_after: True multiplies the reset gate with the product of the last output and its kernel, which has a bias of its
@@ -285,7 +285,7 @@ def _options(arguments: dict) -> dict:
 
 
 class StackedRNNCells(Configured):
-    """Cells on top of each other, as one cell: the output of one is the input of the next.
+    """A cell that applies several cells: the output of one cell is the input of the next.
 
     Args:
         cells: a list of cells.

@@ -43,7 +43,7 @@ class _Noise(Configured):
 
 
 class Dropout(_Noise):
-    """In training, sets a fraction `rate` of the inputs to zero and scales the rest by `1 / (1 - rate)`.
+    """A layer that in training sets a fraction `rate` of the inputs to zero and scales the rest by `1 / (1 - rate)`.
 
     Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting".
 
@@ -105,7 +105,7 @@ class _SpatialDropout(_Noise):
 
 
 class SpatialDropout1D(_SpatialDropout):
-    """Drops whole channels of `(batch, steps, channels)` in training, and scales the others up.
+    """A layer that in training drops whole channels of `(batch, steps, channels)`, and scales the others up.
 
     Args:
         rate: the fraction of channels, from 0 to 1.
@@ -124,7 +124,7 @@ class SpatialDropout1D(_SpatialDropout):
 
 
 class SpatialDropout2D(_SpatialDropout):
-    """Drops whole channels of `(batch, height, width, channels)` in training, and scales the others up.
+    """A layer that in training drops whole channels of `(batch, height, width, channels)`, and scales the others up.
 
     Args:
         rate: the fraction of channels, from 0 to 1.
@@ -153,7 +153,8 @@ class SpatialDropout2D(_SpatialDropout):
 
 
 class SpatialDropout3D(SpatialDropout2D):
-    """Drops whole channels of `(batch, depth, height, width, channels)` in training, and scales the others up.
+    """A layer that in training drops whole channels of `(batch, depth, height, width, channels)`, and scales the others
+    up.
 
     >>> import numpy as np
     >>> y = SpatialDropout3D(0.5, seed=0)(np.ones((1, 2, 2, 2, 4), "float32"), training=True)
@@ -165,7 +166,8 @@ class SpatialDropout3D(SpatialDropout2D):
 
 
 class AlphaDropout(_Noise):
-    """Dropout that keeps mean and variance, for inputs that a SELU made: dropped entries get its limit at minus infinity.
+    """A layer for dropout that keeps mean and variance, for inputs from a SELU. Dropped entries get SELU's limit at
+    minus infinity.
 
     Klambauer et al. 2017, arXiv:1706.02515.
 
@@ -196,7 +198,8 @@ class AlphaDropout(_Noise):
 
 
 class GaussianDropout(_Noise):
-    """In training, multiplies by normal noise of mean 1 and the variance of dropout, `rate / (1 - rate)`.
+    """A layer that in training multiplies its inputs by normal noise of mean 1 and the variance of dropout, `rate / (1
+    - rate)`.
 
     Srivastava et al. 2014.
 
@@ -219,7 +222,7 @@ class GaussianDropout(_Noise):
 
 
 class GaussianNoise(_Noise):
-    """In training, adds normal noise of mean 0.
+    """A layer that in training adds normal noise of mean 0.
 
     Args:
         stddev: the standard deviation of the noise, from 0 to 1.
@@ -241,7 +244,7 @@ class GaussianNoise(_Noise):
 
 
 class ActivityRegularization(Configured):
-    """Passes its inputs through, and adds `(l1 * sum |x| + l2 * sum x^2) / batch` to the loss.
+    """A layer that returns its inputs, and adds `(l1 * sum |x| + l2 * sum x^2) / batch` to the loss.
 
     Args:
         l1: the factor of the sum of the absolute values, from 0 on.

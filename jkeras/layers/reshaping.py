@@ -19,7 +19,7 @@ __all__ = [
 
 
 class Flatten(Configured):
-    """Makes one axis of all axes but the first.
+    """A layer that merges all axes except the first into one axis.
 
     Args:
         data_format: `"channels_last"` or `"channels_first"`; with the latter the channels are moved to the end first.
@@ -45,7 +45,7 @@ class Flatten(Configured):
 
 
 class Reshape(Configured):
-    """Gives each sample another shape. The entries keep their order.
+    """A layer that gives each sample another shape. The entries keep their order.
 
     Args:
         target_shape: the new shape of a sample, without the batch axis: a tuple of integers. One of them may be -1; it is computed
@@ -76,7 +76,7 @@ class Reshape(Configured):
 
 
 class Permute(Configured):
-    """Puts the axes of each sample in another order.
+    """A layer that puts the axes of each sample into another order.
 
     Args:
         dims: the new order, counted from 1 because 0 is the batch.
@@ -98,7 +98,7 @@ class Permute(Configured):
 
 
 class RepeatVector(Configured):
-    """Repeats each vector `n` times: `(batch, features)` becomes `(batch, n, features)`.
+    """A layer that repeats each vector `n` times: `(batch, features)` becomes `(batch, n, features)`.
 
     Args:
         n: the number of repetitions, a positive integer.
@@ -172,7 +172,7 @@ class _Cropping(_Spatial):
 
 
 class Cropping1D(_Cropping):
-    """Drops steps at both ends of `(batch, steps, channels)`.
+    """A layer that drops steps at both ends of `(batch, steps, channels)`.
 
     Args:
         cropping: `(at the start, at the end)`, or one integer for both.
@@ -188,7 +188,7 @@ class Cropping1D(_Cropping):
 
 
 class Cropping2D(_Cropping):
-    """Drops rows and columns at the borders of images.
+    """A layer that drops rows and columns at the borders of images.
 
     Args:
         cropping: `((top, bottom), (left, right))`, or `(rows, columns)`, or one integer for all four.
@@ -206,7 +206,7 @@ class Cropping2D(_Cropping):
 
 
 class Cropping3D(_Cropping):
-    """Drops entries at the borders of volumes.
+    """A layer that drops entries at the borders of volumes.
 
     Args:
         cropping: `((before, after), (before, after), (before, after))`, or one integer for each spatial axis, or one for all.
@@ -240,7 +240,7 @@ class _ZeroPadding(_Spatial):
 
 
 class ZeroPadding1D(_ZeroPadding):
-    """Adds zeros at both ends of `(batch, steps, channels)`.
+    """A layer that adds zeros at both ends of `(batch, steps, channels)`.
 
     Args:
         padding: the numbers of steps to add: `(at the start, at the end)`, or one integer for both.
@@ -253,7 +253,7 @@ class ZeroPadding1D(_ZeroPadding):
 
 
 class ZeroPadding2D(_ZeroPadding):
-    """Adds zeros around images.
+    """A layer that adds zeros around images.
 
     Args:
         padding: the numbers of pixels to add: `((top, bottom), (left, right))`, or `(rows, columns)`, or one integer for all four.
@@ -266,7 +266,7 @@ class ZeroPadding2D(_ZeroPadding):
 
 
 class ZeroPadding3D(_ZeroPadding):
-    """Adds zeros around volumes.
+    """A layer that adds zeros around volumes.
 
     >>> ZeroPadding3D((1, 2, 0)).compute_output_shape((None, 4, 4, 4, 3))
     (None, 6, 8, 4, 3)
@@ -276,7 +276,7 @@ class ZeroPadding3D(_ZeroPadding):
 
 
 class UpSampling1D(_Spatial):
-    """Repeats each step of `(batch, steps, channels)`.
+    """A layer that repeats each step of `(batch, steps, channels)`.
 
     Args:
         size: the number of repetitions, a positive integer.
@@ -311,7 +311,7 @@ class _UpSampling(_Spatial):
 
 
 class UpSampling2D(_UpSampling):
-    """Makes images larger, by repeating pixels or interpolating between them.
+    """A layer that makes images larger, by repeating pixels or interpolating between them.
 
     Args:
         size: the factors `(rows, columns)`, or one integer for both.
@@ -345,7 +345,7 @@ class UpSampling2D(_UpSampling):
 
 
 class UpSampling3D(_UpSampling):
-    """Repeats the entries of volumes along three spatial axes.
+    """A layer that repeats the entries of volumes along three spatial axes.
 
     Args:
         size: three factors, or one integer for all.

@@ -14,7 +14,8 @@ __all__ = ["ReversibleEmbedding"]
 
 
 class ReversibleEmbedding(Embedding):
-    """`Embedding`, and with `reverse=True` the product with its table: `logits = inputs @ embeddings.T`.
+    """A layer like `Embedding`. With `reverse=True`, it multiplies by its table instead: `logits = inputs @
+    embeddings.T`.
 
     Args:
         input_dim: the number of rows: the largest integer plus one.

@@ -70,7 +70,7 @@ class _DepthwiseConv(Convolution):
 
 
 class DepthwiseConv1D(_DepthwiseConv):
-    """A convolution of each channel by itself, along one axis.
+    """A layer that convolves each channel by itself, along one axis.
 
     Shapes:
         inputs `(batch, steps, channels)`, kernel `(size, channels, multiplier)`, bias `(channels * multiplier,)`, outputs
@@ -84,7 +84,7 @@ class DepthwiseConv1D(_DepthwiseConv):
 
 
 class DepthwiseConv2D(_DepthwiseConv):
-    """A convolution of each channel by itself, over height and width.
+    """A layer that convolves each channel by itself, over height and width.
 
     Shapes:
         inputs `(batch, height, width, channels)`, kernel `(height, width, channels, multiplier)`, bias `(channels * multiplier,)`,
@@ -166,7 +166,8 @@ class _SeparableConv(Convolution):
 
 
 class SeparableConv1D(_SeparableConv):
-    """A depthwise convolution along one axis, followed by one of size 1 that mixes the channels.
+    """A layer that applies a depthwise convolution along one axis, then a convolution of size 1 that mixes the
+    channels.
 
     Shapes:
         inputs `(batch, steps, channels)`, depthwise kernel `(size, channels, multiplier)`, pointwise kernel
@@ -181,7 +182,8 @@ class SeparableConv1D(_SeparableConv):
 
 
 class SeparableConv2D(_SeparableConv):
-    """A depthwise convolution over height and width, followed by one of size 1 that mixes the channels.
+    """A layer that applies a depthwise convolution over height and width, then a convolution of size 1 that mixes the
+    channels.
 
     Shapes:
         inputs `(batch, height, width, channels)`, depthwise kernel `(height, width, channels, multiplier)`, pointwise kernel

@@ -26,7 +26,8 @@ _SHARED = ("stateful", "return_sequences", "return_state")
 
 
 class Bidirectional(Configured):
-    """Runs one copy of a recurrent layer forwards and one backwards, and merges their outputs (Schuster and Paliwal 1997).
+    """A layer that runs one copy of a recurrent layer forwards and one backwards, and merges their outputs (Schuster
+    and Paliwal 1997).
 
     Args:
         layer: a recurrent layer; the copies are made from its config.
@@ -133,7 +134,7 @@ def _copy(layer: Layer, direction: str, **changes: Any) -> Any:
 
 
 class TimeDistributed(Wrapper):
-    """Applies a layer to every step of a sequence: `(batch, steps, ...)`, with the same weights at each.
+    """A layer that applies another layer, with the same weights, to every step of a sequence `(batch, steps, ...)`.
 
     Args:
         layer: the layer, for inputs of shape (batch, ...).

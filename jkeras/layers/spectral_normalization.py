@@ -14,7 +14,8 @@ __all__ = ["SpectralNormalization"]
 
 
 class SpectralNormalization(Wrapper):
-    """Wraps a layer so that, in training, it computes with its kernel divided by the kernel's largest singular value.
+    """A layer that wraps another one. In training, it divides that layer's kernel by the kernel's largest singular
+    value.
 
     The value is estimated by power iteration, `v = normalize(u W^T)`, `u = normalize(v W)`, `sigma = v W u^T`, with one
     vector `u` that is kept from call to call (Miyato et al. 2018, arXiv:1802.05957). The kernel itself is not

@@ -18,7 +18,7 @@ def hand_on_policy(wrapper: Layer, *layers: Layer) -> None:
 
 
 class Wrapper(Configured):
-    """Base of layers that hold another one, in `self.layer`, and change what it does.
+    """The base class of layers that contain another layer, in `self.layer`, and change its behaviour.
 
     Args:
         layer: the layer to wrap. A `dtype` given to the wrapper holds for it, too, unless it has one of its own.

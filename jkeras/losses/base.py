@@ -29,7 +29,7 @@ MEAN = "sum_over_batch_size"
 
 
 class Loss:
-    """Base of all losses, and of yours: define `call(y_true, y_pred)`, which returns one value per sample.
+    """The base class of losses. A subclass defines `call(y_true, y_pred)`, which returns one value per sample.
 
     Args:
         name: the name of the loss in messages and configs. None means the class name in snake case.

@@ -272,7 +272,7 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper, function=sparse_categor
 
 
 class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
-    """`(1 - p[y]^q) / q`, a crossentropy for class numbers some of which are wrong.
+    """The loss `(1 - p[y]^q) / q`, a crossentropy for class numbers of which some are wrong.
 
     Args:
         q: a number between 0 and 1. Near 0 the loss is crossentropy, near 1 the absolute error.

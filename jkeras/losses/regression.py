@@ -206,7 +206,7 @@ class Huber(LossFunctionWrapper, function=huber):
 
 
 class LogCosh(LossFunctionWrapper, function=log_cosh):
-    """`mean(log(cosh(p - y)))`: small errors count with their square, large ones with their size.
+    """The mean of `log(cosh(p - y))`: small errors count with their square, large ones with their size.
 
     >>> round(LogCosh()([[0.0]], [[100.0]]).item(), 4)
     99.3069

@@ -229,7 +229,7 @@ class Dice(LossFunctionWrapper, function=dice):
 
 
 class Tversky(LossFunctionWrapper, function=tversky):
-    """`Dice` in which missed places and places claimed too much have weights of their own.
+    """A loss like `Dice`, with separate weights for missed places and for places that are wrongly claimed.
 
     >>> round(Tversky(alpha=1.0, beta=0.0)([[1.0, 1.0, 0.0]], [[1.0, 0.0, 0.0]]).item(), 4)
     0.5
@@ -248,7 +248,7 @@ class Tversky(LossFunctionWrapper, function=tversky):
 
 
 class Circle(LossFunctionWrapper, function=circle):
-    """Circle loss of embeddings: each sample is near to those of its class and far from the others.
+    """The circle loss of embeddings: it pulls samples of the same class together and pushes other samples apart.
 
     >>> round(Circle(gamma=1.0)([0, 0, 1], [[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]]).item(), 4)
     0.789

@@ -83,7 +83,7 @@ def may_broadcast(name: str, kind: str | None, targets: tuple, outputs: tuple) -
 
 
 class LossFunctionWrapper(Loss):
-    """A loss made of a function.
+    """A loss that is made from a function.
 
     Args:
         fn: `(y_true, y_pred, **kwargs) -> values`, one per sample.

@@ -28,7 +28,7 @@ State = dict[Path, jax.Array]
 
 
 class Metric(Module):
-    """Base of all metrics. Subclasses make variables in `__init__` and define `update_state` and `result`.
+    """The base class of metrics. A subclass makes variables in `__init__` and defines `update_state` and `result`.
 
     Args:
         dtype: of the computation, a name or a `DTypePolicy` (of which the compute dtype counts); the default float if

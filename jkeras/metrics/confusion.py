@@ -212,7 +212,7 @@ class FalseNegatives(TruePositives):
 
 
 class Precision(_ThresholdMetric):
-    """The share of what is predicted to be positive that is: `TP / (TP + FP)`, and 0 if nothing is.
+    """The share of the positive predictions that are right: `TP / (TP + FP)`, and 0 if there are none.
 
     Args:
         thresholds: a number or several, each in [0, 1]; 0.5 if left out, or, with `top_k`, below every score.

@@ -18,7 +18,7 @@ AVERAGES = (None, "micro", "macro", "weighted")
 
 
 class FBetaScore(Metric):
-    """The F-score, in which recall counts `beta` times as much as precision.
+    """The F-score with a recall that counts `beta` times as much as the precision.
 
     Args:
         average: over the classes: None (one score each), `"micro"` (all decisions in one pot), `"macro"` (the mean), or
@@ -105,7 +105,7 @@ class FBetaScore(Metric):
 
 
 class F1Score(FBetaScore):
-    """The F-score in which precision and recall count the same, `2 precision recall / (precision + recall)`.
+    """The F-score with equal weights of precision and recall, `2 precision recall / (precision + recall)`.
 
     >>> metric = F1Score(threshold=0.5, average="micro")
     >>> round(float(metric([[1, 0], [0, 1]], [[0.9, 0.6], [0.2, 0.7]])), 4)

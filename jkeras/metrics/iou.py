@@ -177,7 +177,7 @@ class MeanIoU(IoU):
 
 
 class OneHotIoU(IoU):
-    """`IoU` for one-hot targets.
+    """The metric `IoU` for one-hot targets.
 
     >>> metric = OneHotIoU(num_classes=2, target_class_ids=[0, 1])
     >>> round(float(metric([[1, 0], [1, 0], [0, 1], [0, 1]], [[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [0.1, 0.9]])), 4)
@@ -201,7 +201,7 @@ class OneHotIoU(IoU):
 
 
 class OneHotMeanIoU(MeanIoU):
-    """`MeanIoU` for one-hot targets.
+    """The metric `MeanIoU` for one-hot targets.
 
     >>> metric = OneHotMeanIoU(num_classes=2)
     >>> round(float(metric([[1, 0], [1, 0], [0, 1], [0, 1]], [[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [0.1, 0.9]])), 4)

@@ -7,7 +7,7 @@ from jkeras.metrics.reduction import MeanMetricWrapper
 
 
 class Hinge(MeanMetricWrapper):
-    """`mean(max(1 - y_true * y_pred, 0))`.
+    """The margin loss `mean(max(1 - y_true * y_pred, 0))`.
 
     >>> float(Hinge()([[1.0], [-1.0]], [[0.5], [-2.0]]))
     0.25
@@ -18,7 +18,7 @@ class Hinge(MeanMetricWrapper):
 
 
 class SquaredHinge(MeanMetricWrapper):
-    """`mean(max(1 - y_true * y_pred, 0)^2)`.
+    """The squared margin loss `mean(max(1 - y_true * y_pred, 0)^2)`.
 
     >>> float(SquaredHinge()([[1.0], [-1.0]], [[0.5], [-2.0]]))
     0.125
@@ -29,7 +29,7 @@ class SquaredHinge(MeanMetricWrapper):
 
 
 class CategoricalHinge(MeanMetricWrapper):
-    """`mean(max(1 + best wrong score - right score, 0))`, for one-hot targets.
+    """The margin loss `mean(max(1 + best wrong score - right score, 0))`, for one-hot targets.
 
     >>> float(CategoricalHinge()([[0.0, 1.0]], [[0.75, 0.5]]))
     1.25

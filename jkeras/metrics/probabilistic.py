@@ -7,7 +7,7 @@ from jkeras.metrics.reduction import MeanMetricWrapper
 
 
 class BinaryCrossentropy(MeanMetricWrapper):
-    """`-mean(y log p + (1 - y) log(1 - p))`, for 0/1 targets.
+    """The crossentropy `-mean(y log p + (1 - y) log(1 - p))`, for 0/1 targets.
 
     Args:
         from_logits: True if `y_pred` holds logits, the inputs of the final sigmoid. False if it holds probabilities.
@@ -30,7 +30,7 @@ class BinaryCrossentropy(MeanMetricWrapper):
 
 
 class CategoricalCrossentropy(MeanMetricWrapper):
-    """`-mean(sum_c y[c] log p[c])`, for one-hot targets.
+    """The crossentropy `-mean(sum_c y[c] log p[c])`, for one-hot targets.
 
     Args:
         from_logits: True if `y_pred` holds logits, the inputs of the final softmax. False if it holds probabilities.
@@ -55,7 +55,7 @@ class CategoricalCrossentropy(MeanMetricWrapper):
 
 
 class SparseCategoricalCrossentropy(MeanMetricWrapper):
-    """`-mean(log p[y])`, for targets that are class numbers.
+    """The crossentropy `-mean(log p[y])`, for targets that are class numbers.
 
     Args:
         from_logits: True if `y_pred` holds logits, the inputs of the final softmax. False if it holds probabilities.
@@ -80,7 +80,7 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
 
 
 class KLDivergence(MeanMetricWrapper):
-    """`mean(sum_c y[c] log(y[c] / p[c]))`, the Kullback-Leibler divergence of the prediction from the target.
+    """The Kullback-Leibler divergence of the prediction from the target, `mean(sum_c y[c] log(y[c] / p[c]))`.
 
     >>> round(float(KLDivergence()([[1.0, 0.0]], [[0.5, 0.5]])), 4)
     0.6931
@@ -91,7 +91,7 @@ class KLDivergence(MeanMetricWrapper):
 
 
 class Poisson(MeanMetricWrapper):
-    """`mean(y_pred - y_true log y_pred)`, the negative log-likelihood of counts up to a constant.
+    """The negative log-likelihood of counts up to a constant, `mean(y_pred - y_true log y_pred)`.
 
     >>> round(float(Poisson()([[2.0]], [[1.0]])), 4)
     1.0

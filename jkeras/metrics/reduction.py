@@ -53,7 +53,7 @@ class Sum(Metric):
 
 
 class Mean(Metric):
-    """The weighted mean of all values: two scalars, the weighted total and the weight.
+    """The weighted mean of all values. It stores two scalars, the weighted total and the weight.
 
     >>> from jkeras.metrics import Mean
     >>> metric = Mean()

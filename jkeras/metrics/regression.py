@@ -35,7 +35,7 @@ def _inverse_length(x: jax.Array, axis: int) -> jax.Array:
 
 
 class MeanSquaredError(MeanMetricWrapper):
-    """`mean((y_true - y_pred)^2)`.
+    """The mean squared error, `mean((y_true - y_pred)^2)`.
 
     >>> float(MeanSquaredError()([[0.0, 1.0], [0.0, 0.0]], [[1.0, 1.0], [0.0, 0.0]]))
     0.25
@@ -46,7 +46,7 @@ class MeanSquaredError(MeanMetricWrapper):
 
 
 class MeanAbsoluteError(MeanMetricWrapper):
-    """`mean(|y_true - y_pred|)`.
+    """The mean absolute error, `mean(|y_true - y_pred|)`.
 
     >>> float(MeanAbsoluteError()([[0.0, 1.0], [0.0, 0.0]], [[1.0, 1.0], [0.0, 0.0]]))
     0.25
@@ -57,7 +57,8 @@ class MeanAbsoluteError(MeanMetricWrapper):
 
 
 class MeanAbsolutePercentageError(MeanMetricWrapper):
-    """`100 * mean(|y_true - y_pred| / |y_true|)`, with `|y_true|` kept above epsilon.
+    """The mean error in percent of the targets, `100 * mean(|y_true - y_pred| / |y_true|)`, with `|y_true|` kept above
+    epsilon.
 
     >>> float(MeanAbsolutePercentageError()([[2.0], [4.0]], [[1.0], [4.0]]))
     25.0
@@ -68,7 +69,7 @@ class MeanAbsolutePercentageError(MeanMetricWrapper):
 
 
 class MeanSquaredLogarithmicError(MeanMetricWrapper):
-    """`mean((log(1 + y_true) - log(1 + y_pred))^2)`.
+    """The mean squared error of logarithms, `mean((log(1 + y_true) - log(1 + y_pred))^2)`.
 
     >>> round(float(MeanSquaredLogarithmicError()([[0.0], [1.0]], [[1.0], [1.0]])), 4)
     0.2402
@@ -79,7 +80,7 @@ class MeanSquaredLogarithmicError(MeanMetricWrapper):
 
 
 class LogCoshError(MeanMetricWrapper):
-    """`mean(log(cosh(y_pred - y_true)))`: quadratic for small errors, linear for large ones.
+    """The mean of `log(cosh(y_pred - y_true))`, which is quadratic for small errors and linear for large ones.
 
     >>> round(float(LogCoshError()([[0.0]], [[1.0]])), 4)
     0.4338
@@ -107,7 +108,7 @@ class CosineSimilarity(MeanMetricWrapper):
 
 
 class RootMeanSquaredError(Mean):
-    """`sqrt(mean((y_true - y_pred)^2))` over all samples (not a mean of roots).
+    """The root of the mean squared error, `sqrt(mean((y_true - y_pred)^2))`, over all samples (not a mean of roots).
 
     >>> float(RootMeanSquaredError()([[0.0], [0.0]], [[1.0], [7.0]]))
     5.0

@@ -11,7 +11,7 @@ from jkeras.models.functional import order_graph, replay
 
 
 class Function(Operation):
-    """The computation from some symbolic tensors to others, as a function.
+    """A function from symbolic inputs to symbolic outputs, made from the recorded calls between them.
 
     Args:
         inputs: a symbolic tensor, or a structure of them. They may lie in the middle of a graph.

@@ -32,7 +32,7 @@ from jkeras.models.stage import stage_of
 
 
 class Functional(Model):
-    """A model from symbolic tensors to symbolic tensors; made by `Model(inputs, outputs)`.
+    """A model from symbolic inputs to symbolic outputs. `Model(inputs, outputs)` makes it.
 
     Args:
         inputs: a symbolic tensor, or a list, tuple or dict of them.

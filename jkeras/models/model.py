@@ -29,7 +29,7 @@ from jkeras.training.trainer import Trainer
 
 
 class Model(Saved, Trainer, Layer):
-    """A layer with `compile`, `fit`, `evaluate` and `predict`.
+    """A layer that can be trained: it has `compile`, `fit`, `evaluate` and `predict`.
 
     There are three ways to make one: `Sequential([...])`, `Model(inputs, outputs)` from symbolic tensors, and a subclass
     with `__init__` and `call`.

@@ -27,7 +27,7 @@ from jkeras.serialization.naming import auto_name, scope
 
 
 class Sequential(Model):
-    """A stack of layers.
+    """A model that applies layers one after the other.
 
     The weights are made as soon as the input's shape is known: from an `Input`, from `input_shape=` / `input_dim=` of the
     first layer, or from the first data.

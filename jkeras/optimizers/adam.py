@@ -52,7 +52,7 @@ def adam(
 
 
 class Adam(Optimizer):
-    """A running mean of the gradients over the root of one of their squares.
+    """An optimizer that divides a running mean of the gradients by the root of a running mean of their squares.
 
     Args:
         beta_1: the share of its old value that the mean of the gradients keeps in each step, from 0 to 1.
@@ -91,7 +91,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with decoupled weight decay (Loshchilov & Hutter 2017, arXiv:1711.05101).
+    """The optimizer Adam with decoupled weight decay (Loshchilov & Hutter 2017, arXiv:1711.05101).
 
     Args:
         weight_decay: the share by which parameters shrink in each update, times the learning rate. It cannot be None.
@@ -148,7 +148,7 @@ def adamax(beta_1: Coefficient = 0.9, beta_2: float = 0.999, epsilon: float = 1e
 
 
 class Adamax(Optimizer):
-    """Adam with the largest recent gradient in the place of the root of the mean of squares.
+    """A variant of Adam that divides by the largest recent gradient instead of the root of the mean of squares.
 
     Args:
         beta_1: the share of its old value that the mean of the gradients keeps in each step, from 0 to 1.
@@ -230,7 +230,7 @@ def nadam(
 
 
 class Nadam(Optimizer):
-    """Adam with Nesterov's look ahead.
+    """A variant of Adam with Nesterov's momentum.
 
     Args:
         beta_1: the share of its old value that the mean of the gradients keeps in each step, from 0 to 1.
@@ -310,7 +310,7 @@ def schedule_free_adamw(
 
 
 class ScheduleFreeAdamW(Optimizer):
-    """Adam whose weights are averaged so that no learning-rate schedule is needed.
+    """A variant of Adam that averages the weights, so that no learning-rate schedule is needed.
 
     Args:
         beta_1: where gradients are taken: this much at the average, the rest at the fast weights; above 0.

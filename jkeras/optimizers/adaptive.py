@@ -34,7 +34,8 @@ def adagrad(initial_accumulator_value: float = 0.1, epsilon: float = 1e-7) -> Gr
 
 
 class Adagrad(Optimizer):
-    """The gradient over the root of the sum of all its squares: steps shrink, least for rare features.
+    """An optimizer that divides the gradient by the root of the sum of all its squares. Its steps become smaller, most
+    slowly for rare features.
 
     Args:
         initial_accumulator_value: where the sum starts.
@@ -102,7 +103,7 @@ def rmsprop(
 
 
 class RMSprop(Optimizer):
-    """The gradient over the root of a running mean of its squares.
+    """An optimizer that divides the gradient by the root of a running mean of its squares.
 
     Args:
         rho: the share of its old value that the mean of the squared gradients keeps in each step, from 0 to 1.
@@ -164,7 +165,8 @@ def adadelta(rho: float = 0.95, epsilon: float = 1e-7) -> GradientTransformation
 
 
 class Adadelta(Optimizer):
-    """RMSprop with steps that have the size of recent steps. The original paper has a learning rate of 1.
+    """An optimizer like RMSprop whose steps are scaled by the size of the recent steps. The paper uses a learning rate
+    of 1.
 
     Args:
         rho: the share of their old values that both means keep in each step, from 0 to 1.
@@ -233,7 +235,7 @@ def ftrl(
 
 
 class Ftrl(Optimizer):
-    """Follow the regularized leader: for large, sparse, shallow models.
+    """An optimizer for large, sparse, shallow models: "follow the regularized leader".
 
     Args:
         learning_rate_power: how the learning rate falls with the sum of squares; 0 is not at all.

@@ -29,7 +29,7 @@ from jkeras.serialization import deserialize, serialize
 
 
 class Optimizer(StatefulOptimizer):
-    """Base of all optimizers.
+    """The base class of optimizers: it computes new weights from gradients.
 
     `init` and `update` are optax's and `apply` is Keras's. An optimizer stands
     wherever optax expects a transformation (`optax.chain`, `masked`, `multi_transform`, `MultiSteps`, ...).

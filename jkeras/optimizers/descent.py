@@ -52,7 +52,7 @@ def sgd(momentum: Coefficient = 0.0, nesterov: bool = False) -> GradientTransfor
 
 
 class SGD(Optimizer):
-    """Gradient descent, with momentum if asked for.
+    """An optimizer for gradient descent, with or without momentum.
 
     Args:
         momentum: the share of the last step that is taken again, from 0 to 1.
@@ -100,7 +100,8 @@ def lion(beta_1: float = 0.9, beta_2: float = 0.99) -> GradientTransformationExt
 
 
 class Lion(Optimizer):
-    """Steps in the direction of the sign of an average; wants a smaller learning rate than Adam.
+    """An optimizer that steps in the direction of the sign of an average of gradients. It needs a smaller learning rate
+    than Adam.
 
     Args:
         beta_1: the share of the mean, against the gradient, in the direction.

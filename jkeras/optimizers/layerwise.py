@@ -43,7 +43,7 @@ def lamb(beta_1: float | Callable = 0.9, beta_2: float = 0.999, epsilon: float =
 
 
 class Lamb(Optimizer):
-    """Adam with steps in proportion to the norm of each weight tensor, for large batches.
+    """A variant of Adam for large batches. Its steps are proportional to the norm of each weight tensor.
 
     Args:
         beta_1: the share of its old value that the mean of the gradients keeps in each step, from 0 to 1.
@@ -130,7 +130,8 @@ def adafactor(
 
 
 class Adafactor(Optimizer):
-    """A mean of squares kept as rows and columns: little memory for large matrices.
+    """An optimizer that stores the mean squares of a matrix only by rows and columns. It needs little memory for large
+    matrices.
 
     Args:
         beta_2_decay: how fast the means' window grows with time; negative.

@@ -30,7 +30,8 @@ class LossScaleState(NamedTuple):
 
 
 class LossScaleOptimizer(Optimizer):
-    """Wraps an optimizer so that its gradients come from a scaled loss. `compile` does so for the policy "mixed_float16".
+    """An optimizer that wraps another one and scales the loss, so that small gradients do not become 0 in float16.
+    `compile` uses it for the policy "mixed_float16".
 
     Args:
         inner_optimizer: the optimizer; a `loss_scale_factor` of its own is switched off.

@@ -15,7 +15,7 @@ from jkeras.serialization import deserialize, serialize
 
 
 class OptimizerMap(MutableMapping):
-    """Optimizers by the path of a weight, or by a regular expression that matches the whole path.
+    """A map from paths of weights, or regular expressions that match whole paths, to optimizers.
 
     Args:
         default_optimizer: the optimizer of weights that no pattern matches.

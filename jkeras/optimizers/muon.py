@@ -91,7 +91,8 @@ def muon(
 
 
 class Muon(Optimizer):
-    """Orthogonal steps for hidden matrices; Adam for vectors, embeddings, and what is excluded by name.
+    """An optimizer with orthogonal steps for hidden matrices. It uses Adam for vectors, embeddings, and weights that
+    are excluded by name.
 
     Args:
         adam_beta_1: as in `Adam`, for the weights that Adam updates.

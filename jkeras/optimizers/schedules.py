@@ -23,7 +23,8 @@ from jkeras.serialization.naming import represent
 
 
 class LearningRateSchedule:
-    """Base of schedules. A subclass defines `__call__(step)`, and `get_config` unless its arguments are attributes.
+    """The base class of schedules. A subclass defines `__call__(step)`, and `get_config` unless its arguments are
+    attributes.
 
     >>> class Halving(LearningRateSchedule):
     ...     def __init__(self, start):
@@ -52,7 +53,8 @@ class LearningRateSchedule:
 
 
 class ExponentialDecay(LearningRateSchedule):
-    """The learning rate shrinks by a factor: `initial_learning_rate * decay_rate ^ (step / decay_steps)`.
+    """A schedule that multiplies the learning rate by a factor: `initial_learning_rate * decay_rate ^ (step /
+    decay_steps)`.
 
     Args:
         initial_learning_rate: the learning rate of step 0.
@@ -83,7 +85,8 @@ class ExponentialDecay(LearningRateSchedule):
 
 
 class InverseTimeDecay(LearningRateSchedule):
-    """The learning rate shrinks like 1 over time: `initial_learning_rate / (1 + decay_rate * step / decay_steps)`.
+    """A schedule that divides the learning rate by a growing number: `initial_learning_rate / (1 + decay_rate * step /
+    decay_steps)`.
 
     Args:
         initial_learning_rate: the learning rate of step 0.
@@ -114,7 +117,8 @@ class InverseTimeDecay(LearningRateSchedule):
 
 
 class PiecewiseConstantDecay(LearningRateSchedule):
-    """`values[0]` up to and including step `boundaries[0]`, then `values[1]` up to step `boundaries[1]`, and so on.
+    """A schedule of constant rates: `values[0]` up to and including step `boundaries[0]`, then `values[1]` up to step
+    `boundaries[1]`, and so on.
 
     Args:
         boundaries: the last steps of all values but the last: increasing integers.
@@ -146,7 +150,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
 
 class PolynomialDecay(LearningRateSchedule):
-    """From the initial to the end learning rate in `decay_steps` steps, as (1 - step / decay_steps) ^ power.
+    """A schedule from the initial to the end learning rate in `decay_steps` steps, as (1 - step / decay_steps) ^ power.
 
     With `cycle`, the decay starts again whenever it has come to its end, each time over one more `decay_steps`.
 
@@ -187,7 +191,8 @@ class PolynomialDecay(LearningRateSchedule):
 
 
 class CosineDecay(LearningRateSchedule):
-    """Half a cosine from the top to `alpha` times the top, after a linear warm-up if `warmup_target` is given.
+    """A schedule along half a cosine, from the highest rate to `alpha` times that rate, after a linear warm-up if
+    `warmup_target` is given.
 
     Args:
         initial_learning_rate: the learning rate of step 0. Without a warm-up it is the top.
@@ -229,7 +234,8 @@ class CosineDecay(LearningRateSchedule):
 
 
 class CosineDecayRestarts(LearningRateSchedule):
-    """A cosine decay that restarts: each period is `t_mul` times as long, and starts at `m_mul` times the height.
+    """A schedule of cosine decays that restart. Each period is `t_mul` times as long, and starts at `m_mul` times the
+    rate of the one before.
 
     Args:
         initial_learning_rate: the learning rate of step 0, the first top.
@@ -273,7 +279,7 @@ class CosineDecayRestarts(LearningRateSchedule):
 
 
 class OneCycle(LearningRateSchedule):
-    """One cycle: the learning rate rises and falls along cosines, while the momentum falls and rises.
+    """A schedule of one cycle: the learning rate rises and falls along cosines, and the momentum falls and rises.
 
     It rises from `max_learning_rate / div_factor` to `max_learning_rate` in the first part of the steps, and falls from there to
     `max_learning_rate / div_factor / final_div_factor`. After the last step it stays. `find_learning_rate` finds a

@@ -15,7 +15,7 @@ SMALL = 1e-6  # is added to what is divided by
 
 
 class ImageDataGenerator:
-    """Changes images at random and brings them to a scale, in NumPy, on the host.
+    """A generator that changes images at random and rescales them, in NumPy, on the host.
 
     Keras keeps it for older programs. New ones read folders by `utils.image_dataset_from_directory` and let the model start with
     `RandomFlip`, `RandomRotation`, ..., which run in the compiled step. Random numbers come from NumPy's global generator.

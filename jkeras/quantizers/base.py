@@ -15,7 +15,7 @@ EPSILON = 1e-7
 
 
 class Quantizer:
-    """Base of what turns arrays into integers: override `__call__` and `get_config`.
+    """The base class of quantizers, which convert arrays to integers. A subclass defines `__call__` and `get_config`.
 
     Args:
         output_dtype: of the integers.
@@ -49,7 +49,7 @@ class Quantizer:
 
 
 class AbsMaxQuantizer(Quantizer):
-    """Scales so that the largest magnitude becomes the largest integer; see `abs_max_quantize`.
+    """A quantizer that scales so that the largest magnitude becomes the largest integer; see `abs_max_quantize`.
 
     Args:
         axis: the axes along which numbers share a scale, if the call does not say.

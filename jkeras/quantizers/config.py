@@ -63,7 +63,7 @@ def _read(config: Mapping) -> dict:
 
 
 class Int8QuantizationConfig(QuantizationConfig):
-    """Weights, and the inputs of products, as int8.
+    """The configuration for weights and inputs of products as int8.
 
     Args:
         weight_quantizer: of the weights; None for `AbsMaxQuantizer`, with one scale for all weights of an output.
@@ -84,7 +84,7 @@ class Int8QuantizationConfig(QuantizationConfig):
 
 
 class Int4QuantizationConfig(QuantizationConfig):
-    """Weights in 4 bits, two in a byte; inputs stay floats.
+    """The configuration for weights in 4 bits, two in a byte. Inputs stay floats.
 
     Args:
         weight_quantizer: of the weights, without groups; None for `AbsMaxQuantizer`.
@@ -139,7 +139,7 @@ def _check_int8(config: QuantizationConfig) -> None:
 
 
 class Float8QuantizationConfig(QuantizationConfig):
-    """Training with products of 8-bit floats; weights stay as they are. There is nothing to choose.
+    """The configuration for training with products of 8-bit floats. Weights are stored unchanged. It has no arguments.
 
     >>> Float8QuantizationConfig().mode
     'float8'
@@ -185,7 +185,8 @@ class _Calibrated(QuantizationConfig):
 
 
 class GPTQConfig(_Calibrated):
-    """Few bits, chosen so that what a layer computes on some data changes least (Frantar et al. 2022, arXiv:2210.17323).
+    """The configuration of GPTQ: few bits, chosen so that the outputs of a layer for some data change least (Frantar et
+    al. 2022, arXiv:2210.17323).
 
     Args:
         dataset: texts, or arrays of tokens, for the model to look at.
@@ -249,7 +250,8 @@ class GPTQConfig(_Calibrated):
 
 
 class AWQConfig(_Calibrated):
-    """4 bits, after inputs with large numbers were given finer steps (Lin et al. 2023, arXiv:2306.00978).
+    """The configuration of AWQ: weights in 4 bits, with finer steps for inputs with large numbers (Lin et al. 2023,
+    arXiv:2306.00978).
 
     Args:
         dataset: texts, or arrays of tokens, for the model to look at.

@@ -18,7 +18,7 @@ from jkeras.serialization.naming import auto_name, represent
 
 
 class SeedGenerator(OwnVariables):
-    """A counter that yields a new key at every use.
+    """A counter that gives a new random key at every use.
 
     Args:
         seed: an int; by default one is drawn from Python's `random`.

@@ -17,7 +17,8 @@ LARGEST_TEXT = 2**28
 
 
 class KerasFileEditor:
-    """The weights of a file, to be looked at, compared with a model, changed, and saved to a new file.
+    """An editor for a file of weights. It lists the weights, compares them with a model, changes them, and saves a new
+    file.
 
     Args:
         filepath: a `.keras` or `.weights.h5` file.

@@ -22,7 +22,7 @@ TOGETHER = 1024  # single samples that `adapt` gives to a layer at once
 
 
 class FeatureSpace(layers.Layer):
-    """Turns dicts of columns into vectors, each column in its own way.
+    """A preprocessor that turns dicts of columns into vectors. Each column has its own transformation.
 
     A column is described by the name of its kind, or by what one of the functions below makes:
 

@@ -17,7 +17,7 @@ from sklearn.utils.class_weight import compute_class_weight  # isort: skip
 
 
 class SKLearnClassifier(ClassifierMixin, Estimator):
-    """A model as a classifier of scikit-learn.
+    """A classifier of scikit-learn that is made from a model.
 
     Args:
         model: a compiled `Model`, or a function `(X, y, **model_kwargs)` that returns one. The function sees `X` of shape
@@ -170,7 +170,7 @@ class SKLearnClassifier(ClassifierMixin, Estimator):
 
 
 class SKLearnRegressor(RegressorMixin, Estimator):
-    """A model as a regressor of scikit-learn.
+    """A regressor of scikit-learn that is made from a model.
 
     Args:
         model: a compiled `Model`, or a function `(X, y, **model_kwargs)` that returns one. The function sees `X` of shape
@@ -202,7 +202,7 @@ class SKLearnRegressor(RegressorMixin, Estimator):
 
 
 class SKLearnTransformer(TransformerMixin, Estimator):
-    """A model as a transformer of scikit-learn: `transform` returns the model's outputs.
+    """A transformer of scikit-learn that is made from a model. `transform` returns the model's outputs.
 
     Args:
         model: a compiled `Model`, or a function `(X, y, **model_kwargs)` that returns one. A model is cloned before it is trained.

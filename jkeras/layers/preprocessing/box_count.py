@@ -11,7 +11,8 @@ __all__ = ["MaxNumBoundingBoxes"]
 
 
 class MaxNumBoundingBoxes(ImageLayer):
-    """Cuts off or adds bounding boxes, so that each image has `max_number` of them, in training and in inference.
+    """A layer that removes or adds bounding boxes, so that each image has `max_number` of them, in training and in
+    inference.
 
     It takes a dict with "bounding_boxes"; images and labels stay as they are.
 

@@ -83,7 +83,7 @@ def _check_sparse(layer: Any, sparse: bool, mode: str) -> None:
 
 
 class CategoryEncoding(Configured):
-    """Class numbers as vectors.
+    """A layer that encodes class numbers as vectors.
 
     Args:
         num_tokens: the number of classes; inputs are integers from 0 up to below it, others leave zeros.
@@ -140,7 +140,7 @@ class CategoryEncoding(Configured):
 
 
 class Discretization(Configured):
-    """Real numbers as the numbers of bins.
+    """A layer that replaces real numbers by the numbers of their bins.
 
     The boundaries are given, or `adapt` finds them in data so that about as many numbers fall into each bin.
 

@@ -35,7 +35,7 @@ class Color(RandomImageLayer):
 
 
 class RandomBrightness(Color):
-    """Adds a random number to all pixels of an image, in training.
+    """A layer that in training adds a random number to all pixels of an image.
 
     Args:
         factor: the largest change, as a fraction of the value range: 0.2 draws from -0.2 to 0.2. Two numbers are the least
@@ -63,7 +63,7 @@ class RandomBrightness(Color):
 
 
 class RandomContrast(Color):
-    """Stretches the pixels of an image around the mean of each channel by a random factor, in training.
+    """A layer that in training stretches the pixels of an image around the mean of each channel by a random factor.
 
     Args:
         factor: two numbers (a, b) draw the factor from `1 - a` to `1 + b`; one number b, from 1 to `1 + b`.
@@ -94,7 +94,7 @@ class RandomContrast(Color):
 
 
 class RandomGrayscale(RandomImageLayer):
-    """Takes the colour from some of the images, which have the channels red, green and blue, in training.
+    """A layer that in training converts some of the RGB images to shades of grey.
 
     Args:
         factor: the probability, from 0 to 1.
@@ -123,7 +123,7 @@ class RandomGrayscale(RandomImageLayer):
 
 
 class RandomInvert(Color):
-    """Makes negatives of some of the images, in training: each pixel is taken from the largest value.
+    """A layer that in training makes negatives of some of the images: each pixel is subtracted from the largest value.
 
     Args:
         factor: the probability. Of two numbers, or one number p for (0, p), the probability is itself drawn between them.
@@ -159,7 +159,7 @@ class RandomInvert(Color):
 
 
 class RandomPosterization(Color):
-    """Keeps only a few bits of each pixel, in training: n bits leave 2^n shades per channel.
+    """A layer that in training keeps only a few bits of each pixel. With n bits, each channel has 2^n shades.
 
     Args:
         factor: two numbers from 1 to 8: how many bits are kept, from the first up to below the second; the number itself if
@@ -202,7 +202,7 @@ class RandomPosterization(Color):
 
 
 class RandomColorDegeneration(Color):
-    """Mixes the images, which have the channels red, green and blue, with their shades of grey, in training.
+    """A layer that in training mixes RGB images with their shades of grey.
 
     Args:
         factor: how much grey: 0 leaves the image as it is, 1 only grey. Two numbers are the least and the largest; one

@@ -23,7 +23,7 @@ __all__ = ["RandomElasticTransform", "RandomErasing", "RandomPerspective"]
 
 
 class RandomPerspective(RandomImageLayer):
-    """Shows some of the images as if seen from another point, in training: their corners move at random.
+    """A layer that in training changes the perspective of some of the images: their corners move at random.
 
     Args:
         factor: the probability. Of two numbers, or one number p for (0, p), the probability is itself drawn between them.
@@ -88,7 +88,8 @@ class RandomPerspective(RandomImageLayer):
 
 
 class RandomElasticTransform(RandomImageLayer):
-    """Distorts some of the images at random, neighbouring pixels alike, in training (Simard et al. 2003).
+    """A layer that in training distorts some of the images at random, with similar shifts for neighbouring pixels
+    (Simard et al. 2003).
 
     Pixels are read from elsewhere, up to 0.1 times the longer side of the image away, where the distances are random
     numbers blurred over 0.05 times the shorter side. Boxes stay where they are.
@@ -159,7 +160,7 @@ class RandomElasticTransform(RandomImageLayer):
 
 
 class RandomErasing(Color):
-    """Erases a rectangle of some of the images, in training (Zhong et al. 2017, arXiv:1708.04896).
+    """A layer that in training erases a rectangle of some of the images (Zhong et al. 2017, arXiv:1708.04896).
 
     Args:
         factor: the probability. Of two numbers, or one number p for (0, p), the probability is itself drawn between them.

@@ -34,7 +34,7 @@ class _Framing(ImageLayer):
 
 
 class Resizing(_Framing):
-    """Images resized to `height` x `width`, in training and in inference.
+    """A layer that resizes images to `height` x `width`, in training and in inference.
 
     Args:
         height, width: of the images that come out, in pixels.
@@ -162,7 +162,7 @@ class _Window(_Framing):
 
 
 class CenterCrop(_Window):
-    """The middle of the images, `height` x `width`, in training and in inference.
+    """A layer that returns the middle of the images, `height` x `width`, in training and in inference.
 
     Where an image is smaller than that, the largest window of that shape is cut out of its middle, and resized.
 
@@ -183,7 +183,8 @@ class CenterCrop(_Window):
 
 
 class RandomCrop(_Window, RandomImageLayer):  # type: ignore[override]
-    """A window of `height` x `width` at a random place of the images in training, the same for all; otherwise the middle.
+    """A layer that in training returns a window of `height` x `width` at a random place, the same for all images, and
+    otherwise the middle.
 
     Where an image is not larger than the window in both directions, the middle is taken in training too, as by `CenterCrop`.
 

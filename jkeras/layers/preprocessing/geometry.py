@@ -21,7 +21,7 @@ INTERPOLATIONS = ("nearest", "bilinear")
 
 
 class RandomFlip(RandomImageLayer):
-    """Flips half of the images in training.
+    """A layer that in training flips half of the images.
 
     Args:
         mode: `"horizontal"` (left becomes right), `"vertical"` (top becomes bottom), or `"horizontal_and_vertical"` (both
@@ -113,7 +113,7 @@ def _stack(*numbers: Any) -> jax.Array:
 
 
 class RandomRotation(_Affine):
-    """Turns each image by a random angle around its centre, in training.
+    """A layer that in training turns each image by a random angle around its centre.
 
     Args:
         factor: the largest angle, as a fraction of a full turn: 0.2 draws from -72 to 72 degrees. Two numbers are the
@@ -159,7 +159,7 @@ class RandomRotation(_Affine):
 
 
 class RandomZoom(_Affine):
-    """Zooms each image in or out at random around its centre, in training.
+    """A layer that in training zooms each image in or out at random around its centre.
 
     Args:
         height_factor: the largest change of the height, as a fraction: 0.2 draws from -0.2 (20 % zoomed in) to 0.2
@@ -214,7 +214,7 @@ class RandomZoom(_Affine):
 
 
 class RandomTranslation(_Affine):
-    """Moves each image at random, in training.
+    """A layer that in training moves each image at random.
 
     Args:
         height_factor: the largest move down, as a fraction of the height: 0.2 draws from -0.2 (up) to 0.2 (down). Two
@@ -263,7 +263,8 @@ class RandomTranslation(_Affine):
 
 
 class RandomShear(_Affine):
-    """Shears each image at random, in training: rows (or columns) move the further, the further down (or right) they are.
+    """A layer that in training shears each image at random: rows (or columns) move further, the further down (or right)
+    they are.
 
     Args:
         x_factor: the largest shear along the width, in pixels per pixel of height: 0.2 draws from -0.2 to 0.2. Two numbers

@@ -16,7 +16,7 @@ CROSSING_KEY = np.uint64(956888297470)  # what TensorFlow starts a cross with
 
 
 class Hashing(HostLayer):
-    """Puts texts or integers into bins by their hash.
+    """A layer that puts texts or integers into bins by their hash.
 
     Args:
         num_bins: the number of bins.
@@ -94,7 +94,7 @@ class Hashing(HostLayer):
 
 
 class HashedCrossing(HostLayer):
-    """Crosses two or more categorical features: each combination of values goes to a bin by its hash.
+    """A layer that crosses two or more categorical features: each combination of values gets a bin by its hash.
 
     Args:
         num_bins: the number of bins.

@@ -22,7 +22,7 @@ BYTE = (0, 255)
 
 
 class AutoContrast(ImageLayer):
-    """Stretches each channel of an image so that its values fill the range, in training and in inference.
+    """A layer that stretches each channel of an image so that its values fill the range, in training and in inference.
 
     Args:
         value_range: the least and the largest value of a pixel.
@@ -50,7 +50,7 @@ class AutoContrast(ImageLayer):
 
 
 class Equalization(ImageLayer):
-    """Spreads the shades of each channel of an image so that all are about equally frequent, in training.
+    """A layer that in training spreads the shades of each channel of an image so that all are about equally frequent.
 
     A shade becomes the fraction of pixels that are not brighter, times 255.
 
@@ -88,7 +88,7 @@ class Equalization(ImageLayer):
 
 
 class Solarization(RandomImageLayer):
-    """Makes negatives of the bright parts of the images, in training.
+    """A layer that in training makes negatives of the bright parts of the images.
 
     Args:
         addition_factor: added to all pixels first, as a fraction of the range: two numbers from 0 to 1 to draw from, or one
@@ -132,7 +132,7 @@ class Solarization(RandomImageLayer):
 
 
 class ContrastLimitedAdaptiveHistogramEqualization(ImageLayer):
-    """Equalizes the shades of an image part by part, in training and in inference (CLAHE).
+    """A layer that equalizes the shades of an image part by part, in training and in inference (CLAHE).
 
     The image is divided into tiles. Each has a table of shades, as in `Equalization`, whose slope is limited; between the
     middles of tiles, the tables' answers are interpolated (Zuiderveld 1994, "Contrast limited adaptive histogram

@@ -13,7 +13,7 @@ __all__ = ["RandomColorJitter", "RandomHue", "RandomSaturation"]
 
 
 class RandomHue(Color):
-    """Turns the hue of the images, which have the channels red, green and blue, by a random angle, in training.
+    """A layer that in training turns the hue of RGB images by a random angle.
 
     Args:
         factor: the largest angle, as a fraction of half a turn: 0.2 draws from 0 to 36 degrees, and the direction besides.
@@ -56,7 +56,7 @@ class RandomHue(Color):
 
 
 class RandomSaturation(Color):
-    """Makes the colours of the images, which have the channels red, green and blue, stronger or weaker, in training.
+    """A layer that in training makes the colours of RGB images stronger or weaker.
 
     Args:
         factor: for a number f, the saturation is multiplied by `f / (1 - f)`: 0 and less leaves shades of grey, 0.5 the
@@ -102,7 +102,7 @@ def _rgb(hue: jax.Array, saturation: jax.Array, value: jax.Array) -> jax.Array:
 
 
 class RandomColorJitter(RandomImageLayer):
-    """Changes brightness, contrast, saturation and hue, in this order, in training.
+    """A layer that in training changes brightness, contrast, saturation and hue, in this order.
 
     Args:
         value_range: the least and the largest value of a pixel.

@@ -11,7 +11,7 @@ __all__ = ["IntegerLookup", "StringLookup"]
 
 
 class StringLookup(IndexLookup):
-    """Looks up texts in a vocabulary: an index, or a vector, for each.
+    """A layer that looks up texts in a vocabulary, and returns an index or a vector for each.
 
     Args:
         max_tokens: the largest size of the vocabulary, special tokens included; None for no limit.
@@ -95,7 +95,7 @@ class StringLookup(IndexLookup):
 
 
 class IntegerLookup(IndexLookup):
-    """Looks up integers in a vocabulary: an index, or a vector, for each.
+    """A layer that looks up integers in a vocabulary, and returns an index or a vector for each.
 
     Args:
         max_tokens: the largest size of the vocabulary, special tokens included; None for no limit.

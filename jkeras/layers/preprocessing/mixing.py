@@ -35,7 +35,8 @@ class _Mix(RandomImageLayer):
 
 
 class MixUp(_Mix):
-    """Blends each image, and its label, with another one of the batch, in training (Zhang et al. 2017, arXiv:1710.09412).
+    """A layer that in training blends each image, and its label, with another one of the batch (Zhang et al. 2017,
+    arXiv:1710.09412).
 
     It takes a dict with "images" and "labels", one number per class. Bounding boxes become those of both images.
 
@@ -81,7 +82,8 @@ class MixUp(_Mix):
 
 
 class CutMix(_Mix):
-    """Puts a rectangle of another image of the batch into each image, in training (Yun et al. 2019, arXiv:1905.04899).
+    """A layer that in training puts a rectangle of another image of the batch into each image (Yun et al. 2019,
+    arXiv:1905.04899).
 
     It takes a dict with "images" and "labels", one number per class, which are mixed in the proportion of the areas. It
     takes no bounding boxes.

@@ -15,7 +15,7 @@ EPSILON = 1e-7  # the smallest standard deviation that is divided by
 
 
 class Normalization(Configured):
-    """`(inputs - mean) / sqrt(variance)`.
+    """A layer that computes `(inputs - mean) / sqrt(variance)`.
 
     The statistics are given, or `adapt` finds them in data. They are weights then, which are saved with the model and which
     training does not change.

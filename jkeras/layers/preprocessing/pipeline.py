@@ -8,7 +8,7 @@ __all__ = ["Pipeline"]
 
 
 class Pipeline(Configured):
-    """Applies layers one after another, to arrays or to dicts of images, labels and boxes.
+    """A layer that applies layers one after another, to arrays or to dicts of images, labels and boxes.
 
     Unlike a `Sequential`, it is a plain layer, whose layers get whatever structure they are given.
 

@@ -73,7 +73,8 @@ class _Policy(RandomImageLayer):
 
 
 class RandAugment(_Policy):
-    """Applies a few layers, chosen at random for the batch, in training (Cubuk et al. 2019, arXiv:1909.13719).
+    """A layer that in training applies a few layers, chosen at random for the batch (Cubuk et al. 2019,
+    arXiv:1909.13719).
 
     It chooses among `RandomShear`, `RandomTranslation`, `RandomRotation`, `RandomBrightness`, `RandomColorDegeneration`,
     `RandomContrast`, `RandomSharpness`, `RandomPosterization`, `Solarization`, `AutoContrast` and `Equalization`.
@@ -144,8 +145,8 @@ class RandAugment(_Policy):
 
 
 class AugMix(_Policy):
-    """Mixes the images with chains of changes, chosen at random for the batch, in training (Hendrycks et al. 2019,
-    arXiv:1912.02781).
+    """A layer that in training mixes the images with chains of changes, chosen at random for the batch (Hendrycks et
+    al. 2019, arXiv:1912.02781).
 
     Each of `num_chains` chains applies up to `chain_depth` layers to the images. The results are averaged with random
     weights, and the average is mixed with the images themselves. Boxes stay where they are.

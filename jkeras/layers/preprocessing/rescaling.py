@@ -12,7 +12,7 @@ __all__ = ["Rescaling"]
 
 
 class Rescaling(Configured):
-    """`inputs * scale + offset`, in training and in inference.
+    """A layer that computes `inputs * scale + offset`, in training and in inference.
 
     Args:
         scale: a number, or one per channel.

@@ -14,7 +14,7 @@ __all__ = ["RandomGaussianBlur", "RandomSharpness"]
 
 
 class RandomSharpness(Color):
-    """Makes images sharper or less sharp at random, in training.
+    """A layer that in training makes images sharper or less sharp at random.
 
     Args:
         factor: 0 for the mean over the neighbours, 0.5 for the image as it is, 1 for twice its difference to that mean. Two
@@ -54,7 +54,7 @@ class RandomSharpness(Color):
 
 
 class RandomGaussianBlur(Color):
-    """Blurs some of the images, in training.
+    """A layer that in training blurs some of the images.
 
     Args:
         factor: the probability. Of two numbers, or one number p for (0, p), the probability is itself drawn between them.

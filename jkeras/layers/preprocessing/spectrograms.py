@@ -20,7 +20,7 @@ EPSILON = 1e-7
 
 
 class STFTSpectrogram(Configured):
-    """The short-time Fourier transform of signals, as a convolution whose kernels are weights that can be trained.
+    """A layer that computes the short-time Fourier transform of signals, as a convolution with a trainable kernel.
 
     Args:
         mode: what is returned: `"log"` (of the magnitude), `"magnitude"`, `"psd"` (the power, with that of negative
@@ -125,7 +125,8 @@ class STFTSpectrogram(Configured):
 
 
 class MelSpectrogram(Configured):
-    """The strength of frequencies over time, on the mel scale, which is about how people hear distances between tones.
+    """A layer that computes the strength of frequencies over time, on the mel scale, which follows how people hear
+    distances between tones.
 
     The spectrum's magnitudes to the power `mag_exp` are summed in `num_mel_bins` triangles that are evenly spaced in
     `1127 ln(1 + hertz / 700)`.

@@ -22,7 +22,7 @@ SPLITS = ("whitespace", "character")
 
 
 class TextVectorization(HostLayer):
-    """Cuts texts into words and looks the words up in a vocabulary.
+    """A layer that cuts texts into words and looks the words up in a vocabulary.
 
     Each text is standardized, split, made into n-grams if `ngrams` says so, and looked up. As in Keras, `"lower"` changes the
     letters A to Z only.
