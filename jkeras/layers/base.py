@@ -5,7 +5,6 @@ it on first use, casts the inputs, finds out whether we are training, carries ma
 is symbolic. Layers written for Keras run unmodified, and the built-in ones are written in the same form.
 """
 
-import copy
 import functools
 import inspect
 from collections.abc import Callable
@@ -29,19 +28,19 @@ from jkeras.core.undo import all_or_nothing
 from jkeras.core.variable import Variable, as_arrays
 from jkeras.errors import MissingAttribute, locate, unexpected_keywords
 from jkeras.layers.construction import bound_arguments, constructor_keywords, pop_input_shape
+from jkeras.layers.inferred import Inferred, is_overridden
 from jkeras.layers.input_spec import InputSpec, check_input
 from jkeras.layers.mask_arguments import carry_mask, pass_masks
 from jkeras.layers.missing import hint
 from jkeras.layers.recomputed import Recomputed
-from jkeras.layers.signatures import CallSpec, call_spec, holds_tensors, shapes_of, specs_of
-from jkeras.layers.stateless import Stateless
+from jkeras.layers.signatures import call_spec
 from jkeras.quantizers.config import resolve
 from jkeras.runtime.placement import to_device
 from jkeras.serialization import describe_constructor, serialize, serialize_arguments
 from jkeras.serialization.naming import auto_name, reset_names, scope, snake_case
 
 
-class Layer(Stateless, Recomputed):
+class Layer(Inferred, Recomputed):
     """The base class of layers: it has weights, and computes outputs from inputs.
 
     Args:
@@ -72,9 +71,7 @@ class Layer(Stateless, Recomputed):
     _weights: list[Variable]
     _losses: list[Any]
     _loss_layers: tuple[Any, ...]
-    _nodes: list[Any]
     _arguments: dict[str, Any]
-    _build_shapes: dict[str, Any]
     untraced: tuple[str, ...] = (
         "_nodes",
         "_arguments",
@@ -116,7 +113,7 @@ class Layer(Stateless, Recomputed):
         self._trainable = bool(trainable)
         self.dtype_policy = dtype
         self.autocast = autocast
-        self.supports_masking = _is_overridden(self, "compute_mask")
+        self.supports_masking = is_overridden(self, "compute_mask")
         self.input_spec: Any = None
         shape = pop_input_shape(kwargs)
         self._input_shape_argument = shape
@@ -125,37 +122,9 @@ class Layer(Stateless, Recomputed):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "build" in cls.__dict__:
-            cls.build = _mark_built(cls.__dict__["build"])  # type: ignore[method-assign]
         if "quantize" in cls.__dict__:
             cls.quantize = _check_quantization(cls.__dict__["quantize"])  # type: ignore[method-assign]
             cls._can_quantize = True
-
-    # -- what subclasses write ----------------------------------------------------------------------------------------
-
-    def build(self, input_shape: Any) -> None:
-        """Make the weights, for inputs of the given shape. By default: build the sublayers, by a call on shapes alone.
-
-        Called by a class that overrides it, it makes nothing: the class's own `build` does, or the first call.
-        """
-        if input_shape is not None and self.needs_no_build and any(not layer.built for layer in self._sublayers()):
-            symbolic.infer(self, (specs_of(input_shape, self.compute_dtype),))
-        self.built = True
-
-    @property
-    def needs_no_build(self) -> bool:
-        """True if the class leaves `build` as it is here; a layer without weights or sublayers is built from the start then."""
-        return type(self).build is Layer.build
-
-    def call(self, *args: Any, **kwargs: Any) -> Any:
-        """Compute the outputs."""
-        raise TypeError(f"Layer {self.name!r} ({type(self).__name__}) must define call(self, inputs).")
-
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """Return the mask of the outputs, for a layer with `supports_masking`. By default, it is the mask of the
-        inputs.
-        """
-        return previous_mask
 
     # -- quantization -------------------------------------------------------------------------------------------------
 
@@ -290,7 +259,7 @@ class Layer(Stateless, Recomputed):
             for output in jax.tree.leaves(outputs):
                 rows = output.shape[0] if output.ndim else 1
                 self.add_loss(self.activity_regularizer(output) / (1 if isinstance(rows, int) and rows == 0 else rows))
-        carry_mask(self, frame, first, mask, outputs, _is_overridden(self, "compute_mask"))
+        carry_mask(self, frame, first, mask, outputs, is_overridden(self, "compute_mask"))
         observe(self, outputs)
         return outputs
 
@@ -331,137 +300,6 @@ class Layer(Stateless, Recomputed):
             return (convert(values[0]),)
         return symbolic.map_structure(convert, values)
 
-    def _build_for(self, spec: CallSpec, args: tuple, kwargs: dict) -> None:
-        """Call `build` with the shapes of the arguments that are tensors."""
-        shapes = self._shapes_of_arguments(spec, args, kwargs)
-        if not shapes and args:
-            raise ValueError(
-                f"Layer {self.name!r} was called on {args[0]!r}, of type {type(args[0]).__name__}. Pass an array: "
-                "layer(np.asarray(x))."
-            )
-        wanted = call_spec(type(self).build).names
-        if (len(shapes) > 1 and len(wanted) > 1) or set(wanted) & {f"{k}_shape" for k in shapes}:
-            for name in wanted:
-                if not name.endswith("_shape") or name.removesuffix("_shape") not in spec.names:
-                    wrong = (
-                        "does not end in `_shape`"
-                        if not name.endswith("_shape")
-                        else f"names no argument of `call({', '.join(spec.names)})`"
-                    )
-                    raise ValueError(
-                        f"Layer {self.name!r} ({type(self).__name__}): build() with several arguments gets the shapes of "
-                        f"the arguments of call() by name, but it has the argument `{name}`, which {wrong}."
-                    )
-            shapes = {f"{k}_shape": v for k, v in shapes.items()}
-            self.build(**{k: shapes.get(k) for k in wanted if k in shapes})
-        elif type(self).build is not Layer.build and shapes:
-            self.build(next(iter(shapes.values())))
-        # Otherwise there is nothing to declare: sublayers build themselves when `call` reaches them.
-
-    def _shapes_of_arguments(self, spec: CallSpec, args: tuple, kwargs: dict) -> dict[str, Any]:
-        """The shapes of the arguments that are tensors, masks left out."""
-        named = spec.named(args, kwargs)
-        return {k: shapes_of(v) for k, v in named.items() if holds_tensors(v) and not k.endswith("mask")}
-
-    # -- shapes and symbolic calls ------------------------------------------------------------------------------------
-
-    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the shapes and dtypes of the outputs for symbolic inputs, without building the layer. A layer may
-        override it.
-        """
-        return self._on_built(args, kwargs, lambda layer: layer._infer_without_spec(args, kwargs))
-
-    def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the same as `compute_output_spec`. No call is recorded."""
-        return self.compute_output_spec(*args, **kwargs)
-
-    def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the shape of the outputs for inputs of the given shape. A layer may override it.
-
-        >>> import jkeras
-        >>> jkeras.layers.Dense(4).compute_output_shape((None, 3))
-        (None, 4)
-        """
-        specs = tuple(specs_of(shape, self.compute_dtype) for shape in (*args, *kwargs.values()))
-        if _is_overridden(self, "compute_output_spec"):
-            outputs = self.compute_output_spec(*specs)
-        else:
-            outputs = self._on_built(specs, {}, lambda layer: layer._infer_from_call(specs, {}))
-        return symbolic.map_structure(lambda t: t.shape, outputs)
-
-    def _on_built(self, args: tuple, kwargs: dict, infer: Callable) -> Any:
-        """`infer(layer)` of this layer, or of a copy that is built for the arguments."""
-        layer = self if self.built else copy.deepcopy(self)
-        if not layer.built:
-            check_input(layer, args[0] if args else next(iter(kwargs.values()), None))
-            layer._build_for(call_spec(type(layer).call), args, kwargs)
-        return infer(layer)
-
-    def _infer(self, args: tuple, kwargs: dict) -> Any:
-        """The outputs of a symbolic call, without a history: as a method of the class says, or else from `call`."""
-        if not _is_overridden(self, "compute_output_spec"):
-            return self._infer_without_spec(args, kwargs)
-        try:
-            said = self.compute_output_spec(*args, **kwargs)
-        except NotImplementedError:  # the class leaves it to `call`
-            return self._infer_from_call(args, kwargs)
-        return symbolic.map_structure(symbolic.without_history, said)
-
-    def _infer_without_spec(self, args: tuple, kwargs: dict) -> Any:
-        if not _is_overridden(self, "compute_output_shape"):
-            return self._infer_from_call(args, kwargs)
-        named = self._shapes_of_arguments(call_spec(type(self).call), args, kwargs)
-        wanted = call_spec(type(self).compute_output_shape)
-        by_name = {f"{name}_shape": shape for name, shape in named.items()}
-        if len(by_name) > 1 and (wanted.variadic or len(wanted.names) > 1):
-            shapes = self.compute_output_shape(**{k: v for k, v in by_name.items() if wanted.variadic or k in wanted.names})
-        else:
-            shapes = self.compute_output_shape(next(iter(named.values()), None))
-        said = specs_of(shapes, self.compute_dtype)
-        try:  # the dtypes and masks are those of the call, where it can be run on symbols
-            found = symbolic.leaves(symbolic.infer(self, args, kwargs, numbers=False))
-        except Exception:
-            first = next(leaf for leaf in symbolic.leaves((args, kwargs)) if isinstance(leaf, KerasTensor))
-            mask = first.mask if self.supports_masking and not _is_overridden(self, "compute_mask") else None
-            found = [KerasTensor(t.shape, t.dtype) for t in symbolic.leaves(said)]
-            for tensor in found:
-                tensor.mask = mask
-        each = iter(found)
-
-        def of_call(tensor: KerasTensor) -> KerasTensor:
-            other = next(each, tensor)
-            made = KerasTensor(tensor.shape, other.dtype)
-            made.mask = other.mask
-            return made
-
-        return symbolic.map_structure(of_call, said)
-
-    def _infer_from_call(self, args: tuple, kwargs: dict) -> Any:
-        return symbolic.infer(self, args, kwargs)
-
-    @property
-    def input(self) -> Any:
-        """The symbolic input, for a layer that was called once in a graph."""
-        return _single(self._only_node("input").args)
-
-    @property
-    def output(self) -> Any:
-        """The symbolic output, for a layer that was called once in a graph."""
-        return self._only_node("output").outputs
-
-    def _only_node(self, what: str) -> symbolic.Node:
-        if not self._nodes:
-            raise AttributeError(
-                f"Layer {self.name!r} has not been called on a symbolic tensor, so it has no `{what}` yet:\n"
-                f"    y = layer(jkeras.Input(shape=...))"
-            )
-        if len(self._nodes) != 1:
-            raise AttributeError(
-                f"Layer {self.name!r} has been called on symbolic inputs {len(self._nodes)} times, so it has no single "
-                f"`{what}`."
-            )
-        return self._nodes[0]
-
     # -- configs ------------------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict:
@@ -477,18 +315,6 @@ class Layer(Stateless, Recomputed):
     def from_config(cls, config: dict) -> "Layer":
         """Make a layer from `get_config()`."""
         return cls(**name_dtype(config))
-
-    def get_build_config(self) -> dict | None:
-        """Return the arguments of `build`, so that a loaded layer can be built before its weights are read."""
-        shapes = self.__dict__.get("_build_shapes")
-        if shapes is not None and len(shapes) == 1:
-            return {"input_shape": next(iter(shapes.values()))}
-        return None if shapes is None else {"shapes_dict": shapes}
-
-    def build_from_config(self, config: dict) -> None:
-        """Build from `get_build_config()`."""
-        if not self.built and config:
-            self.build(**config["shapes_dict"]) if "shapes_dict" in config else self.build(*config.values())
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(type(self), name, None)
@@ -512,26 +338,6 @@ def name_dtype(config: dict) -> dict:
     if isinstance(given, dict) and given.get("class_name") in ("DTypePolicy", "FloatDTypePolicy"):
         given = get_policy(given)
     return {**config, "dtype": given.name} if type(given) is DTypePolicy else config
-
-
-def _mark_built(build: Callable) -> Callable:
-    if getattr(build, "marks_built", False):
-        return build
-
-    @functools.wraps(build)
-    @contained
-    def wrapped(self: Layer, *args: Any, **kwargs: Any) -> None:
-        with all_or_nothing(self):
-            with scope(self):
-                self._note_path()
-                build(self, *args, **kwargs)
-            self.built = True
-            if not self._trainable:
-                self.trainable = False  # the layers that were made inside, too
-            self._build_shapes = dict(zip(call_spec(build).names, args, strict=False)) | kwargs
-
-    wrapped.marks_built = True  # type: ignore[attr-defined]
-    return wrapped
 
 
 def _check_quantization(quantize: Callable) -> Callable:
@@ -566,14 +372,6 @@ def _is_numbers(value: list) -> bool:
     while isinstance(value, list) and value:
         value = value[0]
     return isinstance(value, (bool, int, float))
-
-
-def _is_overridden(layer: Layer, method: str) -> bool:
-    return getattr(type(layer), method) is not getattr(Layer, method)
-
-
-def _single(values: tuple) -> Any:
-    return values[0] if len(values) == 1 else list(values)
 
 
 Layer.__new__.__signature__ = inspect.signature(Layer.__init__)  # type: ignore[attr-defined]  # what help() shows
