@@ -40,6 +40,7 @@ from jkeras.layers.recurrent_cells import *  # noqa: F403
 from jkeras.layers.regularization import *  # noqa: F403
 from jkeras.layers.reshaping import *  # noqa: F403
 from jkeras.layers.reversible_embedding import *  # noqa: F403
+from jkeras.layers.rnn import *  # noqa: F403
 from jkeras.layers.separable import *  # noqa: F403
 from jkeras.layers.sequence_wrappers import *  # noqa: F403
 from jkeras.layers.serialization import *  # noqa: F403
