@@ -1,19 +1,23 @@
 """`BackupAndRestore`: a run that was killed goes on where its last backup was made."""
 
 import contextlib
-import errno
 import os
 import signal
 import threading
 import time
 import warnings
+from collections.abc import Callable
 from numbers import Integral
 from typing import Any
+
+import jax
 
 from jkeras.callbacks.base import Callback
 from jkeras.callbacks.callback_list import CallbackList
 from jkeras.callbacks.folders import make_writable
-from jkeras.saving import snapshot
+from jkeras.runtime.mesh import ONE_DEVICE, current
+from jkeras.saving import orbax, snapshot
+from jkeras.saving.divided import DividedStates, is_divided
 
 BACKUP_SECONDS = 300  # of `fit(resume=folder)`
 
@@ -27,6 +31,9 @@ class BackupAndRestore(Callback):
     was killed, and is started again, ends with the same weights, bit by bit, as a run that was never killed. Iterators with
     `get_state` and `set_state`, such as Grain's, are set to their place. Data that can only be read from its begin is read once
     more up to the place, with a warning.
+
+    Where arrays are divided between devices, or several processes train together, the library Orbax writes the backup (the extra
+    `jkeras[orbax]`), each process its own parts. It is read on any number of devices and processes, in any layout.
 
     A backup is written beside its place and moved there when it is whole, by a thread, while training goes on. If the disk
     is full, the callback warns, keeps the older backup, and training goes on. When training is complete the backup is
@@ -95,6 +102,7 @@ class BackupAndRestore(Callback):
         self.save_seconds, self.save_on_sigterm = save_seconds, save_on_sigterm
         self._weights_path = os.path.join(self.backup_dir, "latest.backup")
         self._prev_weights_path = os.path.join(self.backup_dir, "previous.backup")
+        self._divided = DividedStates(os.path.join(self.backup_dir, "divided.backup"), 2 if double_checkpoint else 1)
         self._current_epoch = 0
         self._last_batch_seen = 0
         self._pending: dict | None = None  # the state at a moment that asks for a backup, while callbacks are still called
@@ -127,15 +135,27 @@ class BackupAndRestore(Callback):
 
     def _read(self) -> dict | None:
         """The newest backup that is whole."""
-        found = [path for path in (self._weights_path, self._prev_weights_path) if os.path.exists(path)]
+        found: list[Any] = [path for path in (self._weights_path, self._prev_weights_path) if os.path.exists(path)]
+        found += reversed(
+            self._divided.numbers()
+        )  # there are none, or no files: a new backup of one kind ends those of the other
         for number, path in enumerate(found, 1):
             try:
-                return snapshot.read_snapshot(path)
+                return self._divided.read(path, self._place()) if isinstance(path, int) else snapshot.read_snapshot(path)
             except ValueError as error:
                 if number == len(found):
                     raise ValueError(f"{error} Delete the file to train from the start.") from None
                 warnings.warn(f"{error} The backup before it is used.", stacklevel=4)
         return None
+
+    def _place(self) -> Callable[[str], Any]:
+        """Where the variable of a name in the state belongs."""
+        variables, placement = self._run.variables(), current()
+
+        def place(name: str) -> Any:
+            return placement.of(variables[name]) if name in variables and placement is not ONE_DEVICE else None
+
+        return place
 
     # -- saving -------------------------------------------------------------------------------------------------------
 
@@ -154,10 +174,14 @@ class BackupAndRestore(Callback):
 
     def on_checkpoint(self, logs: dict | None = None) -> None:
         is_late = self.save_seconds is not None and time.monotonic() - self._saved_at >= self.save_seconds
-        if self._pending is not None or is_late or self._terminated:
+        terminated = self._terminated
+        if self.save_seconds is not None or self.save_on_sigterm:  # all processes do the same: what the first one wants
+            told = current().agreed(is_late + 2 * terminated)
+            is_late, terminated = bool(told & 1), bool(told & 2)
+        if self._pending is not None or is_late or terminated:
             self._pending = None
             self._save(self._run.get_state())
-        if self._terminated:
+        if terminated:
             self._finish()
             self._leave()
             os.kill(os.getpid(), signal.SIGTERM)
@@ -172,8 +196,11 @@ class BackupAndRestore(Callback):
             except TypeError as error:
                 dot = " " if name.endswith("its") else "."
                 raise TypeError(f"{name}{dot}get_state() returned what a backup cannot hold: {error}.") from None
-        structure = snapshot.encode(state, arrays)
         self._saved_at = time.monotonic()
+        if is_divided(list(state["variables"].values())):
+            self._divided.write(state["variables"], {name: own for name, own in state.items() if name != "variables"})
+            return
+        structure = snapshot.encode(state, arrays)
         self._writer = threading.Thread(target=self._write, args=(structure, arrays))
         self._writer.start()
 
@@ -184,6 +211,7 @@ class BackupAndRestore(Callback):
                     os.unlink(self._prev_weights_path)
                 os.link(self._weights_path, self._prev_weights_path)  # both names, until the new file takes the first
             snapshot.write_snapshot(self._weights_path, structure, arrays)
+            self._divided.remove()  # of a run before, on several devices
         except Exception as error:
             self._error = error
 
@@ -193,8 +221,13 @@ class BackupAndRestore(Callback):
             if self._writer.ident is not None:  # a Ctrl-C may have come before it was started
                 self._writer.join()
             self._writer = None
+        try:
+            if self._divided.finish():
+                self._remove_files()
+        except Exception as failure:
+            self._error = failure
         error, self._error = self._error, None
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error is not None and orbax.is_full(error):
             warnings.warn(f"The disk is full: no backup was made; training goes on. ({error})", stacklevel=4)
         elif error is not None:
             raise error
@@ -204,23 +237,31 @@ class BackupAndRestore(Callback):
     def on_train_error(self, error: BaseException) -> None:
         self._failed = True
         self._leave()
-        if self._pending is not None:
-            pending, self._pending = self._pending, None
+        pending, self._pending = self._pending, None
+        if jax.process_count() > 1:  # the others may not be there any more, and none can write alone
+            return
+        if pending is not None:
             self._save(pending)
         self._finish()
+        self._divided.close()
 
     def on_train_end(self, logs: dict | None = None) -> None:
         self._leave()
         if self._failed:  # by Ctrl-C
             return
         self._finish()
+        self._divided.close()
         if not self.delete_checkpoint:
             return
+        self._remove_files()
+        self._divided.remove()
+        with contextlib.suppress(OSError):  # there is something of somebody else's in it
+            os.rmdir(self.backup_dir)
+
+    def _remove_files(self) -> None:
         for path in (self._weights_path, self._prev_weights_path):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
-        with contextlib.suppress(OSError):  # there is something of somebody else's in it
-            os.rmdir(self.backup_dir)
 
     def _note(self, number: int, frame: Any) -> None:
         self._terminated = True

@@ -1,12 +1,14 @@
 """`CSVLogger`: the results of every epoch in a table on disk."""
 
 import csv
+import io
 import os
 from typing import Any
 
 import numpy as np
 
 from jkeras.callbacks.base import Callback
+from jkeras.runtime.mesh import is_first_process
 
 
 class CSVLogger(Callback):
@@ -14,6 +16,8 @@ class CSVLogger(Callback):
 
     The first column is the epoch, the others are the results in alphabetical order. Where training has no validation, columns
     for it are there all the same, filled with `NA`; a file can so be continued by a run that has.
+
+    Of several processes that train together, the first one writes.
 
     Args:
         filename: of the file; it is opened when training begins.
@@ -44,11 +48,16 @@ class CSVLogger(Callback):
     def on_train_begin(self, logs: dict | None = None) -> None:
         self._close()
         continued = self.append and os.path.exists(self.filename) and os.path.getsize(self.filename) > 0
-        self.csv_file = open(self.filename, "a" if self.append else "w", newline="")  # noqa: SIM115 (open for a whole run)
+        if is_first_process():
+            self.csv_file = open(self.filename, "a" if self.append else "w", newline="")  # noqa: SIM115 (open for a whole run)
+        else:
+            self.csv_file = io.StringIO()
         self.keys, self.writer, self._has_header = None, None, continued
 
     def get_state(self) -> dict:
         """Return the text of the file. Rows that were written after a backup are written again by the resumed run."""
+        if not is_first_process():
+            return {"text": "", "keys": self.keys}
         with open(self.filename, newline="") as file:
             return {"text": file.read(), "keys": self.keys}
 

@@ -3,11 +3,18 @@
 import errno
 import os
 import warnings
+from collections.abc import Callable
+from typing import Any
 
+import jax
 import numpy as np
 
 from jkeras.callbacks.folders import make_writable
 from jkeras.callbacks.saver import Saver, check_save_freq
+from jkeras.runtime.mesh import is_first_process
+from jkeras.saving import orbax
+
+ORBAX = ".orbax"
 
 
 class ModelCheckpoint(Saver):
@@ -18,8 +25,9 @@ class ModelCheckpoint(Saver):
 
     Args:
         filepath: where to save. It may hold fields that are filled in: `"{epoch:02d}-{val_loss:.2f}.keras"`; `epoch` and `batch`
-            count from 1, the others are the names in the logs. It ends in `.keras` or `.h5`, or, for weights, in `.weights.h5`.
-            Folders that are not there are made.
+            count from 1, the others are the names in the logs. It ends in `.keras` or `.h5`, or, for weights, in `.weights.h5`; or in
+            `.orbax`, for a folder that Orbax writes in the background, on several devices each process its own parts of the arrays
+            (the extra `jkeras[orbax]`). Folders that are not there are made.
         monitor: the name of the quantity in the logs that says which model is best.
         verbose: 1 says what is saved.
         save_best_only: whether to save only a model that is better than all before.
@@ -59,7 +67,10 @@ class ModelCheckpoint(Saver):
         self.verbose, self.save_best_only, self.save_weights_only = verbose, save_best_only, save_weights_only
         self.save_freq = save_freq
         check_save_freq(save_freq)
-        endings = (".weights.h5",) if save_weights_only else (".keras", ".h5")
+        self._writing: Any = None  # what the background has not finished
+        if self.filepath.endswith(ORBAX):
+            orbax.library()
+        endings = (".weights.h5", ORBAX) if save_weights_only else (".keras", ".h5", ORBAX)
         if not self.filepath.endswith(endings):
             option = "save_weights_only=True" if save_weights_only else "save_weights_only=False"
             raise ValueError(
@@ -73,8 +84,15 @@ class ModelCheckpoint(Saver):
         if "{" in folder:  # known only when it is filled in
             return
         make_writable(folder, f"ModelCheckpoint(filepath={self.filepath!r})")
-        if os.path.isdir(self.filepath):
+        if os.path.isdir(self.filepath) and not self.filepath.endswith(ORBAX):
             raise _is_a_directory(self.filepath)
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        self._finish(self.filepath)
+
+    def on_train_error(self, error: BaseException) -> None:
+        if jax.process_count() == 1:  # the other processes may not be there any more
+            self._finish(self.filepath)
 
     def _should_save_model(self, epoch: int, batch: int | None, logs: dict, filepath: str) -> bool:
         if not self.save_best_only:
@@ -107,24 +125,38 @@ class ModelCheckpoint(Saver):
         filepath = self._get_file_path(epoch, batch, logs)
         if not self._should_save_model(epoch, batch, logs, filepath):
             return
-        try:
-            os.makedirs(os.path.dirname(filepath) or ".", exist_ok=True)
-            if self.save_weights_only:
-                self.model.save_weights(filepath, overwrite=True)
-            else:
-                self.model.save(filepath, overwrite=True)
-        except IsADirectoryError as error:
-            raise _is_a_directory(filepath) from error
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            warnings.warn(
-                f"The disk is full: the model was not saved to {filepath}; training goes on. ({error})", stacklevel=3
-            )
+        if not self._finish(filepath, then=lambda: self._write(filepath)):
             return
         if self.save_best_only and np.ndim(logs.get(self.monitor, ())) == 0:
             self.best = logs[self.monitor]  # now that it is on disk
         self._say(epoch, f"finished saving model to {filepath}")
+
+    def _write(self, filepath: str) -> None:
+        os.makedirs(os.path.dirname(filepath) or ".", exist_ok=True)
+        if filepath.endswith(ORBAX):
+            self._writing = orbax.save(self.model, filepath, self.save_weights_only)
+        elif self.save_weights_only:
+            self.model.save_weights(filepath, overwrite=True)
+        else:
+            self.model.save(filepath, overwrite=True)
+
+    def _finish(self, filepath: str, then: Callable[[], None] = lambda: None) -> bool:
+        """Wait for what is being written, and do something then. Returns whether there was room for it."""
+        writing, self._writing = self._writing, None
+        try:
+            if writing is not None:
+                writing.result()
+            then()
+        except IsADirectoryError as error:
+            raise _is_a_directory(filepath) from error
+        except Exception as error:
+            if not orbax.is_full(error):
+                raise
+            warnings.warn(
+                f"The disk is full: the model was not saved to {filepath}; training goes on. ({error})", stacklevel=4
+            )
+            return False
+        return True
 
     def _get_file_path(self, epoch: int, batch: int | None, logs: dict | None) -> str:
         fields = {"epoch": epoch + 1, **(logs or {})}
@@ -138,7 +170,7 @@ class ModelCheckpoint(Saver):
             ) from None
 
     def _say(self, epoch: int, text: str) -> None:
-        if self.verbose > 0:
+        if self.verbose > 0 and is_first_process():
             print(f"\nEpoch {epoch + 1}: {text}")
 
 

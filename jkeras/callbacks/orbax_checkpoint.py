@@ -1,18 +1,17 @@
 """`OrbaxCheckpoint`: checkpoints that Orbax writes, in the background, and on all hosts of a run together."""
 
-import errno
 import os
 import warnings
 from numbers import Integral
 from typing import Any
 
+import jax
 import numpy as np
 
 from jkeras.callbacks.folders import make_writable
 from jkeras.callbacks.saver import Saver, check_save_freq
+from jkeras.runtime.mesh import is_first_process
 from jkeras.saving import orbax
-
-FULL = ("no space left", "disk quota", "enospc", "edquot")
 
 
 class OrbaxCheckpoint(Saver):
@@ -96,13 +95,7 @@ class OrbaxCheckpoint(Saver):
     def checkpointer(self) -> Any:
         """Orbax's `Checkpointer`, while training lasts."""
         if self._checkpointer is None:
-            training = orbax.library().training
-            policy = None if self.max_to_keep is None else training.preservation_policies.LatestN(self.max_to_keep)
-            self._checkpointer = training.Checkpointer(
-                directory=self.directory,
-                preservation_policy=policy,
-                save_decision_policy=training.save_decision_policies.FixedIntervalPolicy(1),
-            )
+            self._checkpointer = orbax.checkpointer(self.directory, self.max_to_keep)
         return self._checkpointer
 
     def on_train_begin(self, logs: dict | None = None) -> None:
@@ -122,7 +115,8 @@ class OrbaxCheckpoint(Saver):
             self._checkpointer = None
 
     def on_train_error(self, error: BaseException) -> None:
-        self.on_train_end()
+        if jax.process_count() == 1:  # the other processes may not be there any more
+            self.on_train_end()
 
     def wait_until_finished(self) -> None:
         """Wait until all checkpoints are on disk."""
@@ -138,7 +132,7 @@ class OrbaxCheckpoint(Saver):
             orbax.contents(self.model, self.save_weights_only),
             self._number(epoch if batch is None else self._batches),
         )
-        if self.verbose > 0:
+        if self.verbose > 0 and is_first_process():
             print(f"\nEpoch {epoch + 1}: saving model to {os.path.join(self.directory, str(step))}")
         with orbax.library().Context():
             if self.save_on_background:
@@ -174,7 +168,7 @@ class OrbaxCheckpoint(Saver):
         try:
             action()
         except Exception as error:
-            if not any(word in f"{error}".lower() for word in FULL) and getattr(error, "errno", None) != errno.ENOSPC:
+            if not orbax.is_full(error):
                 raise
             warnings.warn(f"The disk is full: no checkpoint was saved; training goes on. ({error})", stacklevel=4)
             return False

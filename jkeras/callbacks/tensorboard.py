@@ -16,6 +16,7 @@ import numpy as np
 from jkeras.callbacks.base import Callback
 from jkeras.callbacks.folders import make_writable
 from jkeras.callbacks.learning_rate import log_rates
+from jkeras.runtime.mesh import is_first_process
 
 INSTALL = 'TensorBoard(...) writes with the library tensorboardX. Install it:\n    pip install "jkeras[tensorboard]"'
 
@@ -204,7 +205,8 @@ class TensorBoard(Callback):
         from tensorboardX import SummaryWriter  # optional, and slow to import
 
         if name not in self._writers:
-            self._writers[name] = SummaryWriter(self._train_dir if name == "train" else self._val_dir)
+            folder = self._train_dir if name == "train" else self._val_dir
+            self._writers[name] = SummaryWriter(folder, write_to_disk=is_first_process())
         return self._writers[name]
 
     def _close(self) -> None:

@@ -15,6 +15,7 @@ from jkeras.core.policy import DTypePolicy, DTypePolicyMap, get_policy
 from jkeras.core.tree import Path
 from jkeras.core.turns import read_together
 from jkeras.core.variable import Variable
+from jkeras.runtime.mesh import on_host
 from jkeras.serialization.naming import current_path, scope
 
 
@@ -161,7 +162,7 @@ class Weighted(OwnVariables, Module):
 
     def get_weights(self) -> list[np.ndarray]:
         """The weights' values as NumPy arrays, in Keras's order."""
-        return [np.array(value) for value in read_together(self.weights)]
+        return [np.array(on_host(value)) for value in read_together(self.weights)]
 
     def set_weights(self, weights: Any) -> None:
         """Set all weights from arrays in the order of `get_weights()`.

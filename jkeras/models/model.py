@@ -5,7 +5,7 @@ import importlib
 import inspect
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -210,11 +210,11 @@ class Model(Saved, Trainer, Layer):
 
     # -- state --------------------------------------------------------------------------------------------------------
 
-    def get_state_tree(self, value_format: str = "backend_tensor") -> dict:
+    def get_state_tree(self, value_format: str | Callable = "backend_tensor") -> dict:
         """Return all variables as nested dicts by their paths: weights, the optimizer's state and the metrics'.
 
         Args:
-            value_format: `"backend_tensor"` for JAX arrays, `"numpy_array"` for NumPy's.
+            value_format: `"backend_tensor"` for JAX arrays, `"numpy_array"` for NumPy's; or a function of a `Variable`.
 
         Returns:
             `{"trainable_variables": {...}, "non_trainable_variables": {...}, "optimizer_variables": {...},

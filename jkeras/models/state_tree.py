@@ -1,6 +1,6 @@
 """All that changes in training as nested dicts of arrays, by the variables' paths: for checkpoints of one's own."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -39,17 +39,17 @@ def _by_path(variables: Iterable[Variable]) -> dict[tree.Path, Variable]:
     return found
 
 
-def read_state(model: Any, value_format: str) -> dict:
+def read_state(model: Any, value_format: str | Callable) -> dict:
     """`{"trainable_variables": {...}, "non_trainable_variables": ..., "optimizer_variables": ..., "metrics_variables": ...}`.
 
     Raises:
         ValueError: the format is unknown, or two variables have the same path.
     """
-    if value_format not in FORMATS:
+    if not callable(value_format) and value_format not in FORMATS:
         raise ValueError(
             f"value_format must be one of {list(FORMATS)}, got {value_format!r}.{suggest(value_format, FORMATS)}"
         )
-    read = FORMATS[value_format]
+    read = value_format if callable(value_format) else FORMATS[value_format]
     known = groups(model)
     with at_one_step(variable for group in known.values() for variable in group.values()):
         return {kind: tree.nest({path: read(v) for path, v in group.items()}) for kind, group in known.items()}

@@ -177,7 +177,7 @@ def load_model(
 
 
 def _load_checkpoint(path: str, custom_objects: Mapping | None, compile: bool, safe_mode: bool) -> Any:
-    state, text, assets = orbax.load_state(path)
+    text, assets = orbax.load_config(path)
     if text is None:
         raise ValueError(
             f"The checkpoint in {path!r} does not contain model configuration: it holds weights alone. Make the model in your "
@@ -187,7 +187,7 @@ def _load_checkpoint(path: str, custom_objects: Mapping | None, compile: bool, s
     if not compile:
         config.pop("compile_config", None)
     model = _make(config, custom_objects, safe_mode, path)
-    orbax.restore(model, state, assets)
+    orbax.restore(model, path, assets)
     return model
 
 

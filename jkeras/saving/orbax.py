@@ -7,11 +7,12 @@
 `12` is the number of the step. The newest one is read, or the one whose own folder is given.
 """
 
+import errno
 import json
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
@@ -19,12 +20,14 @@ import numpy as np
 from jax.sharding import SingleDeviceSharding
 
 from jkeras.core import tree
+from jkeras.runtime.mesh import ONE_DEVICE, current
 from jkeras.saving.assets import FOLDER, read_assets, write_assets
 from jkeras.saving.members import Members
 from jkeras.serialization import serialize
 
 PARTS = ("pytree", "model_config", "assets")
 MARKS = ("_CHECKPOINT_METADATA", "orbax.checkpoint", "pytree.orbax-checkpoint", "checkpoint_metadata")
+FULL = ("no space left", "disk quota", "enospc", "edquot")
 INSTALL = 'This needs the library Orbax, which is not installed:\n    pip install "jkeras[orbax]"'
 
 
@@ -39,6 +42,41 @@ def library() -> Any:
     except ImportError:
         raise ImportError(INSTALL) from None
     return v1
+
+
+def save(model: Any, path: str, weights_only: bool) -> Any:
+    """Begin to write one checkpoint of a model, each process its own parts of the arrays.
+
+    Args:
+        model: what is saved is decided now.
+        path: of the checkpoint; another one there is replaced.
+        weights_only: whether to leave out the model's config and the optimizer's state.
+
+    Returns:
+        An object whose `result()` waits until it is on disk.
+    """
+    with library().Context():
+        return library().save_checkpointables_async(os.path.abspath(path), contents(model, weights_only), overwrite=True)
+
+
+def checkpointer(directory: str, keep: int | None) -> Any:
+    """Orbax's `Checkpointer` for a folder.
+
+    Args:
+        directory: the folder.
+        keep: how many checkpoints stay, the newest ones; None for all.
+    """
+    training = library().training
+    return training.Checkpointer(
+        directory=os.path.abspath(directory),
+        preservation_policy=None if keep is None else training.preservation_policies.LatestN(keep),
+        save_decision_policy=training.save_decision_policies.FixedIntervalPolicy(1),
+    )
+
+
+def is_full(error: BaseException) -> bool:
+    """True if an error says that there is no room on the disk."""
+    return any(word in f"{error}".lower() for word in FULL) or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
 
 
 def is_checkpoint(path: str) -> bool:
@@ -58,7 +96,7 @@ def steps(path: str) -> list[int]:
 
 def contents(model: Any, weights_only: bool) -> dict[str, Any]:
     """Return the contents of a checkpoint of a model, part by part."""
-    state = model.get_state_tree()
+    state = model.get_state_tree(lambda variable: current().put_variables([variable], [variable.value])[0])
     if weights_only:
         return {"pytree": {kind: state[kind] for kind in ("trainable_variables", "non_trainable_variables")}}
     parts = {"pytree": state, "model_config": {"config": json.dumps(serialize(model))}}
@@ -69,51 +107,89 @@ def contents(model: Any, weights_only: bool) -> dict[str, Any]:
     return {**parts, "assets": tree.nest(files)} if files else parts
 
 
-def load_state(path: str) -> tuple[dict, str | None, dict]:
-    """The variables, the JSON of the model, and the assets of the newest checkpoint in a folder, or of the one that it is.
+def load_config(path: str) -> tuple[str | None, dict]:
+    """The JSON of the model, and the assets of the newest checkpoint in a folder, or of the one that it is.
 
     Raises:
         ValueError: there is no whole checkpoint.
     """
-    ocp = library()
+    own, parts = _newest(path)
+    asked = {part: None if part == "model_config" else _wanted(own, part) for part in parts if part != "pytree"}
+    with library().Context():
+        loaded = library().load_checkpointables(own, asked) if asked else {}
+    return loaded.get("model_config", {}).get("config"), loaded.get("assets") or {}
+
+
+def _newest(path: str) -> tuple[str, list[str]]:
+    """The folder of the newest checkpoint, and its parts."""
     found = steps(path)
-    own = os.path.join(path, str(found[-1])) if found else path
+    own = os.path.abspath(os.path.join(path, str(found[-1])) if found else path)
     parts = [part for part in PARTS if os.path.isdir(os.path.join(own, part))]
     if "pytree" not in parts:
         raise ValueError(f"{path!r} has no whole checkpoint.")
-    own, device = os.path.abspath(own), SingleDeviceSharding(jax.local_devices()[0])
+    return own, parts
+
+
+def load(path: str, part: str, place: Callable[[tree.Path], Any] = lambda path: None) -> Any:
+    """A part of a checkpoint, which is nested dicts of arrays.
+
+    Args:
+        path: the folder of the checkpoint.
+        part: the name of the part.
+        place: the sharding that the array of a path shall have; None for the device of this process.
+    """
+    with library().Context():
+        return library().load_checkpointables(path, {part: _wanted(path, part, place)})[part]
+
+
+def _wanted(path: str, part: str, place: Callable[[tree.Path], Any] = lambda path: None) -> Any:
+    """The specs of the arrays of a part, at their places here, wherever they were when they were written."""
+    ocp = library()
     metadata = getattr(ocp, "metadata", None) or ocp.pytree_metadata  # the name in Orbax before 0.12
+    device = SingleDeviceSharding(jax.local_devices()[0])
 
-    def wanted(part: str) -> Any:
-        """The arrays of a part on this process's device, wherever they were when they were written."""
-        arrays = metadata(own, checkpointable_name=part).metadata
-        return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=device), arrays)
+    def spec(keys: tuple, a: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=place(tuple(str(key.key) for key in keys)) or device)
 
-    with ocp.Context():
-        asked = {part: None if part == "model_config" else wanted(part) for part in parts}
-        loaded = ocp.load_checkpointables(own, asked)
-    config = loaded.get("model_config", {}).get("config")
-    return loaded["pytree"], config, loaded.get("assets") or {}
+    with ocp.Context():  # a dict may be empty, and has to be asked for all the same
+        return jax.tree_util.tree_map_with_path(spec, metadata(path, checkpointable_name=part).metadata)
 
 
-def restore(model: Any, state: Mapping, assets: Mapping = {}) -> None:
-    """Give a model what a checkpoint holds; the sums of metrics, which every pass begins anew, only where the model has them.
+def restore(model: Any, path: str, assets: Mapping = {}) -> None:
+    """Give a model what the newest checkpoint in a folder holds; the sums of metrics, which every pass begins anew, only where the
+    model has them. On several devices, each array is read to where it belongs.
+
+    Args:
+        model: a model that is built.
+        path: of the folder.
+        assets: what `load_config` has found.
 
     Raises:
         ValueError: it belongs to another model.
     """
-    optimizer = model.optimizer
-    saved = {kind: nested for kind, nested in state.items() if nested}
-    if optimizer is None:
-        saved.pop("optimizer_variables", None)
-    elif not optimizer.built and saved.get("optimizer_variables"):
+    optimizer, (own, _) = model.optimizer, _newest(path)
+    specs = tree.flatten(_wanted(own, "pytree"))
+    if optimizer is not None and not optimizer.built and any(kind == "optimizer_variables" for kind, *_ in specs):
         optimizer.build(model.trainable_variables)
-    own = model.get_state_tree()
-    saved = {kind: renamed(nested, own.get(kind, {}), model.name) for kind, nested in saved.items()}
-    metrics = tree.flatten(saved.get("metrics_variables", {}))
-    if not metrics.keys() <= tree.flatten(own["metrics_variables"]).keys():
-        del saved["metrics_variables"]
-    model.set_state_tree(saved)
+    variables, places = model.get_state_tree(lambda variable: variable), {}
+    kinds: dict[str, Any] = tree.nest({path: path for path in specs})  # under the names of a process before
+    for kind, nested in kinds.items():
+        for to, source in tree.flatten(renamed(nested, variables.get(kind, {}), model.name)).items():
+            places[source] = (kind, *to)
+    owners = tree.flatten(variables)
+    placement = current()
+
+    def place(source: tree.Path) -> Any:
+        variable = owners.get(places[source])
+        return None if variable is None or placement is ONE_DEVICE else placement.of(variable)
+
+    state = tree.nest({places[source]: array for source, array in tree.flatten(load(own, "pytree", place)).items()})
+    if optimizer is None:
+        state.pop("optimizer_variables", None)
+    metrics = tree.flatten(state.get("metrics_variables", {}))
+    if not metrics.keys() <= tree.flatten(variables["metrics_variables"]).keys():
+        del state["metrics_variables"]
+    model.set_state_tree(state)
     if not assets:
         return
     with tempfile.TemporaryDirectory() as folder:

@@ -4,6 +4,7 @@ The file is a zip archive as `numpy.savez` writes it. One member holds the struc
 their places; the others are the arrays. Nothing in it is ever run, and a damaged file is found out by the archive's checksums.
 """
 
+import io
 import json
 import zipfile
 from typing import Any
@@ -77,6 +78,11 @@ def write_snapshot(path: str, structure: Any, arrays: list) -> None:
     ...     read_snapshot(path)
     {'a': array([0, 1, 2])}
     """
+    with replacing(path, overwrite=True) as temporary, open(temporary, "wb") as file:
+        _write(file, structure, arrays)
+
+
+def _write(file: Any, structure: Any, arrays: list) -> None:
     found = [np.asarray(array) for array in arrays]
     # NumPy's format does not know JAX's own dtypes (bfloat16, float8): their bytes are written, and their names.
     dtypes = [array.dtype.name if array.dtype.kind == "V" else None for array in found]
@@ -84,8 +90,28 @@ def write_snapshot(path: str, structure: Any, arrays: list) -> None:
     members = {
         f"array_{i}": a if name is None else a.view(f"u{a.dtype.itemsize}") for i, (a, name) in enumerate(zip(found, dtypes))
     }
-    with replacing(path, overwrite=True) as temporary, open(temporary, "wb") as file:
-        np.savez(file, structure=np.frombuffer(text.encode(), np.uint8), **members)  # type: ignore[arg-type]
+    np.savez(file, structure=np.frombuffer(text.encode(), np.uint8), **members)  # type: ignore[arg-type]
+
+
+def to_bytes(value: Any) -> bytes:
+    """The content of such a file.
+
+    >>> from_bytes(to_bytes({"a": (1, np.arange(3))}))
+    {'a': (1, array([0, 1, 2]))}
+    """
+    arrays: list = []
+    structure, file = encode(value, arrays), io.BytesIO()
+    _write(file, structure, arrays)
+    return file.getvalue()
+
+
+def from_bytes(content: bytes) -> Any:
+    """The value that `to_bytes` was given.
+
+    Raises:
+        ValueError: the content is damaged.
+    """
+    return _read(io.BytesIO(content), "A part of a backup")
 
 
 def read_snapshot(path: str) -> Any:
@@ -94,11 +120,16 @@ def read_snapshot(path: str) -> Any:
     Raises:
         ValueError: the file is damaged, or none that `write_snapshot` has written.
     """
+    with open(path, "rb") as opened:
+        return _read(opened, repr(path))
+
+
+def _read(opened: Any, name: str) -> Any:
     try:
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
+        with np.load(opened, allow_pickle=False) as file:
             header = json.loads(file["structure"].tobytes())
             arrays = [file[f"array_{i}"] for i in range(len(header["dtypes"]))]
         arrays = [a if name is None else a.view(np.dtype(name)) for a, name in zip(arrays, header["dtypes"], strict=True)]
         return decode(header["structure"], arrays)
     except (zipfile.BadZipFile, ValueError, KeyError, EOFError, TypeError, AttributeError, IndexError) as error:
-        raise ValueError(f"{path!r} is damaged, or no file that jkeras has written: {error}") from None
+        raise ValueError(f"{name} is damaged, or no file that jkeras has written: {error}") from None

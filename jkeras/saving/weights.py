@@ -137,7 +137,7 @@ def load_weights(
     path = path_of(filepath)
     if orbax.is_checkpoint(path):
         _check_built(model, "load_weights")
-        orbax.restore(model, orbax.load_state(path)[0])
+        orbax.restore(model, path)
         return
     if not path.endswith((".keras", shards.EXTENSION, *OLD_ENDINGS)):
         raise ValueError(

@@ -6,6 +6,7 @@ import numpy as np
 
 from jkeras.callbacks.progress import Progress
 from jkeras.data import ArrayData
+from jkeras.training.agreement import anywhere
 from jkeras.training.engine import Clock
 from jkeras.training.feed import Feed
 from jkeras.training.passes import EvaluationPass, TrainingPass
@@ -49,7 +50,7 @@ def train(run: Run, epochs: int, validation: Validation | None, progress: Progre
         goes_on = run.begin()
         logs = run.logs
         for epoch in range(run.epoch, epochs if goes_on else run.epoch):
-            if epoch > initial_epoch and data.is_used_up():
+            if epoch > initial_epoch and anywhere(data.is_used_up()):
                 break
             callbacks.on_epoch_begin(epoch, {})
             logs = TrainingPass(model, feed, callbacks, progress, run).epoch(epoch)
@@ -64,7 +65,7 @@ def train(run: Run, epochs: int, validation: Validation | None, progress: Progre
             with Clock(compiled.stats, "callback_seconds"):
                 callbacks.on_epoch_end(epoch, by_name(logs))
                 callbacks.on_checkpoint()
-            if model.stop_training:
+            if anywhere(model.stop_training):
                 break
         callbacks.on_train_end(by_name(logs))
     except BaseException as error:

@@ -15,6 +15,7 @@ import numpy as np
 
 from jkeras.data import ArrayData, prefetch, stack
 from jkeras.runtime.mesh import current
+from jkeras.training.agreement import about_stack, agreeing
 from jkeras.training.buckets import LARGE_BYTES, place, place_order, power
 from jkeras.training.engine import Clock, Stats, gather_batch, index_batch
 
@@ -174,10 +175,19 @@ class Feed:
         with contextlib.closing(moved) as ahead:  # type: ignore[type-var]
             while True:
                 with Clock(self.stats, "data_seconds"):
-                    item = next(ahead, None)
+                    item = self._next(ahead)
                 if item is None:
                     return
                 yield _stacked(*item)
+
+    def _next(self, ahead: Iterator) -> Any:
+        """The next stack, or None; where each process reads rows of its own, when all agree on it."""
+        if isinstance(self.data, ArrayData):
+            return next(ahead, None)
+        with agreeing() as facts:
+            item = next(ahead, None)
+            facts |= about_stack(item)
+        return item
 
     def _stack_size(self) -> int:
         """The number of batches in a stack."""

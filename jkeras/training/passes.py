@@ -13,6 +13,7 @@ from jkeras.callbacks.callback_list import CallbackList
 from jkeras.callbacks.progress import Progress
 from jkeras.runtime.activity import told
 from jkeras.runtime.heap import kept
+from jkeras.training.agreement import anywhere
 from jkeras.training.engine import Clock, Program
 from jkeras.training.feed import Feed
 from jkeras.training.loan import Uninterrupted
@@ -110,7 +111,7 @@ class Pass:
                 lo += chunk.steps
                 if self.progress is not None:
                     self.progress.advance(self.done, by_name(self.logs))
-                if getattr(self.model, self.stop):
+                if anywhere(getattr(self.model, self.stop)):
                     segments.close()  # type: ignore[attr-defined]
                     break
         if calls.is_open:

@@ -81,7 +81,8 @@ class Run:
             "callbacks": self._callback_states(),
         }
 
-    def _variables(self) -> dict[str, Any]:
+    def variables(self) -> dict[str, Any]:
+        """Return the variables of the state by their names in it."""
         slots = self.model._compiled.plan.slots
         return dict(zip(slots.paths(), slots.variables, strict=True))
 
@@ -132,7 +133,7 @@ class Run:
             if state["made_for"].get(name) != value
         ]
         saved = state["variables"]
-        if any(path not in self._variables() for path in saved):
+        if any(path not in self.variables() for path in saved):
             self._find_more_variables()
         values = self._values()
         for path, value in values.items():
@@ -171,7 +172,7 @@ class Run:
 
     def _restore(self) -> None:
         state, self._resumed = self._resumed, None
-        assign_all((variable, state["variables"][path]) for path, variable in self._variables().items())
+        assign_all((variable, state["variables"][path]) for path, variable in self.variables().items())
         self.batch, self.logs = (0 if state["ended"] else state["batch"]), dict(state["logs"])
         self.model.stop_training = state["stop_training"]
         self.callbacks.calls("train").step = state["steps"]

@@ -23,6 +23,7 @@ from jkeras.runtime import switches
 from jkeras.runtime.activity import told
 from jkeras.runtime.heap import kept
 from jkeras.runtime.mesh import current, is_first_process
+from jkeras.training.agreement import about_data, about_run, agreeing
 from jkeras.training.compilable import Compilable
 from jkeras.training.compiled import PREPARING, Compiled
 from jkeras.training.engine import Stats
@@ -124,30 +125,41 @@ class Trainer(Compilable):
         _check_frequency(validation_freq)
         if plan is not None:
             plan.warn_of_switched_weights()
-        if validation_split and validation_data is None:
-            x = self._arrange_inputs(x) if self._arrangement() else x
-            x = x if self.host_stage is None else self.host_stage.wrap(x)
-            (x, y, sample_weight), validation_data = train_validation_split((x, y, sample_weight), validation_split)
-        data = make_data(
-            x,
-            y,
-            sample_weight,
-            batch_size,
-            steps_per_epoch,
-            shuffle,
-            class_weight,
-            compiled.class_axis,
-            self._arrange_inputs,
-            stage=self._trained_stage(),
-        )
-        plan = self._ready(compiled, data, shuffle)
-        data = self._training_data(data, shuffle)
-        epochs = switches.limited("epochs", epochs, switches.max_epochs())
-        steps_per_epoch = self._limited("steps_per_epoch", steps_per_epoch, data)
-        feed = Feed(data, compiled.stats)
-        validation = self._validation(
-            validation_data, validation_batch_size or batch_size, validation_steps, validation_freq
-        )
+        with agreeing() as facts:
+            if validation_split and validation_data is None:
+                x = self._arrange_inputs(x) if self._arrangement() else x
+                x = x if self.host_stage is None else self.host_stage.wrap(x)
+                (x, y, sample_weight), validation_data = train_validation_split((x, y, sample_weight), validation_split)
+            data = make_data(
+                x,
+                y,
+                sample_weight,
+                batch_size,
+                steps_per_epoch,
+                shuffle,
+                class_weight,
+                compiled.class_axis,
+                self._arrange_inputs,
+                stage=self._trained_stage(),
+            )
+            plan = self._ready(compiled, data, shuffle)
+            data = self._training_data(data, shuffle)
+            epochs = switches.limited("epochs", epochs, switches.max_epochs())
+            steps_per_epoch = self._limited("steps_per_epoch", steps_per_epoch, data)
+            feed = Feed(data, compiled.stats)
+            validation = self._validation(
+                validation_data, validation_batch_size or batch_size, validation_steps, validation_freq
+            )
+            facts |= about_run(
+                self,
+                data,
+                validation,
+                epochs=epochs,
+                initial_epoch=initial_epoch,
+                shuffle=shuffle,
+                steps_per_epoch=steps_per_epoch,
+                validation_freq=validation_freq,
+            )
         progress = EpochTable() if verbose == "table" else _progress(verbose)
         callbacks = with_backup(callbacks, resume)
         callbacks = self._watchers(callbacks, progress, verbose, epochs, feed.steps(steps_per_epoch), add_history=True)
@@ -219,8 +231,10 @@ class Trainer(Compilable):
             The loss if there are no metrics, else a list `[loss, metric, ...]`, or a dict.
         """
         compiled = self._require_compiled("evaluate")
-        data = make_data(x, y, sample_weight, batch_size, steps, False, arrange=self._arrangement(), stage=self.host_stage)
-        self._ready(compiled, data, False)
+        with agreeing() as facts:
+            data = make_data(x, y, sample_weight, batch_size, steps, False, arrange=self._arrangement(), stage=self.host_stage)
+            self._ready(compiled, data, False)
+            facts |= about_data(data)
         steps = self._limited("steps", steps, data)
         feed = Feed(data, compiled.stats, once=True)
         progress = _progress(verbose)
@@ -269,13 +283,15 @@ class Trainer(Compilable):
         is_quiet = verbose == 0 and steps is None and not callbacks and switches.max_steps_per_epoch() is None
         if is_quiet and self.built and self._predictor().repeats(x, batch_size):
             return self._predictor().repeat(x, batch_size)
-        data = make_data(x, None, None, batch_size, steps, False, arrange=self._arrangement(), stage=self.host_stage)
-        if not self.built:
-            with PREPARING:
-                if not self.built:
-                    self.output_spec(data.peek(False)[0])
-            data.reset()
-        self._check_inputs(data)
+        with agreeing() as facts:
+            data = make_data(x, None, None, batch_size, steps, False, arrange=self._arrangement(), stage=self.host_stage)
+            if not self.built:
+                with PREPARING:
+                    if not self.built:
+                        self.output_spec(data.peek(False)[0])
+                data.reset()
+            self._check_inputs(data)
+            facts |= about_data(data)
         prediction = self._predictor()
         steps = self._limited("steps", steps, data)
         feed = Feed(data, prediction.stats, once=True, pad=prediction.jit and self.works_by_rows())

@@ -1,0 +1,127 @@
+"""Programs for tests of several processes: `python -m tests.distribution.processes PROGRAM PROCESS PORT FOLDER`."""
+
+import json
+import os
+import signal
+import sys
+
+import jax
+import numpy as np
+
+import jkeras
+from jkeras import layers
+from jkeras.callbacks import BackupAndRestore, Callback, OrbaxCheckpoint
+from jkeras.distribution import devices
+
+D = jkeras.distribution
+RNG = np.random.RandomState(0)
+X, Y = RNG.rand(40, 4).astype("float32"), RNG.rand(40, 1).astype("float32")
+
+
+def make(width=8):
+    jkeras.utils.set_random_seed(3)
+    model = jkeras.Sequential([layers.Dense(width), layers.BatchNormalization(), layers.Dropout(0.5), layers.Dense(1)])
+    model.compile("adam", "mse")
+    return model
+
+
+class End(Callback):
+    """Ends a run after some steps: by an error, or by a kill of this process."""
+
+    batch_calls = 1
+
+    def __init__(self, steps, kill=False):
+        super().__init__()
+        self.steps, self.kill = steps, kill
+
+    def get_state(self):
+        return {}
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.steps = self.steps and self.steps - 1
+        if self.steps == 0 and self.kill:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.steps == 0:
+            raise RuntimeError("the end")
+
+
+def fit(*callbacks, model=None, epochs=3, **data):
+    data = data or {"x": X, "y": Y, "batch_size": 8}
+    return (model or make()).fit(**data, epochs=epochs, verbose=0, callbacks=list(callbacks)).history["loss"]
+
+
+def grain_rows(process):
+    """The rows of a process, in batches; they are read ahead."""
+    import grain
+
+    rows = grain.MapDataset.source([(X[i], Y[i]) for i in range(40)])[process::2].shuffle(3).repeat(9).batch(4)
+    options = grain.ReadOptions(num_threads=1, prefetch_buffer_size=4)
+    return {"x": iter(rows.to_iter_dataset(options)), "steps_per_epoch": 5}
+
+
+def bad(process):
+    """What processes that do not fit together hear, case by case."""
+
+    def stream(batches, rows=4):
+        return ((X[:rows], Y[:rows]) for _ in range(batches))
+
+    def seeded():
+        model = make()
+        jkeras.utils.set_random_seed(process)
+        return model
+
+    cases = {
+        "features": lambda: fit(x=X[:, : 3 + process], y=Y),
+        "samples": lambda: fit(x=X[: 30 + process], y=Y[: 30 + process]),
+        "values": lambda: fit(x=X + process, y=Y),
+        "model": lambda: fit(model=make(8 + process)),
+        "seed": lambda: fit(model=seeded()),
+        "epochs": lambda: fit(epochs=2 + process),
+        "a stream that is shorter": lambda: fit(x=stream(20 - 9 * process), epochs=1),
+        "a stream of other shapes": lambda: fit(x=stream(20, 4 + process), epochs=1),
+        "one has an error": lambda: fit(x=X, y=Y[: 40 - 3 * process]),
+        "evaluate": lambda: make().evaluate(X[: 30 + process], Y[: 30 + process], verbose=0),
+        "joined twice": lambda: D.initialize(),
+    }
+    found = {}
+    for name, case in cases.items():
+        try:
+            found[name] = f"no error: {case()}"
+        except (ValueError, RuntimeError) as error:
+            found[name] = f"{type(error).__name__}: {error}"
+    return {"errors": found, "losses": fit()}
+
+
+def streams(process, folder):
+    """Runs on rows of Grain, one of which ends in the middle and goes on."""
+    whole = fit(**grain_rows(process))
+    try:
+        fit(BackupAndRestore(f"{folder}/backup", save_freq=1), End(7), **grain_rows(process))
+    except RuntimeError:
+        pass
+    model, save = make(), OrbaxCheckpoint(f"{folder}/checkpoints")
+    went_on = fit(BackupAndRestore(f"{folder}/backup", save_freq=1), save, model=model, **grain_rows(process))
+    loaded = jkeras.models.load_model(f"{folder}/checkpoints")
+    same = [bool(np.array_equal(a, b)) for a, b in zip(model.get_weights(), loaded.get_weights(), strict=True)]
+    divided = [not w.value.sharding.is_fully_replicated for w in loaded.weights]
+    return {"whole": whole, "went on": went_on, "loaded": all(same), "divided": sum(divided)}
+
+
+def main(program, process, port, folder):
+    devices.GONE_SECONDS = 10
+    D.initialize(f"127.0.0.1:{port}", 2, int(process))
+    with D.FullyShardedDataParallel().scope():
+        if program.startswith("killed"):
+            end = End(7 if program.endswith(process) else None, kill=True)
+            fit(BackupAndRestore(f"{folder}/killed", save_freq=1), end)
+            return
+        result = {**bad(int(process)), **streams(int(process), folder)}
+    print("RESULT", json.dumps(result))
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "alone":
+        with D.FullyShardedDataParallel().scope():
+            print("RESULT", json.dumps([len(jax.devices()), *fit(BackupAndRestore(f"{sys.argv[2]}/killed", save_freq=1))]))
+    else:
+        main(*sys.argv[1:])

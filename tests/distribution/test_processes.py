@@ -1,0 +1,77 @@
+"""Two processes on this machine: they agree or say why not, keep checkpoints together, and do not wait for one that is gone."""
+
+import os
+import signal
+import socket
+
+import numpy as np
+import pytest
+
+from tests.distribution.processes import fit
+from tests.distribution.test_training import in_a_process, result_of
+
+
+@pytest.fixture
+def port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
+
+
+def start(program, port, folder):
+    return [in_a_process(2, "-m", "tests.distribution.processes", program, str(i), port, str(folder)) for i in range(2)]
+
+
+BOTH = {  # what both processes hear
+    "features": "ValueError: Processes that train together must do the same.*shapes of data:.*process 1: ['float32[32, 4]']",
+    "samples": "ValueError: .*samples of data.*process 0: [30].*process 1: [31]",
+    "values": "ValueError: .*first batch of data",
+    "model": "ValueError: .*model:.*dense/kernel float32[4, 8].*dense/kernel float32[4, 9]",
+    "seed": "ValueError: .*random seed",
+    "epochs": "ValueError: .*settings.*'epochs': '2'.*'epochs': '3'",
+    "a stream that is shorter": "ValueError: .*batches that are left",
+    "a stream of other shapes": "ValueError: .*shapes of the next batch",
+    "evaluate": "ValueError: .*samples of data",
+    "joined twice": "RuntimeError: .*called already in this process",
+}
+
+
+def holds(text, parts):
+    """True if the parts, between which is anything, are in a text in this order."""
+    at = 0
+    for part in parts.split(".*"):
+        at = text.find(part, at)
+        if at < 0:
+            return False
+        at += len(part)
+    return True
+
+
+@pytest.mark.slow
+def test_two_processes(port, tmp_path):
+    """What differs is an error on both of them, no matter where; after that they train, stop, and go on as one would alone."""
+    pytest.importorskip("grain")
+    results = [result_of(process) for process in start("all", port, tmp_path)]
+    for process, result in enumerate(results):
+        for name, parts in BOTH.items():
+            assert holds(result["errors"][name], parts), (process, name, result["errors"][name])
+        wanted = ["RuntimeError: Another process has met an error:.*process 1: ValueError", "ValueError: .*37"][process]
+        assert holds(result["errors"]["one has an error"], wanted), result["errors"]["one has an error"]
+        np.testing.assert_allclose(result["losses"], fit(), atol=2e-6)
+        assert result["went on"] == result["whole"]
+        assert result["loaded"] and result["divided"] > 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("gone", [1, 0])
+def test_a_killed_process_ends_the_others_and_fewer_go_on(gone, port, tmp_path):
+    processes = start(f"killed {gone}", port, tmp_path)
+    outputs = [process.communicate(timeout=120)[0] for process in processes]
+    assert processes[gone].returncode == -signal.SIGKILL, outputs[gone]
+    assert processes[1 - gone].returncode not in (0, None), outputs[1 - gone]
+    assert "another task died" in outputs[1 - gone], outputs[1 - gone]
+    assert os.listdir(tmp_path / "killed") == ["divided.backup"]
+    count, *losses = result_of(in_a_process(4, "-m", "tests.distribution.processes", "alone", str(tmp_path)))
+    assert count == 4
+    np.testing.assert_allclose(losses, fit(), atol=2e-6)
+    assert not (tmp_path / "killed").exists()
