@@ -1,5 +1,6 @@
 """Programs for tests of several processes: `python -m tests.distribution.processes PROGRAM PROCESS PORT FOLDER`."""
 
+import contextlib
 import json
 import os
 import signal
@@ -95,10 +96,8 @@ def bad(process):
 def streams(process, folder):
     """Runs on rows of Grain, one of which ends in the middle and goes on."""
     whole = fit(**grain_rows(process))
-    try:
+    with contextlib.suppress(RuntimeError):
         fit(BackupAndRestore(f"{folder}/backup", save_freq=1), End(7), **grain_rows(process))
-    except RuntimeError:
-        pass
     model, save = make(), OrbaxCheckpoint(f"{folder}/checkpoints")
     went_on = fit(BackupAndRestore(f"{folder}/backup", save_freq=1), save, model=model, **grain_rows(process))
     loaded = jkeras.models.load_model(f"{folder}/checkpoints")
