@@ -174,8 +174,8 @@ def restore(model: Any, path: str, assets: Mapping = {}) -> None:
     variables, places = model.get_state_tree(lambda variable: variable), {}
     kinds: dict[str, Any] = tree.nest({path: path for path in specs})  # under the names of a process before
     for kind, nested in kinds.items():
-        for to, source in tree.flatten(renamed(nested, variables.get(kind, {}), model.name)).items():
-            places[source] = (kind, *to)
+        for to, known in tree.flatten(renamed(nested, variables.get(kind, {}), model.name)).items():
+            places[known] = (kind, *to)
     owners = tree.flatten(variables)
     placement = current()
 

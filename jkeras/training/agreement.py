@@ -129,5 +129,6 @@ def about_stack(item: Any) -> dict[str, Any]:
 def _checksum(arrays: list) -> int:
     total = 0
     for array in arrays:
-        total = zlib.crc32(array if isinstance(array, bytes) else np.ascontiguousarray(array).view(np.uint8).ravel(), total)
+        content = array if isinstance(array, bytes) else np.asarray(array).tobytes()
+        total = zlib.crc32(content, total)
     return total
