@@ -193,11 +193,11 @@ def restore(model: Any, path: str, assets: Mapping = {}) -> None:
     if not assets:
         return
     with tempfile.TemporaryDirectory() as folder:
-        for path, content in tree.flatten(dict(assets)).items():
-            if any(part in ("", ".", "..") or os.path.basename(part) != part for part in path):
-                raise ValueError(f"A checkpoint has a file of the bad name {'/'.join(path)!r}.")
-            os.makedirs(os.path.join(folder, FOLDER, *path[:-1]), exist_ok=True)
-            np.asarray(content, np.uint8).tofile(os.path.join(folder, FOLDER, *path))
+        for parts, content in tree.flatten(dict(assets)).items():
+            if any(part in ("", ".", "..") or os.path.basename(part) != part for part in parts):
+                raise ValueError(f"A checkpoint has a file of the bad name {'/'.join(parts)!r}.")
+            os.makedirs(os.path.join(folder, FOLDER, *parts[:-1]), exist_ok=True)
+            np.asarray(content, np.uint8).tofile(os.path.join(folder, FOLDER, *parts))
         with Members(folder, None) as members:
             read_assets(model, members)
 
