@@ -232,7 +232,9 @@ class Trainer(Compilable):
         """
         compiled = self._require_compiled("evaluate")
         with agreeing() as facts:
-            data = make_data(x, y, sample_weight, batch_size, steps, False, arrange=self._arrangement(), stage=self.host_stage)
+            data = make_data(
+                x, y, sample_weight, batch_size, steps, False, arrange=self._arrangement(), stage=self.host_stage
+            )
             self._ready(compiled, data, False)
             facts |= about_data(data)
         steps = self._limited("steps", steps, data)
