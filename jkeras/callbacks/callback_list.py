@@ -71,6 +71,12 @@ class CallbackList:
             self._calls[mode] = BatchCalls(self.callbacks, mode, Callback)
         return self._calls[mode]
 
+    def watch(self, mode: str) -> bool:
+        """True if any of them watches the batches of `"train"`, `"test"` or `"predict"`."""
+        calls = self.calls(mode)
+        calls.start()
+        return calls.watched
+
     def __getattr__(self, hook: str) -> Any:
         if not hook.startswith("on_"):
             raise AttributeError(hook)

@@ -11,16 +11,22 @@ import numpy as np
 from jkeras.core.dtype import floatx
 from jkeras.core.frame import Unbound
 from jkeras.core.turns import read_together
+from jkeras.data import ArrayData
 from jkeras.runtime.heap import kept
 from jkeras.runtime.identity import identity
 from jkeras.runtime.mesh import current
+from jkeras.training.buckets import power
 from jkeras.training.custom import custom_predict_step, is_custom
 from jkeras.training.engine import Predictor, Stats, chunks
 from jkeras.training.feed import ONE, pad_rows
+from jkeras.training.liveness import peak_bytes
 from jkeras.training.step import Slots, carried, make_predict_step
 
 COUNTS = (1, 16, 256)  # batches per call of the compiled loop: few sizes, so that few programs are compiled
 CALL_BYTES = 2**26  # the outputs of one call take at most about this much
+# A batch whose size is ours to choose has at most so many rows, and its arrays take at most so much. Where that makes less than so many
+# batches one, as with images, nothing is gained.
+WIDE_ROWS, WIDE_BYTES, LEAST_WIDTH = 1024, 2**25, 8
 
 
 class Prediction:
@@ -38,6 +44,8 @@ class Prediction:
         self._own = set(map(id, model.variables))
         self._list_variables()
         self._output_bytes: dict[str, int] = {}  # of one batch, by the batch's shapes
+        self._widths: dict[str, int] = {}  # what `widen` has found, by the batch's shapes
+        self.by_rows = jit and model.works_by_rows()  # whether rows may be added to a batch, and batches put together
         self._checked: dict[tuple, bool] = {}  # what `repeats` looks at, of single arrays; whether rows may be added to them
         self.program = self._make()
 
@@ -109,7 +117,9 @@ class Prediction:
             if variable.turn is None or not variable.turn.is_taken():  # otherwise it is the training's
                 variable.assign(value)
 
-    def run(self, feed: Any, steps: int | None, callbacks: Any, progress: Any) -> Any:
+    def run(
+        self, feed: Any, steps: int | None, callbacks: Any, progress: Any, width: int = 1, total: int | None = None
+    ) -> Any:
         """Predict a pass over the data.
 
         Args:
@@ -117,6 +127,8 @@ class Prediction:
             steps: the number of batches; None for all.
             callbacks: called around each batch if they watch batches.
             progress: the progress bar, or None.
+            width: how many batches `widen` has made one; the progress bar counts them as they were.
+            total: how many there were.
 
         Returns:
             The outputs as NumPy arrays, samples along the first axis.
@@ -170,7 +182,7 @@ class Prediction:
                     watched_parts = watched_parts if calls.is_open else []
                 done += hi - lo
                 if progress is not None:
-                    progress.advance(done, {})
+                    progress.advance(done * width if total is None else min(done * width, total), {})
                 if self.model.stop_predicting:
                     segments.close()
                     break
@@ -181,6 +193,31 @@ class Prediction:
         self.stats.traces += self.program.traces - traces_before
         self.stats.compilations += self.program.compilations - compilations_before
         return gathered.result()
+
+    def widen(self, data: Any) -> int:
+        """Put batches of some data together where that changes no output, as many as the memory of the outputs and of all that
+        is between allows. A batch of 32 rows does not fill the cores.
+
+        Args:
+            data: in batches whose size the user has not chosen.
+
+        Returns:
+            how many batches are one now.
+        """
+        if not self.by_rows or not isinstance(data, ArrayData) or data.steps == 1:
+            return 1
+        spec = data.spec()[0]
+        key = str(spec)
+        if key not in self._widths:
+            trace = lambda: jax.make_jaxpr(self.program.step, return_shape=True)(self._state(), {}, spec)  # noqa: E731
+            jaxpr, _ = self._attempt(trace)
+            nbytes = peak_bytes(jaxpr) + sum(math.prod(a.shape) * a.dtype.itemsize for a in jax.tree.leaves(spec))
+            width = min(WIDE_ROWS // data.batch_size, WIDE_BYTES // nbytes)
+            self._widths[key] = power(width + 1) // 2 if width >= LEAST_WIDTH else 1
+        count = min(self._widths[key], power(data.steps))
+        data.batch_size *= count
+        data.steps = -(-data.steps // count)
+        return count
 
     def _batches_per_call(self, feed: Any) -> int:
         """The most batches (of those in `COUNTS`) whose outputs take no more than `CALL_BYTES`."""

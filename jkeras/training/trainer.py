@@ -276,7 +276,9 @@ class Trainer(Compilable):
         """The model's outputs for some inputs, as NumPy arrays.
 
         Args:
-            x, batch_size, verbose, callbacks: as in `fit`.
+            x, verbose, callbacks: as in `fit`.
+            batch_size: rows per batch. None takes 32 and, where the outputs of the model's layers for a row are known to depend on
+                that row alone and no callback watches batches, computes several batches at once.
             steps: the number of batches; None for all.
 
         Returns:
@@ -296,11 +298,13 @@ class Trainer(Compilable):
             facts |= about_data(data)
         prediction = self._predictor()
         steps = self._limited("steps", steps, data)
-        feed = Feed(data, prediction.stats, once=True, pad=prediction.jit and self.works_by_rows())
-        progress = _progress(verbose)
-        watchers = self._watchers(callbacks, progress, verbose, 1, feed.steps(steps))
+        progress, total = _progress(verbose), data.num_batches if steps is None else steps
+        watchers = self._watchers(callbacks, progress, verbose, 1, total)
+        ours = batch_size is None and steps is None and not watchers.watch("predict")
+        width = prediction.widen(data) if ours else 1
+        feed = Feed(data, prediction.stats, once=True, pad=prediction.by_rows)
         with told(progress and progress.say):
-            outputs = prediction.run(feed, steps, watchers, progress)
+            outputs = prediction.run(feed, steps, watchers, progress, width, total)
         data.end_epoch()
         if is_quiet and self.host_stage is None:
             prediction.remember(x, batch_size, feed)

@@ -1,5 +1,7 @@
 """Numbers of rows are not shapes: what was compiled for one serves for others, and gives the same bits as arrays as they are."""
 
+from unittest import mock
+
 import jax
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from jkeras.data import ArrayData
 from jkeras.data.arrays import ALIGNMENT, empty
 from jkeras.layers import BatchNormalization, Dense, Dropout
 from jkeras.runtime.store import store
-from jkeras.training import buckets, feed
+from jkeras.training import buckets, feed, prediction, trainer
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(4000, 3)).astype("float32")
@@ -152,7 +154,7 @@ def test_predict_of_any_number_of_rows_uses_few_programs(nothing_compiled):
         outputs = made.predict(X[:n], verbose=0)
         np.testing.assert_allclose(outputs, X[:n] @ weights + bias, rtol=1e-5, atol=1e-6)
     assert len(PREDICTED) >= 50
-    assert made.stats()["compilations"] <= 8
+    assert made.stats()["compilations"] <= 13  # batches of 1, 2, 4, ..., 1024, and several of 1024
 
 
 def test_predict_on_batch_and_batches_of_all_rows_too(nothing_compiled):
@@ -272,3 +274,72 @@ def test_models_of_a_users_own_class_get_their_batches_as_they_are():
 
     for made in (Mean(), Step([jkeras.Input((3,)), Dense(3)])):
         np.testing.assert_allclose(made.predict(X[:5], verbose=0), X[:5] - X[:5].mean(0), atol=1e-6)
+
+
+# -- predict without a batch size: larger batches where nobody can tell ------------------------------------------------------
+
+
+def size_of(model, x, **options):
+    """The outputs, and the size of the batches that were computed."""
+    with mock.patch.object(trainer, "Feed", wraps=trainer.Feed) as made:
+        outputs = model.predict(x, **{"verbose": 0, **options})
+    return outputs, made.call_args.args[0].batch_size
+
+
+@pytest.mark.parametrize("n", [33, 256, 1000, 1100])
+def test_larger_batches_give_the_same_outputs(n):
+    model = small()
+    outputs, size = size_of(model, X[:n])
+    np.testing.assert_allclose(outputs, model.predict(X[:n], batch_size=32, verbose=0), rtol=1e-6, atol=1e-7)
+    assert size == min(1024, 1 << (n - 1).bit_length())
+
+
+class Counted(jkeras.callbacks.Callback):
+    """Counts batches; `watch` is what watches them."""
+
+    def __init__(self):
+        super().__init__()
+        self.batches, self.rows = [], []
+
+
+class Watching(Counted):
+    def on_predict_batch_end(self, batch, logs=None):
+        self.batches.append(batch)
+        self.rows.append(len(logs["outputs"]))
+
+
+def test_who_watches_batches_sees_those_of_32_rows():
+    callback = Watching()
+    _, size = size_of(small(), X[:100], callbacks=[callback])
+    assert callback.batches == [0, 1, 2, 3] and callback.rows == [32, 32, 32, 4] and size == 32
+    quiet = Counted()
+    _, size = size_of(small(), X[:100], callbacks=[quiet])
+    assert quiet.params["steps"] == 4 and size == 128
+
+
+def test_the_progress_bar_counts_batches_of_32_rows(capsys):
+    small().predict(X[:1100], verbose=1)
+    assert "35/35" in capsys.readouterr().out
+
+
+def test_sizes_that_the_user_chose_stay():
+    assert size_of(small(), X[:100], batch_size=16)[1] == 16
+    assert size_of(small(), X[:100], steps=10)[1] == 10
+
+
+def test_code_of_the_user_s_own_sees_batches_of_32_rows():
+    seen = []
+    look = lambda x: seen.append(x.shape[0]) or x  # noqa: E731
+    model = jkeras.Sequential([jkeras.Input((3,)), jkeras.layers.Lambda(look), Dense(1)])
+    seen.clear()
+    model.predict(X[:100], verbose=0)
+    assert set(seen) == {32, 4}
+
+
+def test_memory_bounds_the_size(monkeypatch):
+    monkeypatch.setattr(prediction, "WIDE_BYTES", 2**17)
+    model = jkeras.Sequential([jkeras.Input((3,)), Dense(40), Dense(1)])  # some 200 bytes for a row and layer
+    assert size_of(model, X[:1000])[1] == 256
+    monkeypatch.setattr(prediction, "WIDE_BYTES", 2**14)
+    model = jkeras.Sequential([jkeras.Input((3,)), Dense(40), Dense(1)])
+    assert size_of(model, X[:1000])[1] == 32
