@@ -343,3 +343,18 @@ def test_memory_bounds_the_size(monkeypatch):
     monkeypatch.setattr(prediction, "WIDE_BYTES", 2**14)
     model = jkeras.Sequential([jkeras.Input((3,)), Dense(40), Dense(1)])
     assert size_of(model, X[:1000])[1] == 32
+
+
+def test_a_call_that_is_repeated_sees_new_weights_devices_and_switches():
+    made, x = small(), X[:1]
+    for _ in range(3):
+        made.predict(x, verbose=0)
+    made.set_weights([np.ones((3, 1), "float32"), np.zeros(1, "float32")])
+    np.testing.assert_allclose(made.predict(x, verbose=0), x.sum(1, keepdims=True), rtol=1e-6)
+    for context in (jax.default_device(jax.devices()[1]), jax.disable_jit(), jax.debug_nans(True)):
+        with context:
+            for _ in range(2):
+                np.testing.assert_allclose(made.predict(x, verbose=0), x.sum(1, keepdims=True), rtol=1e-6)
+    made.layers[0].kernel.assign(jax.device_put(np.zeros((3, 1), "float32"), jax.devices()[1]))  # half of the weights there
+    made.layers[0].bias.assign(jax.device_put(np.ones(1, "float32"), jax.devices()[1]))
+    assert made.predict(x, verbose=0).item() == 1
