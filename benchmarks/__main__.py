@@ -57,6 +57,7 @@ def run(name, options):
     numbers = {"--repeats": options.repeats, "--steps": options.steps, "--rows": options.rows}
     arguments = [str(part) for option, value in numbers.items() if value is not None for part in (option, value)]
     environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
+    environment["JAX_ENABLE_COMPILATION_CACHE"] = "false"  # what is compiled is meant to be compiled
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # the peers have been installed with theirs
     command = [sys.executable, "-m", "benchmarks", "--json", name, *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment, check=False)

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jkeras.runtime import disk
 from jkeras.runtime.activity import doing
 from jkeras.runtime.compiler_options import CPU_OPTIONS, compile_with, lowering_for
 from jkeras.runtime.heap import kept
@@ -178,7 +179,8 @@ class CompiledOnce:
         if platform() != "cpu":
             return {}
         passed = _shapes((args[self._steady :], results)) - _shapes(args[: self._steady])  # a gradient is like its weight
-        return CPU_OPTIONS | kept.compiler_options(_largest(text, passed))
+        # A program with several blocks of temporary memory cannot be written to disk.
+        return CPU_OPTIONS | ({} if disk.is_kept() else kept.compiler_options(_largest(text, passed)))
 
 
 def spec_of(array: Any) -> jax.ShapeDtypeStruct:
