@@ -1,4 +1,4 @@
-"""jkeras: Keras's programming model on plain JAX."""
+"""jkeras: Keras's API on plain JAX."""
 
 import gc
 

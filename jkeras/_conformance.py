@@ -1,4 +1,4 @@
-"""Accessors by which a harness that runs Keras's own tests reads what Keras keeps in private attributes."""
+"""Functions that read values which Keras stores in private attributes, for the harness that runs Keras's own tests."""
 
 from jkeras.backend import get_keras_mask, set_keras_mask
 

@@ -1,9 +1,9 @@
-"""Activations: the functions between layers, each one expression of an array.
+"""Activations: functions that layers apply to each entry of their outputs.
 
 All take an array `x` of floats (any shape; lists, variables and symbolic tensors too) and return an array of the same
-shape and dtype; those with an `axis` mix the entries along it, the others work entry by entry. At a kink the derivative
-is the one that Keras has: that of `relu` at 0 is 0 (Bertoin et al. 2021, arXiv:2106.12915). Those that `jkeras.ops` has
-under the same name and with the same arguments are the same functions.
+shape and dtype. Those with an `axis` combine the entries along it; the others work on each entry by itself. At a
+kink, the derivative is the one that Keras has: that of `relu` at 0 is 0 (Bertoin et al. 2021, arXiv:2106.12915). If
+`jkeras.ops` has a function with the same name and arguments, it is the same function.
 
     layer = jkeras.layers.Dense(5, activation="relu")       # by name
     jkeras.activations.relu([-1.0, 2.0])                    # as a function

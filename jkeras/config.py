@@ -1,4 +1,4 @@
-"""The settings that hold for everything: number formats, the fuzz factor, where channels stand, memory, compilation."""
+"""Global settings: number formats, the constant `epsilon`, the data format, memory, compilation."""
 
 from pathlib import Path
 

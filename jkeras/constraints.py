@@ -6,7 +6,7 @@ With `n` the norms of `w` along `axis`, the rules on norms rescale `w` by `targe
     MinMaxNorm    target = rate * clip(n, min_value, max_value) + (1 - rate) * n
     UnitNorm      target = 1
 
-Any function of one array will do wherever a constraint is asked for; the classes here also have a config.
+Any function of one array can be used as a constraint. The classes in this file also have a config.
 """
 
 from collections.abc import Mapping

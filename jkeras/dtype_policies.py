@@ -1,4 +1,4 @@
-"""Dtype policies: which dtype a layer stores its weights in, and which it computes in. See `DTypePolicy`."""
+"""Dtype policies: the dtype in which a layer stores its weights, and the dtype in which it computes. See `DTypePolicy`."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Messages that say what would have been right."""
+"""Functions for error messages that suggest the right code."""
 
 import difflib
 import functools

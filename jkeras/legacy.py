@@ -1,4 +1,4 @@
-"""`keras.legacy`: what Keras 3 keeps of older releases, the form of configs before it (`legacy.saving`)."""
+"""`keras.legacy`: parts of older releases that Keras 3 keeps, the old form of configs (`legacy.saving`)."""
 
 from jkeras.serialization.namespace import namespace
 from jkeras.utils import legacy as saving

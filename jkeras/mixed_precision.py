@@ -1,4 +1,4 @@
-"""Mixed precision, under its older names: computing in 16 bits, with weights in 32.
+"""Mixed precision under its older names: compute in 16 bits, and store weights in 32 bits.
 
 keras.mixed_precision.set_global_policy("mixed_bfloat16")     # the same as keras.config.set_dtype_policy
 """

@@ -4,7 +4,7 @@
     L2      l2 * sum x^2                 pulls entries towards zero, "weight decay" (Hoerl & Kennard 1970)
     L1L2    the sum of both              "elastic net" (Zou & Hastie 2005)
 
-Any function of one array will do wherever a regularizer is asked for; the classes here also have a config.
+Any function of one array can be used as a regularizer. The classes in this file also have a config.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Nested structures of lists, tuples, named tuples and dicts, with Keras's `tree` functions.
 
-What is none of these is a leaf, None included. Dicts go by sorted key, so that equal dicts have one order of leaves; an
-`OrderedDict` has an order of its own.
+Every other object is a leaf, including None. Dicts are read by sorted key, so that equal dicts have the same order of
+leaves. An `OrderedDict` keeps its own order.
 """
 
 from collections import OrderedDict

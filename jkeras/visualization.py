@@ -1,4 +1,4 @@
-"""Pictures with boxes and masks on them, and galleries of pictures."""
+"""Draw boxes and masks on pictures, and galleries of pictures."""
 
 import colorsys
 import math

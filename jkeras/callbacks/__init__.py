@@ -1,4 +1,4 @@
-"""Callbacks: hooks into training, evaluation and prediction."""
+"""Callbacks: functions that are called during training, evaluation and prediction."""
 
 from jkeras.callbacks.backup import BackupAndRestore
 from jkeras.callbacks.base import Callback

@@ -1,4 +1,4 @@
-"""`BackupAndRestore`: a run that was killed goes on where its last backup was made."""
+"""`BackupAndRestore`: a callback that lets a killed run continue from its last backup."""
 
 import contextlib
 import os

@@ -1,8 +1,7 @@
-"""Callbacks: what happens between the steps, batches and epochs of training.
+"""The base class of callbacks, whose hooks are called between the steps, batches and epochs of training.
 
-A callback that overrides a batch hook is called for every batch, so training hands control back to Python after each
-one, unless the callback says in `batch_calls` that fewer calls will do. Callbacks that look only at epochs cost nothing per
-step.
+A callback that overrides a batch hook is called for every batch, so training returns to Python after each one. With
+`batch_calls`, a callback can ask for fewer calls. Callbacks that only use epochs cost nothing per step.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""`CallbackList`: several callbacks as one."""
+"""`CallbackList`: several callbacks that are called as one."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""`CSVLogger`: the results of every epoch in a table on disk."""
+"""`CSVLogger`: a callback that writes the results of every epoch to a CSV file."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""`EarlyStopping`: training ends when a result does not become better any more."""
+"""`EarlyStopping`: a callback that stops training when a result no longer improves."""
 
 import warnings
 from typing import Any

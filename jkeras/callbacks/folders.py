@@ -1,4 +1,4 @@
-"""Folders that callbacks write to, looked at before training begins."""
+"""Check, before training begins, that the folders of callbacks can be written."""
 
 import errno
 import os

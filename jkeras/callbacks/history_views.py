@@ -1,4 +1,4 @@
-"""What a `History` looks like: drawn, and as a table in a notebook."""
+"""Plots of a `History`, and its table in a notebook."""
 
 import html
 import sys

@@ -1,4 +1,4 @@
-"""The callbacks that change the learning rate between epochs.
+"""Callbacks that change the learning rate between epochs.
 
 The learning rate is a leaf of the optimizer's state, so a new one does not compile anything again.
 """

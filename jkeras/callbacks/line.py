@@ -1,7 +1,7 @@
-"""A line of text that is drawn again and again: in a terminal, in a notebook.
+"""A line of text that is redrawn, in a terminal or in a notebook.
 
-While it changes, it takes one row of the terminal and leaves out what does not fit. When it is finished, all of it is shown, on as
-many rows as it needs.
+While it changes, it uses one row of the terminal, and parts that do not fit are left out. When it is finished, the
+whole text is shown, on as many rows as it needs.
 """
 
 import shutil

@@ -1,4 +1,4 @@
-"""`ModelCheckpoint`: the model in a file, at the end of epochs or every so many batches."""
+"""`ModelCheckpoint`: a callback that saves the model at the end of epochs or every n batches."""
 
 import errno
 import os

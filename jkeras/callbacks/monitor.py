@@ -1,4 +1,4 @@
-"""`MonitorCallback`: base of the callbacks that watch one of the results, and know when it has become better."""
+"""`MonitorCallback`: the base class of callbacks that watch a result and decide whether it has improved."""
 
 import warnings
 from typing import Any

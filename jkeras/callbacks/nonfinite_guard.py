@@ -1,4 +1,4 @@
-"""`NonFiniteGuard`: what happens at a step that is not finite."""
+"""`NonFiniteGuard`: a callback that reacts to steps whose numbers are not finite."""
 
 import warnings
 

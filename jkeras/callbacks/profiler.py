@@ -1,4 +1,4 @@
-"""`Profiler`: where the time of an epoch goes, seen by JAX's own profiler."""
+"""`Profiler`: a callback that records the times of an epoch with JAX's profiler."""
 
 import os
 import warnings

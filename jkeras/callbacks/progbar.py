@@ -1,4 +1,4 @@
-"""`Progbar`: a progress bar for loops of one's own."""
+"""`Progbar`: a progress bar for your own loops."""
 
 import time
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""`RemoteMonitor`: the results of every epoch, sent to a server."""
+"""`RemoteMonitor`: a callback that sends the results of every epoch to a server."""
 
 import json
 import warnings

@@ -1,4 +1,4 @@
-"""`Saver`: base of the callbacks that save the model at the end of epochs, or every so many batches."""
+"""`Saver`: the base class of callbacks that save the model at the end of epochs or every n batches."""
 
 from collections.abc import Callable
 from numbers import Integral

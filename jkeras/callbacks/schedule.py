@@ -1,7 +1,7 @@
-"""When batch hooks are called, as `Callback.batch_calls` asks for it.
+"""The calls of batch hooks, as `Callback.batch_calls` asks for them.
 
-The engine asks before each call of its loop how many steps it may run (`plan`), and says afterwards which ones it has run
-(`end`). So the loop returns where a callback wants to be called, and nowhere else.
+Before each call of its loop, the engine asks for the number of steps that it may run (`plan`). Afterwards, it reports
+the steps that it has run (`end`). So the loop returns exactly at the steps after which a callback must be called.
 """
 
 from collections.abc import Collection

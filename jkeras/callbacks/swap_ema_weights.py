@@ -1,4 +1,6 @@
-"""`SwapEMAWeights`: evaluate and save with the running means of the weights, train with the weights."""
+"""`SwapEMAWeights`: a callback that evaluates and saves with the running means of the weights, and trains with the
+weights.
+"""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`TerminateOnNaN`: training ends at the first loss that is not a number."""
+"""`TerminateOnNaN`: a callback that stops training at the first loss that is not finite."""
 
 from typing import Any
 

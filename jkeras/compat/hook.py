@@ -1,7 +1,7 @@
-"""`as_keras`: `import keras` finds jkeras, for as long as it is asked to.
+"""`as_keras`: a context in which `import keras` imports jkeras.
 
-A finder at the head of `sys.meta_path` answers `keras`, `keras.*`, `tf_keras`, `tensorflow.keras` and, if TensorFlow is not installed,
-`tensorflow`. What it hands out are views: modules without anything of their own that look up each name in jkeras.
+A finder at the head of `sys.meta_path` answers `keras`, `keras.*`, `tf_keras`, `tensorflow.keras` and, if TensorFlow is
+not installed, `tensorflow`. It returns views: modules that look up each name in jkeras.
 """
 
 import importlib

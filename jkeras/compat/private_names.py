@@ -1,4 +1,4 @@
-"""Private functions of Keras that packages import, and that no public name can stand for: what they do, on jkeras."""
+"""Private functions of Keras that packages import and that no public name can replace."""
 
 import importlib.util
 import inspect

@@ -1,7 +1,7 @@
 """`tf.data` without TensorFlow: chains of `Dataset.from_tensor_slices(...).shuffle().batch().map().prefetch()`.
 
-The elements are made by number (`jkeras.data.Dataset`), of NumPy arrays, in this process. What needs all elements first (`filter`, a
-generator's) makes them once and keeps them.
+The elements are made by number (`jkeras.data.Dataset`), of NumPy arrays, in this process. `filter` and
+`from_generator` need all elements first, so they make them once and store them.
 """
 
 import itertools

@@ -1,1 +1,1 @@
-"""The bridge from objects to pure functions; everything else in the house stands on it."""
+"""The connection between objects and pure functions, which all other parts use."""

@@ -1,4 +1,4 @@
-"""Assignments that happen all, or not at all."""
+"""Assign several values completely or not at all."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

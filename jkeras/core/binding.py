@@ -1,8 +1,8 @@
-"""A `Binding` says which variable stands where in a structure of values.
+"""A `Binding` connects variables to their places in a structure of values.
 
-Objects hold variables; pure functions take and return values. A binding goes between the two: it reads the variables into a
-structure (a list, nested dicts, a `TrainState`), calls a function with such values in the place of the variables, collects what the
-function assigned, and writes values back. Everything that binds, runs and collects does it here.
+Objects hold variables; pure functions take and return values. A binding reads the values of variables into a
+structure (a list, nested dicts, a `TrainState`), calls a function with such values in the place of the variables,
+collects the values that the function assigned, and writes values back.
 
     binding = Binding(variables)                       # any structure with variables as leaves
     result, values, frame = binding.call(f, values)    # f(frame), inside a frame; the values it ended with

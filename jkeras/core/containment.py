@@ -1,7 +1,8 @@
-"""A call that fails leaves nothing open in its thread: no frame, no scope, no listener.
+"""Close everything that a failed call has opened in its thread: frames, scopes, listeners.
 
-What a thread has open stands in lists and attributes that `with` blocks change and put back. Ctrl-C can come in the middle of the
-entering or leaving of such a block. So public calls note before what is open, and put it back if an error leaves them.
+`with` blocks record in lists and attributes what a thread has open. Ctrl-C can come in the middle of entering or
+leaving such a block. So a public call stores the state of these lists at its start, and restores it if an error ends
+the call.
 """
 
 import functools

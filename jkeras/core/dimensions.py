@@ -1,14 +1,14 @@
-"""Numbers that stand for None, a dimension that is not known yet, while shapes are inferred.
+"""Infer shapes when a dimension is None, which means that it is not known yet.
 
-`settle` infers shapes by calling a function on abstract arrays, with something in the place of None. It tries, in this order:
+`settle` infers shapes by calling a function on abstract arrays. It replaces None by one of these, in this order:
 
 1. A symbol of JAX that may be any number from 1 on. One call says exactly which dimensions of the result depend on it. A
    second symbol is known to be large, so that comparisons such as `steps > 5` have an answer.
-2. Two numbers, for code that needs numbers (`range(steps)`): what comes out different for the two is unknown.
+2. Two numbers, for code that needs numbers (`range(steps)`): dimensions of the result that differ are unknown.
 3. The sizes that an unknown dimension meets, which the messages of the failed tries name: `(None, 8) + (10, 8)` is possible
    for 10 only, and a reshape to rows of 7 for multiples of 7.
 
-Within a try, an inner inference (a layer that is built on the way) uses what the outer one stands in for None.
+During such a call, inner inferences (of a layer that is built) use the same replacement for None.
 """
 
 import itertools

@@ -1,4 +1,6 @@
-"""Number formats: their names, the default float, and the small constant `epsilon`. `policy.py` says which a layer uses."""
+"""Number formats: their names, the default float, and the small constant `epsilon`. `policy.py` has the dtypes
+of layers.
+"""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A dtype policy: which dtype a layer stores its weights in, and which it computes in.
+"""A dtype policy: the dtype in which a layer stores its weights, and the dtype in which it computes.
 
 `"float32"` uses one dtype for both; `"mixed_bfloat16"` stores float32 and computes in bfloat16 (Micikevicius et al. 2018,
 arXiv:1710.03740).

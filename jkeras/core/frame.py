@@ -1,15 +1,15 @@
 """A `Frame` holds the values of variables during a call.
 
-Variables are addresses. Code that runs inside `with Frame(values):` reads and writes the frame instead of the
-variables themselves, so it is a pure function of `values`, whatever objects it goes through. A frame also carries what
-else belongs to one call: the random key, whether we are training, the losses that layers add, and the masks that
-travel beside arrays.
+A variable is a key. Code inside of `with Frame(values):` reads and writes the frame instead of the variables, so it
+is a pure function of `values`. A frame also holds other things that belong to one call: the random key, whether the
+model is training, the losses that layers add, and the masks of arrays.
 
-An eager call of a layer opens a frame too, one that binds nothing: reads and writes then reach the variables.
+An eager call of a layer opens a frame, too. It contains no values, so reads and writes reach the variables
+themselves.
 
-The frame of a step that will be compiled is *closed*: a variable that no frame binds would be read from its box, and become a
-constant of the program. Such variables are noted, and when the frame is left, `Unbound` says which they are; the trainer makes
-them part of the state, and traces again.
+The frame of a step that will be compiled is *closed*. A variable that no frame contains would be read from the
+variable itself, and become a constant of the program. A closed frame records such variables and raises `Unbound` at
+its end. The trainer makes them part of the state, and traces the step again.
 """
 
 import functools

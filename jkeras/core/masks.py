@@ -1,8 +1,9 @@
-"""Masks beside arrays: which entries of an array count, known for as long as the array lives.
+"""Masks of arrays: the entries of an array that count, stored as long as the array lives.
 
-During a call, masks travel in its frame. What leaves the call (an eager call of a layer, `apply`, a call inside a user's own
-`jax.jit`) keeps its mask in one of two ways. An array carries it as its attribute `_keras_mask`. A tracer takes no
-attributes, so its mask stands in a table under its identity, and goes when the tracer does.
+During a call, masks are stored in its frame. An array that leaves the call (an eager call of a layer, `apply`, a call
+inside of a user's own `jax.jit`) keeps its mask in one of two ways. A concrete array stores it as its attribute
+`_keras_mask`. A tracer cannot have attributes, so its mask is stored in a table, and is removed when the tracer is
+deleted.
 """
 
 import weakref

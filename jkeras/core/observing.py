@@ -1,4 +1,4 @@
-"""Looking at what layers return, while they are called."""
+"""Call a function with the outputs of layers while they are called."""
 
 import threading
 from collections.abc import Callable, Iterator

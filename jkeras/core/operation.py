@@ -1,4 +1,4 @@
-"""`Operation`: a call of one's own that a graph can hold, without weights. With weights it is a `Layer`."""
+"""`Operation`: a custom operation without weights that can be part of a graph."""
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Python's operators, written out once for variables and symbolic tensors, so that type checkers and editors see them."""
+"""Python's operators for variables and symbolic tensors, written out so that type checkers and editors see them."""
 
 from typing import Any, Generic, TypeVar
 

@@ -1,6 +1,7 @@
 """An `Owner` is an object with variables: layers, models, metrics, optimizers and seed generators are owners.
 
-`slots()` finds the variables by walking the attributes, so a variable's path says where it is kept: `dense/kernel`.
+`slots()` finds the variables by walking the attributes, so the path of a variable is the path of attributes
+to it: `dense/kernel`.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Policies by name, by path, and the one that holds where a layer is given none."""
+"""Dtype policies by name and by path, and the global policy."""
 
 import re
 from collections.abc import Iterator, MutableMapping

@@ -1,7 +1,7 @@
 """Policies of layers whose weights are quantized.
 
-A quantized policy names what it was made from: `"int8_from_mixed_bfloat16"` computes as `"mixed_bfloat16"` does, on weights that are
-held as int8. What the form needs to know besides stands in the mode: `"int4/128"`, `"gptq/4/128"`.
+The name of a quantized policy contains the policy that it was made from: `"int8_from_mixed_bfloat16"` computes as
+`"mixed_bfloat16"` does, on weights that are stored as int8. The mode can contain parameters: `"int4/128"`, `"gptq/4/128"`.
 """
 
 import re

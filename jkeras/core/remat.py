@@ -1,7 +1,8 @@
-"""Recomputation: what a layer computes on its way is forgotten, and computed again when the gradient needs it.
+"""Recomputation: the intermediate results of a layer are dropped, and computed again when the gradient needs them.
 
-Memory for time (Chen et al. 2016, arXiv:1604.06174): `jax.checkpoint` keeps a call's inputs only. The call also reads and writes
-variables, adds losses and hands on masks; so it runs in a frame of its own, whose contents go in and come out as arrays.
+This takes time and saves memory (Chen et al. 2016, arXiv:1604.06174): `jax.checkpoint` stores only the inputs of a
+call. The call also reads and writes variables, adds losses and returns masks. So it runs in a frame of its own, whose
+contents are inputs and outputs of the checkpointed function.
 """
 
 import threading

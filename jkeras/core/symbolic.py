@@ -4,7 +4,7 @@ A `KerasTensor` has a shape (None where a dimension is not known yet) and a dtyp
 `jax.eval_shape` what the operation returns, makes a `Node` that remembers operation and arguments, and hands out
 symbolic outputs that point back at the node. The graph so recorded is what a functional model runs.
 
-`jkeras.core.dimensions` says what stands for None while shapes are inferred.
+`jkeras.core.dimensions` infers shapes with unknown dimensions.
 """
 
 import copy

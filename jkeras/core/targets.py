@@ -1,5 +1,6 @@
-"""Decide if targets may broadcast against outputs, as `(batch, 1)` does against `(batch, 4)`. This is a mistake more often
-than a wish."""
+"""The setting that decides if targets may broadcast against outputs, as `(batch, 1)` does against `(batch, 4)`. Such a
+broadcast is more often a mistake than intended.
+"""
 
 _settings = {"strict": False}
 

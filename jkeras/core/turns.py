@@ -1,10 +1,11 @@
-"""Threads that share a model take turns.
+"""A lock for models that several threads share.
 
-A training loop consumes the arrays of the weights in each of its calls. So the variables that it trains have a `Turn`: a lock
-that the loop holds during a call, and that a reader in another thread holds while it reads. A reader waits for the end of the
-running call, and sees the weights of one step. While a thread trains the variables, others cannot write them.
+A training loop reuses the memory of the weights in each of its calls. So the variables that it trains have a `Turn`:
+a lock that the loop holds during a call, and that a reader in another thread holds while it reads. A reader waits for
+the end of the running call, and sees the weights after one step. While a thread trains the variables, other threads
+cannot write them.
 
-Models that share variables share a turn: their turns are merged when the second one starts.
+Models that share variables share a turn: their turns are merged when the second model starts.
 """
 
 import threading

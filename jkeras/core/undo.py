@@ -1,4 +1,4 @@
-"""Building is all or nothing: what fails half-way, or is interrupted, leaves a module as it was, and can be tried again."""
+"""Undo a build that fails or is interrupted, so that the module is as before and can be built again."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

@@ -1,14 +1,13 @@
-"""A `Variable` is an address; a frame holds the value during a call.
+"""A `Variable` is a key to a value, which a frame holds during a call.
 
-It knows its shape, dtype and how it is initialized, and owns a box for its current array. Reading `.value` looks in the
-innermost frame that binds the variable, and otherwise in the box; `assign` writes to the same place. So the same layer
-code works eagerly and, inside a frame, as a pure function.
+A variable has a shape, a dtype and an initializer, and it stores its current array in a *box*. `.value` looks in the
+innermost frame that contains the variable, and otherwise in the box; `assign` writes to the same place. So the same
+code of a layer runs eagerly and, inside of a frame, as a pure function.
 
-The box may hold a `Promise` instead of an array: a weight that nobody has read yet is not allocated, and weights in
-training are on loan to the training loop. The promise is redeemed at the first read.
+The box may hold a `Promise` instead of an array. A weight that nobody has read yet needs no memory, and weights in
+training are lent to the training loop. The first read replaces the promise by its value.
 
-JAX sees a variable as a pytree with one leaf. A copy made by flattening is detached: it can be read, and refuses to be
-assigned.
+For JAX, a variable is a pytree with one leaf. A copy that JAX makes by flattening can be read, but not assigned.
 """
 
 import contextlib

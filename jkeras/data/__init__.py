@@ -3,7 +3,7 @@
     arrays, lists, pandas, sparse matrices, files  -> ArrayData   (rows.py, arrays.py)
     generators, loaders, PyDataset                 -> StreamData  (streams.py, dataset.py, prefetch.py)
 
-`make_data` is the door to both.
+`make_data` makes both.
 """
 
 from jkeras.data.adapter import make_data

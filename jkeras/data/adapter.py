@@ -1,4 +1,6 @@
-"""The door: whatever a user passes to `fit`, `evaluate` or `predict` becomes `ArrayData` or `StreamData`, or an error."""
+"""Convert the data that a user passes to `fit`, `evaluate` or `predict` to `ArrayData` or `StreamData`, or raise an
+error.
+"""
 
 import math
 import warnings

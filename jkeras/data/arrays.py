@@ -1,8 +1,8 @@
 """Data that has a length: arrays, cut into batches in an order that can be shuffled.
 
-What changes from epoch to epoch is the order, an array of row numbers; the arrays themselves stay where they are. So data
-that fits on the device is put there once (`tree`), and each step gathers its rows by number; larger data streams through
-`batches` or `stacks`, which gather the same rows on the host. Both see the same numbers.
+From epoch to epoch, only the order changes, an array of row numbers. The arrays themselves stay where they are. Data
+that fits on the device is put there once (`tree`), and each step gathers its rows by number. Larger data is streamed
+by `batches` or `stacks`, which gather the same rows on the host. Both methods give the same numbers.
 """
 
 import math

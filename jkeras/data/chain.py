@@ -1,7 +1,8 @@
-"""`Dataset`: elements that are made by number, with the methods that people chain on a data set.
+"""`Dataset`: a data set whose elements are made by number, with methods that return further data sets.
 
-Every method returns another data set, which makes its elements from those of the one before when it is asked for them. So
-nothing is read before it is needed, workers can make several elements at once, and any position can be gone to.
+Every method returns another data set, which makes its elements from those of the data set before it when they are
+asked for. So nothing is read before it is needed, several workers can make elements at the same time, and reading can
+start at any position.
 """
 
 import copy

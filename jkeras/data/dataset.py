@@ -1,4 +1,4 @@
-"""Data sets written in Python: batch number i, on request, from as many workers as wanted."""
+"""Data sets written in Python: they make batch number i on request, for any number of workers."""
 
 import itertools
 from collections import deque

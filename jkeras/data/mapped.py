@@ -1,9 +1,9 @@
 """Memory-mapped arrays, read without the map.
 
-A map is convenient, but for training on a file larger than memory it has two costs. Pages stay in the process's memory once
-touched, as large as the file's cache keeps them, until the system wants them back: an epoch looks like a leak. And every row
-read at random costs a page fault, and reads around it from the disk. So the rows of a large file are read from the file
-itself, each straight to its place in the batch (`preadv`), and the map only says where they are.
+A map has two costs when a file is larger than memory. First, pages that were read stay in the process's memory, up to
+the size of the file's cache, until the system needs them; this looks like a memory leak. Second, every row that is
+read at random causes a page fault, and the system reads more than the row from the disk. So the rows of a large file
+are read from the file itself, directly to their places in the batch (`preadv`). The map only gives their positions.
 """
 
 import mmap

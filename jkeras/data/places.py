@@ -1,7 +1,7 @@
-"""Iterators that know their place, such as Grain's: `get_state()` returns it, and `set_state(state)` goes there.
+"""Iterators that know their position, such as Grain's: `get_state()` returns it, and `set_state(state)` restores it.
 
-What trains reads ahead, so the place of an iterator is not the place of the training. `Places` notes where the iterator stood
-after each of the last batches.
+Data is read ahead of the training, so the position of the iterator is not the position of the training. `Places`
+records the position of the iterator after each of the last batches.
 """
 
 from collections import deque

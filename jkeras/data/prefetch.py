@@ -1,6 +1,6 @@
-"""Making the next batches while the current ones are computed.
+"""Make the next batches while the current ones are computed.
 
-Two small pieces that compose: `stack` groups successive batches into one array of several, and `prefetch` runs an
+There are two functions: `stack` groups successive batches into one array of several, and `prefetch` runs an
 iterator in a thread, a few items ahead of its reader:
 
     with contextlib.closing(prefetch(stack(data.epoch(), size=8), to_device, size=2)) as ahead:

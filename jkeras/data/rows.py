@@ -1,12 +1,12 @@
-"""One array of the data set, read a few rows at a time, whatever holds it.
+"""One array of the data set, of any kind, that is read a few rows at a time.
 
-Users bring NumPy and JAX arrays, lists of numbers, pandas objects, SciPy sparse matrices, files on disk. `sources.py`
-puts each behind the same small face: a `shape`, a `dtype`, and `read(index)`, which hands out the chosen rows as a dense
-NumPy array in the dtype the model will see. Nothing is converted or copied before it is read, so an array larger than memory
-costs what its batches cost.
+Users pass NumPy and JAX arrays, lists of numbers, pandas objects, SciPy sparse matrices, and files on disk.
+`sources.py` gives each the same interface: a `shape`, a `dtype`, and `read(index)`, which returns the chosen rows as
+a dense NumPy array in the dtype of the model. Nothing is converted or copied before it is read, so an array larger
+than memory needs only the memory of its batches.
 
-The dtypes handed out: floats become `floatx`, 64-bit integers 32-bit ones (unless JAX's x64 mode is on); booleans and the
-small integers stay as they are, because a byte is cheaper to move than a float.
+These are the dtypes of the results: floats become `floatx`, and 64-bit integers become 32-bit ones (unless JAX's x64
+mode is on). Booleans and small integers keep their dtypes, because a byte is cheaper to move than a float.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""From what users bring to `Rows`: one table of kinds, and the walk through nested structures of them."""
+"""Convert the arrays that users pass, in nested structures, to `Rows`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Setting the end of the data aside for validation."""
+"""Split the end of the data off for validation."""
 
 import math
 

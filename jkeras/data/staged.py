@@ -1,9 +1,9 @@
 """Data on its way through the host stage of a model: its inputs (texts, categories) and its outputs (numbers), row by
 row.
 
-`Staged` marks what a host stage has made, so that a model knows where to go on. Where all rows come out in one shape, the
-results are `StagedRows`: computed when they are read, in the thread that reads ahead, or all at once if they are to lie on the
-device. Where the shape depends on the batch (texts filled up to the longest of a batch), the batches are a `StagedBatches`.
+`Staged` marks the outputs of a host stage, so that a model starts from them. If all rows have one shape, the outputs
+are `StagedRows`. They are computed when they are read: in the thread that reads ahead, or all at once if they go to the
+device. If the shape depends on the batch (texts padded to the longest of a batch), the batches are a `StagedBatches`.
 """
 
 from collections.abc import Callable, Sequence

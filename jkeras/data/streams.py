@@ -1,8 +1,9 @@
-"""Data that comes batch by batch: generators, loaders, data sets that make batches by number.
+"""Streams of batches: generators, loaders, data sets that make batches by number.
 
-Three kinds differ in how a pass over them begins. An *iterator* (a generator) has one pass only, and the epochs share it. A
-*loader* (a PyTorch or Grain `DataLoader`, a `tf.data.Dataset`, any iterable) begins a new pass with `iter()`. A *data
-set by number* (`PyDataset`) is asked for batch i, by several workers if it wants. The rest is the same for all.
+There are three kinds, which differ at the start of a pass. An *iterator* (a generator) has one pass only, and the
+epochs share it. A *loader* (a PyTorch or Grain `DataLoader`, a `tf.data.Dataset`, any iterable) begins a new pass with
+`iter()`. A *data set by number* (`PyDataset`) is asked for batch i, by several workers if it wants. The rest is the
+same for all.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""The weight of each sample: `class_weight` and `sample_weight` brought into one form, an array per target."""
+"""Convert `class_weight` and `sample_weight` to one form: an array of sample weights per target."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,8 +1,8 @@
-"""Small data sets to try things on: downloaded once, checked by their hash, kept in `~/.keras/datasets`.
+"""Small data sets for experiments. They are downloaded once, checked by their hash, and stored in `~/.keras/datasets`.
 
     (x_train, y_train), (x_test, y_test) = jkeras.datasets.mnist.load_data()
 
-Without a network, a file that is put there by hand will do; the error says which, and where.
+Without a network, you can put the file there by hand; the error message names the file and the folder.
 """
 
 from jkeras.datasets import (

@@ -1,4 +1,4 @@
-"""Distillation: a small model learns from a large one what data alone does not say."""
+"""Distillation: a small model learns from the outputs of a large one."""
 
 from jkeras.distillation.distiller import Distiller
 from jkeras.distillation.losses import DistillationLoss, FeatureDistillation, LogitsDistillation

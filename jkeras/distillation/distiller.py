@@ -1,4 +1,4 @@
-"""`Distiller`: a model that trains one model, the student, on data and on what another one, the teacher, makes of it."""
+"""`Distiller`: a model that trains a student on data and on the outputs of a teacher."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""What a student is to learn from a teacher: its logits, or what a layer inside puts out.
+"""Distillation losses: they compare outputs of a student with those of a teacher, at the end or at an inner layer.
 
-Each loss looks at the two outputs, arrays or structures of them, and returns one number.
+Each loss takes the two outputs, arrays or structures of arrays, and returns one number.
 """
 
 from typing import Any

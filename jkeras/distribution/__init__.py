@@ -1,11 +1,10 @@
-"""Training on several devices, in Keras's words.
+"""Training on several devices, with Keras's API.
 
 ```python
 with jax.set_mesh(jax.make_mesh((8,), ("batch",))):   # for people who know JAX
     model.fit(x, y)
 
-jkeras.distribution.set_distribution(jkeras.distribution.DataParallel())   # for people who know Keras
-model.fit(x, y)
+jkeras.distribution.set_distribution(jkeras.distribution.DataParallel())   # for people who know Keras model.fit(x, y)
 ```
 """
 

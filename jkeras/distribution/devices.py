@@ -1,4 +1,4 @@
-"""The devices that there are, and the processes that train together."""
+"""The available devices, and the processes that train together."""
 
 import logging
 import os

@@ -1,8 +1,9 @@
-"""How batches and variables are divided between devices.
+"""Distributions: they divide batches and variables between devices.
 
-A distribution changes no number that is computed, but for the order of sums. A program is traced as for one device. Its batches
-and its state are marked with their layout; XLA divides the work and adds the communication. So batch normalization sees the whole
-batch, a dropout mask is the same on any number of devices, and a batch may have any size.
+A distribution does not change the numbers, except for the order of sums. A program is traced as for one device.
+Sharding constraints give the layout of its batches and its state; XLA divides the work and adds the communication. So
+batch normalization uses the whole batch, a dropout mask is the same on any number of devices, and a batch may have
+any size.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Devices in a grid with named axes, and which axis of an array is divided along which axis of the grid."""
+"""Grids of devices with named axes, and the layouts of arrays on them."""
 
 import math
 import re

@@ -1,7 +1,7 @@
-"""Callbacks that decide for each member of an ensemble: when to stop, which weights to keep, which learning rate to take.
+"""Callbacks that decide for each member of an ensemble: they stop it, restore its weights, or change its learning rate.
 
-The user passes `EarlyStopping`, `ReduceLROnPlateau` and `LearningRateScheduler` as for a model; `per_member` puts what stands here in
-their places. They do the same as the originals, on arrays with a value per member.
+The user passes `EarlyStopping`, `ReduceLROnPlateau` and `LearningRateScheduler` as for a model. `per_member` replaces
+them by the classes in this file, which do the same on arrays with a value per member.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
-"""Data of which each member reads its own rows in its own order.
+"""Data from which each member of an ensemble reads its own rows in its own order.
 
-The order of an epoch has a column per member, so that batch `i` has shape (batch, members, ...). The arrays themselves are there
-once.
+The order of an epoch has a column per member, so batch `i` has shape (batch, members, ...). The arrays themselves are
+stored only once.
 """
 
 import copy

@@ -1,8 +1,10 @@
-"""The seeds that building a model draws, recorded, so that its initial weights can be computed for another seed without building it.
+"""Record the seeds that are drawn when a model is built, and compute its initial weights for another seed without
+building it.
 
-`set_random_seed(seed)` decides on every seed that an initializer or a seed generator draws from Python's `random`. The recorded
-seeds remember their place in that sequence. While `draws.replay(seed)` is open, each turns into the number that stands at its place
-in the sequence of the other seed, and `variable.initial_value()` is what the other model would start from.
+`set_random_seed(seed)` decides all seeds that initializers and seed generators draw from Python's `random`. The
+recorded seeds store their positions in that sequence. While `draws.replay(seed)` is open, each of them is the number
+at its position in the sequence of the other seed, and `variable.initial_value()` is the initial value of the other
+model.
 """
 
 import random

@@ -1,7 +1,7 @@
-"""`cross_validate`: all folds as one program.
+"""`cross_validate`: train all folds as one program.
 
-A fold is an order, not a weight: each member reads the rows of its own training part. Zero weights for the rows that are left out
-would not do, since the mean over a batch would shrink.
+A fold is an order of rows: each member reads only the rows of its own training part. Zero sample weights for the
+other rows would give wrong results, because the mean over a batch would become smaller.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,9 +1,9 @@
 """Numbers of a step that differ between members: momentum, weight decay, dropout rates, factors of regularizers, ...
 
-In a model they are Python numbers, and constants of its program. In a sweep they are leaves of the state, so that a whole grid is one
-program. While a step is traced, the attribute that holds such a number holds a `Number` in its place. It computes with Python
-numbers in Python's precision, for all members, and becomes the current member's leaf when it meets an array. So `1 - rate` has
-the bits that it has in a model.
+In a model they are Python numbers, and constants of its program. In a sweep they are leaves of the state, so that a
+whole grid is one program. While a step is traced, the attribute that normally holds such a number holds a `Number`. A
+`Number` computes with Python numbers in Python's precision, for all members. When it meets an array, it becomes the
+current member's leaf. So `1 - rate` has the same bits as in a model.
 """
 
 import operator

@@ -1,4 +1,4 @@
-"""Where the members of an ensemble lie when there is more than one device."""
+"""The devices of the members of an ensemble."""
 
 import contextlib
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The points of a sweep: which values are tried together, and the models that they make."""
+"""The points of a sweep: combinations of values, and the models made from them."""
 
 import inspect
 import itertools

@@ -1,4 +1,4 @@
-"""An ensemble in one file: seeds, and the values of all members. The code of `build` is not in it."""
+"""An ensemble in one file: the seeds and the values of all members, without the code of `build`."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
-"""What the members of an ensemble start from: the weights that `set_random_seed(seed)` and `build()` would give.
+"""The initial weights of the members of an ensemble: those that `set_random_seed(seed)` and `build()` would give.
 
-The model is built once, and its initial values are computed for the other seeds. To be sure that this is right, it is built a
-second time. Where the two ways differ (the function draws random numbers of its own, say), every member is built.
+The model is built once, and its initial values are computed for the other seeds. For a check, it is also built a
+second time. If the two ways differ (for example because `build` draws random numbers itself), every member is built.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Pictures of a sweep, on axes of matplotlib."""
+"""Plots of a sweep, on axes of matplotlib."""
 
 from typing import Any
 

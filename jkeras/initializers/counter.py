@@ -1,7 +1,8 @@
 """JAX's random numbers, computed by NumPy.
 
-XLA takes longer to compile a generator than to draw a million numbers, and compiles it for every shape. JAX's generator (Threefry,
-Salmon et al. 2011) computes entry i from (key, i) alone, in integers; so what NumPy computes is the same, bit for bit.
+XLA takes longer to compile a random generator than to draw a million numbers, and compiles it for every shape. JAX's
+generator (Threefry, Salmon et al. 2011) computes entry i only from (key, i), with integers. So NumPy computes the
+same numbers, bit for bit.
 """
 
 import math

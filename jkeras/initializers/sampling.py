@@ -1,4 +1,4 @@
-"""Drawing many arrays of many shapes with few compilations."""
+"""Draw many arrays of many shapes with few compilations."""
 
 import functools
 import math

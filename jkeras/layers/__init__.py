@@ -1,4 +1,4 @@
-"""The layers."""
+"""All layers."""
 
 from jkeras.layers.activation import *  # noqa: F403
 from jkeras.layers.adaptive_pooling import *  # noqa: F403

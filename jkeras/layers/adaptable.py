@@ -1,8 +1,9 @@
-"""Layers whose weight can be held in another form (quantized), and adapted by a product of two small matrices (LoRA).
+"""Layers whose weight can be stored in another form (quantized), and adapted by a product of two small matrices (LoRA).
 
-As long as nobody asks for either, the weight is an attribute like any other. Then a `Held` takes its place: it knows the form
-(`forms.py`, `calibrated.py`) and the adapter, and the layer asks it for the product with the weight, for rows of it, and for what
-its attribute is. A layer says only how its product uses the weight, in `layout`.
+Normally the weight is an ordinary attribute. After `quantize` or `enable_lora`, it is a `Held`. The `Held` has a form
+(`forms.py`, `calibrated.py`) and an adapter. The layer uses it to compute the product with the weight, to read rows
+of it, and to get the value of its attribute. The layer itself only defines, in `layout`, how its product uses the
+weight.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
-"""Attention between sequences as they are: no projections, no heads, and a score between each query and each key.
+"""Attention without projections and heads: it computes a score between each query and each key.
 
-The scores, through a softmax over the keys, are the weights of a mean of the values. The layers differ in the score:
+A softmax over the keys turns the scores into the weights of a mean of the values. The layers differ in the score:
 `query . key` (Luong et al. 2015, arXiv:1508.04025) or `sum(tanh(query + key))` (Bahdanau et al. 2014, arXiv:1409.0473).
 """
 

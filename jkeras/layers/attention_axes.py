@@ -1,4 +1,4 @@
-"""The axes of attention: along any of them, attention is attention along one, between reorderings."""
+"""Attention along any axes: the axes are reordered so that attention runs along one axis, and reordered back."""
 
 import math
 from typing import Any

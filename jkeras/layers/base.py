@@ -1,8 +1,9 @@
-"""A `Layer` is a parameter spec plus a pure function.
+"""`Layer`: weights and a pure function.
 
-`build` declares the weights once the input's shape is known, `call` computes. Calling the layer does the rest: it builds
-it on first use, casts the inputs, finds out whether we are training, carries masks, and records the call when the input
-is symbolic. Layers written for Keras run unmodified, and the built-in ones are written in the same form.
+`build` makes the weights once the shape of the inputs is known, and `call` computes the outputs. Calling the layer
+does the rest: it builds the layer at the first call, casts the inputs, decides if the model is training, passes masks
+on, and records the call if the input is symbolic. Layers written for Keras run unchanged, and the built-in layers are
+written in the same way.
 """
 
 import functools

@@ -1,6 +1,6 @@
-"""Forms whose integers are chosen by looking at data: GPTQ and AWQ (`jkeras/quantizers/gptq.py`, `awq.py`).
+"""Forms whose integers are chosen with the help of data: GPTQ and AWQ (`jkeras/quantizers/gptq.py`, `awq.py`).
 
-Until they are, the layer computes with the float weight. Afterwards it is gone.
+Before they are chosen, the layer computes with the float weight. Afterwards, the float weight is deleted.
 """
 
 import math

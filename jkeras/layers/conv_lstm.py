@@ -1,7 +1,7 @@
 """Convolutional LSTMs: an LSTM whose two matrix products are convolutions, over sequences of signals, images or volumes.
 
-X. Shi et al.: Convolutional LSTM Network (2015), arXiv:1506.04214. All inputs are convolved at once; the loop over time holds the
-convolution of the state alone.
+X. Shi et al.: Convolutional LSTM Network (2015), arXiv:1506.04214. All inputs are convolved at once; the loop over time
+contains only the convolution of the state.
 """
 
 from typing import Any

@@ -1,9 +1,10 @@
-"""Convolutions: a small kernel that slides over one, two or three spatial axes.
+"""Convolutions: a small kernel slides over one, two or three spatial axes.
 
-All of them share the windows (size, strides, padding, dilation, data format), the bias and the activation; a family says
-which weights it has and which function of `jkeras.ops` applies them; a layer says how many spatial axes there are.
+All of them share the windows (size, strides, padding, dilation, data format), the bias and the activation. The base
+class of a family defines the weights and the function of `jkeras.ops` that uses them. A layer defines the number of
+spatial axes.
 
-With `same` padding and stride 1 the spatial axes keep their lengths, with `valid` padding they lose what does not fit.
+With `same` padding and stride 1, the spatial axes keep their lengths. With `valid` padding, they become shorter.
 """
 
 from collections.abc import Iterator

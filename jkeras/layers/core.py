@@ -1,4 +1,4 @@
-"""The plainest layers: one product (`Dense`), one function (`Activation`, `Lambda`), or nothing but a mask."""
+"""Basic layers: `Dense`, `Activation`, `Lambda`, `Identity` and `Masking`."""
 
 import inspect
 from typing import Any

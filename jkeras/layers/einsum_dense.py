@@ -1,4 +1,4 @@
-"""A dense layer over any axes, as Einstein's summation says."""
+"""A dense layer over any axes, defined by an equation in Einstein's notation."""
 
 import copy
 import itertools

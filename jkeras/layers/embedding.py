@@ -1,4 +1,4 @@
-"""Integers as vectors: a table with one row per integer."""
+"""Embedding: a table with one row per integer."""
 
 import warnings
 from typing import Any

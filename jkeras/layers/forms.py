@@ -1,8 +1,8 @@
-"""The forms in which a layer can hold a weight: floats, integers of 8 or 4 bits with scales, or floats that are multiplied in 8 bits.
+"""The forms in which a layer can store a weight: floats, integers of 8 or 4 bits with scales, or floats that are
+multiplied in 8 bits.
 
-A form makes the variables, says how a float weight is written into them and what they stand for, and computes the layer's
-product. The layer asks it where it would read the weight; see `adaptable.py`. Names and shapes of the variables are Keras's, so
-files go in both directions.
+A form makes the variables, converts a float weight to their values and back, and computes the layer's product; see
+`adaptable.py`. The names and shapes of the variables are Keras's, so files can be exchanged in both directions.
 """
 
 import math

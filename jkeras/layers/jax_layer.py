@@ -1,7 +1,8 @@
-"""Layers made of functions and modules of other JAX libraries: plain functions, Flax (Linen and NNX), and others by `JaxLayer`.
+"""Layers made of functions and modules of other JAX libraries: plain functions, Flax (Linen and NNX), and others by
+`JaxLayer`.
 
-Their parameters become weights of the layer, leaf by leaf, so they are trained, saved and counted as any others; their own
-structure is put together again for each call.
+Each leaf of their parameters becomes a weight of the layer, so it is trained, saved and counted like other weights. For each
+call, the weights are put back into the structure of the parameters.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""How a layer's product uses a weight: what a form that holds the weight as integers needs to know."""
+"""`Layout`: how the product of a layer uses a weight. A form that stores the weight as integers needs this."""
 
 import math
 from collections.abc import Callable

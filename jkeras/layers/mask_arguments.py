@@ -1,4 +1,4 @@
-"""Masks on their way into a call of a layer, and out of it."""
+"""Pass masks to the call of a layer, and read the masks of its outputs."""
 
 import warnings
 from typing import Any

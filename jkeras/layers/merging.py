@@ -1,4 +1,4 @@
-"""Layers that make one array of several, and the same as functions."""
+"""Layers that combine several arrays to one, and functions that do the same."""
 
 import functools
 import operator

@@ -1,4 +1,4 @@
-"""What to say when a program reads an attribute that a layer does not have."""
+"""The error message for an attribute that a layer does not have."""
 
 import inspect
 from typing import Any

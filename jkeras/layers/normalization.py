@@ -1,6 +1,6 @@
 """Normalization: outputs with mean 0 and variance 1, or of length 1, over some axes.
 
-The layers differ in what the moments are taken over, and in what is learned on top: a scale `gamma` and an offset `beta`.
+The layers differ in the axes of the moments, and in the weights that they learn: a scale `gamma` and an offset `beta`.
 """
 
 from typing import Any

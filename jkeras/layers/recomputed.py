@@ -1,4 +1,4 @@
-"""Which layers are recomputed in the backward pass, and how; `core/remat.py` says what that means."""
+"""Recomputation of layers in the backward pass; `core/remat.py` explains it."""
 
 import functools
 import math

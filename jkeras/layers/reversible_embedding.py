@@ -1,4 +1,6 @@
-"""An embedding that also goes back, from vectors to a score for each integer: the two ends of a language model."""
+"""An embedding that also computes, from vectors, a score for each integer. It serves as first and last layer of a
+language model.
+"""
 
 from typing import Any
 

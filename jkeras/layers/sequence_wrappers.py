@@ -1,4 +1,4 @@
-"""Layers around a layer for sequences: both directions in time, or each step by itself."""
+"""Wrappers for layers on sequences: `Bidirectional` and `TimeDistributed`."""
 
 from typing import Any
 

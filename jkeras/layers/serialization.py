@@ -1,4 +1,4 @@
-"""Layers as plain data, under the names that `keras.layers` has for it."""
+"""Convert layers to plain data and back, under the names of `keras.layers`."""
 
 from collections.abc import Mapping
 from typing import Any

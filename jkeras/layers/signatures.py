@@ -1,4 +1,4 @@
-"""Sort the arguments of a call: which the method takes, which are tensors, and which shapes these have."""
+"""Sort the arguments of a call: those that the method takes, the tensors among them, and their shapes."""
 
 import functools
 import inspect

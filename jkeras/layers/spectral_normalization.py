@@ -1,4 +1,4 @@
-"""Spectral normalization: a kernel that stretches nothing by more than 1."""
+"""Spectral normalization: divide a kernel by its largest singular value."""
 
 from typing import Any
 

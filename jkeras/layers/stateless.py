@@ -1,4 +1,4 @@
-"""Keras's stateless face of a layer: a call as a pure function of lists of values, in the order of its variables."""
+"""Keras's stateless methods of a layer: calls as pure functions of lists of values, in the order of the variables."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""The weights of a layer: how they are made, listed, frozen, read and written; and their dtype."""
+"""The weights of a layer: make, list, freeze, read and write them."""
 
 from collections.abc import Iterator
 from typing import Any

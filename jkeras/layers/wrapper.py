@@ -1,4 +1,4 @@
-"""Layers around a layer."""
+"""`Wrapper`: the base class of layers that contain another layer."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""Losses: what training makes small.
+"""Losses: the numbers that training minimizes.
 
-Each is a function of `(y_true, y_pred)` that returns one value per sample (`mean_squared_error`), and a class that also
+Each loss is a function of `(y_true, y_pred)` that returns one value per sample (`mean_squared_error`), and a class that also
 weighs and reduces them (`MeanSquaredError`). `model.compile(loss=...)` takes either, or a name from the table below.
 """
 

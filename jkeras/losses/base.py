@@ -1,7 +1,7 @@
 """A loss is a function `(y_true, y_pred) -> per-sample values`, and a reduction of those values to one number.
 
-The functions know nothing of batches and weights; `reduce_weighted_values` knows nothing of formulas; a `Loss` puts the
-two together. With values `v[i]`, weights `w[i]` and a mask `m[i]` of zeros and ones,
+The functions compute formulas; `reduce_weighted_values` applies weights and reduces. A `Loss` does both. With values
+`v[i]`, weights `w[i]` and a mask `m[i]` of zeros and ones,
 
     "sum_over_batch_size", "mean"    sum_i w[i] v[i] / n, or with a mask sum_i m[i] w[i] v[i] / sum_i m[i]
     "mean_with_sample_weight"        sum_i m[i] w[i] v[i] / sum_i m[i] w[i]

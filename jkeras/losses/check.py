@@ -1,7 +1,7 @@
-"""Do these targets belong to this loss and these outputs? Asked once before training, when it can still be said plainly.
+"""Check before training that targets fit the loss and the outputs.
 
-Inside of a compiled step shapes are all there is, and a message about them comes with a JAX traceback. `check_targets`
-looks at the targets on the host, and says which loss or which last layer would be right.
+Inside of a compiled step, only shapes are known, and an error message comes with a JAX traceback. `check_targets`
+looks at the targets on the host, and suggests the right loss or the right last layer.
 """
 
 import warnings

@@ -1,8 +1,7 @@
-"""Crossentropy of several classes: minus the log of the probability that the model gives to the truth.
+"""Crossentropy of several classes: minus the logarithm of the probability of the true class.
 
 Probabilities are clipped to `[eps, 1 - eps]` before the logarithm, with `eps = jkeras.config.epsilon()`. Logits (the
-inputs of the final sigmoid or softmax) need no clipping; `fit` hands them over by itself where it can reach them, see
-`with_logits`.
+inputs of the final sigmoid or softmax) need no clipping; `fit` uses them where it can; see `with_logits`.
 
 `label_smoothing = s` moves targets by `s` towards the uniform distribution (Szegedy et al. 2016, arXiv:1512.00567).
 `binary.py` has the losses of two classes.

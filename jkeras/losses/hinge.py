@@ -1,4 +1,4 @@
-"""Margin losses: being right is not enough, one must be right by a margin of 1.
+"""Margin losses: a prediction must be right by a margin of 1.
 
 Targets are -1 or 1; if all targets of a batch are 0 or 1, then 0 stands for -1.
 """

@@ -1,4 +1,4 @@
-"""Losses for numbers: how far `p = y_pred` is from `y = y_true`, in the mean over the last axis.
+"""Losses for numbers: means over the last axis of distances between `p = y_pred` and `y = y_true`.
 
 All take arrays of one shape `(batch, ..., d)` and return values of shape `(batch, ...)`.
 """

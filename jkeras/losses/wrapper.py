@@ -1,7 +1,8 @@
-"""From a formula to a loss function, and from a loss function to a `Loss` class.
+"""Make a loss function from a formula, and a `Loss` class from a loss function.
 
 `@loss_function` makes a function of arrays accept what users pass (lists, integers, variables), and refuse targets that
-would only broadcast against the outputs. A class is then a constructor with the arguments of the function and those of `Loss`:
+would only broadcast against the outputs. A class is then a constructor with the arguments of the function and those of
+`Loss`:
 
     class Huber(LossFunctionWrapper, function=huber):
         def __init__(self, delta=1.0, reduction=MEAN, name="huber_loss", dtype=None):

@@ -1,4 +1,4 @@
-"""Metrics: what is measured beside the loss. Each accumulates sums; `result()` is the value over all batches."""
+"""Metrics: numbers that are measured besides the loss. Each accumulates sums; `result()` is the value over all batches."""
 
 from jkeras.losses import (
     binary_crossentropy,

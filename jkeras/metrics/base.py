@@ -1,9 +1,9 @@
-"""A `Metric` is a few accumulated numbers: `update_state` adds a batch to them, `result` turns them into the value.
+"""A `Metric` accumulates numbers: `update_state` adds a batch to them, and `result` computes the value.
 
-What is kept are sums and the weights they belong to, never averages of batches, so batches of different sizes count as
-they should. The numbers live in Variables, so the same object has two faces: outside a frame it is Keras's imperative
-metric, and inside one it is a pure function. `pure_init`, `pure_update` and `pure_result` are that function, for code
-that is compiled (the training step keeps many metrics in one `fori_loop`).
+A metric stores sums and the weights that belong to them, never averages of batches, so batches of different sizes
+have the right weights. The numbers are stored in Variables. Outside of a frame, the object is Keras's imperative
+metric; inside of a frame, it is a pure function. `pure_init`, `pure_update` and `pure_result` are that function, for
+code that is compiled (the training step stores many metrics in one `fori_loop`).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

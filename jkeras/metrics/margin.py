@@ -1,4 +1,4 @@
-"""Hinge metrics: how far predictions are from being right with a margin. Targets are -1 and 1 (0 and 1 count as these)."""
+"""Hinge metrics: the distance of predictions from being right with a margin. Targets are -1 and 1 (0 and 1 count as these)."""
 
 from typing import Any
 

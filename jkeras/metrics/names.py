@@ -1,4 +1,4 @@
-"""Metrics by name: `metrics=["accuracy", "mse"]`, configs, and what files may name."""
+"""Metrics by name, from configs and from files: `metrics=["accuracy", "mse"]`."""
 
 from collections.abc import Mapping
 from typing import Any

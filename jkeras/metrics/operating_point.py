@@ -1,4 +1,4 @@
-"""The best of one rate among the thresholds at which another rate is at least a given value."""
+"""The highest value of one rate among the thresholds at which another rate is at least a given value."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Sums and means of values, with sample weights: the accumulators that most metrics are made of.
+"""Sums and means of values, with sample weights. Most metrics are built from them.
 
 For values `v[i]` of samples with weights `w[i]`,
 

@@ -1,6 +1,6 @@
-"""Bring targets, predictions and weights to one shape, or refuse them.
+"""Bring targets, predictions and weights to one shape, or raise an error.
 
-An axis of length 1 at the end is forgiven: `(batch,)` and `(batch, 1)` mean the same. Everything else that NumPy would
+An axis of length 1 at the end may be missing: `(batch,)` and `(batch, 1)` mean the same. Everything else that NumPy would
 broadcast is an error, because a metric of `(batch,)` targets against `(batch, n)` predictions is a wrong number.
 """
 

@@ -1,8 +1,8 @@
 """Find out if a model's outputs for a row depend on that row alone. Then rows may be added to a batch and dropped
 afterwards.
 
-It is said of graphs of the library's own layers, where each layer is known to work along other axes than the first, and changes
-no state while it predicts. A user's own code is never looked into: such a model gets the batches as they are.
+This is known for graphs of the library's own layers that do not mix entries along the first axis and change no state during
+prediction. A user's own code is not analysed; such a model gets its batches unchanged.
 """
 
 from collections.abc import Iterable

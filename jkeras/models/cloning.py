@@ -1,4 +1,4 @@
-"""`clone_model`: the same model with new layers, and so with weights of its own."""
+"""`clone_model`: make the same model with new layers and new weights."""
 
 from collections.abc import Callable
 from typing import Any

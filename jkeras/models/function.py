@@ -1,4 +1,4 @@
-"""`Function`: a part of a graph, from symbolic tensors to symbolic tensors, that can be called; a model without training."""
+"""`Function`: a callable part of a graph, from symbolic inputs to symbolic outputs, without training."""
 
 from typing import Any
 

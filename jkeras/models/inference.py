@@ -1,7 +1,8 @@
-"""Symbolic outputs of a model that is called inside another one: found once for each kind of inputs, layer by layer.
+"""The symbolic outputs of a model that is called inside of another one. They are computed once for each kind of inputs,
+layer by layer.
 
-A model knows its own outputs already. Asking a nested model again and again would take twice as long for each level of models
-that call the one below twice.
+If a nested model were traced again at each call, the time would double with each level of models that call the level
+below twice.
 """
 
 from collections.abc import Callable

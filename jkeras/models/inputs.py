@@ -1,4 +1,4 @@
-"""Compare what a model is given with the inputs that it was built for, before anything is compiled."""
+"""Compare the inputs of a call with the inputs that the model was built for, before anything is compiled."""
 
 from typing import Any
 

@@ -1,4 +1,6 @@
-"""`model.quantize`: each layer that has another form takes it; GPTQ and AWQ look at what flows through the model first."""
+"""`model.quantize`: quantize each layer that has a quantized form. For GPTQ and AWQ, data is passed through the model
+first.
+"""
 
 import re
 import warnings

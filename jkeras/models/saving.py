@@ -1,4 +1,4 @@
-"""The part of `Model` that has to do with files; what they are like says `jkeras.saving`."""
+"""The methods of `Model` for files; `jkeras.saving` has the formats."""
 
 import warnings
 from typing import Any

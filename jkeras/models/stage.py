@@ -1,7 +1,8 @@
 """The host stage of a model: layers at its start that work on the host, on texts and dictionaries.
 
-A graph is cut in two. Whatever leads to a host layer (see `jkeras.layers.preprocessing.host`) runs on the host, batch by
-batch, in the thread that prepares data; the rest is compiled, and starts from the arrays on the cut.
+The graph is cut into two parts. The part that leads to host layers (see `jkeras.layers.preprocessing.host`) runs on the
+host, batch by batch, in the thread that prepares data. The other part is compiled, and starts from the arrays at the
+cut.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""All that changes in training as nested dicts of arrays, by the variables' paths: for checkpoints of one's own."""
+"""All variables that change in training, as nested dicts of arrays by path, for custom checkpoints."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any

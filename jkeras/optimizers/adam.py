@@ -1,4 +1,4 @@
-"""A mean of the gradients over the root of a mean of their squares: Adam and its relatives."""
+"""Adam and similar optimizers: a mean of the gradients divided by the root of a mean of their squares."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, Unpack

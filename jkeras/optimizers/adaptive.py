@@ -1,4 +1,4 @@
-"""The gradient over the root of its past squares: Adagrad, RMSprop, Adadelta, Ftrl."""
+"""Adagrad, RMSprop, Adadelta and Ftrl: the gradient divided by the root of its past squares."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, Unpack

@@ -1,7 +1,8 @@
-"""Steps along the gradient itself: SGD, with or without a velocity, and Lion, which follows its sign.
+"""SGD, with or without momentum, which steps along the gradient, and Lion, which steps along a sign.
 
-In this file and those beside it (`adaptive`, `adam`, `layerwise`, `muon`), each optimizer is one page: what it keeps for each
-parameter, its formula as a pair of pure functions, and the class with Keras's arguments. See `rule` for the form of a formula.
+In this file and those beside it (`adaptive`, `adam`, `layerwise`, `muon`), each optimizer is defined in one place: the
+values that it stores for each parameter, its formula as a pair of pure functions, and the class with Keras's arguments.
+See `rule` for the form of a formula.
 
 >>> params = {"w": jnp.ones(2)}
 >>> momentum = sgd(momentum=0.9)

@@ -1,7 +1,8 @@
-"""Which of the methods that Keras calls during an update a user's class overrides.
+"""Find the methods of Keras's updates that a user's class overrides.
 
-In Keras an update is a chain of method calls. Here it is one pure function, which calls none of them. So an override is
-looked for: what it refines is then run in Keras's way, the rest stays one pure function.
+In Keras, an update is a chain of method calls. Here it is one pure function, which calls none of these methods. So
+overrides are searched for. The parts of the update that they change are run in Keras's way; the rest stays one pure
+function.
 
     scale_loss                                             the loss that is differentiated
     stateless_apply > apply > _filter_empty_gradients      OUTER: around the whole update

@@ -1,4 +1,4 @@
-"""Rules that look at a whole tensor, not at each of its entries alone: its norm (Lamb), its rows and columns (Adafactor)."""
+"""Optimizers that use whole tensors, not only single entries: their norm (Lamb), or their rows and columns (Adafactor)."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, Unpack

@@ -1,7 +1,7 @@
 """Dynamic loss scaling, for gradients in float16.
 
-Small gradients underflow in float16, so the loss is multiplied by a large number and the gradients are divided by it. How
-large is found out while training: when gradients overflow, the step is left out and the number halved; after many good
+Small gradients underflow in float16, so the loss is multiplied by a large number and the gradients are divided by it. The
+number is adapted during training: when gradients overflow, the step is dropped and the number is halved; after many good
 steps it is doubled (Micikevicius et al. 2018, arXiv:1710.03740).
 """
 

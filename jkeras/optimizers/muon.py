@@ -1,4 +1,4 @@
-"""Steps whose singular values are all about 1: Muon."""
+"""Muon: an optimizer whose steps have singular values of about 1."""
 
 import re
 from collections.abc import Callable

@@ -1,8 +1,8 @@
-"""The options that every optimizer has around its rule, each one a small transformation.
+"""The options that every optimizer has around its rule. Each option is a small transformation.
 
-In the order in which they act: unscale the gradients, accumulate them, clip them, decay the weights, apply the rule,
-average the weights. An option that must see what a rule did wraps it, `option(inner, ...)`, as `optax.MultiSteps` does; the
-others stand before it in the chain. Keywords (`step`, `learning_rate`) are as in `rule`.
+They act in this order: unscale the gradients, accumulate them, clip them, decay the weights, apply the rule, average
+the weights. An option that needs the result of a rule wraps it, `option(inner, ...)`, as `optax.MultiSteps` does. The
+others come before the rule in the chain. Keywords (`step`, `learning_rate`) are as in `rule`.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """The variables that an optimizer changes, as Keras's list and as the tree that training passes around.
 
-JAX sorts the keys of a dict, Keras keeps the order in which layers made their weights. `Parameters` goes back and forth,
-and tells which parameter a leaf of an optimizer's state belongs to.
+JAX sorts the keys of a dict. Keras keeps the order in which layers made their weights. `Parameters` converts between the two
+orders, and finds the parameter of each leaf of an optimizer's state.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,7 @@
 """An optimizer as a pair of pure functions, `init(params) -> state` and `update(grads, state, params) -> (updates, state)`.
 
-The functions are those of a chain of gradient transformations: a rule (SGD, Adam, ...) with the options around it, which
-`options.py` has. The number of updates and the learning rate stand beside the chain's state.
+The functions are those of a chain of gradient transformations: a rule (SGD, Adam, ...) with the options around it
+(`options.py`). The number of updates and the learning rate are stored beside the chain's state.
 """
 
 import inspect

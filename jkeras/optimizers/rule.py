@@ -5,12 +5,13 @@ A transformation is a pair of pure functions in optax's form:
     init(params) -> state                                      one slot or more of numbers kept for each parameter
     update(grads, state, params) -> (updates, state)           the new parameters are params + updates
 
-Parameters are any pytree of arrays. A rule is told two scalars by keyword, so that they are kept once and not in every
-rule: `step`, the number of updates made before (an int32 array), and `learning_rate`. `optax.chain` hands keywords on, so
+Parameters are any pytree of arrays. A rule gets two scalars by keyword, so that they are stored once and not in every
+rule: `step`, the number of updates made before (an int32 array), and `learning_rate`. `optax.chain` passes keywords on, so
 rules compose with optax's own transformations.
 
-Numerics are Keras's: where epsilon stands, how biases are corrected. What is the same for all parameters, such as a bias
-correction, is computed once. Parameters in 16 bits are updated in float32 and rounded once, at the end.
+The numbers are Keras's, including the place of epsilon and the correction of biases. Values that are the same for all
+parameters, such as a bias correction, are computed once. Parameters in 16 bits are updated in float32 and rounded once,
+at the end.
 
 >>> from typing import NamedTuple
 >>> class Sum(NamedTuple):

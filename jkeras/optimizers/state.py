@@ -1,7 +1,6 @@
-"""The state of an optimizer between calls: variables, in Keras's order, and the same as a tree.
+"""The state of an optimizer between calls: as variables, in Keras's order, and as a tree.
 
-The tree is what the pure functions pass around; its leaves in the variables' order are what `variables` lists and files
-hold.
+The pure functions use the tree. `variables` and files contain its leaves in the order of the variables.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""Readers of data, under the names that older programs use; the same functions stand in `jkeras.utils`."""
+"""Readers of data, under the names that older programs use. `jkeras.utils` has the same functions."""
 
 from jkeras.preprocessing import image, sequence
 from jkeras.serialization.namespace import namespace

@@ -1,4 +1,4 @@
-"""Images in files and arrays (see `jkeras.utils`), and how programs for Keras 2 change them: `ImageDataGenerator`."""
+"""Images in files and arrays (see `jkeras.utils`), and `ImageDataGenerator` for programs that were written for Keras 2."""
 
 from jkeras.preprocessing.file_iterators import DataFrameIterator, DirectoryIterator
 from jkeras.preprocessing.generator import ImageDataGenerator

@@ -1,4 +1,4 @@
-"""Sequences of several lengths; see `jkeras.utils`."""
+"""Sequences of different lengths; see `jkeras.utils`."""
 
 from jkeras.serialization.namespace import namespace
 from jkeras.utils import pad_sequences

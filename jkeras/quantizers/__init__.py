@@ -1,4 +1,4 @@
-"""Quantization: numbers as small integers or 8-bit floats, and the configs that say how layers are quantized."""
+"""Quantization: convert numbers to small integers or 8-bit floats, and configure the quantization of layers."""
 
 import inspect
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
 """AWQ: 4 bits per weight, with finer steps where the inputs are large (Lin et al. 2023, arXiv:2306.00978).
 
-The weights of an input are multiplied by `s` before they are rounded, and divided by it afterwards: their steps are finer by `s`. How
-strongly `s` follows the magnitude of the inputs, `s = magnitude ** r`, is found by trying. What counts is the error of the weights,
-weighted by the inputs' squared magnitudes.
+The weights of an input are multiplied by `s` before they are rounded, and divided by `s` afterwards, so their steps are
+finer by `s`. The formula is `s = magnitude ** r` with the magnitude of the inputs. Several values of `r` are tried. The
+best one has the smallest error of the weights, weighted by the inputs' squared magnitudes.
 """
 
 from typing import Any

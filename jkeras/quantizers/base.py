@@ -1,4 +1,6 @@
-"""Numbers as small integers with a scale: `x` is held as `round(x * scale)`, and read as that divided by `scale`."""
+"""Convert numbers to small integers with a scale: `x` is stored as `round(x * scale)`, and read as that integer divided
+by `scale`.
+"""
 
 from typing import Any
 

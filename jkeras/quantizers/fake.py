@@ -1,4 +1,4 @@
-"""Floats that take only the values which integers will have: for training that gets used to being quantized.
+"""Round floats to the values that integers can represent, so that a model is trained for its later quantization.
 
 Source: Jacob et al. 2018, arXiv:1712.05877.
 """

@@ -1,7 +1,7 @@
 """Numbers of 8 bits for training (Micikevicius et al. 2022, arXiv:2209.05433).
 
-An 8-bit float has a small range, so numbers are divided by a scale first. The scale follows the largest magnitudes of the last
-steps: they are not known before the step is computed.
+An 8-bit float has a small range, so numbers are divided by a scale first. The scale is computed from the largest
+magnitudes of the last steps, because those of the current step are not known before it is computed.
 """
 
 import jax.numpy as jnp

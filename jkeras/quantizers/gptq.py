@@ -1,10 +1,11 @@
-"""GPTQ: few bits per weight, so that what a layer computes changes least (Frantar et al. 2022, arXiv:2210.17323).
+"""GPTQ: few bits per weight, chosen so that the outputs of a layer change least (Frantar et al. 2022, arXiv:2210.17323).
 
-The inputs that a layer sees have second moments `H = 2 / N * sum x x^T`. Weights are rounded input by input; what rounding one changes
-in the outputs is made up for by the weights that are not rounded yet, as far as their inputs go together, which `H` says. With the
-Cholesky factor `U` of the inverse of `H`, rounding the column `j` by `e` changes the columns behind it by `-e / U[j, j] * U[j, j+1:]`.
+The inputs of a layer have the second moments `H = 2 / N * sum x x^T`. Weights are rounded input by input. After one
+input is rounded, the weights of the inputs that are not rounded yet are changed to correct the error in the outputs;
+`H` tells how far their inputs are correlated. With the Cholesky factor `U` of the inverse of `H`, rounding the column
+`j` by `e` changes the columns behind it by `-e / U[j, j] * U[j, j+1:]`.
 
-Everything is computed on the host: it is done once, column after column.
+Everything is computed on the host, column after column, because it is done only once.
 """
 
 from typing import Any, NamedTuple

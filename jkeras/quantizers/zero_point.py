@@ -1,7 +1,9 @@
-"""Integers with a scale and a zero point: `x` is held as `round(x / scale) + zero`, and read as `(integer - zero) * scale`.
+"""Integers with a scale and a zero point: `x` is stored as `round(x / scale) + zero`, and read as `(integer - zero) *
+scale`.
 
-The zero point puts the integers where the numbers are, which need not lie around 0. Numbers share both in groups along one axis.
-The range that is covered always contains 0, so that 0 stays exact, and a group of equal numbers keeps its value.
+The zero point moves the range of the integers to that of the numbers, which need not be symmetric around 0. The numbers
+of a group along one axis share scale and zero point. The range always contains 0, so 0 stays exact, and a group of
+equal numbers keeps its value.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Where random numbers come from: seeds, generators, and the key of a draw."""
+"""Seeds, seed generators, and the key of a draw."""
 
 import random
 from collections.abc import Callable

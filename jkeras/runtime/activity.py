@@ -1,11 +1,11 @@
-"""Tell the progress bar what the library is busy with when it takes long.
+"""Tell the progress bar about long work, such as compiling.
 
     with doing("compiling"):        # where the work is
         ...
     with told(bar.say):             # around what may take long
         ...
 
-Both look at their own thread only: what a background thread compiles keeps nobody waiting.
+Both concern only their own thread: nobody waits for a program that a background thread compiles.
 """
 
 import threading

@@ -1,7 +1,8 @@
-"""The options that XLA gets when it compiles a program of ours.
+"""The options with which XLA compiles jkeras's programs.
 
-On a CPU, convolutions run on all cores instead of in a library (YNNPACK) that runs most on one; see `ops/convolution_cpu.py`,
-which chooses its methods for that where `has_all_cores()`. Programs of users' own `jax.jit` have the library.
+On a CPU, convolutions run on all cores. By default, XLA uses a library (YNNPACK) that runs most of them on one core.
+`ops/convolution_cpu.py` chooses its methods for these options where `has_all_cores()` is True. Programs of users' own
+`jax.jit` use the library.
 """
 
 import contextlib

@@ -1,15 +1,16 @@
-"""Executables that all equal programs use.
+"""Executables that all equal programs share.
 
-A program is known in two ways. The text to which it is lowered says all of it: every operation, every constant. So `CompiledOnce`
-is `jax.jit`, except that it compiles a text only once per process: a second model of the same class is traced again and not
-compiled again. (Three dense layers in a class of a user's own: the first epoch of the first model takes 0.33 s, that of the
-next 0.05 s.) And where the objects that are traced have an `identity`, those of an equal one are found without a trace.
+A program is recognized in two ways. The first is the text to which it is lowered, which contains every operation and
+every constant. `CompiledOnce` is like `jax.jit`, but it compiles a text only once per process. A second model of the
+same class is traced again and not compiled again. (For three dense layers in a class of a user's own, the first epoch
+of the first model takes 0.33 s, that of the second model 0.05 s.) The second way is the `identity` of the traced
+objects: the program of an equal identity is found without a trace.
 
-Where a program runs, and JAX's switches (`jax.enable_x64`, `jax.default_matmul_precision`, ...), belong to it, too. Under
-`jax.disable_jit` nothing is compiled. Under `jax.debug_nans` a program that gives a NaN runs once more, step by
-step, so that the error comes from the operation, and names the layer.
+The devices of a program, and JAX's switches (`jax.enable_x64`, `jax.default_matmul_precision`, ...), are part of the
+key, too. Under `jax.disable_jit`, nothing is compiled. Under `jax.debug_nans`, a program that gives a NaN runs once
+more, step by step, so that the error comes from the operation, and names the layer.
 
-How many executables are kept is bounded by memory (see `store`). A model holds its own ones, whether they are kept or not.
+The kept executables are limited by their memory (see `store`). A model keeps its own executables in any case.
 """
 
 import hashlib

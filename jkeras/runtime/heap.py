@@ -1,23 +1,25 @@
-"""The memory that a step frees stays in the process, where the next step finds it.
+"""Keep the memory that a step frees in the process, for the next step.
 
 XLA:CPU allocates the temporary memory of a program at every call, and frees it afterwards. The C library of Linux (glibc)
-takes a block of more than 32 MiB straight from the operating system and hands it straight back, so that every call gets
-fresh pages, each of which has to be mapped and zeroed when it is first touched. A training step of a small Transformer
+takes a block of more than 32 MiB directly from the operating system and returns it directly. So every call gets
+new pages, each of which is mapped and zeroed when it is first touched. A training step of a small Transformer
 touched 53,000 of them: 100 of its 275 ms of CPU time, and 55 of its 160 ms by the clock.
 
-Hence three measures. Programs are compiled such that they ask for several blocks of 16 MiB or the size of their largest array
-instead of one for everything (`compiler_options`): those fit into the heaps of 64 MiB that glibc makes for each thread. glibc
-keeps what is free at the end of a heap, up to 2 GiB, and does not dissolve an empty heap (`man mallopt`). And while a program
-of jkeras runs (`kept`), no block that fits comes straight from the operating system. At all other times large arrays, such as
-those of a user's data, come from it and go back to it as before.
+There are three measures against this. First, programs are compiled so that they ask for several blocks of 16 MiB or the
+size of their largest array instead of one for everything (`compiler_options`): those fit into the heaps of 64 MiB that
+glibc makes for each thread. Second, glibc keeps up to 2 GiB of free memory at the end of a heap, and does not delete an
+empty heap (`man mallopt`). Third, while a program of jkeras runs (`kept`), no block that fits comes directly from the
+operating system. At all other times, large arrays, such as those of a user's data, come from the system and go back to
+it.
 
-In exchange, the process keeps what its programs once needed, and some more for the gaps that others' blocks leave in it.
-Once a program needs more than `LIMIT`, memory is too precious for that, and large blocks come from the system again.
+In exchange, the process keeps the memory that its programs once needed, and some more for gaps between blocks.
+If a program needs more than `LIMIT`, large blocks come from the system again.
 
-`JKERAS_KEEP_MEMORY` in the environment changes that: `0` sets nothing, nor do settings of the user's own (`MALLOC_ARENA_MAX`,
-...). With `all`, threads that start after the import share one heap, without a bound for a block. Programs with arrays of
-more than 64 MiB need that (a language model with 8,000 words took 450 instead of 660 ms a step, with 131 MB of logits);
-a loop of microsecond steps takes longer by some 15 %, since each step makes small allocations, too.
+`JKERAS_KEEP_MEMORY` in the environment changes that: with `0`, or with settings of the user's own (`MALLOC_ARENA_MAX`,
+...), nothing is changed. With `all`, threads that start after the import share one heap, without a bound for a block.
+Programs with arrays of more than 64 MiB need that (a language model with 8,000 words took 450 instead of 660 ms a step,
+with 131 MB of logits); a loop of microsecond steps takes longer by some 15 %, since each step makes small allocations,
+too.
 """
 
 import ctypes

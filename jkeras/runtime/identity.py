@@ -1,15 +1,17 @@
-"""One short text for all that a trace can read of some objects. Objects of equal identity give the same program.
+"""One short text for everything that a trace can read of some objects. Objects with equal identities give the same
+program.
 
-A model that equals one that was trained before needs no trace: it runs the same program. A configuration would not do to tell:
-it leaves out what an attribute was changed to after the object was made. So everything that is reachable from the objects is
-looked at: attributes, lists and dicts, the functions they hold with what those close over, arrays, and which variable
-stands where. So are the settings of the process that a trace reads.
+A model that equals one that was trained before needs no trace, because it runs the same program. A config cannot tell
+this: it does not contain attributes that were changed after the object was made. So the identity covers everything
+that is reachable from the objects: attributes, lists and dicts, functions with the variables that they use, arrays,
+and the places of variables. It also covers the settings of the process that a trace reads.
 
-Two things are not looked at. The values of variables are arguments of the program, and attributes that a class lists
-in `untraced` are read by no step.
+Two things are left out. The values of variables are arguments of the program. Attributes that a class lists in
+`untraced` are not read by a step.
 
-Code of the user's own may read anything, a global variable for example. So objects of classes, and functions, from
-outside this library, JAX, NumPy and optax have no identity. Their programs are traced anew and compared as text (see `executables`).
+A user's own code may read anything, for example a global variable. So objects of classes, and functions, from outside
+of this library, JAX, NumPy and optax have no identity. Their programs are traced again and compared as text (see
+`executables`).
 """
 
 import functools

@@ -1,10 +1,11 @@
-"""The places of arrays when there is more than one device.
+"""The layout of arrays on several devices.
 
-A `Placement` is a mesh of devices, the axis of it along which batches are divided, and a rule that says how variables lie. It
-never changes what is computed. A program is traced as for one device. Its batches and its state are marked with their layout, and XLA
-divides the work and adds the communication. A mark inside a program may be uneven, so a batch may have any number of rows.
+A `Placement` is a mesh of devices, the axis of the mesh along which batches are divided, and a rule for the layout of
+variables. It does not change the numbers. A program is traced as for one device. Sharding constraints give the layout
+of its batches and its state, and XLA divides the work and adds the communication. Parts may differ in size, so a
+batch may have any number of rows.
 
-The placement in force is that of `use`, or the mesh of `jax.set_mesh`, or none: one device.
+The active placement is that of `use`, or the mesh of `jax.set_mesh`, or none, which means one device.
 """
 
 import contextlib

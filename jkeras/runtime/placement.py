@@ -1,6 +1,7 @@
-"""Put arrays on devices. Nothing else in the library does.
+"""Put arrays on devices. No other file of the library does this.
 
-One device is the default one of JAX, or the one that `jkeras.device` chose. `mesh.py` decides where arrays lie on several.
+A single device is JAX's default device, or the one that `jkeras.device` chose. For several devices, `mesh.py` decides
+the layout.
 """
 
 from typing import Any

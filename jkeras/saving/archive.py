@@ -1,12 +1,12 @@
 """The archive of a whole model, `name.keras`: a zip file as Keras 3 writes it.
 
-    metadata.json      which version wrote it, and when
-    config.json        the model as `serialize` describes it: layers, graph, shapes, what compile() was given
+    metadata.json      the version that wrote it, and the time
+    config.json        the model as `serialize` describes it: layers, graph, shapes, arguments of compile()
     model.weights.h5   the weights and the optimizer's state
     assets/            files that layers write themselves: vocabularies
 
-An archive may come from anybody. What `members` and `store` say of its bytes holds for its config, too: it may name only what is
-published or registered (`core.registry`), and nothing in it is run.
+An archive can come from anybody, so it is not trusted. `members` and `store` check its sizes. Its config may name only
+objects that are published or registered (`serialization/registry.py`), and nothing in it is run.
 """
 
 import datetime

@@ -1,8 +1,8 @@
-"""Assets: files that layers keep beside the weights, such as the vocabulary of a `StringLookup`.
+"""Assets: files that layers write besides the weights, such as the vocabulary of a `StringLookup`.
 
-A layer with the two methods `save_assets(dir_path)` and `load_assets(dir_path)` gets a folder of its own, which stands in the
-archive as `assets/<path of the layer>/`, as in Keras. Archives may come from anybody: a member is unpacked only to a new folder,
-under a path without `..`, and what it may take is bounded.
+A layer with the two methods `save_assets(dir_path)` and `load_assets(dir_path)` gets a folder of its own. In the
+archive, it is `assets/<path of the layer>/`, as in Keras. Archives can come from anybody, so a member is unpacked only
+to a new folder, under a path without `..`, and its size is limited.
 """
 
 import os

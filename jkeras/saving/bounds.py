@@ -1,4 +1,4 @@
-"""How much a config may ask for: it comes from a file, and what it describes takes memory and time before the weights are compared."""
+"""Limits for the size of a config. A config comes from a file, and the objects that it describes take memory and time."""
 
 from typing import Any
 

@@ -1,14 +1,14 @@
-"""Models as files that run without this library.
+"""Write models as files that run without this library.
 
-The default form is StableHLO, written by `jax.export`: the program of the model's call with its weights in it, for any number of
-rows and for several platforms. JAX alone runs it:
+The default form is StableHLO, written by `jax.export`: the program of the model's call with its weights in it, for any
+number of rows and for several platforms. JAX alone runs it:
 
     import jax
     with open("model.stablehlo", "rb") as file:
         call = jax.export.deserialize(bytearray(file.read())).call
     outputs = call(x)
 
-JAX keeps the promise that such a file runs for at least six months of later releases.
+JAX promises that releases of at least the next six months can run such a file.
 """
 
 import importlib.util

@@ -1,4 +1,4 @@
-"""Look into a file of weights, and change it: names of layers, and their arrays."""
+"""List and change the contents of a weights file: names of layers, and their arrays."""
 
 import json
 import os

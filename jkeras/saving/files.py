@@ -1,7 +1,7 @@
-"""Files that appear whole or not at all.
+"""Write files completely or not at all.
 
-What is written stands under another name beside the target, and takes its place when it is complete. So an error, a full
-disk or a kill never destroys the file that was there.
+A file is written under another name beside the target, and replaces the target when it is complete. So an error, a
+full disk or a kill never destroys the old file.
 """
 
 import ctypes

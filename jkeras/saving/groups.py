@@ -1,16 +1,16 @@
 """The places of a module's variables in a file.
 
-Keras names the groups of its HDF5 files after the attributes that lead to a layer, not after the layers' own names, which are
-counted and so differ from program to program:
+Keras names the groups of its HDF5 files after the attributes that lead to a layer, not after the layers' own names,
+which are counted and so differ from program to program:
 
     self.encoder = Dense(4)              encoder
     self.blocks = [Dense(4), Dense(4)]   blocks/dense, blocks/dense_1
     a graph's or a stack's layers        layers/dense, layers/dense_1
-    what compile() was given             optimizer
+    arguments of compile()               optimizer
 
-Attributes are visited in alphabetical order, private ones last, and what can be reached in two ways stands under the first.
-In a subclassed model, `layers` (all layers directly in it) is one of the attributes: what comes after it in the alphabet stands
-there.
+Attributes are visited in alphabetical order, private ones last. An object that can be reached in two ways is stored
+under the first. In a subclassed model, `layers` (all layers directly in it) is one of the attributes. So layers whose
+attributes come after it in the alphabet are stored under `layers`.
 """
 
 from collections import Counter

@@ -5,8 +5,8 @@
     "inbound_nodes": [[["x", 0, 0, {}]]]         ->  [{"args": [tensor], "kwargs": {}}]
     {"class_name": "TFOpLambda", ...}            ->  the operation of that name (`keras2_operations`)
 
-What has another name, another default or another meaning in Keras 3 is translated, so that the model computes what it computed.
-A config is data here, too: what cannot be translated raises a ValueError.
+Arguments with another name, default or meaning in Keras 3 are translated, so that the model computes the same as before.
+Nothing in a config is run. A config that cannot be translated raises a ValueError.
 """
 
 from collections.abc import Mapping

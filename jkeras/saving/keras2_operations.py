@@ -1,8 +1,8 @@
 """TensorFlow's operations in graphs of Keras 2, as the operations that Keras 3 has for them.
 
-`tf.reduce_mean(x, axis=1)` in a functional model stands in a file of Keras 2 as a layer "TFOpLambda" with
-`"function": "math.reduce_mean"`. The table says which class of Keras 3 computes it, and how TensorFlow's arguments are called
-there: `input_tensor:x` is an argument `x`, and the first one listed is the one that stands first in a call.
+`tf.reduce_mean(x, axis=1)` in a functional model is stored in a file of Keras 2 as a layer "TFOpLambda" with
+`"function": "math.reduce_mean"`. The table has the class of Keras 3 that computes it, and the names of TensorFlow's
+arguments there: `input_tensor:x` means the argument `x`. The first one listed is the first argument of a call.
 """
 
 from typing import Any

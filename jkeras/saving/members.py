@@ -1,7 +1,7 @@
 """The members of an archive, in a zip file or in a folder.
 
-An archive may come from anybody, so nothing is unpacked under a name that stands in it, and sizes are compared with what lies
-there before memory or disk is taken.
+An archive can come from anybody. So its names are not used as names of unpacked files, and sizes are compared with the
+real sizes before memory or disk space is used.
 """
 
 import lzma

@@ -1,4 +1,4 @@
-"""Objects from their configs, safely: a config is data, and nothing in it is run."""
+"""Make objects from configs safely: a config is data, and nothing in it is run."""
 
 from collections.abc import Mapping
 from typing import Any

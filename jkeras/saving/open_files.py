@@ -1,7 +1,7 @@
 """Files that the user has opened, such as `io.BytesIO()`, in the place of names.
 
-The archive and HDF5 need a file that can be read in any order, and a name. So what is written goes to a temporary file first, and
-is copied when it is whole; what is read is copied to one.
+Archives and HDF5 files need a name, and are read in any order. So a model is first written to a temporary file, which
+is copied when it is complete. For reading, the open file is copied to a temporary one.
 """
 
 import os

@@ -4,9 +4,9 @@
     name_00000.weights.h5      a part, an HDF5 file in the form of `weights`
     name_00001.weights.h5      the next one
 
-The index is replaced last, in one step, and a save writes over no part that the present index names: it takes other numbers, and
-removes the old parts at the end. So the old weights or the new ones are there, whatever happens. Keras opens the part with the
-number 0 whatever the index says; where no weights are in it, it is there and empty.
+The index is replaced last, in one step. A save does not overwrite parts that the old index names. It uses other numbers, and
+removes the old parts at the end. So the old or the new weights are always complete. Keras always opens the part with the
+number 0; it exists even if it contains no weights.
 """
 
 import json

@@ -1,7 +1,8 @@
-"""Plain values and arrays in one file: what a run needs to go on later.
+"""Plain values and arrays in one file, from which a run can continue later.
 
-The file is a zip archive as `numpy.savez` writes it. One member holds the structure as JSON, with the numbers of the arrays in
-their places; the others are the arrays. Nothing in it is ever run, and a damaged file is found out by the archive's checksums.
+The file is a zip archive as `numpy.savez` writes it. One member holds the structure as JSON, with the numbers of the
+arrays in their places; the others are the arrays. Nothing in it is ever run, and the archive's checksums reveal a
+damaged file.
 """
 
 import io

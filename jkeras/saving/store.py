@@ -1,12 +1,12 @@
 """Arrays in HDF5 files: one group per module, one dataset per variable.
 
-    layers/dense/vars        attribute "name": what the layer was called
+    layers/dense/vars        attribute "name": the name of the layer
     layers/dense/vars/0      the kernel
     layers/dense/vars/1      the bias
 
-A file may come from anybody, so reading trusts nothing in it: groups and datasets must be plain ones of this very file (HDF5
-has links into other files, and datasets put together from them), hold numbers, and not claim sizes that are not there.
-bfloat16, which HDF5 does not know, is stored as 2-byte blobs with the attribute "dtype".
+A file can come from anybody, so its contents are checked. Groups and datasets must be plain ones of the same file (HDF5
+also has links into other files, and datasets made from them), contain numbers, and have the size that they claim.
+bfloat16, which HDF5 does not have, is stored as 2-byte blobs with the attribute "dtype".
 """
 
 import math

@@ -1,8 +1,8 @@
 """Weights in HDF5 files, `name.weights.h5`, as Keras 3 writes and reads them.
 
-Loading has three steps: find the store of every module, compare all shapes, assign. A file that does not fit changes nothing.
-Where Keras keeps no seed generators' states, files written here have them besides (Keras passes them by), so that training
-which goes on from a file draws the dropout masks that it would have drawn.
+Loading has three steps: find the store of every module, compare all shapes, assign. A file that does not fit changes
+nothing. Files of jkeras also contain the states of seed generators, which Keras ignores. So training that continues
+from a file draws the same dropout masks as training without interruption.
 """
 
 import os

@@ -1,10 +1,10 @@
-"""Names for objects, objects for names: what has a name here, and how objects become plain data and come back.
+"""Names of objects, and the conversion of objects to plain data and back.
 
-    publish, published, register_serializable, ...    which names there are (`registry`)
-    serialize, deserialize                            an object as plain data, and back (`configs`)
-    Shortcuts                                         what a string stands for as an argument (`shortcuts`)
+    publish, published, register_serializable, ...    the table of names (`registry`)
+    serialize, deserialize                            objects to plain data, and back (`configs`)
+    Shortcuts                                         strings as arguments that mean objects (`shortcuts`)
 
-The names that objects get (`naming`), and the errors for names that do not exist (`namespace`, `left_out`), stand beside them.
+`naming` makes the names of objects. `namespace` and `left_out` have the errors for names that do not exist.
 """
 
 from jkeras.serialization.configs import describe_constructor, deserialize, serialize, serialize_arguments

@@ -1,7 +1,7 @@
-"""Objects as plain data, and back.
+"""Convert objects to plain data, and back.
 
-The form is Keras 3's: `{"module": "keras.layers", "class_name": "Dense", "config": {...}, "registered_name": None}`. What the names
-stand for is the registry's matter.
+The form is Keras 3's: `{"module": "keras.layers", "class_name": "Dense", "config": {...}, "registered_name": None}`.
+`registry` finds the objects for the names.
 """
 
 import inspect

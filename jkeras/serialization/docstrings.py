@@ -1,8 +1,8 @@
-"""Docstrings of classes that describe every argument, though each text is written once.
+"""Docstrings of classes that describe every argument, including those of base classes.
 
-A class describes the arguments that it adds. The arguments that it shares with its bases are described in the docstrings of the
-bases. `help(layers.Conv2D)` shows all of them: `complete` puts the sections together when somebody asks for the docstring, so
-importing the library costs nothing.
+A class describes the arguments that it adds. The arguments that it shares with its bases are described in the
+docstrings of the bases. `help(layers.Conv2D)` shows all of them: `complete` puts the sections together when somebody
+asks for the docstring, so importing the library costs nothing.
 """
 
 import inspect

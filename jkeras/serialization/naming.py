@@ -1,7 +1,7 @@
-"""The names objects get when the user gives none: the class in snake case, with a number from the second one on.
+"""The automatic names of objects: the class in snake case, with a number from the second object on.
 
-And the paths of variables, `"block/dense/kernel"`: the names of the layers that are being built or called when the variable is
-made, and its own.
+The path of a variable, `"block/dense/kernel"`, has the names of the layers that are being built or called when the
+variable is made, and its own name.
 """
 
 import re

@@ -1,8 +1,8 @@
-"""Names for objects, objects for names.
+"""The table of names and objects.
 
-A config file may only name what stands in a table here: what the library publishes (`publish`), what the user has
-registered (`register_serializable`), and what stands in an open `custom_object_scope`. Nothing is ever imported
-because a file says so.
+A config file may only name objects of these tables: those that the library publishes (`publish`), that the user has
+registered (`register_serializable`), and that are in an open `custom_object_scope`. Nothing is ever imported
+because a file names it.
 """
 
 import contextlib

@@ -1,8 +1,8 @@
-"""An object that a config describes twice is one object again when it is read.
+"""Objects that occur twice in a config are one object again when the config is read.
 
 While `writing()` is open, every description gets a `"shared_object_id"`; those that stand alone lose it at the end
-(`without_single_ids`). While `reading()` is open, only the first of the descriptions with the same id makes an object. A block inside
-another one of its kind belongs to it.
+(`without_single_ids`). While `reading()` is open, only the first of the descriptions with the same id makes an object.
+An inner block uses the state of the outer one.
 """
 
 import threading

@@ -1,4 +1,4 @@
-"""Strings and configs where an argument asks for an object: `activation="relu"`."""
+"""Strings and configs as arguments in the place of objects: `activation="relu"`."""
 
 import inspect
 from collections.abc import Mapping

@@ -1,1 +1,1 @@
-"""Compiled training: from `fit`'s arguments to one XLA program that runs many steps, and back."""
+"""Compiled training: one XLA program runs many steps of `fit`."""

@@ -1,8 +1,8 @@
 """Data on the device in few sizes, so that a program does not depend on the number of rows.
 
-The shapes of its arguments are part of a compiled program. So an array goes to the device as the first rows of a larger one,
-a bucket, of which there are few sizes; no batch looks at the rows behind the data. On a CPU a bucket takes the place of
-the copy that JAX would make, and the memory of rows that nobody has set is never touched.
+The shapes of its arguments are part of a compiled program. So an array becomes the first rows of a larger array on
+the device, a bucket. Buckets have only a few sizes, and no batch uses the rows behind the data. On a CPU, filling a
+bucket replaces the copy that JAX would make, and the memory of unused rows is never touched.
 
     rows of 12 bytes:   up to 16384 rows in one bucket, then 32768, 65536, ...
     rows of 600 KB:     up to 64 rows, then 128, 256, then in steps of an eighth of a power of two

@@ -1,4 +1,4 @@
-"""`compile`, and what it decides: the optimizer, the losses, the metrics, and how they make up a step."""
+"""`compile`: it sets the optimizer, the losses and the metrics, and combines them to a step."""
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType

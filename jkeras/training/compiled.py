@@ -1,7 +1,8 @@
-"""The arguments of `compile`, and what follows from them once the shapes of the data are known.
+"""The arguments of `compile`, and the plan that is made from them once the shapes of the data are known.
 
-`compile` may be called before the model has seen data, so a `Compiled` keeps its arguments. `prepare`, with the specs of the first
-batch, builds the model, makes the losses and metrics for its outputs, and returns the `Plan`: the state and the compiled programs.
+`compile` may be called before the model has seen data, so a `Compiled` keeps its arguments. `prepare`, with the specs
+of the first batch, builds the model, makes the losses and metrics for its outputs, and returns the `Plan`: the state
+and the compiled programs.
 """
 
 import threading

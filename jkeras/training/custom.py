@@ -1,6 +1,6 @@
-"""Steps that users write.
+"""Custom training steps.
 
-Two forms of `train_step`, both compiled into the same loop as the built-in one. jkeras's own is a function of the
+`train_step` has two forms. Both are compiled into the same loop as the built-in step. jkeras's form is a function of the
 `TrainState`:
 
     def train_step(self, state, batch):          # pure: -> (new state, {"loss": ...})
@@ -8,20 +8,19 @@ Two forms of `train_step`, both compiled into the same loop as the built-in one.
         ...
         return state._replace(params=params, opt_state=opt_state), {"loss": loss}
 
-Keras's, for its JAX backend, takes lists of variables' values:
+Keras's form, for its JAX backend, takes lists of variables' values:
 
     def train_step(self, state, data):           # -> (logs, new state)
         trainable_variables, non_trainable_variables, optimizer_variables, metrics_variables = state
         ...
 
-Which of the two a step is shows when it is called: it is given lists first, and a `TrainState` if it asks them for what a
-`TrainState` has (`state.params`), or cannot use them. `test_step` has the same two forms (Keras's without the optimizer's
-variables), and `predict_step` too: `(state, batch) -> outputs`, or Keras's `(state, data) -> (outputs,
-non_trainable_variables)`.
+A step is first called with lists. If it uses an attribute of a `TrainState` (`state.params`), or fails with lists, it
+is called with a `TrainState`. `test_step` has the same two forms (Keras's without the optimizer's variables), and
+`predict_step` too: `(state, batch) -> outputs`, or Keras's `(state, data) -> (outputs, non_trainable_variables)`.
 
-A step runs in a frame that binds every variable to its value in the state. So reading a weight or calling a layer sees the
-current values, and what is assigned on the way, outside of any transformation (a metric's sums, a seed generator's
-counter), goes into the new state by itself.
+A step runs in a frame that binds every variable to its value in the state. So a weight that is read, or a layer that is
+called, has the current values. Values that are assigned outside of any transformation (a metric's sums, a seed
+generator's counter) become part of the new state.
 """
 
 import inspect

@@ -1,9 +1,9 @@
-"""The engine: a pure step becomes one executable that runs any number of steps.
+"""The engine: it compiles a pure step to one executable that runs any number of steps.
 
 A training step of a small model takes microseconds, and calling a compiled function from Python takes more. So the loop
-over batches is compiled too: `lax.fori_loop(lo, hi, ...)` with traced bounds over data that lies on the device, each
-batch gathered by index from the epoch's order. The host chooses `hi - lo` so that one call lasts about 75 ms: long enough
-to hide the call, short enough for a live progress bar and Ctrl-C.
+over batches is compiled too: `lax.fori_loop(lo, hi, ...)` with traced bounds over data on the device, and each
+batch is gathered by index from the epoch's order. The host chooses `hi - lo` so that one call lasts about 75 ms: long enough
+that its cost does not matter, and short enough for a live progress bar and Ctrl-C.
 
     over_rows(fixed, carry, data, order, lo, hi)   data on the device, batch i = data[order[i*B : (i+1)*B]]
     over_stack(fixed, carry, stack, lo, hi)        streamed data, batch i = stack[i]

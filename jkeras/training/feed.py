@@ -1,4 +1,4 @@
-"""Data on its way into the compiled loop.
+"""Prepare data for the compiled loop.
 
 A pass over the data is a sequence of `Segment`s, each a number of equal batches that one executable can run through: all
 full batches of data that lies on the device and then the smaller last one, or one stack of streamed batches after another.

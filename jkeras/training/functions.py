@@ -1,6 +1,6 @@
-"""Keras's `make_train_function` and its like: views on the steps, for programs that call them themselves.
+"""Keras's `make_train_function` and similar methods, for programs that call the steps themselves.
 
-`fit` does not go through them: it runs many steps in one compiled program.
+`fit` does not use them: it runs many steps in one compiled program.
 """
 
 import warnings

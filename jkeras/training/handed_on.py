@@ -1,7 +1,7 @@
-"""What a model's own `compute_loss` or `compute_metrics` hands on to the built-in one.
+"""The arguments that a model's own `compute_loss` or `compute_metrics` passes to the built-in method.
 
-An override may call `super().compute_loss` on other targets and outputs than those of the model: a list made of one output, say. The
-losses are made for what arrives there.
+An override may call `super().compute_loss` with other targets and outputs than those of the model, for example a list
+of one output. The losses are made for the arguments of that call.
 """
 
 from typing import Any

@@ -1,10 +1,11 @@
-"""While the loop runs, the weights are on loan to it.
+"""`Loan`: the values of the weights while the compiled loop runs.
 
-The compiled loop consumes its state's buffers and returns new ones, so between two calls the only valid arrays are the
-loop's. A `Loan` is the promise that stands in the variables' boxes meanwhile. Reading a weight (a callback, a
-debugger, the end of `fit`) ends the loan: all boxes are filled with the current arrays. Reading a scalar (the learning
-rate, the number of iterations) returns a copy, and the loan goes on. When the loop goes on, it takes what was assigned
-meanwhile. Other threads that read wait for the end of the running call (`core.turns`).
+The compiled loop reuses the memory of its state and returns new arrays, so between two calls only the loop's arrays
+are valid. Meanwhile, each variable stores a `Loan`, which is a promise for its value. Reading a weight (by a
+callback, a debugger, or at the end of `fit`) ends the loan: all variables get the current arrays. Reading a scalar
+(the learning rate, the number of iterations) returns a copy, and the loan continues. Before its next call, the loop
+takes values that were assigned meanwhile. Readers in other threads wait for the end of the running call
+(`core.turns`).
 """
 
 import signal

@@ -1,4 +1,4 @@
-"""Models with several outputs: which loss, weight, metric and target belongs to which.
+"""Match losses, weights, metrics and targets with the outputs of a model.
 
 Outputs are flattened to a list with a path and a name each; everything a user passes to `compile` or `fit` (one thing for
 all, a list by position, a dict by name, or the nested structure of the outputs) is looked up by the same rule.

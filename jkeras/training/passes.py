@@ -1,8 +1,8 @@
-"""One pass over the data: the loop on the host around the compiled loop.
+"""One pass over the data: the host's loop around the compiled loop.
 
-The compiled loop runs some steps per call. Between two calls the host tells callbacks and the progress bar, learns how long a
-step takes, and sees whether somebody wants the pass to end. Training and evaluation differ in what a call reads and writes:
-training consumes the state and puts a new one in its place, an evaluation carries sums from batch to batch.
+The compiled loop runs several steps per call. Between two calls, the host calls callbacks and updates the progress
+bar, measures the time per step, and checks if the pass should end. Training and evaluation differ in their state. A
+call of training replaces the state of the model. An evaluation carries sums from batch to batch.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""`predict`: the outputs of many batches, copied to the host as they are produced."""
+"""`predict`: compute the outputs of many batches, and copy them to the host as they are produced."""
 
 import math
 from collections.abc import Callable, Mapping

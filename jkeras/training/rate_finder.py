@@ -1,4 +1,4 @@
-"""A learning rate for a model and its data, from the losses of some batches while the rate rises."""
+"""Find a learning rate for a model and its data, from the losses of some batches with a rising rate."""
 
 import sys
 from typing import Any

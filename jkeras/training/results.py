@@ -1,4 +1,4 @@
-"""Results on their way to callbacks and users."""
+"""Prepare results for callbacks and users."""
 
 
 def by_name(logs: dict) -> dict:

@@ -1,7 +1,8 @@
-"""A run of `fit`: where it stands, and everything that it needs to go on from there in another process.
+"""A run of `fit`: its progress, and everything that is needed to continue it in another process.
 
-The state of a run is a nested dict of plain values and arrays: the variables of the `TrainState` (weights, optimizer, metrics'
-sums, seeds), the generators of the host, the order of the data and the place in it, and what callbacks keep.
+The state of a run is a nested dict of plain values and arrays: the variables of the `TrainState` (weights, optimizer,
+metrics' sums, seeds), the generators of the host, the order of the data and the position in it, and the states of
+callbacks.
 """
 
 import warnings

@@ -2,11 +2,11 @@
 
     train(ts, batch) -> ts, loss    forward, loss, regularizers, gradients, optimizer, constraints, metrics
     loss(ts, batch)  -> loss, ts    forward, loss, metrics; the step of an evaluation
-    predict(ts, x)   -> outputs, and the state that changed
+    predict(ts, x)   -> outputs, and the changed state
 
 The model's objects (layers, losses, metrics) run inside a frame that binds every variable to a leaf of the state, so
-tracing them once yields the whole step as one program. Seed generators are variables like any other: what a step draws
-is a function of its state, and a resumed run draws what the uninterrupted one would have drawn.
+tracing them once yields the whole step as one program. Seed generators are ordinary variables: the random numbers of a
+step depend only on its state, so a resumed run draws the same numbers as a run without interruption.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,8 +1,8 @@
-"""The parts of a training step, as pure functions to write other steps with.
+"""The parts of a training step, as pure functions for custom steps.
 
     model.pure_loss(state, batch)      -> (loss, state)    forward pass, loss, metrics
     model.pure_update(state, grads)    -> state            optimizer and constraints
-    model.pure_results(state)          -> logs             what the metrics' sums come to
+    model.pure_results(state)          -> logs             the results of the metrics
     model.train_state()                -> state            the state as it is now
     model.update_train_state(state)                        and back into the model
 

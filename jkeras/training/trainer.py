@@ -1,4 +1,4 @@
-"""`fit`, `evaluate` and `predict`: the face of training.
+"""`fit`, `evaluate` and `predict`: the methods of a model for training.
 
 The path of one batch: arrays -> `data` -> `feed` (onto the device) -> `engine` (many steps per call) -> callbacks.
 """

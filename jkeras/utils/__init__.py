@@ -1,4 +1,4 @@
-"""Functions beside models and layers: seeds, labels, sequences, names in configs."""
+"""Utility functions: seeds, labels, sequences, files, plots."""
 
 from jkeras.callbacks.progbar import Progbar
 from jkeras.core.dtype import standardize as standardize_dtype

@@ -1,5 +1,6 @@
-"""Folders of sound files as data: `audio_dataset_from_directory`. WAV files are read by Python itself, others by soundfile
-(`pip install jkeras[audio]`)."""
+"""Read folders of sound files: `audio_dataset_from_directory`. Python itself reads WAV files, soundfile reads others
+(`pip install jkeras[audio]`).
+"""
 
 import wave
 from math import ceil, gcd

@@ -1,4 +1,5 @@
-"""Bounding boxes: arrays of shape (..., 4), moved, cut, compared, and written as differences to anchors.
+"""Bounding boxes, arrays of shape (..., 4): convert, move, cut and compare them, and encode them as differences to
+anchors.
 
 The formats that they have are those of `convert_format`.
 """

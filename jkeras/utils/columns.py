@@ -1,4 +1,4 @@
-"""The columns of a table and how each becomes numbers: what a `FeatureSpace` is made of."""
+"""The columns of a `FeatureSpace`, and their conversions to numbers."""
 
 from typing import Any
 

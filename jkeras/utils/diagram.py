@@ -1,4 +1,4 @@
-"""A model as a diagram: boxes for layers, arrows between them, frames around models within the model."""
+"""Describe a model as a diagram: boxes for layers, arrows between them, frames around inner models."""
 
 from dataclasses import dataclass, field
 from typing import Any

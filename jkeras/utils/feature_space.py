@@ -1,4 +1,4 @@
-"""`FeatureSpace`: a table of numbers and texts as vectors, by the kinds of its columns."""
+"""`FeatureSpace`: convert a table of numbers and texts to vectors."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Looking at symbolic tensors."""
+"""Functions that inspect symbolic tensors."""
 
 from typing import Any
 

@@ -1,8 +1,9 @@
-"""The places of the boxes of a diagram: in rows by the longest way from the start, sorted so that few lines cross.
+"""Compute the places of the boxes of a diagram. A box is in the row of its longest path from the start; rows are sorted
+so that few lines cross.
 
-The layout is made for a flow from above to below; the other directions are turned from it. A frame around a model within the
-model is laid out first, and stands in its row like a box. An arrow over several rows goes through a gap that is left for it in
-each. After K. Sugiyama, S. Tagawa, M. Toda: Methods for Visual Understanding of Hierarchical System Structures (1981).
+The layout is made from top to bottom, and turned for other directions. The frame of an inner model is laid out
+first, and is then placed in its row like a box. An arrow over several rows goes through gaps in the rows between.
+Source: K. Sugiyama, S. Tagawa, M. Toda: Methods for Visual Understanding of Hierarchical System Structures (1981).
 """
 
 from dataclasses import dataclass, field

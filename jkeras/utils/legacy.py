@@ -1,4 +1,4 @@
-"""Objects as plain data in the form of Keras 2: a class's name and its config, without a module."""
+"""Convert objects to plain data in the form of Keras 2: the name of the class and its config, without a module."""
 
 from collections.abc import Mapping
 from typing import Any

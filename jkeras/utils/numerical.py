@@ -1,4 +1,4 @@
-"""Arrays of labels and features made ready for training."""
+"""Prepare arrays of labels and features for training."""
 
 from typing import Any
 

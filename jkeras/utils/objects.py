@@ -1,4 +1,4 @@
-"""A dict for settings."""
+"""`Config`: a dict for settings."""
 
 import json
 from collections.abc import Iterator, MutableMapping

@@ -1,4 +1,4 @@
-"""A layout as a picture: SVG by itself, other formats with matplotlib."""
+"""Draw a layout: as SVG directly, in other formats with matplotlib."""
 
 import html
 import os

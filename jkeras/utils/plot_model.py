@@ -1,4 +1,4 @@
-"""`plot_model` and `model_to_dot`: a model drawn as a graph of its layers."""
+"""`plot_model` and `model_to_dot`: draw a model as a graph of its layers."""
 
 import html
 import os

@@ -1,4 +1,4 @@
-"""Sequences: padding them to one length, and cutting windows out of a long one."""
+"""Pad sequences to one length, and cut windows out of a long sequence."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Starting afresh: seeds, automatic names, compiled programs."""
+"""Reset the state of the process: seeds, automatic names, compiled programs."""
 
 import gc
 import random

@@ -1,4 +1,4 @@
-"""Splitting data in two, for training and for testing."""
+"""Split data into two parts, for training and for testing."""
 
 import random
 from typing import Any

@@ -1,4 +1,4 @@
-"""The base of the three estimators: it makes the model, fits it, and checks it."""
+"""The base class of the three estimators. It makes the model, fits it, and checks it."""
 
 import copy
 from typing import Any

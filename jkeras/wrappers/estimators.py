@@ -1,6 +1,6 @@
-"""`SKLearnClassifier`, `SKLearnRegressor`, `SKLearnTransformer`: models for scikit-learn's tools.
+"""`SKLearnClassifier`, `SKLearnRegressor`, `SKLearnTransformer`: estimators of scikit-learn that are made from models.
 
-They work in `Pipeline`, `cross_val_score`, `GridSearchCV` and whatever else takes estimators.
+They work in `Pipeline`, `cross_val_score`, `GridSearchCV` and all other tools that take estimators.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""The data that `adapt` looks at."""
+"""Read the data that is passed to `adapt`."""
 
 import math
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The same number of boxes for every image."""
+"""A layer that makes the number of boxes the same for every image."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Images whose colours change at random, in training only: every pixel by itself, in the same way all over an image.
+"""Layers that change the colours of images at random, in training only. All pixels of an image change in the same way.
 
 Pixels are expected in the layer's `value_range`, and stay in it.
 """

@@ -1,4 +1,4 @@
-"""Images that are distorted or partly erased at random, in training only."""
+"""Layers that distort images or erase parts of them at random, in training only."""
 
 from typing import Any
 

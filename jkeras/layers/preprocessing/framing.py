@@ -1,4 +1,4 @@
-"""Images of one size: stretched, cropped in the middle, or cropped at random."""
+"""Layers that bring images to one size: resized, cropped in the middle, or cropped at random."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
-"""Images that are flipped, turned, zoomed, moved or sheared at random, in training only.
+"""Layers that flip, turn, zoom, move or shear images at random, in training only.
 
-All but the flip read each new pixel from a place in the old image that is an affine function of its own. Each layer says
-which (`matrix`), so that images, masks and boxes move together.
+Except for the flip, each new pixel is read from a place in the old image, which is an affine function of its own place.
+Each layer defines this function in `matrix`, so that images, masks and boxes move together.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Hashing: categories to bins, without a vocabulary."""
+"""Layers that put categories into bins by their hash, without a vocabulary."""
 
 from typing import Any
 

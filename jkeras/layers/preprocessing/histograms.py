@@ -1,4 +1,4 @@
-"""Images whose shades are spread by what values an image has: contrast, equalization, solarization."""
+"""Layers that change the shades of an image depending on its histogram: contrast, equalization, solarization."""
 
 from typing import Any
 

@@ -1,7 +1,8 @@
-"""Layers that run on the host, in NumPy, before the compiled part of a model: strings and dictionaries have no place on a device.
+"""Layers that run on the host, in NumPy, before the compiled part of a model. Devices cannot store strings.
 
-A `HostLayer` can be called on arrays, lists and pandas columns, and on symbolic tensors. In a model it must stand at the start:
-what leads up to it from the inputs (the *host stage*, see `jkeras.models.stage`) runs on the host, the rest in the compiled loop.
+A `HostLayer` can be called on arrays, lists and pandas columns, and on symbolic tensors. In a model, only host layers
+may come before it. The part from the inputs to the host layers (the *host stage*, see `jkeras.models.stage`) runs on
+the host, and the rest in the compiled loop.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Images whose hue and saturation change at random, in training only, and all of their colours together."""
+"""Layers that change the hue and saturation of images, and all of their colours together, at random, in training only."""
 
 from typing import Any
 

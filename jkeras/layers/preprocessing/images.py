@@ -8,8 +8,8 @@ Such a layer takes one image (height, width, channels), or a batch of them; or a
     "segmentation_masks"   images of classes
 
 A random layer draws a *transformation* once per call, a dict of arrays with an entry per image, and applies it to all of
-them. A subclass draws it in `draw`, and says in `change` what becomes of the images, which it gets as floating-point numbers
-of shape (batch, height, width, channels), whatever the layer was given.
+them. A subclass draws it in `draw`, and applies it in `change` to the images. `change` always gets floating-point numbers
+of shape (batch, height, width, channels).
 """
 
 import numbers

@@ -1,4 +1,4 @@
-"""The base of lookups: their options, `adapt`, and the way from tokens to indices and back."""
+"""The base class of lookups: options, `adapt`, and the conversion from tokens to indices and back."""
 
 import itertools
 import os

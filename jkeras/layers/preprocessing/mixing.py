@@ -1,4 +1,4 @@
-"""Images that are mixed with others of their batch, and their labels with them, in training only."""
+"""Layers that mix images, and their labels, with others of the batch, in training only."""
 
 from typing import Any
 

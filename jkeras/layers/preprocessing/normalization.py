@@ -1,4 +1,4 @@
-"""Numbers with mean 0 and variance 1, by statistics that are given or found in data."""
+"""A layer that normalizes numbers to mean 0 and variance 1, by statistics that are given or computed from data."""
 
 import math
 from typing import Any

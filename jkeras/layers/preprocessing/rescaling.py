@@ -1,4 +1,4 @@
-"""Numbers on another scale, given beforehand."""
+"""A layer that rescales numbers by a given scale and offset."""
 
 from typing import Any
 

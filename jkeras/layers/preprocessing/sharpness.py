@@ -1,4 +1,4 @@
-"""Images that are blurred or sharpened at random, in training only."""
+"""Layers that blur or sharpen images at random, in training only."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Sound as the strength of its frequencies over time."""
+"""Layers that compute the strength of frequencies in sound over time."""
 
 import math
 from typing import Any

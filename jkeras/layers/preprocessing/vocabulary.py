@@ -1,4 +1,4 @@
-"""A vocabulary: tokens with indices, given by hand, by a file or by `adapt`, and what of it stands in files."""
+"""A vocabulary: tokens with indices, from a list, from a file or from `adapt`, and its form in files."""
 
 import os
 from collections import Counter
