@@ -2,7 +2,8 @@
 
 Keras has a class for each operation. Part of the arguments go to its constructor, and stand in the config of an instance;
 the others, arrays for the most part, go to its `call`, and stand in the node. Here an operation is a function that takes
-all of them, so the table below says which are the call's, and the rules which class belongs to which function:
+all of them. Its annotations say which are the call's (`ops.family.operands`), and the rules below which class belongs to which
+function:
 
     ops.log_softmax(x, axis=-1)   <->   {"module": "keras.src.ops.nn", "class_name": "LogSoftmax", "config": {"axis": -1}}
                                         called on x
@@ -17,30 +18,9 @@ from typing import Any
 
 from jkeras import ops
 from jkeras.errors import suggest
+from jkeras.ops.family import operands
 from jkeras.serialization import published, serialize
 
-# The arguments of `call`, by name, whatever the operation; all others are the constructor's ...
-_CALL = """
-    a abs_ angle args array atol axes_lengths b beta bias bins branches choicelist condition condlist constant_values coordinates
-    data default depthwise_kernel elements elems end_points f false_fn fill_value fun gamma image1 image2 images index indices
-    init init_val inputs kernel key kwargs loop_vars mask mean offset operands output output_length output_shape pattern
-    pointwise_kernel pred predictions primals q query rtol scale segment_ids sequence_lengths sorted_sequence start start_indices
-    start_points step stop tangents target target_length targets tensor transform translation true_fn updates value values
-    variable variance weights x x1 x2 xs y
-"""
-CALL = frozenset(_CALL.split())
-# ... but for these arguments of these operations.
-CONSTRUCTOR = {
-    "rtol": ("allclose",),
-    "atol": ("allclose",),
-    "b": ("squareplus",),
-    "bins": ("histogram",),
-    "fill_value": ("affine_transform", "elastic_transform", "map_coordinates", "perspective_transform", "resize", "unique"),
-    "kwargs": ("multi_hot",),
-    "offset": ("diagonal", "trace"),
-    "weights": ("bincount",),
-    "x": ("trapezoid",),
-}
 # The class of `log_softmax` is LogSoftmax, and so on, but for these.
 CLASSES = {
     "allclose": "AllClose",
@@ -98,10 +78,6 @@ def _tables() -> tuple[dict[Any, tuple[str, str]], dict[str, Callable]]:
     return addresses, readers
 
 
-def _is_call_argument(function: Callable, parameter: str) -> bool:
-    return parameter in CALL and function.__name__ not in CONSTRUCTOR.get(parameter, ())
-
-
 def operation_name(function: Callable) -> str:
     """The name of a call of the function in a config, if the name is free."""
     return function.__name__
@@ -143,12 +119,13 @@ def write_operation(function: Callable, args: tuple, kwargs: dict) -> tuple[dict
     bound = inspect.signature(function).bind(*args, **kwargs)
     if function.__name__ in ACTIVATIONS:
         bound.apply_defaults()  # those of the activation, which are not the operation's
+    called = operands(function)
     config: dict = {}
     node: dict = {"args": [], "kwargs": {}}
     try:
         for name, value in bound.arguments.items():
             kind = parameters[name].kind
-            if not _is_call_argument(function, name):
+            if name not in called:
                 config[name] = serialize(value)
             elif kind is inspect.Parameter.VAR_POSITIONAL:
                 node["args"] += serialize(list(value))
@@ -195,12 +172,12 @@ def _call(function: Callable, config: dict, *args: Any, **kwargs: Any) -> Any:
     named = {**config, **kwargs}
     if function is ops.get_item:  # JSON has no tuples, but a key of several axes must be one
         args = tuple(tuple(x) if isinstance(x, list) else x for x in args)
-    given, rest = iter(args), []
+    called, given, rest = operands(function), iter(args), []
     for parameter in parameters:
         if parameter.kind is parameter.VAR_POSITIONAL:
             rest = [named.pop(p.name) for p in parameters if p.name in named and p.kind is p.POSITIONAL_OR_KEYWORD]
             rest += given
-        elif parameter.name not in named and _is_call_argument(function, parameter.name):
+        elif parameter.name not in named and parameter.name in called:
             value = next(given, parameter.default)
             if value is not parameter.default:
                 named[parameter.name] = value

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.ops.cudnn import fused_attention, is_fusible
-from jkeras.ops.family import Array, array_op
+from jkeras.ops.family import Array, Operand, array_op
 from jkeras.runtime.switches import is_flash_attention_enabled
 
 __all__ = ["dot_product_attention"]
@@ -21,7 +21,7 @@ def dot_product_attention(
     value: Array,
     bias: Array | None = None,
     mask: Array | None = None,
-    scale=None,
+    scale: Operand = None,
     is_causal=False,
     flash_attention=None,
     attn_logits_soft_cap=None,

@@ -5,7 +5,7 @@ Two arguments broadcast against each other.
 
 import jax.numpy as jnp
 
-from jkeras.ops.family import Array, array_op, family
+from jkeras.ops.family import Array, Operand, array_op, family
 
 __all__ = [
     "allclose", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or",
@@ -94,7 +94,7 @@ logical_xor = comparison(
 
 
 @array_op
-def isclose(x1: Array, x2: Array, rtol=1e-5, atol=1e-8, equal_nan=False):
+def isclose(x1: Array, x2: Array, rtol: Operand = 1e-5, atol: Operand = 1e-8, equal_nan=False):
     """Return True where `|x1 - x2| <= atol + rtol |x2|`.
 
     Args:

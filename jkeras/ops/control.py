@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from jkeras.core.variable import as_arrays
 from jkeras.ops.family import as_indices
-from jkeras.ops.op import op
+from jkeras.ops.op import Operand, op
 
 __all__ = [
     "associative_scan", "cond", "custom_gradient", "fori_loop", "jvp", "map", "scan", "switch", "vectorize",
@@ -26,7 +26,7 @@ def _reading(function: Callable) -> Callable:
 
 
 @op
-def cond(pred, true_fn, false_fn):
+def cond(pred: Operand, true_fn: Operand, false_fn: Operand):
     """Call one of two functions and return its result. The other does not run.
 
     Args:
@@ -40,7 +40,7 @@ def cond(pred, true_fn, false_fn):
 
 
 @op
-def switch(index, branches, *operands):
+def switch(index: Operand, branches: Operand, *operands: Operand):
     """Call the function at a position of a list and return its result.
 
     Args:
@@ -55,7 +55,7 @@ def switch(index, branches, *operands):
 
 
 @op
-def while_loop(cond, body, loop_vars, maximum_iterations=None):
+def while_loop(cond, body, loop_vars: Operand, maximum_iterations=None):
     """Repeat a function while a condition holds.
 
     Args:
@@ -88,7 +88,7 @@ def while_loop(cond, body, loop_vars, maximum_iterations=None):
 
 
 @op
-def fori_loop(lower, upper, body_fun, init_val):
+def fori_loop(lower, upper, body_fun, init_val: Operand):
     """Call a function for each integer of a range, and carry a value.
 
     Args:
@@ -104,7 +104,7 @@ def fori_loop(lower, upper, body_fun, init_val):
 
 
 @op
-def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
+def scan(f: Operand, init: Operand, xs: Operand = None, length=None, reverse=False, unroll=1):
     """Carry a value along the first axis of arrays, and stack the outputs of all steps.
 
     Args:
@@ -131,7 +131,7 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
 
 
 @op
-def associative_scan(f, elems, reverse=False, axis=0):
+def associative_scan(f: Operand, elems: Operand, reverse=False, axis=0):
     """Combine slices by an associative function into running results, in logarithmically many parallel steps.
 
     Args:
@@ -150,7 +150,7 @@ def associative_scan(f, elems, reverse=False, axis=0):
 
 
 @op
-def map(f, xs):
+def map(f: Operand, xs: Operand):
     """Apply a function to each slice along the first axis, one after the other, and stack the results.
 
     Args:
@@ -164,7 +164,7 @@ def map(f, xs):
 
 
 @op
-def vectorized_map(function, elements):
+def vectorized_map(function, elements: Operand):
     """Apply a function to each slice along the first axis, all at once, and stack the results.
 
     Args:
@@ -197,7 +197,7 @@ def vectorize(pyfunc, *, excluded=None, signature=None):
     return op(jnp.vectorize(pyfunc, excluded=frozenset(excluded or ()), signature=signature))
 
 
-def custom_gradient(f):
+def custom_gradient(f: Operand):
     """Define the gradient of a function; used as a decorator.
 
     Args:
@@ -214,7 +214,7 @@ def custom_gradient(f):
 
 
 @op
-def jvp(fun, primals, tangents, has_aux=False):
+def jvp(fun: Operand, primals: Operand, tangents: Operand, has_aux=False):
     """Compute the value of a function and its derivative in a direction (forward-mode differentiation).
 
     Args:

@@ -7,7 +7,6 @@ than the input, the channels are convolved in groups. All of them call
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +14,7 @@ from jax import lax
 
 from jkeras.core.data_format import standardize_data_format
 from jkeras.ops.convolution_cpu import Axis
-from jkeras.ops.op import op
+from jkeras.ops.op import Operand, op
 from jkeras.ops.trilinear import Form, convolve, convolve_transposed
 
 
@@ -52,8 +51,8 @@ def _pads(padding: str) -> str:
 
 @op
 def conv(
-    inputs: Any,
-    kernel: Any,
+    inputs: Operand,
+    kernel: Operand,
     strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str | None = None,
@@ -99,8 +98,8 @@ def conv(
 
 @op
 def depthwise_conv(
-    inputs: Any,
-    kernel: Any,
+    inputs: Operand,
+    kernel: Operand,
     strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str | None = None,
@@ -125,9 +124,9 @@ def depthwise_conv(
 
 @op
 def separable_conv(
-    inputs: Any,
-    depthwise_kernel: Any,
-    pointwise_kernel: Any,
+    inputs: Operand,
+    depthwise_kernel: Operand,
+    pointwise_kernel: Operand,
     strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str | None = None,
@@ -149,8 +148,8 @@ def separable_conv(
 
 @op
 def conv_transpose(
-    inputs: Any,
-    kernel: Any,
+    inputs: Operand,
+    kernel: Operand,
     strides: int | Sequence[int] = 1,
     padding: str = "valid",
     output_padding: int | Sequence[int] | None = None,

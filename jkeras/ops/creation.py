@@ -5,7 +5,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from jkeras.core import dtype as dtypes
 from jkeras.core.symbolic import KerasTensor
-from jkeras.ops.family import Array, array_op, family
+from jkeras.ops.family import Array, Operand, array_op, family
 from jkeras.ops.op import spec_of
 
 __all__ = [
@@ -20,7 +20,7 @@ def _optional(dtype):
 
 
 @array_op
-def array(x, dtype=None):
+def array(x: Operand, dtype=None):
     """Make a new array from the values of an array, a number or a nested list.
 
     Args:
@@ -72,7 +72,7 @@ empty_like = filled_like(
 
 
 @array_op
-def full(shape, fill_value, dtype=None):
+def full(shape, fill_value: Operand, dtype=None):
     """Make an array with one value everywhere.
 
     Args:
@@ -87,7 +87,7 @@ def full(shape, fill_value, dtype=None):
 
 
 @array_op
-def full_like(x: Array, fill_value, dtype=None):
+def full_like(x: Array, fill_value: Operand, dtype=None):
     """Make an array with one value everywhere, in the shape of another array.
 
     Args:
@@ -102,7 +102,7 @@ def full_like(x: Array, fill_value, dtype=None):
 
 
 @array_op
-def arange(start, stop=None, step=None, dtype=None):
+def arange(start: Operand, stop: Operand = None, step: Operand = None, dtype=None):
     """Make an array of numbers at a constant distance.
 
     Args:
@@ -123,7 +123,7 @@ def arange(start, stop=None, step=None, dtype=None):
 
 
 @array_op
-def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0):
+def linspace(start: Operand, stop: Operand, num=50, endpoint=True, retstep=False, dtype=None, axis=0):
     """Make an array of numbers at equal distances between two bounds.
 
     Args:
@@ -145,7 +145,7 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
 
 
 @array_op
-def logspace(start, stop, num=50, endpoint=True, base=10, dtype=None, axis=0):
+def logspace(start: Operand, stop: Operand, num=50, endpoint=True, base=10, dtype=None, axis=0):
     """Make an array of powers whose exponents are at equal distances.
 
     Args:
@@ -164,7 +164,7 @@ def logspace(start, stop, num=50, endpoint=True, base=10, dtype=None, axis=0):
 
 
 @array_op
-def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
+def geomspace(start: Operand, stop: Operand, num=50, endpoint=True, dtype=None, axis=0):
     """Make an array of numbers with equal ratios between two bounds.
 
     Args:
@@ -341,7 +341,7 @@ def vander(x: Array, N=None, increasing=False):
 
 
 @family
-def window(function, x):
+def window(function, x: Operand):
     """Args:
         x: the number of samples, an integer.
 
@@ -358,7 +358,7 @@ hanning = window(jnp.hanning, "Make the Hann window.", "hanning(3).round(4) -> [
 
 
 @array_op
-def kaiser(x, beta):
+def kaiser(x: Operand, beta: Operand):
     """Make Kaiser's window.
 
     Args:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras.core import dtype as dtypes
-from jkeras.ops.family import Array, array_op, family, floating
+from jkeras.ops.family import Array, Operand, array_op, family, floating
 
 __all__ = [
     "abs", "absolute", "add", "angle", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh",
@@ -205,7 +205,7 @@ nextafter = binary(
 
 
 @array_op
-def power(x1: Array, x2):
+def power(x1: Array, x2: Operand):
     """Compute `x1` to the power `x2`.
 
     Args:

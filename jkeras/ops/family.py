@@ -28,7 +28,7 @@ import jax.numpy as jnp
 
 from jkeras.core import dtype as dtypes
 from jkeras.core.variable import Variable
-from jkeras.ops.op import op
+from jkeras.ops.op import Operand, Setting, op
 from jkeras.ops.sparse import call_on_sparse, is_sparse
 
 Array = jax.Array
@@ -66,7 +66,21 @@ def _as_arrays(xs: Any) -> Any:
     return as_array(xs) if isinstance(xs, (jax.Array, Variable)) else [as_array(x) for x in xs]
 
 
-_CONVERSIONS = {Array: as_array, Array | None: as_array, Arrays: _as_arrays, Indices: as_indices}
+_ARRAYS = (Array, Array | None, Arrays, Indices)
+_CONVERSIONS = {Array: as_array, Array | None: as_array, Arrays: _as_arrays, Indices: as_indices, Setting: as_array}
+
+
+def operands(function: Callable) -> frozenset[str]:
+    """Return the names of an operation's arguments that a config of Keras has in the call, not in the operation's settings.
+
+    >>> @array_op
+    ... def scaled(x: Array, weights: Setting = None, factor: Operand = 2.0, axis=-1):
+    ...     return x * factor
+    >>> sorted(operands(scaled))
+    ['factor', 'x']
+    """
+    parameters = inspect.signature(function).parameters.values()
+    return frozenset(p.name for p in parameters if p.annotation in (*_ARRAYS, Operand))
 
 
 def array_op(function: Callable) -> Callable:

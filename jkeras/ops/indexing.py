@@ -6,7 +6,7 @@ import numpy as np
 
 from jkeras.core.symbolic import KerasTensor
 from jkeras.errors import suggest
-from jkeras.ops.family import Array, Arrays, Indices, array_op, as_indices
+from jkeras.ops.family import Array, Arrays, Indices, Operand, array_op, as_indices
 from jkeras.ops.op import spec_of
 
 __all__ = [
@@ -17,7 +17,7 @@ __all__ = [
 
 
 @array_op
-def get_item(x: Array, key):
+def get_item(x: Array, key: Operand):
     """Return a part of an array, `x[key]`.
 
     Args:
@@ -100,7 +100,7 @@ def _where_spec(condition, x1=None, x2=None):
 
 
 @array_op
-def select(condlist: Arrays, choicelist: Arrays, default=0):
+def select(condlist: Arrays, choicelist: Arrays, default: Operand = 0):
     """Return the first of several choices whose condition is true.
 
     Args:
@@ -396,7 +396,7 @@ def scatter_update(inputs: Array, indices: Indices, updates: Array, reduction=No
 
 
 @array_op
-def slice(inputs: Array, start_indices, shape):
+def slice(inputs: Array, start_indices: Operand, shape):
     """Return the block of the given shape that starts at a position. The position may be known only when the program
     runs.
 
@@ -413,7 +413,7 @@ def slice(inputs: Array, start_indices, shape):
 
 
 @array_op
-def slice_update(inputs: Array, start_indices, updates: Array):
+def slice_update(inputs: Array, start_indices: Operand, updates: Array):
     """Return `inputs` with a block of values written from a position on.
 
     Args:

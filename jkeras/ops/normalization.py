@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from jkeras.core import dtype as dtypes
 from jkeras.errors import unexpected_keywords
-from jkeras.ops.family import Array, array_op, floating
+from jkeras.ops.family import Array, Operand, array_op, floating
 from jkeras.ops.ranks import same_rank
 
 __all__ = ["batch_normalization", "layer_normalization", "moments", "normalize", "rms_normalization"]
@@ -97,7 +97,9 @@ def batch_normalization(
 
 
 @array_op
-def layer_normalization(x: Array, gamma: Array | None = None, beta: Array | None = None, axis=-1, epsilon=None, **kwargs):
+def layer_normalization(
+    x: Array, gamma: Array | None = None, beta: Array | None = None, axis=-1, epsilon=None, **kwargs: Operand
+):
     """Normalize each sample by its own moments over some axes (Ba et al. 2016, arXiv:1607.06450). 16-bit floats are
     computed in float32.
 

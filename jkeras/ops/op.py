@@ -6,13 +6,17 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from jkeras.core import symbolic
 from jkeras.core.variable import Variable
 from jkeras.ops.sparse import stays_sparse
 
 F = TypeVar("F", bound=Callable)
+# In a config of Keras, arrays are arguments of an operation's call, and all other arguments are settings of the operation. These two
+# annotations name the exceptions: an operand that is no array, and a setting that is one.
+Operand = Annotated[Any, "operand"]
+Setting = Annotated[Any, "setting"]
 
 
 def op(function: F) -> F:

@@ -5,13 +5,13 @@ import re
 
 import jax.numpy as jnp
 
-from jkeras.ops.family import Array, array_op
+from jkeras.ops.family import Array, Operand, array_op
 
 __all__ = ["rearrange"]
 
 
 @array_op
-def rearrange(tensor: Array, pattern, **axes_lengths):
+def rearrange(tensor: Array, pattern: Operand, **axes_lengths: Operand):
     """Split, reorder and merge axes by a pattern of names, as in einops (Rogozhnikov 2022).
 
     Args:

@@ -27,7 +27,7 @@ from jax import lax
 from jkeras.core.data_format import standardize_data_format
 from jkeras.ops.convolution import sizes
 from jkeras.ops.family import floating
-from jkeras.ops.op import op
+from jkeras.ops.op import Operand, op
 
 SLICES = 16  # the widest window for which each entry is a slice
 
@@ -228,7 +228,7 @@ def _by_platform(x: jax.Array, windows: Windows, cpu: Callable, default: Callabl
 
 @op
 def max_pool(
-    inputs: Any,
+    inputs: Operand,
     pool_size: int | Sequence[int],
     strides: int | Sequence[int] | None = None,
     padding: str = "valid",
@@ -251,7 +251,7 @@ def max_pool(
 
 @op
 def average_pool(
-    inputs: Any,
+    inputs: Operand,
     pool_size: int | Sequence[int],
     strides: int | Sequence[int] | None = None,
     padding: str = "valid",
@@ -270,7 +270,7 @@ def average_pool(
 
 
 @op
-def adaptive_max_pool(inputs: Any, output_size: int | Sequence[int], data_format: str | None = None) -> jax.Array:
+def adaptive_max_pool(inputs: Operand, output_size: int | Sequence[int], data_format: str | None = None) -> jax.Array:
     """Divide every spatial axis into `output_size` parts, and return the largest entry of each part.
 
     Args:
@@ -289,7 +289,7 @@ def adaptive_max_pool(inputs: Any, output_size: int | Sequence[int], data_format
 
 
 @op
-def adaptive_average_pool(inputs: Any, output_size: int | Sequence[int], data_format: str | None = None) -> jax.Array:
+def adaptive_average_pool(inputs: Operand, output_size: int | Sequence[int], data_format: str | None = None) -> jax.Array:
     """Divide every spatial axis into `output_size` parts, and compute the mean of each part.
 
     Args:

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from jkeras.ops.family import Array, array_op, family
+from jkeras.ops.family import Array, Operand, array_op, family
 
 __all__ = [
     "correlate", "cross", "dot", "einsum", "inner", "kron", "matmul", "outer", "tensordot", "trace", "vdot",
@@ -52,7 +52,7 @@ def matmul(x1: Array, x2: Array):
 
 
 @array_op
-def einsum(subscripts, *operands: Array, **kwargs):
+def einsum(subscripts, *operands: Array, **kwargs: Operand):
     """Sum products in Einstein's notation. int8 arrays give int32.
 
     Args:

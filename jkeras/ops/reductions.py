@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from numpy.lib.array_utils import normalize_axis_index
 
 from jkeras.core import dtype as dtypes
-from jkeras.ops.family import Array, array_op, family, floating
+from jkeras.ops.family import Array, Setting, array_op, family, floating
 
 __all__ = [
     "all", "amax", "amin", "any", "argmax", "argmin", "average", "bincount", "corrcoef", "count_nonzero", "cumprod",
@@ -289,7 +289,7 @@ def average(x: Array, axis=None, weights: Array | None = None):
 
 
 @array_op
-def bincount(x: Array, weights: Array | None = None, minlength=0, sparse=False):
+def bincount(x: Array, weights: Setting = None, minlength=0, sparse=False):
     """Count how often each of the integers 0, 1, 2, ... occurs.
 
     The length of the result depends on the values, so it cannot run inside `jit`.
@@ -373,7 +373,7 @@ def corrcoef(x: Array):
 
 
 @array_op
-def trapezoid(y: Array, x: Array | None = None, dx=1.0, axis=-1):
+def trapezoid(y: Array, x: Setting = None, dx=1.0, axis=-1):
     """Integrate sampled values by the trapezoidal rule.
 
     Args:

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from jkeras.ops.family import Array, array_op
+from jkeras.ops.family import Array, Operand, array_op
 
 __all__ = [
     "broadcast_to", "expand_dims", "flip", "fliplr", "flipud", "meshgrid", "moveaxis", "pad", "ravel",
@@ -261,7 +261,7 @@ def broadcast_to(x: Array, shape):
 
 
 @array_op
-def pad(x: Array, pad_width, mode="constant", constant_values=None):
+def pad(x: Array, pad_width, mode="constant", constant_values: Operand = None):
     """Add entries at the ends of the axes of `x`.
 
     Args:

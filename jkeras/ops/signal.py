@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras.errors import suggest
-from jkeras.ops.family import Array, array_op, as_array
+from jkeras.ops.family import Array, Operand, array_op, as_array
 from jkeras.ops.op import op
 
 __all__ = ["extract_sequences", "fft", "fft2", "ifft2", "irfft", "istft", "rfft", "stft"]
@@ -50,7 +50,7 @@ def _parts(x):
 
 
 @op
-def fft(x):
+def fft(x: Operand):
     """Compute the discrete Fourier transform along the last axis, `X[k] = sum_n x[n] exp(-2 pi i k n / N)`.
 
     Args:
@@ -67,7 +67,7 @@ def fft(x):
 
 
 @op
-def fft2(x):
+def fft2(x: Operand):
     """Compute the discrete Fourier transform along the last two axes.
 
     Args:
@@ -84,7 +84,7 @@ def fft2(x):
 
 
 @op
-def ifft2(x):
+def ifft2(x: Operand):
     """Compute the inverse of `fft2`.
 
     Args:
@@ -119,7 +119,7 @@ def rfft(x: Array, fft_length=None):
 
 
 @op
-def irfft(x, fft_length=None):
+def irfft(x: Operand, fft_length=None):
     """Compute the inverse of `rfft`.
 
     Args:
@@ -195,7 +195,7 @@ def stft(x: Array, sequence_length, sequence_stride, fft_length, window="hann", 
 
 
 @op
-def istft(x, sequence_length, sequence_stride, fft_length, length=None, window="hann", center=True):
+def istft(x: Operand, sequence_length, sequence_stride, fft_length, length=None, window="hann", center=True):
     """Compute the inverse of `stft`: the signal whose windows are nearest to those transformed (Griffin and Lim 1984).
 
     The inverse transforms are multiplied with the window again and added up where they overlap; that is divided by what

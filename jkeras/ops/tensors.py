@@ -1,13 +1,11 @@
 """Functions for conversion to arrays, dtypes and shapes, and `stop_gradient`."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jkeras.core import dtype as dtypes
-from jkeras.ops.family import Array, array_op, as_array
+from jkeras.ops.family import Array, Operand, array_op, as_array
 from jkeras.ops.op import op
 from jkeras.ops.sparse import is_sparse
 
@@ -17,7 +15,7 @@ __all__ = [
 
 
 @op
-def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
+def convert_to_tensor(x: Operand, dtype=None, sparse=None, ragged=None):
     """Convert anything array-like to a JAX array.
 
     Args:
@@ -44,7 +42,7 @@ def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
     return jnp.asarray(x, dtype=target)
 
 
-def convert_to_numpy(x) -> np.ndarray:
+def convert_to_numpy(x: Operand) -> np.ndarray:
     """Copy anything array-like to a NumPy array.
 
     Args:
@@ -60,7 +58,7 @@ def convert_to_numpy(x) -> np.ndarray:
 
 
 @op
-def cast(x, dtype):
+def cast(x: Operand, dtype):
     """Convert `x` to another dtype.
 
     Args:
@@ -73,7 +71,7 @@ def cast(x, dtype):
     return convert_to_tensor(x, dtype)
 
 
-def is_tensor(x: Any) -> bool:
+def is_tensor(x: Operand) -> bool:
     """Return True if `x` is a JAX array, including a traced or sparse one. Symbolic tensors and variables give False.
 
     Args:
@@ -85,7 +83,7 @@ def is_tensor(x: Any) -> bool:
     return isinstance(x, jax.Array) or is_sparse(x)
 
 
-def shape(x: Any) -> tuple:
+def shape(x: Operand) -> tuple:
     """Return the shape, a tuple of integers. None stands for an unknown length of a symbolic tensor.
 
     Args:
@@ -98,7 +96,7 @@ def shape(x: Any) -> tuple:
     return tuple((x if hasattr(x, "shape") else as_array(x)).shape)
 
 
-def ndim(x: Any) -> int:
+def ndim(x: Operand) -> int:
     """Return the number of axes.
 
     Args:
@@ -110,7 +108,7 @@ def ndim(x: Any) -> int:
     return len(shape(x))
 
 
-def dtype(x: Any) -> str:
+def dtype(x: Operand) -> str:
     """Return the name of the dtype.
 
     Args:
@@ -150,7 +148,7 @@ def view(x: Array, dtype=None):
 
 
 @op
-def stop_gradient(variable):
+def stop_gradient(variable: Operand):
     """Return the value itself. Gradients treat it as a constant.
 
     Args:

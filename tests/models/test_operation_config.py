@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import jkeras
-from jkeras.models.operation_config import _is_call_argument, _tables, read_operation, write_operation
+from jkeras.models.operation_config import _tables, read_operation, write_operation
+from jkeras.ops.family import operands
 from jkeras.serialization import published
 from tests.oracle import keras
 
@@ -63,7 +64,7 @@ def test_arguments_are_divided_as_in_keras(name):
     assert addresses[ours] == (theirs.__module__, name)
     known = {*names(theirs.__init__), *names(theirs.call)}
     parameters = [p for p in names(ours) if p in known]
-    call = [p for p in parameters if _is_call_argument(ours, p)]
+    call = [p for p in parameters if p in operands(ours)]
     constructor = [p for p in parameters if p not in call]
     assert set(constructor) == set(names(theirs.__init__)) & set(parameters)
     assert set(call) == set(names(theirs.call)) & set(parameters)

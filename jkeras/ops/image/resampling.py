@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from jkeras.errors import suggest
 from jkeras.ops.elementwise import saturate_cast
-from jkeras.ops.family import Array, array_op
+from jkeras.ops.family import Array, Operand, array_op
 from jkeras.ops.image.filters import blur
 from jkeras.ops.image.layout import batched
 from jkeras.serialization import published
@@ -282,7 +282,9 @@ def resize(
 
 
 @array_op
-def scale_and_translate(images: Array, output_shape, scale: Array, translation: Array, spatial_dims, method, antialias=True):
+def scale_and_translate(
+    images: Array, output_shape: Operand, scale: Array, translation: Array, spatial_dims, method, antialias=True
+):
     """Stretch and move an array along some of its axes.
 
     Args:
