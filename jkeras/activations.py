@@ -39,7 +39,7 @@ from jkeras.ops.elementwise import tanh
 from jkeras.ops.family import Array, array_op
 from jkeras.ops.probabilities import log_softmax, softmax, sparsemax
 from jkeras.ops.shrinking import hard_shrink, soft_shrink, tanh_shrink, threshold
-from jkeras.serialization import Shortcuts
+from jkeras.serialization import Shortcuts, named
 from jkeras.serialization.namespace import namespace
 
 
@@ -158,18 +158,12 @@ def keras2_hard_sigmoid(x: Array):
     return jnp.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
-_functions: dict[str, Callable] = {
-    function.__name__: function
-    for function in (
-        *(celu, elu, exponential, gelu, glu, hard_shrink, hard_sigmoid, hard_silu, hard_tanh, leaky_relu, linear),
-        *(log_sigmoid, log_softmax, mish, relu, relu6, selu, sigmoid, silu, soft_shrink, softmax, softplus, softsign),
-        *(sparse_plus, sparse_sigmoid, sparsemax, squareplus, tanh, tanh_shrink, threshold),
-    )
-}
-_shortcuts = Shortcuts("activation", "keras.activations", {**_functions, "swish": silu, "hard_swish": hard_silu})
-_functions["keras2_hard_sigmoid"] = keras2_hard_sigmoid  # for configs; no name for users
-serialization.publish("keras.activations", {"keras2_hard_sigmoid": keras2_hard_sigmoid})
-_shortcuts.names["keras2_hard_sigmoid"] = keras2_hard_sigmoid
+_functions = named(
+    *(celu, elu, exponential, gelu, glu, hard_shrink, hard_sigmoid, hard_silu, hard_tanh, leaky_relu, linear),
+    *(log_sigmoid, log_softmax, mish, relu, relu6, selu, sigmoid, silu, soft_shrink, softmax, softplus, softsign),
+    *(sparse_plus, sparse_sigmoid, sparsemax, squareplus, tanh, tanh_shrink, threshold, keras2_hard_sigmoid),
+)
+_shortcuts = Shortcuts("activation", "keras.activations", _functions | {"swish": silu, "hard_swish": hard_silu})
 
 
 def get(identifier: Any) -> Callable:

@@ -17,10 +17,10 @@ import jax.numpy as jnp
 
 from jkeras.core import dtype as dtypes
 from jkeras.ops.op import op
-from jkeras.serialization import Shortcuts
+from jkeras.serialization import Shortcuts, named
 from jkeras.serialization import serialize as _serialize
 from jkeras.serialization.namespace import namespace
-from jkeras.serialization.naming import represent
+from jkeras.serialization.naming import represent, snake_case
 
 Axes = int | list[int] | tuple[int, ...]
 
@@ -141,19 +141,7 @@ class UnitNorm(Constraint):
 max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNorm
 
 _shortcuts = Shortcuts(
-    "constraint",
-    "keras.constraints",
-    {
-        "MaxNorm": MaxNorm,
-        "MinMaxNorm": MinMaxNorm,
-        "NonNeg": NonNeg,
-        "UnitNorm": UnitNorm,
-        "Constraint": Constraint,
-        "max_norm": MaxNorm,
-        "min_max_norm": MinMaxNorm,
-        "non_neg": NonNeg,
-        "unit_norm": UnitNorm,
-    },
+    "constraint", "keras.constraints", named(MaxNorm, MinMaxNorm, NonNeg, UnitNorm, Constraint, spell=snake_case)
 )
 
 

@@ -16,10 +16,10 @@ import jax.numpy as jnp
 
 from jkeras.errors import suggest
 from jkeras.ops.op import op
-from jkeras.serialization import Shortcuts
+from jkeras.serialization import Shortcuts, named
 from jkeras.serialization import serialize as _serialize
 from jkeras.serialization.namespace import namespace
-from jkeras.serialization.naming import represent
+from jkeras.serialization.naming import represent, snake_case
 
 
 class Regularizer:
@@ -179,17 +179,7 @@ l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 _shortcuts = Shortcuts(
     "regularizer",
     "keras.regularizers",
-    {
-        "L1": L1,
-        "L2": L2,
-        "L1L2": L1L2,
-        "OrthogonalRegularizer": OrthogonalRegularizer,
-        "l1": L1,
-        "l2": L2,
-        "l1_l2": L1L2,
-        "l1l2": L1L2,
-        "orthogonal_regularizer": OrthogonalRegularizer,
-    },
+    named(L1, L2, L1L2, OrthogonalRegularizer, spell=snake_case) | {"l1_l2": L1L2, "l1l2": L1L2},
 )
 
 

@@ -16,7 +16,7 @@ from jkeras.core.quantized_policy import (
     quantized_policy,
 )
 from jkeras.runtime.identity import programs_depend_on
-from jkeras.serialization.registry import publish
+from jkeras.serialization.registry import named, publish
 
 
 class DTypePolicyMap(DTypePolicy, MutableMapping):
@@ -122,21 +122,10 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
         return f"<DTypePolicyMap default_policy={self.default_policy.name}, mapping={mapping}>"
 
 
-POLICIES = {
-    "DTypePolicy": DTypePolicy,
-    "FloatDTypePolicy": DTypePolicy,
-    **{
-        kind.__name__: kind
-        for kind in (
-            QuantizedDTypePolicy,
-            QuantizedFloat8DTypePolicy,
-            Int4DTypePolicy,
-            GPTQDTypePolicy,
-            AWQDTypePolicy,
-            DTypePolicyMap,
-        )
-    },
-}
+POLICIES = named(
+    *(DTypePolicy, QuantizedDTypePolicy, QuantizedFloat8DTypePolicy, Int4DTypePolicy, GPTQDTypePolicy, AWQDTypePolicy),
+    DTypePolicyMap,
+) | {"FloatDTypePolicy": DTypePolicy}
 
 
 def write_policy(policy: DTypePolicy) -> dict:
@@ -200,5 +189,5 @@ def get_policy(identifier: Any) -> DTypePolicy:
 
 
 programs_depend_on(lambda: dtype_policy().name)
-publish("keras", {"DTypePolicy": DTypePolicy})
+publish("keras", named(DTypePolicy))
 publish("keras.dtype_policies", POLICIES)

@@ -34,7 +34,7 @@ from jkeras.initializers.scaling import (
     compute_fans,
 )
 from jkeras.initializers.stft import STFT
-from jkeras.serialization import Shortcuts
+from jkeras.serialization import Shortcuts, named
 from jkeras.serialization import serialize as _serialize
 from jkeras.serialization.namespace import namespace
 from jkeras.serialization.naming import snake_case
@@ -54,11 +54,7 @@ _classes = (
 )
 _aliases = {"normal": RandomNormal, "uniform": RandomUniform, "one": Ones, "zero": Zeros}
 _aliases |= {"IdentityInitializer": Identity, "OrthogonalInitializer": Orthogonal, "STFTInitializer": STFT}
-_shortcuts = Shortcuts(
-    "initializer",
-    "keras.initializers",
-    {c.__name__: c for c in _classes} | {snake_case(c.__name__): c for c in _classes} | _aliases,
-)
+_shortcuts = Shortcuts("initializer", "keras.initializers", named(*_classes, spell=snake_case) | _aliases)
 
 
 def get(identifier: Any) -> Any:

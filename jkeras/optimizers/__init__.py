@@ -14,18 +14,14 @@ from jkeras.optimizers.loss_scale import LossScaleOptimizer
 from jkeras.optimizers.multi_optimizer import MultiOptimizer, OptimizerMap
 from jkeras.optimizers.muon import Muon
 from jkeras.optimizers.pure import OptimizerState
-from jkeras.serialization import Shortcuts, deserialize
+from jkeras.serialization import Shortcuts, deserialize, named
 from jkeras.serialization.namespace import namespace
 
 _CLASSES = (
     *(SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Adamax, Nadam, Ftrl, Lion, Lamb, Adafactor, Muon, ScheduleFreeAdamW),
     *(LossScaleOptimizer, MultiOptimizer, OptimizerMap, Optimizer),
 )
-_table = Shortcuts(
-    "optimizer",
-    "keras.optimizers",
-    {cls.__name__: cls for cls in _CLASSES} | {cls.__name__.lower(): cls for cls in _CLASSES},
-)
+_shortcuts = Shortcuts("optimizer", "keras.optimizers", named(*_CLASSES, spell=str.lower))
 
 
 def get(identifier: Any) -> Optimizer | None:
@@ -49,11 +45,11 @@ def get(identifier: Any) -> Optimizer | None:
         return identifier
     if is_transformation(identifier):
         return wrap(identifier)
-    if isinstance(identifier, str) and identifier.lower() in _table.names:
+    if isinstance(identifier, str) and identifier.lower() in _shortcuts.names:
         identifier = identifier.lower()
-    if isinstance(identifier, dict) and str(identifier.get("class_name")).lower() in _table.names:
+    if isinstance(identifier, dict) and str(identifier.get("class_name")).lower() in _shortcuts.names:
         identifier = {**identifier, "class_name": identifier["class_name"].lower()}
-    optimizer = _table.get(identifier)
+    optimizer = _shortcuts.get(identifier)
     if not isinstance(optimizer, Optimizer):
         raise ValueError(
             f"Could not interpret optimizer: {identifier!r}. Pass a name such as 'adam', an instance of an Optimizer, or an "

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jkeras import serialization
 from jkeras.core.variable import Variable
 from jkeras.errors import keywords_of
-from jkeras.serialization import deserialize, publish
+from jkeras.serialization import deserialize, named, publish
 from jkeras.serialization.namespace import namespace
 from jkeras.serialization.naming import represent
 
@@ -374,19 +374,10 @@ def serialize(learning_rate_schedule: LearningRateSchedule) -> dict:
 
 publish(
     "keras.optimizers.schedules",
-    {
-        cls.__name__: cls
-        for cls in (
-            CosineDecay,
-            CosineDecayRestarts,
-            ExponentialDecay,
-            InverseTimeDecay,
-            LearningRateSchedule,
-            OneCycle,
-            PiecewiseConstantDecay,
-            PolynomialDecay,
-        )
-    },
+    named(
+        *(CosineDecay, CosineDecayRestarts, ExponentialDecay, InverseTimeDecay),
+        *(LearningRateSchedule, OneCycle, PiecewiseConstantDecay, PolynomialDecay),
+    ),
 )
 
 __all__ = [

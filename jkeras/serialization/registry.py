@@ -32,6 +32,21 @@ def publish(module: str, names: Mapping[str, Any]) -> None:
             _address.setdefault(item, (module, name))
 
 
+def named(*items: Any, spell: Callable[[str], str] | None = None) -> dict[str, Any]:
+    """Return classes and functions by their names.
+
+    Args:
+        *items: the classes and functions.
+        spell: the second spelling of the name of a class. None means that there is none.
+
+    >>> from jkeras.serialization.naming import snake_case
+    >>> list(named(ValueError, abs, spell=snake_case))
+    ['ValueError', 'abs', 'value_error']
+    """
+    own = {item.__name__: item for item in items}
+    return own if spell is None else own | {spell(name): item for name, item in own.items() if inspect.isclass(item)}
+
+
 def published(module: str) -> Mapping[str, Any]:
     """The table of one module, `{name: object}`."""
     return _published.get(module, {})

@@ -4,7 +4,7 @@ from typing import Any
 
 from jkeras import layers
 from jkeras.errors import suggest
-from jkeras.serialization import deserialize, publish, serialize
+from jkeras.serialization import deserialize, named, publish, serialize
 from jkeras.serialization.naming import auto_name
 
 MODES = ("int", "one_hot", "float")
@@ -206,4 +206,4 @@ def cardinality(layer: Any) -> int | None:
     return layer.num_tokens if isinstance(layer, layers.CategoryEncoding) else None
 
 
-publish(HOME, {"Cross": Cross, "Feature": Feature, "TFDIdentity": TFDIdentity})
+publish(HOME, named(Cross, Feature, TFDIdentity))

@@ -14,7 +14,7 @@ from jkeras.data.streams import is_by_number
 from jkeras.errors import suggest
 from jkeras.layers.preprocessing.host import as_array
 from jkeras.saving import save_model
-from jkeras.serialization import publish, serialize
+from jkeras.serialization import named, publish, serialize
 from jkeras.utils import columns as kinds
 from jkeras.utils.columns import Cross, Feature
 
@@ -368,4 +368,4 @@ def _of(data: Any, name: str) -> Any:
     return data[name]
 
 
-publish("keras.utils", {"FeatureSpace": FeatureSpace})
+publish("keras.utils", named(FeatureSpace))
