@@ -1,6 +1,6 @@
 """`compile`: it sets the optimizer, the losses and the metrics, and combines them to a step."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -27,6 +27,13 @@ class Compilable(Steps):
     _assigned: Mapping[str, Any] = MappingProxyType({})  # what was assigned before `compile`
     stop_training = stop_evaluating = stop_predicting = False  # a callback may set them
     untraced: tuple[str, ...] = ("_compiled", *STOPS.values())  # see `runtime.identity`
+
+    # The other half of a model has these.
+    name: Any
+    built: Any
+    losses: Any
+    own_metrics: Callable[[], list]
+    __call__: Callable
 
     def _forget_programs(self) -> None:
         """Something that was traced has changed: what was compiled is not this model any more."""
@@ -150,11 +157,11 @@ class Compilable(Steps):
 
     def _check_not_trained_elsewhere(self) -> None:
         if self._is_trained_elsewhere():
-            raise in_training(f"Model {self.name!r}")  # type: ignore[attr-defined]
+            raise in_training(f"Model {self.name!r}")
 
     @property
     def _loss_tracker(self) -> Any:
-        return self._compiled.loss_tracker
+        return None if self._compiled is None else self._compiled.loss_tracker
 
     @property
     def metrics(self) -> list:
@@ -209,17 +216,18 @@ class Compilable(Steps):
             sample_weight: weights of the samples.
             training: whether this is a training step.
         """
-        objective = self._compiled.objective_for(self, y, y_pred)
+        objective = self._require_compiled("compute_loss").objective_for(self, y, y_pred)
         values = objective(y, y_pred, sample_weight) if objective is not None else []
         return total(values + [jnp.sum(extra) for extra in self.losses])
 
     @built_in
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict:
         """Let the metrics given to `compile` see a batch; returns all results. What an override returns is logged."""
-        if self._compiled.on_arrival is not None:
-            self._compiled.on_arrival(y, y_pred)
-        if self._compiled.scores is not None and y is not None:
-            self._compiled.scores.update_state(y, y_pred, sample_weight)
+        compiled = self._require_compiled("compute_metrics")
+        if compiled.on_arrival is not None:
+            compiled.on_arrival(y, y_pred)
+        if compiled.scores is not None and y is not None:
+            compiled.scores.update_state(y, y_pred, sample_weight)
         return self.get_metrics_result()
 
     def get_metrics_result(self) -> dict:

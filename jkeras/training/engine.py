@@ -52,6 +52,10 @@ class Loops:
     """
 
     sets: tuple[str, ...] = ()  # the attributes that a trace sets
+    over_rows: Callable
+    over_stack: Callable
+    _over_rows: Callable
+    _over_stack: Callable
 
     def __init__(self, step: Callable, jit: bool, **options: Any):
         self.step = step
@@ -265,7 +269,7 @@ class Program(Loops):
             run: `(program, carry, lo, hi) -> (carry, results)`.
             carry, lo, hi: for `run`.
         """
-        if not self.guard:
+        if not self.guard or self.undo is None:
             return run(self, carry, lo, hi)
         start = current().copied(carry)
         after, results = run(self, carry, lo, hi)

@@ -130,7 +130,7 @@ class Objective:
                 f"Output {self.outputs.names[i]!r} has the loss {term.loss.name!r}, but y holds no target for it."
             )
         logits = frame.get_logits(predictions[i], term.safe.link) if frame is not None and term.safe is not None else None
-        if logits is None:
+        if frame is None or logits is None:
             return term.loss(targets[i], predictions[i], weights[i])
         frame.set_mask(logits, frame.get_mask(predictions[i]))
         return term.safe(targets[i], logits, weights[i])

@@ -41,7 +41,8 @@ class Run:
 
     def __init__(self, model: Any, feed: Any, callbacks: Any, shuffle: Any, steps: int | None, epoch: int):
         self.model, self.feed, self.callbacks, self.shuffle, self.steps = model, feed, callbacks, shuffle, steps
-        self.epoch, self.batch, self.ended, self.logs = epoch, 0, False, {}
+        self.epoch, self.batch, self.ended = epoch, 0, False
+        self.logs: dict = {}
         self._bad: Callable | None = None  # makes the batch at which the loop has just stopped, since it was not finite
         self._resumed: dict | None = None
         self._warned = False
@@ -160,7 +161,7 @@ class Run:
     def begin(self) -> bool:
         """Take up a state that was saved at the end of an epoch. Returns whether there is anything left to train."""
         if self._resumed is not None and self._resumed["ended"]:
-            self._restore()
+            self._restore(self._resumed)
             return not self.model.stop_training
         return True
 
@@ -168,11 +169,11 @@ class Run:
         """Begin an epoch, or go on within it. Returns how many of its batches are done, and the results so far."""
         self.epoch, self.batch, self.ended, self.logs = epoch, 0, False, {}
         if self._resumed is not None:
-            self._restore()
+            self._restore(self._resumed)
         return self.batch, dict(self.logs)
 
-    def _restore(self) -> None:
-        state, self._resumed = self._resumed, None
+    def _restore(self, state: dict) -> None:
+        self._resumed = None
         assign_all((variable, state["variables"][path]) for path, variable in self.variables().items())
         self.batch, self.logs = (0 if state["ended"] else state["batch"]), dict(state["logs"])
         self.model.stop_training = state["stop_training"]

@@ -18,6 +18,7 @@ from jkeras.core import symbolic
 from jkeras.core.containment import contained
 from jkeras.core.turns import in_training
 from jkeras.data import ArrayData, make_data, train_validation_split, unpack_x_y_sample_weight
+from jkeras.data.arrays import Shuffle
 from jkeras.errors import known_keywords
 from jkeras.runtime import switches
 from jkeras.runtime.activity import told
@@ -76,7 +77,7 @@ class Trainer(Compilable):
         callbacks: Any = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
-        shuffle: bool | str = True,
+        shuffle: Shuffle = True,
         class_weight: dict | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
@@ -144,7 +145,7 @@ class Trainer(Compilable):
             )
             plan = self._ready(compiled, data, shuffle)
             data = self._training_data(data, shuffle)
-            epochs = switches.limited("epochs", epochs, switches.max_epochs())
+            epochs = switches.limited("epochs", epochs, switches.max_epochs()) or 0
             steps_per_epoch = self._limited("steps_per_epoch", steps_per_epoch, data)
             feed = Feed(data, compiled.stats)
             validation = self._validation(
@@ -171,7 +172,7 @@ class Trainer(Compilable):
         finally:
             if self._run_of_fit is run:
                 self._run_of_fit = None
-        return self.history
+        return self.history  # type: ignore[return-value]  # which the list of callbacks has set
 
     @staticmethod
     def _limited(name: str, steps: int | None, data: Any) -> int | None:
@@ -193,7 +194,7 @@ class Trainer(Compilable):
 
     def _check_targets(self, compiled: Compiled, data: Any, where: str = "") -> None:
         """Compare targets with what the losses expect: all that are at hand, or each batch as it comes."""
-        if compiled.objective is None or not compiled.parts.sees_targets:
+        if compiled.parts is None or compiled.objective is None or not compiled.parts.sees_targets:
             return
         if not isinstance(data, ArrayData):
             data.check = compiled.objective.check
@@ -254,8 +255,9 @@ class Trainer(Compilable):
         size, arrange = batch_size if in_arrays else None, self._arrangement()
         data = make_data(x, y, weights, size, steps, False, arrange=arrange, stage=self.host_stage)
         self._check_inputs(data)
-        self._check_targets(self._compiled, data, "validation_data")
-        return Validation(Feed(data, self._compiled.stats), self._limited("validation_steps", steps, data), frequency)
+        compiled = self._require_compiled("fit")
+        self._check_targets(compiled, data, "validation_data")
+        return Validation(Feed(data, compiled.stats), self._limited("validation_steps", steps, data), frequency)
 
     # -- predict ------------------------------------------------------------------------------------------------------
 
@@ -369,16 +371,15 @@ class Trainer(Compilable):
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
-        lengths = {
-            rows.shape[0] for rows in jax.tree.leaves(make_data(x, steps=1, one_batch=True, stage=self.host_stage).spec())
-        }
+        batch: Any = make_data(x, steps=1, one_batch=True, stage=self.host_stage)
+        lengths = {rows.shape[0] for rows in jax.tree.leaves(batch.spec())}
         if len(lengths) > 1:
             return self.predict(iter([(x,)]), verbose=0)
         return self.predict(x, batch_size=lengths.pop(), verbose=0)
 
     def _one_batch(self, method: str, x: Any, y: Any, sample_weight: Any, class_weight: dict | None) -> tuple[Plan, Any]:
         compiled = self._require_compiled(method)
-        data = make_data(
+        data: Any = make_data(
             x,
             y,
             sample_weight,
