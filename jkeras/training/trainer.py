@@ -305,7 +305,7 @@ class Trainer(Compilable):
         ours = batch_size is None and steps is None and not watchers.watch("predict")
         width = prediction.widen(data) if ours else 1
         feed = Feed(data, prediction.stats, once=True, pad=prediction.by_rows)
-        with told(progress and progress.say):
+        with told(progress.say if progress else None):
             outputs = prediction.run(feed, steps, watchers, progress, width, total)
         data.end_epoch()
         if is_quiet and self.host_stage is None:
