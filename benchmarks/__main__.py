@@ -7,7 +7,7 @@ import pathlib
 import subprocess
 import sys
 
-from benchmarks import callbacks, depth, fresh, imports, predict, preprocessing, start, training
+from benchmarks import callbacks, depth, first, fresh, imports, pipelines, predict, preprocessing, start, training, usual
 from benchmarks.harness import Row, log, machine, table
 from benchmarks.workloads import TRAINING
 
@@ -15,6 +15,9 @@ PROGRAMS = dict.fromkeys(TRAINING, training) | {
     "predict": predict,
     "fresh": fresh,
     "start": start,
+    "first": first,
+    "usual": usual,
+    "pipelines": pipelines,
     "imports": imports,
     "depth": depth,
     "callbacks": callbacks,

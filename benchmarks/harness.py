@@ -166,10 +166,14 @@ def compilations():
         jax.monitoring.unregister_event_duration_listener(listen)
 
 
-def child(*arguments):
-    """Run `python -m ...` to its end: the last line it prints as JSON, and the wall-clock seconds from start to exit."""
+def child(*arguments, environment=None):
+    """Run `python -m ...` to its end: the last line it prints as JSON, and the wall-clock seconds from start to exit.
+
+    `environment` is added to that of this process.
+    """
     start = time.perf_counter()
-    done = subprocess.run([sys.executable, "-m", *map(str, arguments)], stdout=subprocess.PIPE, text=True, check=False)
+    command = [sys.executable, "-m", *map(str, arguments)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, env=os.environ | (environment or {}))
     seconds = time.perf_counter() - start
     if done.returncode:
         raise RuntimeError(f"python -m {' '.join(map(str, arguments))} ended with status {done.returncode}")

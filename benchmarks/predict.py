@@ -8,7 +8,9 @@ import numpy as np
 from benchmarks import workloads
 from benchmarks.harness import (
     COLUMNS,
+    JKERAS,
     KERAS,
+    SCAN,
     Row,
     answer,
     at_most,
@@ -30,6 +32,7 @@ LOOK = {1: 100, 1000: 10}  # calls per sample
 
 def rows(name, options):
     result = [row for model in ("tutorial", "mlp") for row in few(model, options)]
+    result += [unsized(model, options) for model in ("tutorial", "mlp")]
     return [*result, evaluated("mlp", options), *many("mlp", options)]
 
 
@@ -43,6 +46,15 @@ def few(name, options):
         )
 
 
+def unsized(name, options):
+    """Without a batch size: what the library chooses."""
+    log(f"predict: {name}, {FEW[-1]} rows, no batch size")
+    columns = (JKERAS, SCAN, KERAS)
+    times = scaled(in_turns("choose", name, FEW[-1], options, columns), 1e3 / LOOK[FEW[-1]])
+    title = f"predict, {FEW[-1]} rows, no batch size: {workloads.load(name).TITLE.split(',')[0]}"
+    return Row(title, "ms per call", times, (at_most(1.15, SCAN), faster(1, KERAS)))
+
+
 def evaluated(name, options):
     workload = workloads.load(name)
     log(f"predict: evaluate {name}")
@@ -51,8 +63,8 @@ def evaluated(name, options):
     return Row(title, "ms per call", times)
 
 
-def in_turns(method, name, count, options):
-    arguments = {column: ("benchmarks.predict", method, name, column, count) for column in COLUMNS}
+def in_turns(method, name, count, options, columns=COLUMNS):
+    arguments = {column: ("benchmarks.predict", method, name, column, count) for column in columns}
     with players(arguments) as contenders:
         return interleave(contenders, options.repeats)
 
@@ -65,8 +77,8 @@ def prepare(method, name, column, count):
 
     def task():
         for _ in range(LOOK.get(count, 1)):
-            if method == "predict":
-                model.predict(x, BATCH)
+            if method in ("predict", "choose"):
+                model.predict(x, None if method == "choose" and column != SCAN else BATCH)
             else:
                 model.evaluate(x, y, workload.BATCH)
 
