@@ -7,7 +7,7 @@ to it: `dense/kernel`.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jkeras.core.tree import Path
+from jkeras.core.tree import Path, walk
 from jkeras.core.variable import PARAMS, Variable
 
 
@@ -22,7 +22,8 @@ class Owner:
         their lists and dicts.
         """
         for name, value in vars(self).items():
-            yield from _leaves((name,), value)
+            if isinstance(value, (Owner, Variable, dict, list, tuple)):
+                yield from ((path, leaf) for path, leaf in walk(value, _is_held, (name,)) if _is_held(leaf))
 
     def slots(self) -> dict[Path, Variable]:
         """Every variable by its path.
@@ -73,16 +74,8 @@ class Owner:
         return [m for m in found if id(m) not in inside]
 
 
-def _leaves(path: Path, value: Any) -> Iterator[tuple[Path, "Owner | Variable"]]:
-    if isinstance(value, (Owner, Variable)):
-        yield path, value
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            yield from _leaves((*path, str(name)), item)
-    elif isinstance(value, (list, tuple)):
-        names = getattr(value, "_fields", None) or range(len(value))
-        for name, item in zip(names, value, strict=True):
-            yield from _leaves((*path, str(name)), item)
+def _is_held(value: Any) -> bool:
+    return isinstance(value, (Owner, Variable))
 
 
 def _fresh(path: Path, taken: Mapping) -> Path:

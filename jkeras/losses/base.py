@@ -19,6 +19,7 @@ from jkeras.core import dtype as dtypes
 from jkeras.core import frame as frames
 from jkeras.core.frame import Frame
 from jkeras.core.policy import get_policy
+from jkeras.core.tree import map_leaves
 from jkeras.core.variable import Variable
 from jkeras.errors import suggest
 from jkeras.ops.elementwise import divide_no_nan
@@ -246,12 +247,7 @@ def _as_arrays(structure: Any, dtype: str, keep_integers: bool = False) -> Any:
             return x
         return x if x.dtype == dtype else x.astype(dtypes.canonical(dtype))
 
-    if isinstance(structure, dict):
-        return {key: _as_arrays(value, dtype, keep_integers) for key, value in structure.items()}
-    if isinstance(structure, (list, tuple)) and not _is_numbers(structure):
-        entries = [_as_arrays(value, dtype, keep_integers) for value in structure]
-        return type(structure)(*entries) if hasattr(structure, "_fields") else type(structure)(entries)
-    return cast(structure)
+    return map_leaves(cast, structure, is_leaf=_is_numbers)
 
 
 def _is_numbers(x: Any) -> bool:

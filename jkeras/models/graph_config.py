@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from jkeras.core import symbolic
+from jkeras.core import symbolic, tree
 from jkeras.core.operation import Operation
 from jkeras.core.symbolic import KerasTensor, Node
 from jkeras.layers.base import Layer
@@ -234,10 +234,8 @@ def _is_address(value: Any) -> bool:
 
 
 def _addresses(value: Any) -> list[Address]:
-    if _is_address(value):
-        return [_checked(value["config"]["keras_history"])]
-    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else ()
-    return [address for item in inner for address in _addresses(item)]
+    found = (leaf for _, leaf in tree.walk(value, _is_address) if _is_address(leaf))
+    return [_checked(leaf["config"]["keras_history"]) for leaf in found]
 
 
 def _checked(address: Any) -> Address:
@@ -264,20 +262,24 @@ def _at(address: Address, made: Mapping[str, list]) -> KerasTensor:
 
 def _revive(value: Any, made: Mapping[str, list]) -> Any:
     """Put the symbolic tensors in the place of their addresses."""
-    if _is_address(value):
-        return _at(_checked(value["config"]["keras_history"]), made)
-    if isinstance(value, Mapping):
-        return {key: _revive(item, made) for key, item in value.items()}
-    return type(value)(_revive(item, made) for item in value) if isinstance(value, (list, tuple)) else value
+
+    def revive(leaf: Any) -> Any:
+        return _at(_checked(leaf["config"]["keras_history"]), made) if _is_address(leaf) else leaf
+
+    return tree.map_leaves(revive, value, _is_address)
 
 
 def _ends(structure: Any, made: Mapping[str, list], callables: Mapping[str, Callable]) -> Any:
     """The symbolic tensors of a structure of addresses."""
-    if isinstance(structure, Mapping):
-        return {key: _ends(item, made, callables) for key, item in structure.items()}
-    if isinstance(structure, (list, tuple)) and len(structure) == 3 and isinstance(structure[0], str):
-        name, call, index = structure
+
+    def tensor(end: Any) -> Any:
+        if not _is_end(end):
+            raise ValueError(f"A graph's inputs and outputs are addresses [layer, call, output], got {end!r}.")
+        name, call, index = end
         return _at(_checked((name, call - _counts_from_one(callables.get(name)), index)), made)
-    if isinstance(structure, (list, tuple)):
-        return type(structure)(_ends(item, made, callables) for item in structure)
-    raise ValueError(f"A graph's inputs and outputs are addresses [layer, call, output], got {structure!r}.")
+
+    return tree.map_leaves(tensor, structure, _is_end)
+
+
+def _is_end(structure: Any) -> bool:
+    return isinstance(structure, (list, tuple)) and len(structure) == 3 and isinstance(structure[0], str)

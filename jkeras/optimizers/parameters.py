@@ -4,13 +4,13 @@ JAX sorts the keys of a dict. Keras keeps the order in which layers made their w
 orders, and finds the parameter of each leaf of an optimizer's state.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 from jax.tree_util import GetAttrKey
 
-from jkeras.core.tree import Path
+from jkeras.core.tree import Path, map_leaves, walk
 from jkeras.core.variable import Variable, as_arrays, is_variable
 
 
@@ -45,7 +45,7 @@ class Parameters:
     untraced = ("position",)  # of ids, which no program depends on
 
     def __init__(self, tree: Any):
-        found = dict(_walk(tree, ()))
+        found = {path: _check(leaf) for path, leaf in walk(tree, is_variable) if leaf is not None}
         self.tree = tree
         self.variables: list[Variable] = list(found.values())  # in the order they are written in the tree: Keras's
         self.index = {path: i for i, path in enumerate(found)}
@@ -59,7 +59,8 @@ class Parameters:
 
     def nest(self, values: Sequence) -> Any:
         """A list in Keras's order as a tree, with dicts in the same order (`jax.tree.unflatten` would sort them)."""
-        return _fill(self.tree, iter(values))
+        left = iter(values)
+        return map_leaves(lambda leaf: leaf if leaf is None else next(left), self.tree, is_variable)
 
     def flatten(self, tree: Any) -> list:
         """A tree as a list in Keras's order; the inverse of `nest`."""
@@ -85,26 +86,9 @@ class Parameters:
         return None if index is None else self.variables[index]
 
 
-def _walk(tree: Any, path: Path) -> Iterator[tuple[Path, Variable]]:
-    if is_variable(tree):
-        yield path, tree
-    elif isinstance(tree, (dict, list, tuple)):
-        fields = getattr(tree, "_fields", range(len(tree)))
-        for key, item in tree.items() if isinstance(tree, dict) else zip(fields, tree, strict=True):
-            yield from _walk(item, (*path, str(key)))
-    elif tree is not None:
-        raise TypeError(
-            f"An optimizer is built on dicts, lists and tuples of variables, got {type(tree).__name__}: {tree!r}."
-        )
-
-
-def _fill(tree: Any, values: Iterator) -> Any:
-    """The tree with the next of the values in the place of each variable."""
-    if is_variable(tree):
-        return next(values)
-    if isinstance(tree, dict):
-        return {key: _fill(item, values) for key, item in tree.items()}
-    if isinstance(tree, (list, tuple)):
-        items = [_fill(item, values) for item in tree]
-        return type(tree)(*items) if hasattr(tree, "_fields") else type(tree)(items)
-    return tree
+def _check(variable: Any) -> Variable:
+    if is_variable(variable):
+        return variable
+    raise TypeError(
+        f"An optimizer is built on dicts, lists and tuples of variables, got {type(variable).__name__}: {variable!r}."
+    )
