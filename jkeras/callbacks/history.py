@@ -75,7 +75,7 @@ class History(Callback):
         missing = [name for name in wanted if name not in known]
         if missing or not wanted:
             what = f"has no {missing}" if missing else "is empty"
-            raise ValueError(f"There is nothing to draw: the history {what}. Its quantities are {known}.")
+            raise ValueError(f"There is nothing to plot: the history {what}. Its quantities are {known}.")
         results = {name: (self._at(name), values) for name, values in scalars.items()}
         return history_views.draw(wanted, results, log, {name: direction(self.model, name) for name in wanted})
 

@@ -43,7 +43,7 @@ class Progbar:
         unit_name: str = "step",
     ):
         if stateful_metrics is not None and stateless_metrics is not None:
-            raise ValueError("Pass only one of stateful_metrics and stateless_metrics: each says what the other names are.")
+            raise ValueError("Pass only one of stateful_metrics and stateless_metrics: each one determines the other.")
         self.target, self.width, self.verbose, self.interval, self.unit_name = target, width, verbose, interval, unit_name
         self.stateful_metrics = None if stateful_metrics is None else set(stateful_metrics)
         self.stateless_metrics = None if stateless_metrics is None else set(stateless_metrics)

@@ -117,7 +117,7 @@ def module(fullname: str, path: str, view: Callable) -> ModuleType:
         if name in MODULES:
             return module(f"{fullname}.{name}", f"{path}.{name}".lstrip("."), view)
         raise AttributeError(
-            f"{fullname} is a private module of Keras, and jkeras has no public name {name!r} that could stand for it.",
+            f"{fullname} is a private module of Keras, and jkeras has no public name {name!r} that could replace it.",
             name=name,
         )
 

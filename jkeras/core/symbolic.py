@@ -70,7 +70,7 @@ class KerasTensor(Operators["KerasTensor"]):
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _FIXED and name in self.__dict__:
             raise AttributeError(
-                f"The {name} of a symbolic tensor cannot be changed; what an operation returns is a new one."
+                f"The {name} of a symbolic tensor cannot be changed. Operations return new symbolic tensors."
             )
         super().__setattr__(name, value)
 

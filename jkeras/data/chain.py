@@ -53,7 +53,7 @@ class Dataset(PyDataset):
 
     def __len__(self) -> int:
         if self._length is None:
-            raise TypeError("This data set repeats without end, so it has no length: call take(n) on it.")
+            raise TypeError("This data set repeats without end, so it has no length. Limit it: data.take(n).")
         return self._length
 
     @property

@@ -61,7 +61,9 @@ class MappedRows(Rows):
         while room:
             count = os.preadv(self._file, [room[:READ_BYTES]], position)  # type: ignore[arg-type]
             if count == 0:
-                raise OSError(f"The file behind {self.name} has become shorter than its map.")
+                raise OSError(
+                    f"The file behind {self.name} has become shorter than its memory map. Do not change the file during training."
+                )
             room, position = room[count:], position + count
 
 

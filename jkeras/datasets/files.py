@@ -68,7 +68,7 @@ class _Unpickler(pickle.Unpickler):
         if (module, name) in _ALLOWED:
             return super().find_class(module.replace("numpy.core", "numpy._core"), name)
         raise pickle.UnpicklingError(
-            f"The file asks for {module}.{name}, which no data set needs: it is damaged or malicious."
+            f"The file asks for {module}.{name}, which is not allowed in a data set. The file is damaged or malicious."
         )
 
 

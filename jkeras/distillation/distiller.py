@@ -98,7 +98,10 @@ class Distiller(Model):
             ValueError: there is no loss, or `metrics` is no list.
         """
         if loss is None:
-            raise ValueError("'loss' cannot be `None`: say how the student is compared with the data.")
+            raise ValueError(
+                "'loss' cannot be `None`: give the loss that compares the student's outputs with y, for example "
+                "compile(loss='sparse_categorical_crossentropy')."
+            )
         if metrics is not None and not isinstance(metrics, (list, tuple)):
             raise ValueError(f"metrics must be a list or tuple, got {metrics!r}.")
         self._student_loss = tree.map_structure(lambda item: losses.get(item) if isinstance(item, str) else item, loss)

@@ -46,7 +46,7 @@ def _listed(values: Any, name: str = "") -> list:
     if callable(values):
         raise ValueError(f"{name!r} is a function, which random search draws from: give trials=, the number of points.")
     if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
-        raise ValueError(f"The values of {name!r} must be a list of what to try, got {values!r}. Write [{values!r}].")
+        raise ValueError(f"The values of {name!r} must be a list of values to try, got {values!r}. Write [{values!r}].")
     listed = list(values)
     if not listed:
         raise ValueError(f"There is no value to try for {name!r}: its list is empty.")

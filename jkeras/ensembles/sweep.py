@@ -200,7 +200,7 @@ def _larger(maker: Maker, point: dict, monitor: str, mode: str) -> bool:
         known = "max"
     if known is None:
         raise ValueError(
-            f"Nothing says whether small or large values of monitor={monitor!r} are good. Pass mode='min' or mode='max'."
+            f"It is not known whether small or large values of monitor={monitor!r} are better. Pass mode='min' or mode='max'."
         )
     return known == "max"
 

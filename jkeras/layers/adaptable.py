@@ -121,7 +121,7 @@ class Adaptable(Configured):
 
     def layout(self, name: str, shape: tuple[int, ...]) -> Layout:
         """Return the `Layout` of a weight: the way in which the layer's product uses it."""
-        raise TypeError(f"{type(self).__name__} must say how its product uses {name!r}.")
+        raise TypeError(f"{type(self).__name__} must define layout(), which describes how its product uses {name!r}.")
 
     # -- what layers ask ----------------------------------------------------------------------------------------------
 

@@ -259,7 +259,7 @@ class _Heads(Configured):
         if mask.ndim < least or len(shape) != len(full) or any(m not in (1, n) for m, n in zip(shape, full, strict=True)):
             raise ValueError(
                 f"Layer {self.name!r} ({type(self).__name__}) needs an attention_mask that broadcasts to its scores, of shape "
-                f"{full}; got a mask of shape {given}. A mask (batch, targets, sources) holds for all heads."
+                f"{full}; got a mask of shape {given}. A mask (batch, targets, sources) is used for all heads."
             )
         mask = mask.astype(bool).reshape(shape)
         if len(order.batch) > 1 or least > 2:

@@ -78,7 +78,7 @@ class Convolution(Configured):
 
     def weights_for(self, channels: int) -> Iterator[Weight]:
         """The weights but for the bias."""
-        raise TypeError(f"{type(self).__name__} must say which weights it has.")
+        raise TypeError(f"{type(self).__name__} must define weights_for(channels).")
 
     def output_channels(self, channels: int) -> int:
         """The size of the bias."""
@@ -86,7 +86,7 @@ class Convolution(Configured):
 
     def convolve(self, inputs: Any) -> Any:
         """The convolution without bias and activation."""
-        raise TypeError(f"{type(self).__name__} must say how it convolves.")
+        raise TypeError(f"{type(self).__name__} must define convolve(inputs).")
 
     @property
     def windows(self) -> dict:

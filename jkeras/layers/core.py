@@ -202,9 +202,7 @@ class Lambda(Configured):
     def _check(self, given: Any, shape: tuple) -> None:
         expected = self.output_shape(given) if callable(self.output_shape) else (None, *self.output_shape)
         if len(expected) != len(shape) or any(e not in (None, n) for e, n in zip(expected, shape, strict=True)):
-            raise ValueError(
-                f"Layer {self.name!r} (Lambda) returned shape {shape}, but output_shape= says {tuple(expected)}."
-            )
+            raise ValueError(f"Layer {self.name!r} (Lambda) returned shape {shape}, but output_shape= is {tuple(expected)}.")
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask

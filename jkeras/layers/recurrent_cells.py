@@ -78,7 +78,7 @@ class Cell(Configured):
 
     def network(self, products: int) -> Network:
         """The mathematics of a step, with one product of all gates or one for each."""
-        raise TypeError(f"{type(self).__name__} must say what its network is.")
+        raise TypeError(f"{type(self).__name__} must define network(products).")
 
     def biases(self) -> tuple[Any, Any]:
         """The biases of the inputs' projection and of the recurrent product."""

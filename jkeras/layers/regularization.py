@@ -39,7 +39,7 @@ class _Noise(Configured):
 
     def disturb(self, inputs: Any) -> Any:
         """The inputs with noise."""
-        raise TypeError(f"{type(self).__name__} must say what its noise is.")
+        raise TypeError(f"{type(self).__name__} must define disturb(inputs).")
 
 
 class Dropout(_Noise):

@@ -67,7 +67,7 @@ class AUC(ConfusionMetric):
         self.curve = _one_of("curve", curve.upper(), CURVES)
         self.summation_method = _one_of("summation_method", summation_method.lower(), SUMMATIONS)
         if num_labels and not multi_label:
-            raise ValueError("num_labels is only for multi_label=True.")
+            raise ValueError("num_labels is only for multi_label=True: AUC(multi_label=True, num_labels=n).")
         if thresholds is None and num_thresholds <= 1:
             raise ValueError(f"num_thresholds must be at least 2, got {num_thresholds}.")
         if thresholds is None:

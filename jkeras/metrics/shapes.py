@@ -46,7 +46,7 @@ def match_weights(values: jax.Array, weights: jax.Array, name: str) -> tuple[jax
     leading = values.shape[: weights.ndim]
     if weights.ndim > values.ndim or any(w not in (1, n) for w, n in zip(weights.shape, leading)):
         raise ValueError(
-            f"{name}: sample_weight has shape {weights.shape}, but what it weighs has shape {values.shape}. "
+            f"{name}: sample_weight has shape {weights.shape}, but the values have shape {values.shape}. "
             f"Give one weight per sample, of shape {values.shape[:1]}, or one per value."
         )
     return values, jnp.broadcast_to(weights, leading)

@@ -25,7 +25,7 @@ def flops_per_sample(model: Any) -> int:
     28
     """
     if model.host_stage is not None:
-        raise ValueError(f"{model.name!r} begins with layers that run on the host, whose operations nobody counts.")
+        raise ValueError(f"{model.name!r} begins with layers that run on the host, whose operations cannot be counted.")
     inputs = getattr(model, "inputs", None) if model.built else None
     if not inputs:
         raise ValueError(

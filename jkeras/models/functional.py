@@ -64,7 +64,7 @@ class Functional(Model):
                     )
         twice = [tensor.name for i, tensor in enumerate(self.inputs) if any(tensor is x for x in self.inputs[:i])]
         if twice:
-            raise ValueError(f"Input {twice[0]!r} stands twice among the model's inputs, which would be two arrays for one.")
+            raise ValueError(f"Input {twice[0]!r} is given twice among the model's inputs. Give each input once.")
         self._inferred: dict[tuple, Any] = {}  # outputs by kind of symbolic inputs, see jkeras.models.inference
         self._returned = _without_list(outputs)
         self._graph, self._operations = order_graph(self.inputs, self.outputs)

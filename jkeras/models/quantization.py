@@ -124,7 +124,7 @@ def _samples(config: Any) -> list[jax.Array]:
         raise TypeError(f"`dataset` must be an iterable of texts or of arrays of tokens, got {type(dataset).__name__}.")
     items = list(dataset)
     if not items:
-        raise ValueError("The dataset for calibration is empty.")
+        raise ValueError("The dataset for calibration is empty. Give texts or arrays of tokens: GPTQConfig(dataset=[...]).")
     tokenize: Callable = lambda x: x  # noqa: E731
     if isinstance(items[0], str):
         if config.tokenizer is None:

@@ -60,7 +60,7 @@ class HostStage:
                 last = next(n.operation.name for n in reversed(self.host) if is_on_host(n.operation))
                 raise ValueError(
                     f"Model {self.name!r} cannot train layer {node.operation.name!r}, because layer {last!r}, which runs on the "
-                    "host, needs its outputs, or stands inside of it. Let host layers stand at the model's start, before all "
+                    "host, needs its outputs, or is inside of it. Put host layers at the model's start, before all "
                     "layers with weights, and call those layers by themselves, or set trainable=False."
                 )
 

@@ -128,7 +128,7 @@ class Lion(Optimizer):
         self.beta_1 = in_range("beta_1", beta_1)
         self.beta_2 = in_range("beta_2", beta_2)
         if beta_1 == 0:
-            raise ValueError("`beta_1` of Lion must be above 0; with 0 it would follow the sign of the gradient alone.")
+            raise ValueError("`beta_1` of Lion must be above 0. With 0, it would use only the sign of the current gradient.")
 
     def rule(self) -> Any:
         return lion(self.beta_1, self.beta_2)

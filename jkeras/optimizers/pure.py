@@ -152,7 +152,7 @@ class PureOptimizer(Owner):
         self._iterations = self._new_variable(np.zeros((), "int32"), "iteration")
         self._learning_rate: Any = self._rate_or_variable(learning_rate if lr is None else lr)
         if self.decay and callable(self._learning_rate):
-            raise ValueError("`decay` is for a constant learning rate; a schedule says itself how the rate decays.")
+            raise ValueError("`decay` needs a constant learning rate, but learning_rate is a schedule. Leave `decay` out.")
 
     def _new_variable(self, value: Any, name: str, shape: Any = None, dtype: Any = None) -> Variable:
         variable = Variable(value, shape, dtype, trainable=False, name=name)

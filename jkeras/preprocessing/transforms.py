@@ -53,7 +53,7 @@ def apply_affine_transform(
     x = np.asarray(x)
     if {row_axis, col_axis, channel_axis} != {0, 1, 2} or channel_axis == 1:
         raise ValueError(
-            "`row_axis`, `col_axis` and `channel_axis` must be 0, 1 and 2, and the channels must stand first or last. Got "
+            "`row_axis`, `col_axis` and `channel_axis` must be 0, 1 and 2, and the channels must be first or last. Got "
             f"row_axis={row_axis}, col_axis={col_axis}, channel_axis={channel_axis}."
         )
     if x.ndim != 3:

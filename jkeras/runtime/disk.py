@@ -73,9 +73,11 @@ def _private(path: Path) -> Path:
     found = path.stat()
     owner = getattr(os, "getuid", lambda: found.st_uid)()
     if found.st_uid != owner:
-        raise PermissionError(f"{path} belongs to another user, and what is in it is run. Choose another directory.")
+        raise PermissionError(f"{path} belongs to another user, and programs from it are run. Choose another directory.")
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise PermissionError(f"Others may write to {path}, and what is in it is run: chmod go-w it, or choose another.")
+        raise PermissionError(
+            f"Others may write to {path}, and programs from it are run. Run chmod go-w on it, or choose another directory."
+        )
     return path
 
 

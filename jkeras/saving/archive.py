@@ -180,7 +180,7 @@ def _load_checkpoint(path: str, custom_objects: Mapping | None, compile: bool, s
     text, assets = orbax.load_config(path)
     if text is None:
         raise ValueError(
-            f"The checkpoint in {path!r} does not contain model configuration: it holds weights alone. Make the model in your "
+            f"The checkpoint in {path!r} does not contain model configuration: it contains only weights. Make the model in your "
             f"program, and call model.load_weights({path!r})."
         )
     config = _parse(text.encode(), path)
@@ -196,7 +196,7 @@ def _load_hdf5(path: str, custom_objects: Mapping | None, compile: bool, safe_mo
         config = read_config(file, path, LARGEST_CONFIG)
         if config is None:
             raise ValueError(
-                f"No model config found in {path!r}: it holds weights alone. Make the model in your program, and call "
+                f"No model config found in {path!r}: it contains only weights. Make the model in your program, and call "
                 f"model.load_weights({path!r})."
             )
         compiled = config.pop("compile_config", None)

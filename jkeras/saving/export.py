@@ -172,7 +172,7 @@ def _onnx(call: Callable, specs: tuple) -> bytes:
     try:
         return jax2onnx.to_onnx(flat, shapes).SerializeToString()
     except NotImplementedError as error:
-        raise ValueError(f"The model holds a computation that the converter to ONNX does not know: {error}") from error
+        raise ValueError(f"The model contains a computation that the converter to ONNX does not support: {error}") from error
 
 
 def _needs(package: str, extra: str) -> None:

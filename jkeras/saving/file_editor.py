@@ -193,7 +193,7 @@ class KerasFileEditor:
         place = self.weights_dict
         for part in parents:
             if not isinstance(place.get(part), dict):
-                raise ValueError(f"{self.filepath!r} has no {'/'.join(parents)!r}, where {object_path!r} should stand.")
+                raise ValueError(f"{self.filepath!r} has no {'/'.join(parents)!r}, the place of {object_path!r}.")
             place = place[part]
         place[name] = dict(weights)
 

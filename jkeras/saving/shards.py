@@ -98,7 +98,7 @@ class ShardedStore(MutableMapping):
         return read_dataset(self._written[key])
 
     def __delitem__(self, key: str) -> None:
-        raise TypeError("What was written to a part cannot be taken back.")
+        raise TypeError("Arrays that were written to a part of the weights cannot be deleted.")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._written)

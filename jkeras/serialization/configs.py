@@ -205,7 +205,7 @@ def _deserialize_here(config: Any, custom_objects: Mapping | None) -> Any:
         except (TypeError, LookupError, AttributeError) as error:
             raise ValueError(f"The 'config' of {name!r} has another form: {inner!r:.200}.") from error
     if name == "__lambda__":
-        raise ValueError("The config holds the bytecode of a lambda, which is never run. Register a named function.")
+        raise ValueError("The config contains the bytecode of a lambda, which is never run. Register a named function.")
     if name == "function":
         if not isinstance(inner, str):
             raise ValueError(f"The 'config' of a function should be its name, got {inner!r:.200}.")

@@ -108,7 +108,7 @@ def timeseries_dataset_from_array(
     start, stop = 0 if start_index is None else start_index, len(data) if end_index is None else end_index
     if not 0 <= start < stop <= len(data):
         raise ValueError(
-            f"start_index={start_index}, end_index={end_index} leave nothing of data of length {len(data)}; they must "
+            f"start_index={start_index}, end_index={end_index} select no rows of data of length {len(data)}; they must "
             "satisfy 0 <= start_index < end_index <= len(data)."
         )
     data = np.asarray(data)[start:stop]

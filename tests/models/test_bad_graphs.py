@@ -148,7 +148,7 @@ GRAPHS = {
         lambda: jkeras.Sequential([layers.Dense(2, name="d"), layers.Dense(2, name="d")]),
         r"A layer named 'd' is already in model",
     ),
-    "one input twice": (lambda: Model([A, A], layers.Dense(2)(A)), r"Input 'a' stands twice"),
+    "one input twice": (lambda: Model([A, A], layers.Dense(2)(A)), r"Input 'a' is given twice"),
     "a layer for an output": (
         lambda: Model(A, layers.Dense(2, name="d")),
         r"outputs of a model must be symbolic tensors.*name=d",

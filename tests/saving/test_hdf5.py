@@ -296,7 +296,7 @@ def test_weights_alone(tmp_path):
     same(wide.get_weights(), [*flat[:2], *before[2:]])
     with pytest.raises(ValueError, match="model has 1 layers with weights .* the file has 2"):
         jkeras.Sequential([jkeras.Input((3,)), jkeras.layers.Dense(3)]).load_weights(path)
-    with pytest.raises(ValueError, match="holds weights alone"):
+    with pytest.raises(ValueError, match="contains only weights"):
         jkeras.models.load_model(path)
 
 

@@ -87,7 +87,7 @@ class _Affine(RandomImageLayer):
 
     def matrix(self, transformation: Transformation, height: int, width: int) -> jax.Array:
         """The affine maps of images of this size, of shape (batch, 8), as `ops.image.affine_transform` takes them."""
-        raise TypeError(f"{type(self).__name__} must say where pixels are read.")
+        raise TypeError(f"{type(self).__name__} must define matrix(transformation, height, width).")
 
     def change(self, images: jax.Array, transformation: Transformation) -> jax.Array:
         return self._read(images, transformation, self.interpolation)

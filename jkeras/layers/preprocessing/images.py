@@ -56,7 +56,7 @@ class ImageLayer(Configured):
 
     def change(self, images: jax.Array, transformation: Transformation) -> jax.Array:
         """The transformed images, of shape (batch, height, width, channels)."""
-        raise TypeError(f"{type(self).__name__} must say what becomes of the images.")
+        raise TypeError(f"{type(self).__name__} must define change(images, transformation).")
 
     def change_masks(self, masks: jax.Array, transformation: Transformation) -> jax.Array:
         """The transformed masks, of shape (batch, height, width, classes); by default nothing moves."""

@@ -86,7 +86,7 @@ class IndexLookup(Vocabulary):
 
     def _flat(self, inputs: Any) -> tuple[list, tuple[int, ...]]:
         """The tokens of inputs, as they stand in the table, and the shape of the inputs."""
-        raise TypeError(f"{type(self).__name__} must say what its tokens are.")
+        raise TypeError(f"{type(self).__name__} must define _flat(inputs).")
 
     # -- adapt --------------------------------------------------------------------------------------------------------
 

@@ -61,7 +61,7 @@ class Normalization(Configured):
         sizes = tuple(input_shape[axis] for axis in self._kept)
         if None in sizes:
             raise ValueError(
-                f"Layer {self.name!r} has statistics of its own along axis={self.axis}, whose sizes must be known; got inputs "
+                f"Layer {self.name!r} has separate statistics along axis={self.axis}, whose sizes must be known; got inputs "
                 f"of shape {tuple(input_shape)}."
             )
         self._sizes = sizes

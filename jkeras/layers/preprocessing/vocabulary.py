@@ -173,11 +173,11 @@ class Vocabulary(HostLayer):
 
     def _held(self, token: Any) -> Any:
         """A token as it stands in the table."""
-        raise TypeError(f"{type(self).__name__} must say what its tokens are.")
+        raise TypeError(f"{type(self).__name__} must define _held(token).")
 
     def _shown(self, token: Any) -> Any:
         """A token as users see it."""
-        raise TypeError(f"{type(self).__name__} must say what its tokens are.")
+        raise TypeError(f"{type(self).__name__} must define _shown(token).")
 
     def save_own_variables(self, store: MutableMapping) -> None:
         """Put the weights of output mode `"tf_idf"` into `store`."""
