@@ -27,6 +27,7 @@ from jkeras.ops.pooling import *  # noqa: F403
 from jkeras.ops.probabilities import *  # noqa: F403
 from jkeras.ops.products import *  # noqa: F403
 from jkeras.ops.reductions import *  # noqa: F403
+from jkeras.ops.searching import *  # noqa: F403
 from jkeras.ops.segments import *  # noqa: F403
 from jkeras.ops.shaping import *  # noqa: F403
 from jkeras.ops.shrinking import *  # noqa: F403

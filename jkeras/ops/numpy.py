@@ -11,6 +11,7 @@ from jkeras.ops.linalg import slogdet
 from jkeras.ops.patterns import *  # noqa: F403
 from jkeras.ops.products import *  # noqa: F403
 from jkeras.ops.reductions import *  # noqa: F403
+from jkeras.ops.searching import *  # noqa: F403
 from jkeras.ops.shaping import *  # noqa: F403
 from jkeras.ops.tensors import ndim, size, view
 from jkeras.serialization.namespace import namespace
