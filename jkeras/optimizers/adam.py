@@ -54,6 +54,14 @@ def adam(
 class Adam(Optimizer):
     """An optimizer that divides a running mean of the gradients by the root of a running mean of their squares.
 
+    A step, with the gradient `g`, the parameter `p`, the learning rate `lr` and the number of the step `t`, from 1:
+
+        m <- m + (1 - beta_1) * (g - m)
+        v <- v + (1 - beta_2) * (g^2 - v)
+        p <- p - alpha * m / (sqrt(v) + epsilon),     alpha = lr * sqrt(1 - beta_2^t) / (1 - beta_1^t)
+
+    Source: Kingma and Ba 2014, arXiv:1412.6980.
+
     Args:
         beta_1: the share of its old value that the mean of the gradients keeps in each step, from 0 to 1.
         beta_2: the share of its old value that the mean of the squared gradients keeps in each step, from 0 to 1.
@@ -150,6 +158,14 @@ def adamax(beta_1: Coefficient = 0.9, beta_2: float = 0.999, epsilon: float = 1e
 class Adamax(Optimizer):
     """A variant of Adam that divides by the largest recent gradient instead of the root of the mean of squares.
 
+    A step, with the gradient `g`, the parameter `p`, the learning rate `lr` and the number of the step `t`, from 1:
+
+        m <- m + (1 - beta_1) * (g - m)
+        u <- max(beta_2 * u, |g|)
+        p <- p - lr / (1 - beta_1^t) * m / (u + epsilon)
+
+    Source: Kingma and Ba 2014, arXiv:1412.6980, section 7.
+
     Args:
         beta_1: the share of its old value that the mean of the gradients keeps in each step, from 0 to 1.
         beta_2: the factor by which the largest magnitude of the gradients shrinks in each step, from 0 to 1.
@@ -232,6 +248,15 @@ def nadam(
 class Nadam(Optimizer):
     """A variant of Adam with Nesterov's momentum.
 
+    A step, with the gradient `g`, the parameter `p`, the learning rate `lr` and the number of the step `t`, from 1:
+
+        u_t = beta_1 * (1 - 0.5 * 0.96^t),    U = u_1 * ... * u_t
+        m <- m + (1 - beta_1) * (g - m)
+        v <- v + (1 - beta_2) * (g^2 - v)
+        p <- p - lr * (u_{t+1} * m / (1 - U * u_{t+1}) + (1 - u_t) * g / (1 - U)) / (sqrt(v / (1 - beta_2^t)) + epsilon)
+
+    Source: Dozat 2016, https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ.
+
     Args:
         beta_1: the share of its old value that the mean of the gradients keeps in each step, from 0 to 1.
         beta_2: the share of its old value that the mean of the squared gradients keeps in each step, from 0 to 1.
@@ -311,6 +336,15 @@ def schedule_free_adamw(
 
 class ScheduleFreeAdamW(Optimizer):
     """A variant of Adam that averages the weights, so that no learning-rate schedule is needed.
+
+    A step, with the gradient `g`, the parameter `p`, the learning rate `lr` and the number of the step `t`, from 1:
+
+        v <- v + (1 - beta_2) * (g^2 - v)
+        z <- z - lr * g / (sqrt(v / (1 - beta_2^t)) + epsilon)
+        x <- (1 - 1/t) * x + z / t                the mean of all z
+        p <- (1 - beta_1) * z + beta_1 * x
+
+    Source: Defazio et al. 2024, arXiv:2405.15682.
 
     Args:
         beta_1: where gradients are taken: this much at the average, the rest at the fast weights; above 0.

@@ -37,6 +37,13 @@ class Adagrad(Optimizer):
     """An optimizer that divides the gradient by the root of the sum of all its squares. Its steps become smaller, most
     slowly for rare features.
 
+    A step, with the gradient `g`, the parameter `p`, the learning rate `lr` and the number of the step `t`, from 1:
+
+        a <- a + g^2
+        p <- p - lr * g / sqrt(a + epsilon)
+
+    Source: Duchi et al. 2011, https://jmlr.org/papers/v12/duchi11a.html.
+
     Args:
         initial_accumulator_value: where the sum starts.
         epsilon: a small number that is added to the sum under the root, so that nothing is divided by 0.
@@ -105,6 +112,13 @@ def rmsprop(
 class RMSprop(Optimizer):
     """An optimizer that divides the gradient by the root of a running mean of its squares.
 
+    A step, with the gradient `g`, the parameter `p`, the learning rate `lr` and the number of the step `t`, from 1:
+
+        v <- rho * v + (1 - rho) * g^2
+        p <- p - lr * g / sqrt(v + epsilon)
+
+    Source: Hinton 2012, lecture 6 of "Neural networks for machine learning".
+
     Args:
         rho: the share of its old value that the mean of the squared gradients keeps in each step, from 0 to 1.
         momentum: the share of the last step that is taken again, from 0 to 1.
@@ -167,6 +181,15 @@ def adadelta(rho: float = 0.95, epsilon: float = 1e-7) -> GradientTransformation
 class Adadelta(Optimizer):
     """An optimizer like RMSprop whose steps are scaled by the size of the recent steps. The paper uses a learning rate
     of 1.
+
+    A step, with the gradient `g`, the parameter `p`, the learning rate `lr` and the number of the step `t`, from 1:
+
+        v <- rho * v + (1 - rho) * g^2
+        d  = sqrt(s + epsilon) / sqrt(v + epsilon) * g
+        s <- rho * s + (1 - rho) * d^2
+        p <- p - lr * d
+
+    Source: Zeiler 2012, arXiv:1212.5701.
 
     Args:
         rho: the share of their old values that both means keep in each step, from 0 to 1.
@@ -236,6 +259,16 @@ def ftrl(
 
 class Ftrl(Optimizer):
     """An optimizer for large, sparse, shallow models: "follow the regularized leader".
+
+    A step, with the gradient `g`, the parameter `p`, the learning rate `lr` and the number of the step `t`, from 1:
+
+        n' = n + g^2,    r = n'^-power
+        z <- z + g + 2 * shrinkage * p - (r - n^-power) / lr * p
+        p <- (clip(z, -l1, l1) - z) / (r / lr + 2 * l2 + beta / lr)
+
+    Here `power`, `shrinkage`, `l1` and `l2` are short for the arguments that end or begin with these names.
+
+    Source: McMahan et al. 2013, https://doi.org/10.1145/2487575.2488200.
 
     Args:
         learning_rate_power: how the learning rate falls with the sum of squares; 0 is not at all.

@@ -55,6 +55,13 @@ def sgd(momentum: Coefficient = 0.0, nesterov: bool = False) -> GradientTransfor
 class SGD(Optimizer):
     """An optimizer for gradient descent, with or without momentum.
 
+    A step, with the gradient `g`, the parameter `p`, the learning rate `lr` and the number of the step `t`, from 1:
+
+        m <- momentum * m - lr * g
+        p <- p + m                               with nesterov=True: p + momentum * m - lr * g
+
+    Source: Sutskever et al. 2013, https://proceedings.mlr.press/v28/sutskever13.html.
+
     Args:
         momentum: the share of the last step that is taken again, from 0 to 1.
         nesterov: True looks ahead by one more step of the momentum (Nesterov's method).
@@ -103,6 +110,13 @@ def lion(beta_1: float = 0.9, beta_2: float = 0.99) -> GradientTransformationExt
 class Lion(Optimizer):
     """An optimizer that steps in the direction of the sign of an average of gradients. It needs a smaller learning rate
     than Adam.
+
+    A step, with the gradient `g`, the parameter `p`, the learning rate `lr` and the number of the step `t`, from 1:
+
+        p <- p - lr * sign(beta_1 * m + (1 - beta_1) * g)
+        m <- beta_2 * m + (1 - beta_2) * g
+
+    Source: Chen et al. 2023, arXiv:2302.06675.
 
     Args:
         beta_1: the share of the mean, against the gradient, in the direction.

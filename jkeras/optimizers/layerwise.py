@@ -45,6 +45,13 @@ def lamb(beta_1: float | Callable = 0.9, beta_2: float = 0.999, epsilon: float =
 class Lamb(Optimizer):
     """A variant of Adam for large batches. Its steps are proportional to the norm of each weight tensor.
 
+    A step, with the gradient `g`, the parameter `p`, the learning rate `lr` and the number of the step `t`, from 1:
+
+        d = (m / (1 - beta_1^t)) / (sqrt(v / (1 - beta_2^t)) + epsilon)       m and v as in Adam
+        p <- p - lr * |p| / |d| * d                                         the ratio is 1 where a norm is 0
+
+    Source: You et al. 2019, arXiv:1904.00962.
+
     Args:
         beta_1: the share of its old value that the mean of the gradients keeps in each step, from 0 to 1.
         beta_2: the share of its old value that the mean of the squared gradients keeps in each step, from 0 to 1.
@@ -132,6 +139,15 @@ def adafactor(
 class Adafactor(Optimizer):
     """An optimizer that stores the mean squares of a matrix only by rows and columns. It needs little memory for large
     matrices.
+
+    A step, with the gradient `g`, the parameter `p`, the learning rate `lr` and the number of the step `t`, from 1:
+
+        b = 1 - t^beta_2_decay
+        r <- b * r + (1 - b) * row means of g^2,    c <- the same for columns,    v = r c^T / mean(r)
+        d = g / sqrt(v), shortened to a root mean square of `clip_threshold`
+        p <- p - max(epsilon_2, rms(p)) * min(lr, 1 / sqrt(t)) * d
+
+    Source: Shazeer and Stern 2018, arXiv:1804.04235.
 
     Args:
         beta_2_decay: how fast the means' window grows with time; negative.

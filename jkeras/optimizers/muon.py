@@ -94,6 +94,13 @@ class Muon(Optimizer):
     """An optimizer with orthogonal steps for hidden matrices. It uses Adam for vectors, embeddings, and weights that
     are excluded by name.
 
+    A step, with the gradient `g`, the parameter `p`, the learning rate `lr` and the number of the step `t`, from 1:
+
+        m <- momentum * m + g
+        p <- p - lr * orthogonalize(g + momentum * m) * sqrt(max(rows, columns)) * rms_rate
+
+    Source: Jordan 2024, https://kellerjordan.github.io/posts/muon; Liu et al. 2025, arXiv:2502.16982.
+
     Args:
         adam_beta_1: as in `Adam`, for the weights that Adam updates.
         adam_beta_2: likewise.

@@ -87,36 +87,45 @@ class Trainer(Compilable):
         validation_freq: Any = 1,
         resume: Any = None,
     ) -> History:
-        """Train the model.
+        """Train the model on data, for a number of epochs.
 
         Args:
             x: inputs: an array or nested structure of arrays with samples along the first axis, or anything that yields
                 batches.
-            y: targets, likewise; not with an `x` that yields batches.
+            y: targets, an array or nested structure of arrays. If `x` yields batches, the targets are part of them.
             batch_size: samples per step, 32 by default.
             epochs: the number of the last epoch.
             verbose: 0 silent, 1 or `"auto"` a progress bar, 2 a line per epoch, `"table"` a table with a row per epoch.
             callbacks: a list of `Callback`s.
             validation_split: the fraction at the end of the data that is set aside for validation.
             validation_data: `(x, y)`, `(x, y, sample_weight)`, or anything that yields batches.
-            shuffle: whether the order is drawn anew each epoch; `"batch"` shuffles within batches only.
-            class_weight: `{class: weight}`, as another way to give sample weights.
+            shuffle: True draws a new order in each epoch. `"batch"` shuffles within batches only.
+            class_weight: `{class: weight}`, the weight of each sample by its class.
             sample_weight: one weight per sample.
             initial_epoch: the number of the first epoch, for continued training.
             steps_per_epoch: steps after which an epoch ends; None for all data.
-            validation_steps: likewise for validation.
+            validation_steps: the number of steps of a validation; None for all data.
             validation_batch_size: samples per validation step.
-            validation_freq: validate every so many epochs, or after the epochs in this list.
+            validation_freq: the number of epochs from one validation to the next, or a list of the epochs after which to validate.
             resume: a folder for a backup of this run, as with `BackupAndRestore(folder, save_seconds=300)`. If the run is killed, the
-                same call in a new process goes on from its last backup and ends with the same weights. The backup is made at the
+                same call in a new process continues from its last backup and ends with the same weights. The backup is made at the
                 end of each epoch, and after five minutes within one. It is deleted when training is complete.
 
         Returns:
             The `History` of the epochs' results.
 
         Raises:
-            ValueError: data that does not fit the model or itself, before the first step; a backup that belongs to another run.
+            ValueError: the data does not fit the model, or arrays do not fit each other (before the first step); the backup belongs to
+                another run.
             RuntimeError: the model is being trained by another call of `fit`, in this thread or another one.
+
+        >>> import jkeras
+        >>> model = jkeras.Sequential([jkeras.Input((1,)), jkeras.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> x = np.linspace(-1, 1, 8)[:, None]
+        >>> history = model.fit(x, 2 * x, batch_size=4, epochs=3, verbose=0)
+        >>> len(history.history["loss"])
+        3
         """
         compiled = self._require_compiled("fit")
         plan = compiled.plan
