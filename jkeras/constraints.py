@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jkeras.arguments import Checked
 from jkeras.core import dtype as dtypes
 from jkeras.ops.op import op
 from jkeras.serialization import Shortcuts, named
@@ -25,7 +26,7 @@ from jkeras.serialization.naming import represent, snake_case
 Axes = int | list[int] | tuple[int, ...]
 
 
-class Constraint:
+class Constraint(Checked):
     """The base class of constraints. A subclass defines `__call__(w)`, which returns the new weight. This class changes
     nothing.
 

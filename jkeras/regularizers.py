@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jkeras.arguments import Checked
 from jkeras.errors import suggest
 from jkeras.ops.op import op
 from jkeras.serialization import Shortcuts, named
@@ -22,7 +23,7 @@ from jkeras.serialization.namespace import namespace
 from jkeras.serialization.naming import represent, snake_case
 
 
-class Regularizer:
+class Regularizer(Checked):
     """The base class of regularizers. A subclass defines `__call__(x) -> scalar` and, to be saved, `get_config`.
 
     >>> import jax.numpy as jnp

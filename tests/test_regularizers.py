@@ -81,9 +81,9 @@ def test_get():
     ("make", "message"),
     [
         (lambda: regularizers.get("l1_l3"), "Unknown regularizer: 'l1_l3'.*Did you mean 'l1_l2'"),
-        (lambda: regularizers.L2(-1.0), "l2 must be a finite number >= 0, got l2=-1.0"),
-        (lambda: regularizers.L1(float("nan")), "l1 must be a finite number"),
-        (lambda: regularizers.L1L2(l2="a"), "l2 must be a finite number"),
+        (lambda: regularizers.L2(-1.0), "l2= a number from 0 on that is finite, or None, got l2=-1.0"),
+        (lambda: regularizers.L1(float("nan")), "l1= a number from 0 on that is finite"),
+        (lambda: regularizers.L1L2(l2="a"), "l2= a number"),
         (lambda: regularizers.OrthogonalRegularizer(mode="row"), "Did you mean 'rows'"),
         (lambda: regularizers.OrthogonalRegularizer()(jnp.ones((2, 2, 2))), r"expects a matrix.*\(2, 2, 2\)"),
     ],

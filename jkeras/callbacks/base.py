@@ -6,8 +6,10 @@ A callback that overrides a batch hook is called for every batch, so training re
 
 from typing import Any
 
+from jkeras.arguments import Checked
 
-class Callback:
+
+class Callback(Checked):
     """The base class of callbacks. A subclass overrides the hooks that it needs.
 
     `logs` is a dict of the running results (`{"loss": 0.3, ...}`); hooks may read and change the model's weights, its

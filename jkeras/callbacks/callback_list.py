@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
+from jkeras.arguments import Checked
 from jkeras.callbacks.base import Callback
 from jkeras.callbacks.history import History
 from jkeras.callbacks.progress import ProgbarLogger
 from jkeras.callbacks.schedule import BatchCalls, is_set
 
 
-class CallbackList:
+class CallbackList(Checked):
     """A list of callbacks that is called like one callback, also in your own training loops.
 
     Args:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jkeras.arguments import Checked
 from jkeras.errors import suggest
 from jkeras.random.seeds import is_tracing
 from jkeras.runtime.placement import to_device
@@ -15,7 +16,7 @@ from jkeras.serialization.naming import represent
 Shape = Sequence[int]
 
 
-class Initializer:
+class Initializer(Checked):
     """The base class of initializers. A subclass defines `__call__(shape, dtype)` and, to be saved, `get_config`.
 
     >>> class Sevens(Initializer):

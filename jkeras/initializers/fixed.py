@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jkeras.arguments import Numbers
 from jkeras.core import dtype as dtypes
 from jkeras.initializers.base import Initializer, Shape, array_library, as_shape, on_device
 from jkeras.serialization import deserialize, serialize
@@ -31,7 +32,7 @@ class Constant(Fixed):
 
     _exact = False  # whether the value must have the very shape that is asked for
 
-    def __init__(self, value: Any = 0.0):
+    def __init__(self, value: Numbers = 0.0):
         self.value = value
 
     def __call__(self, shape: Shape, dtype: Any = None) -> jax.Array:

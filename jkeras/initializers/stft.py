@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jkeras.arguments import Numbers
 from jkeras.core import dtype as dtypes
 from jkeras.initializers.base import Shape, choose
 from jkeras.initializers.fixed import Fixed
@@ -29,7 +30,13 @@ class STFT(Fixed):
     [[[1.0, 1.0]], [[1.0, -1.0]]]
     """
 
-    def __init__(self, side: str = "real", window: Any = "hann", scaling: str | None = "density", periodic: bool = False):
+    def __init__(
+        self,
+        side: str = "real",
+        window: str | Numbers | None = "hann",
+        scaling: str | None = "density",
+        periodic: bool = False,
+    ):
         choose("side", side, ("real", "imag"))
         choose("scaling", scaling, ("density", "spectrum", None))
         if isinstance(window, str):

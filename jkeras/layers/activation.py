@@ -1,11 +1,13 @@
 """Activation functions that have parameters, as layers."""
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
 
 from jkeras import activations, ops
+from jkeras.arguments import NOT_NEGATIVE, Range, read
 from jkeras.layers.input_spec import InputSpec
 from jkeras.layers.options import Configured
 from jkeras.ops.ranks import multiply
@@ -20,13 +22,6 @@ class _Elementwise(Configured):
         super().__init__(**kwargs)
         self.supports_masking = True
         self.built = self.needs_no_build
-
-    def not_negative(self, **numbers: Any) -> None:
-        """Keep arguments that must be numbers from 0 on."""
-        for name, number in numbers.items():
-            if number is None or number < 0:
-                raise ValueError(f"{type(self).__name__} needs {name}= a number from 0 on, got {name}={number!r}.")
-            setattr(self, name, number)
 
 
 class ReLU(_Elementwise):
@@ -45,12 +40,11 @@ class ReLU(_Elementwise):
     [0.0, 1.0, 2.0]
     """
 
-    def __init__(self, max_value: Any = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any):
+    argument_ranges = {"threshold": NOT_NEGATIVE}
+
+    def __init__(self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any):
         super().__init__(**kwargs)
-        self.not_negative(negative_slope=negative_slope, threshold=threshold)
-        self.max_value = max_value
-        if max_value is not None:
-            self.not_negative(max_value=max_value)
+        self.max_value, self.negative_slope, self.threshold = max_value, negative_slope, threshold
 
     def call(self, inputs: Any) -> Any:
         return activations.relu(inputs, self.negative_slope, self.max_value, self.threshold)
@@ -70,9 +64,9 @@ class LeakyReLU(_Elementwise):
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any):
         if "alpha" in kwargs:
             warnings.warn("LeakyReLU's alpha= is now called negative_slope=.", stacklevel=2)
-            negative_slope = kwargs.pop("alpha")
+            negative_slope = read("alpha", float, kwargs.pop("alpha"))
         super().__init__(**kwargs)
-        self.not_negative(negative_slope=negative_slope)
+        self.negative_slope = negative_slope
 
     def call(self, inputs: Any) -> Any:
         return ops.leaky_relu(inputs, self.negative_slope)
@@ -88,6 +82,8 @@ class ELU(_Elementwise):
     >>> ELU()(np.array([0.0, 2.0], "float32")).tolist()
     [0.0, 2.0]
     """
+
+    argument_ranges = {"alpha": Range()}
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any):
         super().__init__(**kwargs)
@@ -118,7 +114,7 @@ class PReLU(Configured):
         alpha_initializer: Any = "Zeros",
         alpha_regularizer: Any = None,
         alpha_constraint: Any = None,
-        shared_axes: Any = None,
+        shared_axes: int | Sequence[int] | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -153,7 +149,7 @@ class Softmax(_Elementwise):
     [[0.5, 0.5, 0.0]]
     """
 
-    def __init__(self, axis: Any = -1, **kwargs: Any):
+    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any):
         super().__init__(**kwargs)
         self.axis = axis
 

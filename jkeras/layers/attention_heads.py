@@ -5,12 +5,14 @@ to that form: the attention axes are flattened into one, and all others count as
 """
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from jkeras import ops, regularizers
+from jkeras.arguments import read
 from jkeras.initializers import Initializer
 from jkeras.layers.activation import Softmax
 from jkeras.layers.attention_axes import Order
@@ -42,10 +44,8 @@ class _Heads(Configured):
     def __init__(self, kwargs: dict, **options: Any):
         super().__init__(**kwargs)
         self.supports_masking = True
-        self.sublayer_regularizer = regularizers.get(options.pop("activity_regularizer"))
+        self.sublayer_regularizer = read("activity_regularizer", regularizers.get, options.pop("activity_regularizer"))
         self.keep(**options)
-        if self.sliding_window is not None:
-            _positive(self, "sliding_window", self.sliding_window)
         if self.flash_attention and self.dropout > 0:
             raise ValueError(
                 f"{type(self).__name__}: the fused kernel of flash_attention=True has no dropout, got dropout="
@@ -332,8 +332,8 @@ class MultiHeadAttention(_Heads):
         value_dim: int | None = None,
         dropout: float = 0.0,
         use_bias: bool = True,
-        output_shape: Any = None,
-        attention_axes: Any = None,
+        output_shape: int | Sequence[int] | None = None,
+        attention_axes: int | Sequence[int] | None = None,
         sliding_window: int | None = None,
         flash_attention: bool | None = None,
         kernel_initializer: Any = "glorot_uniform",
@@ -348,8 +348,6 @@ class MultiHeadAttention(_Heads):
         **kwargs: Any,
     ):
         value_dim = key_dim if value_dim is None else value_dim
-        for name, size in {"num_heads": num_heads, "key_dim": key_dim, "value_dim": value_dim}.items():
-            _positive(self, name, size)
         super().__init__(
             kwargs,
             dropout=dropout,
@@ -367,8 +365,12 @@ class MultiHeadAttention(_Heads):
             seed=seed,
         )
         self.num_heads, self.key_dim, self.value_dim = num_heads, key_dim, value_dim
-        self.attention_axes = (attention_axes,) if isinstance(attention_axes, int) else attention_axes
-        self.output_shape = (output_shape,) if isinstance(output_shape, int) else output_shape and tuple(output_shape)
+        self.attention_axes = (
+            (attention_axes,) if isinstance(attention_axes, int) else attention_axes and tuple(attention_axes)
+        )
+        self.output_shape = (
+            (output_shape,) if isinstance(output_shape, int) else None if output_shape is None else tuple(output_shape)
+        )
         self.features = self.output_shape
         self.heads = self.key_heads = num_heads
         self.depth, self.value_depth = key_dim, value_dim
@@ -431,9 +433,6 @@ class GroupedQueryAttention(_Heads):
         seed: int | None = None,
         **kwargs: Any,
     ):
-        sizes = {"head_dim": head_dim, "num_query_heads": num_query_heads, "num_key_value_heads": num_key_value_heads}
-        for name, size in sizes.items():
-            _positive(self, name, size)
         if num_query_heads % num_key_value_heads:
             raise ValueError(
                 "GroupQueryAttention needs num_query_heads to be a multiple of num_key_value_heads, got "
@@ -455,7 +454,7 @@ class GroupedQueryAttention(_Heads):
             use_gate=use_gate,
             seed=seed,
         )
-        self.keep(**sizes)
+        self.head_dim, self.num_query_heads, self.num_key_value_heads = head_dim, num_query_heads, num_key_value_heads
         self.activity_regularizer = self.sublayer_regularizer
         self.heads, self.key_heads = num_query_heads, num_key_value_heads
         self.depth = self.value_depth = head_dim
@@ -463,11 +462,6 @@ class GroupedQueryAttention(_Heads):
 
 
 GroupQueryAttention = GroupedQueryAttention  # the public name; the class's own gives the layers' default names
-
-
-def _positive(layer: Configured, name: str, value: Any) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-        raise ValueError(f"{type(layer).__name__} needs a positive integer {name}=, got {name}={value!r}.")
 
 
 def _another(initializer: Any) -> Any:

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras import regularizers
+from jkeras.arguments import Checked, read
 from jkeras.core import dtype as dtypes
 from jkeras.core import frame as frames
 from jkeras.core import symbolic
@@ -41,7 +42,7 @@ from jkeras.serialization import describe_constructor, serialize, serialize_argu
 from jkeras.serialization.naming import auto_name, reset_names, scope, snake_case
 
 
-class Layer(Inferred, Recomputed):
+class Layer(Checked, Inferred, Recomputed):
     """The base class of layers: it has weights, and computes outputs from inputs.
 
     Args:
@@ -108,7 +109,7 @@ class Layer(Inferred, Recomputed):
             raise ValueError(f"A layer's name must be a string without '/', got name={name!r}.")
         self.name = name or auto_name(type(self).__name__)
         self._named = name is not None  # a name that was given is used in paths; a counted one is not
-        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self.activity_regularizer = read("activity_regularizer", regularizers.get, activity_regularizer)
         if not isinstance(trainable, (bool, np.bool_)):
             raise ValueError(f"Expected trainable= of layer {self.name!r} to be a boolean, got trainable={trainable!r}.")
         self._trainable = bool(trainable)

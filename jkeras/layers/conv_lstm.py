@@ -57,8 +57,6 @@ class ConvLSTMCell(Configured):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        if not isinstance(filters, int) or isinstance(filters, bool) or filters <= 0:
-            raise ValueError(f"ConvLSTM{rank}D needs a positive integer filters, got filters={filters!r}.")
         self.rank, self.filters, self.seed = rank, filters, seed
         self.kernel_size = sizes(self, "kernel_size", kernel_size, rank)
         self.strides = sizes(self, "strides", strides, rank)

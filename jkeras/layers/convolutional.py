@@ -126,14 +126,6 @@ class Convolution(Configured):
         return outputs if self.activation is None else self.activation(outputs)  # type: ignore[attr-defined]
 
 
-def positive(layer: Any, **numbers: Any) -> None:
-    """Keep arguments that must be positive integers."""
-    for name, number in numbers.items():
-        if not isinstance(number, int) or isinstance(number, bool) or number <= 0:
-            raise ValueError(f"{type(layer).__name__} needs a positive integer {name}, got {name}={number!r}.")
-        setattr(layer, name, number)
-
-
 class _Conv(Convolution, Adaptable):  # type: ignore[override]
     """Each filter sums over a window and the input channels (of its group).
 
@@ -176,7 +168,7 @@ class _Conv(Convolution, Adaptable):  # type: ignore[override]
         }
         windows = (kernel_size, strides, padding, data_format, dilation_rate)
         super().__init__(*windows, activation, use_bias, activity_regularizer, options, kwargs)
-        positive(self, filters=filters, groups=groups)
+        self.filters, self.groups = filters, groups
         if filters % groups:
             raise ValueError(f"{type(self).__name__} needs filters in {groups} equal groups, got filters={filters}.")
 
@@ -317,7 +309,7 @@ class _ConvTranspose(Convolution):
         }
         windows = (kernel_size, strides, padding, data_format, dilation_rate)
         super().__init__(*windows, activation, use_bias, activity_regularizer, options, kwargs)
-        positive(self, filters=filters)
+        self.filters = filters
         self.output_padding = None
         if output_padding is not None:
             self.output_padding = sizes(self, "output_padding", output_padding, self.rank, zero=True)

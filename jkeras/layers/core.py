@@ -1,6 +1,7 @@
 """Basic layers: `Dense`, `Activation`, `Lambda`, `Identity` and `Masking`."""
 
 import inspect
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -13,6 +14,7 @@ from jkeras.layers.layout import Layout, kernel_layout
 from jkeras.layers.options import Configured
 from jkeras.ops.products import rows_times
 from jkeras.ops.ranks import add
+from jkeras.quantizers.config import QuantizationConfig
 
 __all__ = ["Activation", "Dense", "Identity", "Lambda", "Masking"]
 
@@ -55,13 +57,11 @@ class Dense(Adaptable):
         bias_constraint: Any = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
-        quantization_config: Any = None,
+        quantization_config: QuantizationConfig | None = None,
         **kwargs: Any,
     ):
         super().__init__(activity_regularizer=activity_regularizer, lora_rank=lora_rank, lora_alpha=lora_alpha, **kwargs)
         self.quantization_config = quantization_config
-        if not isinstance(units, int) or units <= 0:
-            raise ValueError(f"Dense needs a positive number of units, got units={units!r}.")
         self.units = units
         self.use_bias = use_bias
         self.keep(
@@ -148,6 +148,8 @@ class Masking(Configured):
     [[[1.0, 9.0], [0.0, 0.0]]]
     """
 
+    argument_ranges = {"mask_value": None}
+
     def __init__(self, mask_value: float = 0.0, **kwargs: Any):
         super().__init__(**kwargs)
         self.mask_value = mask_value
@@ -183,7 +185,12 @@ class Lambda(Configured):
     """
 
     def __init__(
-        self, function: Any, output_shape: Any = None, mask: Any = None, arguments: dict | None = None, **kwargs: Any
+        self,
+        function: Callable,
+        output_shape: Callable | Sequence[int | None] | None = None,
+        mask: Callable | Sequence | None = None,
+        arguments: dict | None = None,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.function, self.output_shape, self.mask = function, output_shape, mask
@@ -200,7 +207,7 @@ class Lambda(Configured):
         return outputs
 
     def _check(self, given: Any, shape: tuple) -> None:
-        expected = self.output_shape(given) if callable(self.output_shape) else (None, *self.output_shape)
+        expected = self.output_shape(given) if callable(self.output_shape) else (None, *self.output_shape)  # type: ignore[misc]
         if len(expected) != len(shape) or any(e not in (None, n) for e, n in zip(expected, shape, strict=True)):
             raise ValueError(f"Layer {self.name!r} (Lambda) returned shape {shape}, but output_shape= is {tuple(expected)}.")
 

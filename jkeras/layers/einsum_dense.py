@@ -4,6 +4,7 @@ import copy
 import itertools
 import re
 import string
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from jkeras import initializers, ops
@@ -11,6 +12,7 @@ from jkeras.layers.adaptable import Adaptable, stored
 from jkeras.layers.input_spec import InputSpec
 from jkeras.layers.layout import Layout, einsum_layout
 from jkeras.ops.ranks import add
+from jkeras.quantizers.config import QuantizationConfig
 
 __all__ = ["EinsumDense"]
 
@@ -40,7 +42,7 @@ class EinsumDense(Adaptable):
     def __init__(
         self,
         equation: str,
-        output_shape: Any,
+        output_shape: int | Sequence[int | None],
         activation: Any = None,
         bias_axes: str | None = None,
         kernel_initializer: Any = "glorot_uniform",
@@ -52,7 +54,7 @@ class EinsumDense(Adaptable):
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
         gptq_unpacked_column_size: int | None = None,
-        quantization_config: Any = None,
+        quantization_config: QuantizationConfig | None = None,
         **kwargs: Any,
     ):
         super().__init__(lora_rank=lora_rank, lora_alpha=lora_alpha, **kwargs)

@@ -10,6 +10,7 @@ from jkeras import ops
 from jkeras.layers.adaptable import Adaptable, stored
 from jkeras.layers.layout import Layout, table_layout
 from jkeras.ops.family import is_sparse
+from jkeras.quantizers.config import QuantizationConfig
 
 __all__ = ["Embedding"]
 
@@ -54,16 +55,13 @@ class Embedding(Adaptable):
         weights: Any = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
-        quantization_config: Any = None,
+        quantization_config: QuantizationConfig | None = None,
         **kwargs: Any,
     ):
         if kwargs.pop("input_length", None) is not None:
             warnings.warn("Embedding takes its inputs' length from the inputs: leave input_length= out.", stacklevel=2)
         super().__init__(lora_rank=lora_rank, lora_alpha=lora_alpha, **kwargs)
         self.quantization_config = quantization_config
-        for name, size in {"input_dim": input_dim, "output_dim": output_dim}.items():
-            if not isinstance(size, int) or isinstance(size, bool) or size <= 0:
-                raise ValueError(f"Embedding needs a positive integer {name}, got {name}={size!r}.")
         self.input_dim, self.output_dim = input_dim, output_dim
         self.keep(
             embeddings_initializer=embeddings_initializer,

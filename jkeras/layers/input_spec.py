@@ -1,11 +1,13 @@
 """A layer's expectations of its input, which are checked before it computes."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from jkeras.arguments import Checked
 from jkeras.core import symbolic
 
 
-class InputSpec:
+class InputSpec(Checked):
     """A description of the inputs that a layer accepts: the dtype, the number of axes, and some of the lengths.
 
     Args:
@@ -26,7 +28,7 @@ class InputSpec:
     def __init__(
         self,
         dtype: Any = None,
-        shape: Any = None,
+        shape: Sequence[int | None] | None = None,
         ndim: int | None = None,
         max_ndim: int | None = None,
         min_ndim: int | None = None,

@@ -16,6 +16,7 @@ import numpy as np
 
 from jkeras.core import symbolic
 from jkeras.core.variable import Variable
+from jkeras.errors import suggest
 from jkeras.layers.base import Layer
 from jkeras.layers.signatures import specs_of
 from jkeras.random.seeds import SeedGenerator, draw_key
@@ -247,7 +248,7 @@ class FlaxLayer(JaxLayer):
 
     Args:
         module: a `flax.linen.Module`, or an `nnx.Module`.
-        method: the method to call, or a function of the module and the inputs; by default the module's call.
+        method: the method to call or its name, or a function of the module and the inputs; by default the module's call.
         variables: of a Linen module, as its `init` returns them.
         **kwargs: of every layer.
 
@@ -260,15 +261,16 @@ class FlaxLayer(JaxLayer):
     ((2, 4), ['params_bias', 'params_kernel'])
     """
 
-    def __init__(self, module: Any, method: Any = None, variables: Any = None, **kwargs: Any):
+    def __init__(self, module: Any, method: str | Callable | None = None, variables: Any = None, **kwargs: Any):
         try:
             from flax import linen, nnx  # optional, and slow to import
         except ImportError as error:
             raise ImportError("FlaxLayer needs Flax, which is not installed: pip install 'jkeras[flax]'.") from error
+        called = method if method is None or callable(method) else _method(module, method)
         if isinstance(module, nnx.Module):
-            call_fn, init_fn, params, state = _of_nnx(module, method)
+            call_fn, init_fn, params, state = _of_nnx(module, called)
         elif isinstance(module, linen.Module):
-            call_fn, init_fn = _of_linen(module, method)
+            call_fn, init_fn = _of_linen(module, called)
             params, state = _split(variables)
         else:
             raise ValueError(f"FlaxLayer wraps a module of Flax, got {module!r:.200} of type {type(module).__name__}.")
@@ -287,6 +289,16 @@ class FlaxLayer(JaxLayer):
         """Only the config of a module that has one (`get_config` and `from_config`) can be written."""
         config = Layer.get_config(self)
         return {**config, "module": serialize(self.module), "method": serialize(self.method)}
+
+
+def _method(module: Any, name: str) -> Callable:
+    found = getattr(type(module), name, None)
+    if not callable(found):
+        hint = suggest(name, [n for n in dir(type(module)) if not n.startswith("_")])
+        raise ValueError(
+            f"FlaxLayer needs a method of {type(module).__name__}, which has none of the name method={name!r}.{hint}"
+        )
+    return found
 
 
 def _split(variables: Any) -> tuple[Any, Any]:

@@ -3,9 +3,11 @@
 The layers differ in the axes of the moments, and in the weights that they learn: a scale `gamma` and an offset `beta`.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from jkeras import ops
+from jkeras.arguments import Range
 from jkeras.layers.input_spec import InputSpec
 from jkeras.layers.options import Configured
 from jkeras.ops.normalization import to_wide
@@ -63,7 +65,7 @@ class LayerNormalization(Normalizing):
 
     def __init__(
         self,
-        axis: Any = -1,
+        axis: int | Sequence[int] = -1,
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
@@ -126,6 +128,8 @@ class GroupNormalization(Normalizing):
     >>> GroupNormalization(2, epsilon=0.0)(np.array([[1.0, 3.0, 0.0, 8.0]], "float32")).tolist()
     [[-1.0, 1.0, -1.0, 1.0]]
     """
+
+    argument_ranges = {"groups": Range(-1)}
 
     def __init__(
         self,
@@ -199,7 +203,7 @@ class RMSNormalization(Normalizing):
     [[1.0, -1.0]]
     """
 
-    def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Any):
+    def __init__(self, axis: int | Sequence[int] = -1, epsilon: float = 1e-6, **kwargs: Any):
         super().__init__(**kwargs)
         self.axis, self.epsilon = axis, epsilon
 
@@ -227,7 +231,7 @@ class UnitNormalization(Configured):
     [[0.6..., 0.8...]]
     """
 
-    def __init__(self, axis: Any = -1, **kwargs: Any):
+    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any):
         super().__init__(**kwargs)
         if not isinstance(axis, (int, list, tuple)):
             raise TypeError(f"UnitNormalization needs an integer axis or a list of them, got axis={axis!r}.")

@@ -6,12 +6,11 @@ called `kernel` finds its `kernel_initializer`, `kernel_regularizer` and `kernel
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from jkeras import activations, constraints, initializers, regularizers
+from jkeras.arguments import read
 from jkeras.core.variable import Variable
 from jkeras.errors import keywords_of
 from jkeras.layers.base import Layer, name_dtype
@@ -50,15 +49,13 @@ class Configured(Layer):
         super().__init_subclass__(**kwargs)
         if getattr(cls, "rank", 1) > 1 and "__init__" not in cls.__dict__:  # the constructor is of any rank
             cls.__signature__ = _signature_per_axis(cls)  # type: ignore[attr-defined]
-        if "__init__" in cls.__dict__:
-            cls.__init__ = _with_plain_integers(cls.__dict__["__init__"])  # type: ignore[method-assign]
 
     def keep(self, **options: Any) -> None:
         """Set attributes; those named `*_initializer`, `*_regularizer`, `*_constraint` or `activation` may be given as
         names and configs."""
         for name, value in options.items():
-            read = _KINDS.get(name.rsplit("_", 1)[-1])
-            setattr(self, name, read(value) if read else value)
+            reader = _KINDS.get(name.rsplit("_", 1)[-1])
+            setattr(self, name, read(name, reader, value) if reader else value)
 
     def __getattr__(self, name: str) -> Any:
         options = self.__dict__
@@ -87,24 +84,6 @@ class Configured(Layer):
         made = {name: v if name.endswith("_initializer") else deserialize(v, custom_objects) for name, v in options.items()}
         with custom_object_scope(custom_objects or {}):
             return cls(**made)
-
-
-def _with_plain_integers(init: Callable) -> Callable:
-    """A constructor that takes NumPy's integers, alone and in tuples and lists, for Python's."""
-
-    @functools.wraps(init)
-    def wrapped(self: Configured, *args: Any, **kwargs: Any) -> None:
-        init(self, *map(_plain, args), **{name: _plain(value) for name, value in kwargs.items()})
-
-    return wrapped
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.integer):
-        return int(value)
-    if type(value) in (tuple, list) and any(isinstance(x, np.integer) for x in value):
-        return type(value)(map(_plain, value))
-    return value
 
 
 PER_AXIS = {"strides": 1, "dilation_rate": 1, "pool_size": 2, "size": 2, "padding": 1}  # argument: its default for an axis

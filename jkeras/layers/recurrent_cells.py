@@ -54,13 +54,11 @@ class Cell(Configured):
     def __init__(self, units: int, dropout: float, recurrent_dropout: float, seed: Any, options: dict, kwargs: dict):
         kwargs.pop("implementation", None)  # of Keras's old models: how it computes the same thing
         super().__init__(**kwargs)
-        if not isinstance(units, int) or isinstance(units, bool) or units <= 0:
-            raise ValueError(f"{type(self).__name__} needs a positive integer units, got units={units!r}.")
         self.units, self.seed = units, seed
-        self.dropout, self.recurrent_dropout = min(1.0, max(0.0, dropout)), min(1.0, max(0.0, recurrent_dropout))
+        self.dropout, self.recurrent_dropout = dropout, recurrent_dropout
         for name in ("activation", "recurrent_activation"):
             if name in options:
-                setattr(self, name, activations.get(options.pop(name)))
+                self.keep(**{name: options.pop(name)})
         generator = random.SeedGenerator(seed) if self.seed_first else None
         self.keep(**options)
         self.seed_generator = generator or random.SeedGenerator(seed)

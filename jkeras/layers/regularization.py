@@ -1,6 +1,7 @@
 """Layers that act in training only, or on the loss, to keep a model from fitting noise."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -64,7 +65,7 @@ class Dropout(_Noise):
     [0.0, 2.0]
     """
 
-    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any):
+    def __init__(self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any):
         super().__init__(rate, seed, kwargs)
         if noise_shape is not None and (
             not isinstance(noise_shape, (list, tuple))
@@ -185,7 +186,7 @@ class AlphaDropout(_Noise):
 
     limit = -1.6732632423543772 * 1.0507009873554805  # -alpha * scale of the SELU
 
-    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any):
+    def __init__(self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any):
         super().__init__(rate, seed, kwargs)
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
 

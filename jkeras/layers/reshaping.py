@@ -1,6 +1,7 @@
 """Layers that move, repeat, drop or pad entries without changing them."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax.image
@@ -58,7 +59,7 @@ class Reshape(Configured):
     (None, 2, 3)
     """
 
-    def __init__(self, target_shape: Any, **kwargs: Any):
+    def __init__(self, target_shape: Sequence[int], **kwargs: Any):
         super().__init__(**kwargs)
         self.target_shape = tuple(target_shape)
         if any(not isinstance(d, int) or d < -1 for d in self.target_shape) or self.target_shape.count(-1) > 1:
@@ -85,7 +86,7 @@ class Permute(Configured):
     (None, 4, 3)
     """
 
-    def __init__(self, dims: Any, **kwargs: Any):
+    def __init__(self, dims: Sequence[int], **kwargs: Any):
         super().__init__(**kwargs)
         self.dims = tuple(dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
@@ -109,10 +110,6 @@ class RepeatVector(Configured):
 
     def __init__(self, n: int, **kwargs: Any):
         super().__init__(**kwargs)
-        if not isinstance(n, int) or isinstance(n, bool):
-            raise TypeError(f"RepeatVector needs an integer n, got n={n!r}.")
-        if n <= 0:
-            raise ValueError(f"RepeatVector needs n from 1 on, got n={n}.")
         self.n = n
         self.input_spec = InputSpec(ndim=2)
         self.built = self.needs_no_build

@@ -7,6 +7,8 @@ from typing import Any
 import jax.numpy as jnp
 
 from jkeras import ops
+from jkeras.arguments import read
+from jkeras.core import dtype as dtypes
 from jkeras.core import frame as frames
 from jkeras.core.variable import Variable
 from jkeras.layers.embedding import Embedding
@@ -59,6 +61,8 @@ class ReversibleEmbedding(Embedding):
         super().__init__(input_dim, output_dim, *penalties, mask_zero, **kwargs)
         if logit_soft_cap is not None and not logit_soft_cap > 0:
             raise ValueError(f"ReversibleEmbedding needs a positive logit_soft_cap, got logit_soft_cap={logit_soft_cap!r}.")
+        if reverse_dtype is not None:
+            read("reverse_dtype", dtypes.standardize, reverse_dtype)
         self.tie_weights, self.reverse_dtype, self.logit_soft_cap = tie_weights, reverse_dtype, logit_soft_cap
 
     def build(self, input_shape: Any = None) -> None:

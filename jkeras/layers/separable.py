@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from jkeras import ops
-from jkeras.layers.convolutional import Convolution, Weight, positive
+from jkeras.layers.convolutional import Convolution, Weight
 
 __all__ = [
     "DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D", "SeparableConvolution1D",
@@ -57,7 +57,7 @@ class _DepthwiseConv(Convolution):
         }
         windows = (kernel_size, strides, padding, data_format, dilation_rate)
         super().__init__(*windows, activation, use_bias, activity_regularizer, options, kwargs)
-        positive(self, depth_multiplier=depth_multiplier)
+        self.depth_multiplier = depth_multiplier
 
     def weights_for(self, channels: int) -> Iterator[Weight]:
         yield "kernel", "depthwise", (*self.kernel_size, channels, self.depth_multiplier)
@@ -154,7 +154,7 @@ class _SeparableConv(Convolution):
         }
         windows = (kernel_size, strides, padding, data_format, dilation_rate)
         super().__init__(*windows, activation, use_bias, activity_regularizer, options, kwargs)
-        positive(self, filters=filters, depth_multiplier=depth_multiplier)
+        self.filters, self.depth_multiplier = filters, depth_multiplier
 
     def weights_for(self, channels: int) -> Iterator[Weight]:
         inner = channels * self.depth_multiplier

@@ -1,5 +1,6 @@
 """Wrappers for layers on sequences: `Bidirectional` and `TimeDistributed`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -49,7 +50,12 @@ class Bidirectional(Configured):
     unsaved = ("weights",)
 
     def __init__(
-        self, layer: Layer, merge_mode: str | None = "concat", weights: Any = None, backward_layer: Any = None, **kwargs: Any
+        self,
+        layer: Layer,
+        merge_mode: str | None = "concat",
+        weights: Sequence | None = None,
+        backward_layer: Any = None,
+        **kwargs: Any,
     ):
         for name, value in (("layer", layer), ("backward_layer", backward_layer)):
             if not isinstance(value, Layer) and (name == "layer" or value is not None):

@@ -37,8 +37,6 @@ class SpectralNormalization(Wrapper):
 
     def __init__(self, layer: Any, power_iterations: int = 1, **kwargs: Any):
         super().__init__(layer, **kwargs)
-        if power_iterations <= 0:
-            raise ValueError(f"SpectralNormalization needs power_iterations from 1 on, got {power_iterations!r}.")
         self.power_iterations = power_iterations
 
     def build(self, input_shape: Any) -> None:  # type: ignore[override]

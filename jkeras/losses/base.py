@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jkeras.arguments import Checked
 from jkeras.core import dtype as dtypes
 from jkeras.core import frame as frames
 from jkeras.core.frame import Frame
@@ -29,7 +30,7 @@ REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "
 MEAN = "sum_over_batch_size"
 
 
-class Loss:
+class Loss(Checked):
     """The base class of losses. A subclass defines `call(y_true, y_pred)`, which returns one value per sample.
 
     Args:

@@ -1,5 +1,6 @@
 """Losses of structured outputs: distributions and counts, overlap of regions, similarity of embeddings, sequences."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -224,7 +225,13 @@ class Dice(LossFunctionWrapper, function=dice):
     0.3333
     """
 
-    def __init__(self, reduction: str | None = MEAN, name: str | None = "dice", axis: Any = None, dtype: Any = None):
+    def __init__(
+        self,
+        reduction: str | None = MEAN,
+        name: str | None = "dice",
+        axis: int | Sequence[int] | None = None,
+        dtype: Any = None,
+    ):
         super().__init__(dice, reduction, name, dtype, axis=axis)
 
 
@@ -241,7 +248,7 @@ class Tversky(LossFunctionWrapper, function=tversky):
         beta: float = 0.5,
         reduction: str | None = MEAN,
         name: str | None = "tversky",
-        axis: Any = None,
+        axis: int | Sequence[int] | None = None,
         dtype: Any = None,
     ):
         super().__init__(tversky, reduction, name, dtype, alpha=alpha, beta=beta, axis=axis)

@@ -19,9 +19,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jkeras.arguments import known_arguments
 from jkeras.core import dtype as dtypes
 from jkeras.core.targets import broadcast, strict_targets
-from jkeras.errors import keywords_of, known_keywords
+from jkeras.errors import keywords_of
 from jkeras.losses.base import MEAN, Loss, as_array, same_rank
 from jkeras.ops.op import op
 from jkeras.serialization import deserialize, serialize
@@ -103,6 +104,7 @@ class LossFunctionWrapper(Loss):
     ):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.fn = fn
+        known_arguments(type(self), fn, kwargs)
         self._fn_kwargs = kwargs
         self.keeps_integers = getattr(fn, "targets", None) == LABELS
         self.elementwise = getattr(fn, "elementwise", False) and kwargs.get("axis", -1) == -1
@@ -115,7 +117,6 @@ class LossFunctionWrapper(Loss):
         super().__init_subclass__()
         if function is not None:
             cls.described_by = (function,)
-            cls.__init__ = known_keywords(cls.__init__, f"{cls.__name__}()")  # type: ignore[method-assign]
 
     def __getattr__(self, name: str) -> Any:
         if name in self.__dict__.get("_fn_kwargs", ()):

@@ -11,6 +11,7 @@ two thresholds precision is not linear in recall, but follows from TP being line
 class ratios (Flach & Kull 2015, "Precision-Recall-Gain curves").
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -58,10 +59,10 @@ class AUC(ConfusionMetric):
         summation_method: str = "interpolation",
         name: str | None = None,
         dtype: Any = None,
-        thresholds: Any = None,
+        thresholds: Sequence[float] | None = None,
         multi_label: bool = False,
         num_labels: int | None = None,
-        label_weights: Any = None,
+        label_weights: Sequence[float] | None = None,
         from_logits: bool = False,
     ):
         self.curve = _one_of("curve", curve.upper(), CURVES)

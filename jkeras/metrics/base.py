@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jkeras.arguments import Checked
 from jkeras.core import dtype as dtypes
 from jkeras.core import tree
 from jkeras.core.binding import Binding
@@ -27,7 +28,7 @@ from jkeras.serialization.naming import auto_name
 State = dict[Path, jax.Array]
 
 
-class Metric(Module):
+class Metric(Checked, Module):
     """The base class of metrics. A subclass makes variables in `__init__` and defines `update_state` and `result`.
 
     Args:

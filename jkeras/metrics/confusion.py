@@ -171,7 +171,7 @@ class TruePositives(_ThresholdMetric):
     2.0
     """
 
-    def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None):
+    def __init__(self, thresholds: float | Sequence[float] | None = None, name: str | None = None, dtype: Any = None):
         super().__init__(thresholds, name, dtype)
 
     def result(self) -> jax.Array:
@@ -227,7 +227,7 @@ class Precision(_ThresholdMetric):
 
     def __init__(
         self,
-        thresholds: Any = None,
+        thresholds: float | Sequence[float] | None = None,
         top_k: int | None = None,
         class_id: int | None = None,
         name: str | None = None,

@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jkeras.arguments import known_arguments
 from jkeras.core.dimensions import as_float
 from jkeras.core.frame import Frame
 from jkeras.errors import keywords_of
@@ -112,6 +113,7 @@ class MeanMetricWrapper(Mean):
     def __init__(self, fn: Callable, name: str | None = None, dtype: Any = None, **kwargs: Any):
         super().__init__(name, dtype)
         self._fn = fn
+        known_arguments(type(self), fn, kwargs)
         self._fn_kwargs = kwargs
         losses = published("keras.losses").values()
         if any(fn is loss or type(fn) is loss for loss in losses):

@@ -28,6 +28,7 @@ from jax.interpreters import ad, batching, mlir
 
 from jkeras.ops import convolution_cpu
 from jkeras.ops.convolution_cpu import Axis
+from jkeras.runtime.portable import PORTABLE
 
 ROLES = ("input", "kernel", "output")  # of x, w and g
 
@@ -187,4 +188,5 @@ def _primitive() -> Any:
     batching.primitive_batchers[primitive] = _batch
     mlir.register_lowering(primitive, mlir.lower_fun(_xla, multiple_results=False))
     mlir.register_lowering(primitive, mlir.lower_fun(_cpu, multiple_results=False), platform="cpu")
+    PORTABLE[primitive.name] = _xla
     return primitive

@@ -1,7 +1,6 @@
 """Check the arguments of optimizers."""
 
 import inspect
-import math
 import numbers
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -9,16 +8,8 @@ from typing import Any, TypeVar
 import jax
 import numpy as np
 
+from jkeras.arguments import NOT_NEGATIVE, RANGES
 from jkeras.core.variable import is_variable
-
-# Where numbers must lie, by the name of the argument: (lowest, highest, whether the highest itself is allowed).
-_FRACTION, _BELOW_ONE, _NOT_POSITIVE, _NOT_NEGATIVE = (0, 1, True), (0, 1, False), (-math.inf, 0, True), (0, math.inf, True)
-RANGES = {
-    **dict.fromkeys(("momentum", "rho", "ema_momentum"), _FRACTION),
-    **dict.fromkeys(("beta_1", "beta_2", "adam_beta_1", "adam_beta_2"), _BELOW_ONE),
-    **dict.fromkeys(("learning_rate_power", "beta_2_decay"), _NOT_POSITIVE),
-}
-
 
 Number = TypeVar("Number", float, float | None)
 Count = TypeVar("Count", int, int | None)
@@ -32,18 +23,16 @@ def in_range(name: str, value: Number) -> Number:
     >>> in_range("momentum", 9)
     Traceback (most recent call last):
     ...
-    ValueError: `momentum` must be a number from 0 to 1, got momentum=9.
+    ValueError: `momentum` must be a number between 0 and 1, got momentum=9.
     """
     if is_variable(value) or (isinstance(value, (np.ndarray, jax.Array)) and value.ndim == 0):
         value = float(value)  # type: ignore[arg-type]  # None is none of these
-    low, high, closed = RANGES.get(name, _NOT_NEGATIVE)
+    limits = RANGES.get(name, NOT_NEGATIVE)
     if value is None:
         return None
-    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if number and low <= value <= high and (closed or value < high):
+    if isinstance(value, numbers.Real) and not isinstance(value, bool) and limits.holds(float(value)):
         return value
-    limits = "not below 0" if high == math.inf else "not above 0" if low == -math.inf else f"from {low} to {high}"
-    raise ValueError(f"`{name}` must be a number {limits}{'' if closed else ' (exclusive)'}, got {name}={value!r}.")
+    raise ValueError(f"`{name}` must be a number {limits}, got {name}={value!r}.")
 
 
 def at_least(name: str, value: Count, low: int) -> Count:

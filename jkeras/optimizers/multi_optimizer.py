@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from typing import Any, NamedTuple
 
+from jkeras.arguments import Checked
 from jkeras.core.tree import Path
 from jkeras.core.variable import Variable
 from jkeras.optimizers.base import Optimizer
@@ -14,7 +15,7 @@ from jkeras.runtime.placement import scalar
 from jkeras.serialization import deserialize, serialize
 
 
-class OptimizerMap(MutableMapping):
+class OptimizerMap(Checked, MutableMapping):
     """A map from paths of weights, or regular expressions that match whole paths, to optimizers.
 
     Args:

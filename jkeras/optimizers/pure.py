@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from jkeras.arguments import Checked
 from jkeras.core.dtype import floatx
 from jkeras.core.owner import Owner
 from jkeras.core.variable import Variable, is_variable
@@ -72,7 +73,7 @@ class Options(OtherOptions, total=False):
     weight_decay: float | None
 
 
-class PureOptimizer(Owner):
+class PureOptimizer(Checked, Owner):
     """The arguments of every optimizer, and what they make: pure functions of trees.
 
     Args:

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras import serialization
+from jkeras.arguments import Checked
 from jkeras.core.variable import Variable
 from jkeras.errors import keywords_of
 from jkeras.serialization import deserialize, named, publish
@@ -22,7 +23,7 @@ from jkeras.serialization.namespace import namespace
 from jkeras.serialization.naming import represent
 
 
-class LearningRateSchedule:
+class LearningRateSchedule(Checked):
     """The base class of schedules. A subclass defines `__call__(step)`, and `get_config` unless its arguments are
     attributes.
 

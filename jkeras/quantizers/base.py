@@ -2,11 +2,13 @@
 by `scale`.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
+from jkeras.arguments import Checked
 from jkeras.core.variable import Variable
 from jkeras.ops.op import op
 from jkeras.runtime.placement import to_device
@@ -16,7 +18,7 @@ __all__ = ["AbsMaxQuantizer", "Quantizer", "abs_max_quantize"]
 EPSILON = 1e-7
 
 
-class Quantizer:
+class Quantizer(Checked):
     """The base class of quantizers, which convert arrays to integers. A subclass defines `__call__` and `get_config`.
 
     Args:
@@ -69,7 +71,7 @@ class AbsMaxQuantizer(Quantizer):
 
     def __init__(
         self,
-        axis: Any = None,
+        axis: int | Sequence[int] | None = None,
         value_range: tuple[int, int] = (-127, 127),
         epsilon: float = EPSILON,
         output_dtype: str = "int8",

@@ -3,8 +3,9 @@
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
+from jkeras.arguments import Checked
 from jkeras.core.quantized_policy import QUANTIZATION_MODES
 from jkeras.quantizers.base import AbsMaxQuantizer, Quantizer
 from jkeras.serialization import deserialize, serialize
@@ -19,7 +20,7 @@ __all__ = [
 ]
 
 
-class QuantizationConfig:
+class QuantizationConfig(Checked):
     """The base class of configurations of quantization.
 
     Args:
@@ -30,7 +31,7 @@ class QuantizationConfig:
     'int8'
     """
 
-    def __init__(self, weight_quantizer: Any = None, activation_quantizer: Any = None):
+    def __init__(self, weight_quantizer: AbsMaxQuantizer | None = None, activation_quantizer: AbsMaxQuantizer | None = None):
         self.weight_quantizer, self.activation_quantizer = weight_quantizer, activation_quantizer
 
     @property
@@ -78,7 +79,11 @@ class Int8QuantizationConfig(QuantizationConfig):
 
     mode = "int8"
 
-    def __init__(self, weight_quantizer: Any = None, activation_quantizer: Any = "default"):
+    def __init__(
+        self,
+        weight_quantizer: AbsMaxQuantizer | None = None,
+        activation_quantizer: AbsMaxQuantizer | Literal["default"] | None = "default",
+    ):
         super().__init__(weight_quantizer, AbsMaxQuantizer() if activation_quantizer == "default" else activation_quantizer)
         _check_int8(self)
 
@@ -102,7 +107,12 @@ class Int4QuantizationConfig(QuantizationConfig):
 
     mode = "int4"
 
-    def __init__(self, weight_quantizer: Any = None, activation_quantizer: Any = "default", block_size: int | None = 128):
+    def __init__(
+        self,
+        weight_quantizer: AbsMaxQuantizer | None = None,
+        activation_quantizer: AbsMaxQuantizer | Literal["default"] | None = "default",
+        block_size: int | None = 128,
+    ):
         super().__init__(weight_quantizer, None if activation_quantizer == "default" else activation_quantizer)
         if block_size is not None and block_size != -1 and block_size <= 0:
             raise ValueError(f"block_size must be None, -1, or a positive integer. Received: block_size={block_size}")

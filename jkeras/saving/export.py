@@ -21,6 +21,7 @@ import jax
 from jkeras.core import dtype as dtypes
 from jkeras.core import symbolic
 from jkeras.saving.files import may_write, path_of, replacing
+from jkeras.saving.onnx import to_onnx
 
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 FORMATS = ("stablehlo", "onnx")
@@ -142,8 +143,8 @@ def _specs(model: Any, signature: Any) -> tuple:
     return tuple(spec(shape) for shape in shapes.values())
 
 
-def _stablehlo(call: Callable, specs: tuple, platforms: tuple[str, ...]) -> bytes:
-    _needs("flatbuffers", "export")
+def _abstract(specs: tuple) -> tuple:
+    """The same, as JAX's shapes with symbols: the first axis of all of them is `batch`."""
     from jax import export as jax_export  # 50 ms, which `import jkeras` need not take
 
     scope = jax_export.SymbolicScope()
@@ -155,24 +156,20 @@ def _stablehlo(call: Callable, specs: tuple, platforms: tuple[str, ...]) -> byte
         shape = jax_export.symbolic_shape(text, scope=scope)
         return jax.ShapeDtypeStruct(shape, dtypes.canonical(str(spec.dtype or "float32")))
 
-    arguments = symbolic.map_structure(abstract, specs)
-    return bytes(jax_export.export(jax.jit(call), platforms=platforms)(*arguments).serialize())
+    return symbolic.map_structure(abstract, specs)
+
+
+def _stablehlo(call: Callable, specs: tuple, platforms: tuple[str, ...]) -> bytes:
+    _needs("flatbuffers", "export")
+    from jax import export as jax_export
+
+    return bytes(jax_export.export(jax.jit(call), platforms=platforms)(*_abstract(specs)).serialize())
 
 
 def _onnx(call: Callable, specs: tuple) -> bytes:
     _needs("jax2onnx", "onnx")
-    import jax2onnx  # optional, and slow to import
-
-    leaves, structure = jax.tree.flatten(specs, is_leaf=lambda x: hasattr(x, "shape"))
-
-    def flat(*arrays: Any) -> Any:
-        return call(*jax.tree.unflatten(structure, arrays))
-
-    shapes = [tuple("batch" if size is None else size for size in leaf.shape) for leaf in leaves]
-    try:
-        return jax2onnx.to_onnx(flat, shapes).SerializeToString()
-    except NotImplementedError as error:
-        raise ValueError(f"The model contains a computation that the converter to ONNX does not support: {error}") from error
+    leaves, structure = jax.tree.flatten(_abstract(specs))
+    return to_onnx(lambda *arrays: call(*jax.tree.unflatten(structure, arrays)), leaves)
 
 
 def _needs(package: str, extra: str) -> None:

@@ -28,7 +28,7 @@ REFUSED = {
     "groups": (lambda: layers.GroupNormalization(0), "groups=0"),
     "renorm": (lambda: layers.BatchNormalization(renorm=True, renorm_clipping={"max": 1}), "renorm_clipping="),
     "power iterations": (lambda: layers.SpectralNormalization(layers.Dense(2), 0), "power_iterations"),
-    "wrapped": (lambda: layers.SpectralNormalization("dense"), "wraps a layer"),
+    "wrapped": (lambda: layers.SpectralNormalization("dense"), "needs layer= a Layer"),
     "Permute": (lambda: layers.Permute((0, 1)), "dims=\\(0, 1\\)"),
     "Reshape": (lambda: layers.Reshape((-1, -1)), "at most one -1"),
     "interpolation": (lambda: layers.UpSampling2D(interpolation="bilinaer"), "Did you mean 'bilinear'"),

@@ -1,5 +1,6 @@
 """Numbers of classes as vectors, and real numbers as classes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -165,7 +166,7 @@ class Discretization(Configured):
 
     def __init__(
         self,
-        bin_boundaries: Any = None,
+        bin_boundaries: Sequence[float] | None = None,
         num_bins: int | None = None,
         epsilon: float = 0.01,
         output_mode: str = "int",

@@ -40,7 +40,7 @@ class Hashing(HostLayer):
     def __init__(
         self,
         num_bins: int,
-        mask_value: Any = None,
+        mask_value: int | str | None = None,
         salt: Any = None,
         output_mode: str = "int",
         sparse: bool = False,
@@ -125,8 +125,6 @@ class HashedCrossing(HostLayer):
     ):
         super().__init__(name=name, dtype="int64" if output_mode == "int" and dtype is None else dtype, **kwargs)
         refuse_sparse("HashedCrossing", sparse)
-        if not isinstance(num_bins, int) or num_bins <= 0:
-            raise ValueError(f"HashedCrossing needs a positive integer num_bins, got {num_bins!r}.")
         self.num_bins, self.sparse = num_bins, sparse
         self.output_mode = output_mode_of(output_mode, "HashedCrossing", ("int", "one_hot"))
 

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras import ops
+from jkeras.arguments import read
 from jkeras.layers.preprocessing.colors import EPSILON, LAST, Color, RandomBrightness, RandomContrast
 from jkeras.layers.preprocessing.images import RandomImageLayer, Shape, Transformation, checked_range, rescale
 
@@ -138,13 +139,16 @@ class RandomColorJitter(RandomImageLayer):
         self.brightness_factor, self.contrast_factor = brightness_factor, contrast_factor
         self.saturation_factor, self.hue_factor = saturation_factor, hue_factor
 
-        def part(kind: type[Color], factor: Any) -> Color | None:
-            return None if factor is None else kind(factor, value_range=value_range, seed=seed)  # type: ignore[call-arg]
+        def part(kind: type[Color], name: str) -> Color | None:
+            def make(factor: Any) -> Color | None:
+                return None if factor is None else kind(factor, value_range=value_range, seed=seed)  # type: ignore[call-arg]
 
-        self.random_brightness = part(RandomBrightness, brightness_factor)
-        self.random_contrast = part(RandomContrast, contrast_factor)
-        self.random_saturation = part(RandomSaturation, saturation_factor)
-        self.random_hue = part(RandomHue, hue_factor)
+            return read(name, make, getattr(self, name))
+
+        self.random_brightness = part(RandomBrightness, "brightness_factor")
+        self.random_contrast = part(RandomContrast, "contrast_factor")
+        self.random_saturation = part(RandomSaturation, "saturation_factor")
+        self.random_hue = part(RandomHue, "hue_factor")
 
     @property
     def parts(self) -> list[Color]:

@@ -3,7 +3,7 @@
 import itertools
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,8 +26,8 @@ class IndexLookup(Vocabulary):
         mask_token: Any,
         oov_token: Any,
         vocabulary_dtype: str,
-        vocabulary: Any = None,
-        idf_weights: Any = None,
+        vocabulary: str | os.PathLike | Sequence | None = None,
+        idf_weights: Sequence | None = None,
         invert: bool = False,
         output_mode: str = "int",
         sparse: bool = False,

@@ -1,5 +1,7 @@
 """`StringLookup` and `IntegerLookup`: tokens to integers by a vocabulary, and back."""
 
+import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -50,8 +52,8 @@ class StringLookup(IndexLookup):
         num_oov_indices: int = 1,
         mask_token: str | None = None,
         oov_token: str | None = "[UNK]",
-        vocabulary: Any = None,
-        idf_weights: Any = None,
+        vocabulary: str | os.PathLike | Sequence | None = None,
+        idf_weights: Sequence | None = None,
         invert: bool = False,
         output_mode: str = "int",
         pad_to_max_tokens: bool = False,
@@ -133,9 +135,9 @@ class IntegerLookup(IndexLookup):
         num_oov_indices: int = 1,
         mask_token: int | None = None,
         oov_token: int | None = -1,
-        vocabulary: Any = None,
+        vocabulary: str | os.PathLike | Sequence | None = None,
         vocabulary_dtype: str = "int64",
-        idf_weights: Any = None,
+        idf_weights: Sequence | None = None,
         invert: bool = False,
         output_mode: str = "int",
         sparse: bool = False,

@@ -1,11 +1,13 @@
 """A layer that normalizes numbers to mean 0 and variance 1, by statistics that are given or computed from data."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
+from jkeras.arguments import Numbers
 from jkeras.layers.options import Configured
 from jkeras.layers.preprocessing.adapt import arrays_of
 
@@ -39,7 +41,14 @@ class Normalization(Configured):
 
     unsaved = ("mean", "variance")  # the attributes are arrays, written as lists below
 
-    def __init__(self, axis: Any = -1, mean: Any = None, variance: Any = None, invert: bool = False, **kwargs: Any):
+    def __init__(
+        self,
+        axis: int | Sequence[int] | None = -1,
+        mean: Numbers | None = None,
+        variance: Numbers | None = None,
+        invert: bool = False,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.axis = () if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
         self.input_mean, self.input_variance = mean, variance
@@ -47,10 +56,10 @@ class Normalization(Configured):
         self.supports_masking = True
         if (mean is None) != (variance is None):
             raise ValueError(f"Normalization needs mean= and variance= together, got mean={mean} and variance={variance}.")
-        if mean is not None and (np.shape(mean) != np.shape(variance) or np.ndim(mean) > len(self.axis)):
+        if mean is not None and (np.shape(mean) != np.shape(variance) or np.ndim(mean) > len(self.axis)):  # type: ignore[arg-type]
             raise ValueError(
                 f"Normalization needs mean= and variance= of the same shape, with at most one axis for each of axis={self.axis}, "
-                f"got the shapes {np.shape(mean)} and {np.shape(variance)}."
+                f"got the shapes {np.shape(mean)} and {np.shape(variance)}."  # type: ignore[arg-type]
             )
 
     def build(self, input_shape: Any) -> None:

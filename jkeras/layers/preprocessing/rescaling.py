@@ -5,6 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from jkeras.arguments import Numbers
 from jkeras.core.data_format import image_data_format
 from jkeras.layers.options import Configured
 
@@ -26,7 +27,7 @@ class Rescaling(Configured):
     [-1.0, 1.0]
     """
 
-    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any):
+    def __init__(self, scale: Numbers, offset: Numbers = 0.0, **kwargs: Any):
         super().__init__(**kwargs)
         self.scale = scale
         self.offset = offset

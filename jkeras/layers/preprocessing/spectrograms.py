@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras import initializers, ops
+from jkeras.arguments import Numbers
 from jkeras.core import dtype as dtypes
 from jkeras.core.data_format import standardize_data_format
 from jkeras.layers.input_spec import InputSpec
@@ -56,7 +57,7 @@ class STFTSpectrogram(Configured):
         frame_length: int = 256,
         frame_step: int | None = None,
         fft_length: int | None = None,
-        window: Any = "hann",
+        window: str | Numbers | None = "hann",
         periodic: bool = False,
         scaling: str | None = "density",
         padding: str = "valid",
@@ -161,7 +162,7 @@ class MelSpectrogram(Configured):
         fft_length: int = 2048,
         sequence_stride: int = 512,
         sequence_length: int | None = None,
-        window: Any = "hann",
+        window: str | Numbers | None = "hann",
         sampling_rate: int = 16000,
         num_mel_bins: int = 128,
         min_freq: float = 20.0,

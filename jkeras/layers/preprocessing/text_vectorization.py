@@ -1,7 +1,8 @@
 """`TextVectorization`: from texts to the indices of their words, or to vectors."""
 
 import itertools
-from collections.abc import Callable, Mapping, MutableMapping
+import os
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -66,8 +67,8 @@ class TextVectorization(HostLayer):
         output_mode: str = "int",
         output_sequence_length: int | None = None,
         pad_to_max_tokens: bool = False,
-        vocabulary: Any = None,
-        idf_weights: Any = None,
+        vocabulary: str | os.PathLike | Sequence | None = None,
+        idf_weights: Sequence | None = None,
         sparse: bool = False,
         ragged: bool = False,
         encoding: str = "utf-8",

@@ -142,7 +142,7 @@ class Vocabulary(HostLayer):
     def _read(self, path: Any) -> list:
         path = os.fspath(path)
         if not os.path.isfile(path):
-            raise ValueError(f"Vocabulary file {path} does not exist.")
+            raise ValueError(f"Vocabulary file {path} does not exist: vocabulary={path!r}.")
         if self.output_mode == "tf_idf":
             raise ValueError(
                 "output_mode 'tf_idf' does not support loading a vocabulary from file: the weights are missing."
