@@ -250,7 +250,7 @@ def _is_sequence(value: Any) -> bool:
 
 
 _SIMPLE: dict[Any, tuple[Callable[[Any], bool], str]] = {
-    bool: (lambda value: value is None or (isinstance(value, int) and value in (0, 1)), "True or False"),
+    bool: (lambda value: value is None or (isinstance(value, int) and value in (0, 1)), "to be a boolean (True or False)"),
     int: (_is_integer, "an integer"),
     float: (_is_number, "a number"),
     str: (lambda value: isinstance(value, str), "a string"),
