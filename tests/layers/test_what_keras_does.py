@@ -80,7 +80,7 @@ def test_an_override_that_knows_fewer_arguments():
         (lambda: layers.Dropout(0.5, noise_shape=(2, 0)), "noise_shape"),
         (lambda: layers.Dropout(0.5, noise_shape="all"), "noise_shape"),
         (lambda: layers.ConvLSTM1D(1, 1, strides=2, dilation_rate=3), "both strides and dilation_rate"),
-        (lambda: layers.InputLayer((2,), input_tensor=np.ones(2)), "must be a KerasTensor"),
+        (lambda: layers.InputLayer((2,), input_tensor=np.ones(2)), "needs input_tensor= a KerasTensor"),
         (lambda: layers.Layer().add_weight("kernel"), "keyword argument"),
         (lambda: jkeras.Sequential([{}]), "is made of layers, got {}"),
     ],
