@@ -14,6 +14,10 @@ class ArgumentError(ValueError, TypeError):
     """Arguments that do not fit: a ValueError, as programs for Keras expect, and a TypeError, as JAX raises."""
 
 
+class MissingFileError(FileNotFoundError, ValueError):
+    """There is no such file: Python's error, and a ValueError, as programs for Keras expect."""
+
+
 class PositionError(ArgumentError, IndexError):
     """A position beyond the end of an axis; an IndexError besides, as Python expects of `x[i]`."""
 

@@ -22,7 +22,7 @@ from jkeras.core import dtype as dtypes
 from jkeras.core import frame as frames
 from jkeras.core.array_face import ArrayFace
 from jkeras.core.turns import Turn, in_training
-from jkeras.runtime.mesh import current
+from jkeras.runtime.mesh import ONE_DEVICE, current
 from jkeras.runtime.placement import to_device
 from jkeras.serialization import deserialize, published
 from jkeras.serialization.naming import scoped
@@ -39,10 +39,23 @@ class Promise:
 
 
 class Initial(Promise):
-    """The promise of a new variable: its initializer, run at the first read."""
+    """The promise of a new variable: its initializer, run at the first read.
+
+    The array is laid out by the placement in force then, or if there is none, by the one in which the variable was made.
+    """
+
+    _made_in: Any = ONE_DEVICE
+
+    def __init__(self) -> None:
+        if current() is not ONE_DEVICE:
+            self._made_in = current()
+
+    def __getstate__(self) -> None:  # devices are those of this process
+        return None
 
     def redeem(self, variable: "Variable") -> jax.Array:
-        value = current().made(variable, variable.initial_value)
+        placement = current() if current() is not ONE_DEVICE else self._made_in
+        value = placement.made(variable, variable.initial_value)
         variable.take_back(self, value)
         return value
 
@@ -119,7 +132,7 @@ class Variable(ArrayFace):
             # An initializer of ours is a pure function of its seed: run it when somebody looks. Foreign code runs now.
             fork = getattr(initializer, "fork", None)
             self._initializer = fork() if fork else initializer
-            self._box: Any = Initial() if fork else self.initial_value()
+            self._box: Any = Initial() if fork else current().made(self, self.initial_value)
         else:
             value = initializer.value if isinstance(initializer, Variable) else initializer
             inferred = getattr(value, "dtype", None)

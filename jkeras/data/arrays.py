@@ -135,6 +135,11 @@ class ArrayData:
         return self._tree
 
     @property
+    def inputs(self) -> Any:
+        """The inputs, with the shape of all rows; nothing is read."""
+        return self._rows[0]
+
+    @property
     def targets(self) -> Any:
         """The targets as whole arrays, except for those that would have to be read from a file (then None)."""
         return jax.tree.map(lambda rows: None if rows.on_disk else rows.whole(), self._rows[1])

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras.core import dtype as dtypes
+from jkeras.errors import ArgumentError
 
 Index = slice | np.ndarray
 
@@ -47,7 +48,7 @@ class Rows:
 
     def __init__(self, source: Any, name: str, dtype: Any = None, columns: Sequence | None = None):
         if len(source.shape) == 0:
-            raise ValueError(
+            raise ArgumentError(
                 f"{name} is a single value ({source!r}), not an array with one entry per sample. "
                 f"Pass an array of shape (samples, ...), for example np.reshape({name}, (1, 1))."
             )

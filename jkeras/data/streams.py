@@ -85,7 +85,7 @@ class StreamData:
     ):
         self.source, self.class_weight, self.shuffle, self.class_axis = source, class_weight, shuffle, class_axis
         self.arrange = arrange
-        self.check: Callable[[Any], None] | None = None  # of a batch's targets, once the model knows what it expects
+        self.check: Callable[[Any, Any], None] | None = None  # of a batch's x and y, once the model knows what it expects
         self.by_number = is_by_number(source)
         self.one_pass = not self.by_number and hasattr(source, "__next__")
         self._keeps = False  # whether the states of an iterator that knows its place are kept
@@ -314,7 +314,7 @@ class StreamData:
             check_lengths(x, y, weights, equal=False)
             batch = jax.tree.map(lambda rows: np.asarray(rows.whole()), (x, y, weights))
             if self.check is not None:
-                self.check(batch[1])
+                self.check(*batch[:2])
         except ValueError as error:
             raise ValueError(f"A batch of {type(self.source).__name__}: {error}") from None
         return batch

@@ -36,6 +36,7 @@ from jkeras.layers.mask_arguments import carry_mask, pass_masks
 from jkeras.layers.missing import hint
 from jkeras.layers.recomputed import Recomputed
 from jkeras.layers.signatures import call_spec
+from jkeras.ops.sparse import is_sparse
 from jkeras.quantizers.config import resolve
 from jkeras.runtime.placement import to_device
 from jkeras.serialization import describe_constructor, serialize, serialize_arguments
@@ -221,6 +222,7 @@ class Layer(Checked, Inferred, Recomputed):
                     "    variables = layer.init(key, inputs)"
                 )
             self._build_for(spec, args, kwargs)
+        weights = len(self._weights) if self.built else None
         outer = frame.training, frame.autocast
         training = kwargs.get("training")
         if training is None and spec.training is not None and len(args) > spec.training:
@@ -256,6 +258,13 @@ class Layer(Checked, Inferred, Recomputed):
             raise
         finally:
             frame.training, frame.autocast = outer
+        if weights is not None and len(self._weights) > weights:
+            made = self._weights[weights].name
+            del self._weights[weights:]
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}) cannot add new elements of state: its call() makes the weight {made!r} "
+                "anew each time. Make weights in __init__() or in build(self, input_shape)."
+            )
         self.built = True
         if self.activity_regularizer is not None:
             for output in jax.tree.leaves(outputs):
@@ -289,6 +298,9 @@ class Layer(Checked, Inferred, Recomputed):
                 x = to_device(x)  # jnp.asarray would compile a program for each new shape
             elif isinstance(x, Variable):
                 x = x.value
+            elif is_sparse(x):
+                cast = self.autocast and x.dtype != target and dtypes.is_float(x.dtype) and dtypes.is_float(target)
+                return x.astype(target) if cast else x
             elif not isinstance(x, jax.Array):
                 return to_device(x.__array__()) if hasattr(x, "__array__") else x
             if self.autocast and x.dtype != target and dtypes.is_float(x.dtype) and dtypes.is_float(target):

@@ -181,10 +181,10 @@ class _Tree:
 
     def assign(self, tree: Any) -> None:
         """Give the weights the values of another tree of the same structure."""
-        new = jax.tree.leaves(tree)
-        if len(new) != len(self.leaves):
+        new, structure = jax.tree.flatten(tree)
+        if structure != self.structure:
             raise ValueError(
-                f"`call_fn` returned a state with {len(new)} arrays, but was given one with {len(self.leaves)}."
+                f"`call_fn` returned a state of the structure {structure}, but was given one of the structure {self.structure}."
             )
         for leaf, value in zip(self.leaves, new, strict=True):
             if _holds(leaf):

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 
 from jkeras import ops
 from jkeras.core.data_format import standardize_data_format
+from jkeras.core.symbolic import KerasTensor
 from jkeras.errors import suggest
-from jkeras.layers.input_spec import InputSpec
+from jkeras.layers.input_spec import InputSpec, check_input
 from jkeras.layers.options import Configured, sizes
 
 __all__ = [
@@ -96,6 +97,12 @@ class Permute(Configured):
 
     def call(self, inputs: Any) -> Any:
         return ops.transpose(inputs, (0, *self.dims))
+
+    def compute_output_spec(self, inputs: Any) -> KerasTensor:
+        """Shape and dtype of the outputs, which are sparse where the inputs are."""
+        check_input(self, inputs)
+        shape = tuple(inputs.shape[axis] for axis in (0, *self.dims))
+        return KerasTensor(shape, self._infer_from_call((inputs,), {}).dtype, sparse=inputs.sparse)
 
 
 class RepeatVector(Configured):

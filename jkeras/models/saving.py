@@ -7,6 +7,7 @@ import jax
 
 from jkeras import saving
 from jkeras.core import symbolic
+from jkeras.errors import known_keywords
 from jkeras.layers.base import Layer
 from jkeras.layers.signatures import call_spec, holds_tensors, shapes_of, specs_of
 from jkeras.saving.export import export_model
@@ -15,6 +16,7 @@ from jkeras.saving.export import export_model
 class Saved:
     """The base of `Model` that defines `save`, `save_weights` and `load_weights`."""
 
+    @known_keywords
     def save(
         self,
         filepath: Any,
@@ -51,6 +53,7 @@ class Saved:
         """
         saving.save_model(self, filepath, overwrite, zipped, include_optimizer, save_format)
 
+    @known_keywords
     def save_weights(self, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None) -> None:
         """Write the weights, and the optimizer's state, to an HDF5 file, which Keras reads, too.
 
@@ -67,6 +70,7 @@ class Saved:
         """
         saving.save_weights(self, filepath, overwrite, max_shard_size)
 
+    @known_keywords
     def load_weights(
         self,
         filepath: Any,

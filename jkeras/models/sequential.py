@@ -4,6 +4,9 @@ import functools
 from collections.abc import Iterator
 from typing import Any
 
+import jax
+import numpy as np
+
 from jkeras.core import dtype as dtypes
 from jkeras.core import symbolic
 from jkeras.core.containment import contained
@@ -195,10 +198,15 @@ class Sequential(Model):
         self.build(array.shape)
 
     def _arrange_inputs(self, x: Any) -> Any:
-        """The one input, also where it stands in a list or a dict."""
+        """The one input, also where it stands in a list or a dict; a vector is a column where the model takes one."""
         if isinstance(x, dict) and len(x) == 1:
-            return next(iter(x.values()))
-        return x[0] if isinstance(x, (list, tuple)) and len(x) == 1 and getattr(x[0], "shape", None) else x
+            x = next(iter(x.values()))
+        elif isinstance(x, (list, tuple)) and len(x) == 1 and getattr(x[0], "shape", None):
+            x = x[0]
+        wanted = tuple(self._tensors[0].shape) if self._tensors else ()
+        if wanted[1:] == (1,) and isinstance(x, (np.ndarray, jax.Array)) and x.ndim == 1:
+            return x[:, None]
+        return x
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Run the layers in order."""

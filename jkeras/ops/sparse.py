@@ -71,6 +71,9 @@ def call_on_sparse(function: Callable, args: list, kwargs: dict) -> Any:
         return function(*jax.tree.unflatten(structure, filled), **kwargs)
 
     name, flags = function.__name__, [is_sparse(x) for x in arrays]
+    if name == "bincount" and is_sparse(args[0]):
+        weights = arrays[1] if len(arrays) > 1 else kwargs.get("weights")
+        return _count_stored(arrays[0], weights, kwargs.get("minlength", args[2] if len(args) > 2 else 0))
     if name in ELEMENTWISE and flags[0]:
         return _on_entries(call, arrays[0], *arrays[1:])
     if (
@@ -134,6 +137,25 @@ def _on_union(call: Callable, x: Any, y: Any) -> Any:
     left = spread(jnp.concatenate([x.data, jnp.zeros_like(y.data, x.dtype)]))
     right = spread(jnp.concatenate([jnp.zeros_like(x.data, y.dtype), y.data]))
     return _with(left, call(left.data, right.data))
+
+
+def _count_stored(x: Any, weights: Any, minlength: int) -> Any:
+    """`bincount` of the entries that are stored, which are of an array with one or two axes; sparse."""
+    from jax.experimental.sparse import BCOO, bcoo_update_layout
+
+    if weights is not None and not is_sparse(weights):
+        raise ValueError("bincount() of a sparse array takes sparse weights with the same entries, got a dense array.")
+    x, *others = (bcoo_update_layout(a, n_batch=0, n_dense=0, on_inefficient=None) for a in (x, weights) if a is not None)
+    if others and (x.indices.shape != others[0].indices.shape or not bool(jnp.all(x.indices == others[0].indices))):
+        raise ValueError(
+            "bincount() of a sparse array takes sparse weights with the same entries, but other ones are stored."
+        )
+    stored = jnp.all(x.indices < jnp.asarray(x.shape), axis=1)  # what lies outside of the shape is padding
+    length = max(int(jnp.max(jnp.where(stored, x.data, 0), initial=-1)) + 1, minlength)
+    places = jnp.concatenate([x.indices[:, :-1], x.data[:, None].astype(x.indices.dtype)], axis=1)
+    amounts = others[0].data if others else jnp.ones(x.nse, "int32")
+    counts = BCOO((jnp.where(stored, amounts, 0), places), shape=(*x.shape[:-1], length))
+    return counts.sum_duplicates(remove_zeros=False)
 
 
 def _quotient(call: Callable, x: Any, y: jax.Array) -> Any:

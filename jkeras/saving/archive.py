@@ -19,6 +19,7 @@ from typing import Any
 
 from jkeras.core.containment import contained
 from jkeras.core.module import Module
+from jkeras.errors import known_keywords
 from jkeras.saving import orbax
 from jkeras.saving.assets import FOLDER as ASSETS
 from jkeras.saving.assets import read_assets, write_assets
@@ -34,6 +35,7 @@ from jkeras.serialization import custom_object_scope, serialize
 METADATA, CONFIG = "metadata.json", "config.json"
 
 
+@known_keywords
 @contained
 def save_model(
     model: Any,
@@ -125,6 +127,7 @@ def _check_format(save_format: str | None, path: str) -> None:
         warnings.warn(advice, stacklevel=4)
 
 
+@known_keywords
 @contained
 def load_model(
     filepath: Any,

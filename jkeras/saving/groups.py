@@ -21,12 +21,13 @@ from jkeras.core.owner import Owner
 from jkeras.serialization.naming import snake_case
 
 
-def stored_modules(root: Owner, skip: Iterable[Owner] = ()) -> dict[str, Owner]:
+def stored_modules(root: Owner, skip: Iterable[Owner] = (), stored: Iterable[str] = ()) -> dict[str, Owner]:
     """The modules with something to store, by the paths of their groups; the root has the path "".
 
     Args:
         root: a model or layer.
         skip: what is left out, with all that is reached through it alone.
+        stored: the paths in a file that is read. A module that can be reached by several names has the one that the file knows.
 
     >>> import jkeras
     >>> Dense = jkeras.layers.Dense
@@ -35,10 +36,11 @@ def stored_modules(root: Owner, skip: Iterable[Owner] = ()) -> dict[str, Owner]:
     >>> list(stored_modules(model))
     ['', 'layers/dense', 'layers/sequential', 'layers/sequential/layers/dense', 'layers/dense_1']
     """
-    return dict(_visit("", root, set(map(id, skip))))
+    known = {"/".join(parts[:n]) for path in stored for parts in [path.split("/")] for n in range(1, len(parts) + 1)}
+    return dict(_visit("", root, set(map(id, skip)), known))
 
 
-def _visit(path: str, value: Any, seen: set[int]) -> Iterator[tuple[str, Owner]]:
+def _visit(path: str, value: Any, seen: set[int], known: set[str]) -> Iterator[tuple[str, Owner]]:
     if isinstance(value, Owner):
         if id(value) in seen:
             return
@@ -48,8 +50,9 @@ def _visit(path: str, value: Any, seen: set[int]) -> Iterator[tuple[str, Owner]]
         named = _attributes(value)
     else:
         named = _items(value)  # type: ignore[assignment]
-    for name, item in named:
-        yield from _visit(f"{path}/{name}" if path else name, item, seen)
+    paths = [(f"{path}/{name}" if path else name, item) for name, item in named]
+    for below, item in sorted(paths, key=lambda pair: pair[0] not in known) if known else paths:
+        yield from _visit(below, item, seen, known)
 
 
 def _items(container: Any) -> Iterator[tuple[str, Any]]:

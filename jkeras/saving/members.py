@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from jkeras.errors import MissingFileError
+
 SMALL = 2**26  # bytes: what is not larger need not be doubted
 MOST_ZIPPED = 100  # times; weights, if they are zipped at all, shrink by a tenth
 
@@ -34,7 +36,7 @@ class Members:
     def __init__(self, path: str, max_bytes: int | None = None):
         self.path, self.max_bytes = path, max_bytes
         if not os.path.exists(path):
-            raise FileNotFoundError(f"There is no file {path!r}.")
+            raise MissingFileError(f"There is no file {path!r}.")
         self._zip: Any = None
         if not os.path.isdir(path):
             try:

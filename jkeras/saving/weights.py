@@ -17,6 +17,7 @@ from jkeras.core.own_variables import OwnVariables, check_store, own_variables
 from jkeras.core.owner import Owner
 from jkeras.core.turns import at_one_step
 from jkeras.core.variable import Variable
+from jkeras.errors import MissingFileError
 from jkeras.saving import orbax, shards
 from jkeras.saving.files import may_write, path_of, replacing
 from jkeras.saving.groups import stored_modules
@@ -209,7 +210,7 @@ def read_weights(
         skip: modules that stay as they are.
     """
     with opened(source, name, max_bytes=max_bytes) as file:
-        modules = stored_modules(model, skip)
+        modules = stored_modules(model, skip, stored_paths(file))
         optimizers = {path: module for path, module in modules.items() if not isinstance(module, OwnVariables)}
         layers = {path: module for path, module in modules.items() if path not in optimizers}
         problems: dict[str, str] = {}
@@ -299,7 +300,7 @@ def opened(source: Any, name: str, mode: str = "r", max_bytes: int | None = None
         yield source
         return
     if mode == "r" and isinstance(source, str) and not os.path.isfile(source):
-        raise FileNotFoundError(f"There is no file {name!r}.")
+        raise MissingFileError(f"There is no file {name!r}.")
     try:
         with h5py.File(source, mode) as file:
             if mode == "r":

@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jkeras.errors import keywords_of
+from jkeras.errors import ArgumentError, keywords_of
 from jkeras.serialization.registry import OPERATIONS, address, custom_object_scope, find, get_registered_name
 from jkeras.serialization.shared_objects import made_before, note_made, note_written, reading, without_single_ids, writing
 
@@ -77,7 +77,7 @@ def _serialize(obj: Any) -> Any:
     if isinstance(obj, bytes):
         return {"class_name": "__bytes__", "config": {"value": obj.decode("utf-8")}}
     if isinstance(obj, slice):
-        parts = {"start": obj.start, "stop": obj.stop, "step": obj.step}
+        parts = {"start": _serialize(obj.start), "stop": _serialize(obj.stop), "step": _serialize(obj.step)}
         return {"class_name": "__slice__", "config": parts}
     if obj is Ellipsis:
         return {"class_name": "__ellipsis__", "config": {}}
@@ -134,7 +134,7 @@ def _numeric(dtype: Any) -> Any:
 
 _VALUES: dict[str, Callable[[dict], Any]] = {
     "__bytes__": lambda c: c["value"].encode("utf-8"),
-    "__slice__": lambda c: slice(c["start"], c["stop"], c["step"]),
+    "__slice__": lambda c: slice(*(_deserialize(c[part]) for part in ("start", "stop", "step"))),
     "__ellipsis__": lambda c: Ellipsis,
     "__numpy__": lambda c: np.array(c["value"], dtype=_numeric(c["dtype"])),
     "__tensor__": lambda c: jax.numpy.array(c["value"], dtype=_numeric(c["dtype"])),
@@ -181,7 +181,7 @@ def make_instance(cls: Any, name: str, read: Callable[[], Any]) -> Any:
     """An object from its config; whatever a class makes of a malformed one is a ValueError that says where."""
     config = read()
     if not isinstance(config, dict):
-        raise ValueError(f"The 'config' of {name!r} should be a dict, got {config!r:.200}.")
+        raise ArgumentError(f"The 'config' of {name!r} should be a dict, got {config!r:.200}.")
     try:
         return cls.from_config(config)
     except (LookupError, AttributeError, ArithmeticError, RecursionError, AssertionError) as error:
@@ -203,12 +203,12 @@ def _deserialize_here(config: Any, custom_objects: Mapping | None) -> Any:
         try:
             return _VALUES[name](inner)
         except (TypeError, LookupError, AttributeError) as error:
-            raise ValueError(f"The 'config' of {name!r} has another form: {inner!r:.200}.") from error
+            raise ArgumentError(f"The 'config' of {name!r} has another form: {inner!r:.200}.") from error
     if name == "__lambda__":
         raise ValueError("The config contains the bytecode of a lambda, which is never run. Register a named function.")
     if name == "function":
         if not isinstance(inner, str):
-            raise ValueError(f"The 'config' of a function should be its name, got {inner!r:.200}.")
+            raise ArgumentError(f"The 'config' of a function should be its name, got {inner!r:.200}.")
         return find(
             None if str(config.get("module")).startswith(OPERATIONS) else config.get("module"),
             inner,

@@ -181,6 +181,12 @@ def find(module: str | None, name: str, registered_name: str | None, custom_obje
             return found
     table = published(module or "")
     if name in table:
+        if registered_name not in (None, name, "function") and isinstance(table[name], type):
+            raise ValueError(
+                f"The config names {name!r} of {module!r}, which is the library's, but is registered as {registered_name!r}, which is "
+                "not known here. If that is a class of yours, decorate it with @jkeras.saving.register_keras_serializable(), or pass "
+                f"custom_objects={{{registered_name!r}: ...}}."
+            )
         return table[name]
     if module in ("builtins", None) or not (module or "").startswith("keras"):
         for table in _tables():

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
+
 from jkeras import losses, optimizers
 from jkeras import metrics as metrics_module
 from jkeras.training.custom import is_custom
@@ -21,12 +23,27 @@ from jkeras.training.plan import Plan
 PREPARING = threading.RLock()  # models are built by one thread at a time
 
 
+def _shapes(x: Any) -> list:
+    return [leaf.shape[1:] for leaf in jax.tree.leaves(x)]
+
+
 class Parts(NamedTuple):
     """The losses and metrics of `compile`, made for the outputs of the model; None where there are none."""
 
     objective: Objective | None
     scores: Scores | None
     sees_targets: bool  # whether the losses see the targets as they were given
+    shapes: list  # of the inputs for which the outputs are known, without the axis of the samples
+
+    def check_targets(self, x: Any, y: Any) -> None:
+        """Compare targets with what the losses expect, as far as the outputs for these inputs are known.
+
+        Args:
+            x: inputs, or anything with their shapes.
+            y: targets.
+        """
+        if self.objective is not None and self.sees_targets and _shapes(x) == self.shapes:
+            self.objective.check(y)
 
 
 class Compiled:
@@ -111,7 +128,7 @@ class Compiled:
         if scored:
             seen = handed_on(model, self, "compute_metrics", spec, y_pred)
             scores = Scores(self.given_metrics, self.given_weighted_metrics, self._outputs(model, seen[1]), *seen)
-        return Parts(objective, scores, sees_targets)
+        return Parts(objective, scores, sees_targets, _shapes(x))
 
     def is_trained(self, variable: Any) -> bool:
         """True if a variable was trainable when `compile` was called; one that was made later, if it is now."""

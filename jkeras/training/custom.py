@@ -43,9 +43,35 @@ def built_in(step: Callable) -> Callable:
     return step
 
 
+MAKERS = {"train_step": "make_train_function", "test_step": "make_test_function", "predict_step": "make_predict_function"}
+
+
 def is_custom(model: Any, method: str) -> bool:
-    """True if the model brings a step of its own."""
-    return not getattr(getattr(model, method), "built_in", False)
+    """True if the model brings a step of its own, or a function over the steps."""
+    return not getattr(getattr(model, method), "built_in", False) or has_function(model, method)
+
+
+def has_function(model: Any, method: str) -> bool:
+    """True if the model overrides what makes the function over these steps, such as `make_train_function`.
+
+    Such a function gets an iterator of one batch, and values rather than traces: it compiles what it likes by itself.
+    """
+    make = getattr(model, MAKERS.get(method, ""), None)
+    return make is not None and not getattr(make, "built_in", False)
+
+
+def step_of(model: Any, method: str) -> Callable:
+    """The model's own step, or the function over the steps that it makes, called on one batch."""
+    if not has_function(model, method):
+        return getattr(model, method)
+    name = MAKERS[method]
+    made = getattr(model, name)() or getattr(model, name.removeprefix("make_"))
+    if not callable(made):
+        raise TypeError(
+            f"{type(model).__name__}.{name} must return a function (state, iterator) -> (logs, state), or set self."
+            f"{name.removeprefix('make_')} to one."
+        )
+    return lambda state, data: made(state, iter([data]))
 
 
 def in_either_form(call: Callable, known: list) -> Any:
@@ -167,21 +193,24 @@ def custom_test_step(model: Any, plan: Any) -> Callable:
 def custom_predict_step(model: Any, slots: Slots) -> Callable:
     """`(ts, changed, x) -> (outputs, changed)` from the model's own `predict_step`; see `step.overlay`."""
     check_form(model, "predict_step")
-    known: list = []
+    user, traced = step_of(model, "predict_step"), not has_function(model, "predict_step")
+    known = [] if traced else ["lists"]
 
     def step(ts: TrainState, changed: dict, x: Any) -> tuple[Any, dict]:
         old = overlay(slots, ts, changed)
 
         def call(form: str) -> tuple[Any, dict]:
             new: dict[int, Any] = {}
-            with Frame(dict(old), training=False, closed=True) as frame:
+            with Frame(dict(old), training=False, closed=traced) as frame:
                 if form == "tree":
-                    outputs = as_arrays(model.predict_step(slots.collect(old), (x, None, None)))
+                    outputs = as_arrays(user(slots.collect(old), (x, None, None)))
                 else:
                     groups = [model.trainable_variables, model.non_trainable_variables]
                     given = lists_of(old, groups)
-                    returned = model.predict_step(given, pack_x_y_sample_weight(x))
+                    returned = user(given, pack_x_y_sample_weight(x))
                     outputs, state = as_arrays(_pair(model, "predict_step", returned))
+                    if not traced:  # a function, which returns both lists
+                        state = state[-1]
                     if not isinstance(state, (list, tuple)) or len(state) != len(groups[1]):
                         raise _not_a_pair(model, "predict_step", returned)
                     new = {id(v): a for v, a in zip(groups[1], state, strict=True) if a is not old[id(v)]}
@@ -195,7 +224,8 @@ def custom_predict_step(model: Any, slots: Slots) -> Callable:
 def _runner(model: Any, method: str, binding: Binding, groups: list[list[Variable]]) -> Callable:
     """`(ts, batch) -> (ts, logs)` for either form of a step."""
     check_form(model, method)
-    user, known = getattr(model, method), []  # type: ignore[var-annotated]
+    user, traced = step_of(model, method), not has_function(model, method)
+    known = [] if traced else ["lists"]
 
     def pure(ts: TrainState, batch: Any, old: dict) -> tuple[dict, dict]:
         new, logs = _pair(model, method, user(ts, batch))
@@ -224,7 +254,7 @@ def _runner(model: Any, method: str, binding: Binding, groups: list[list[Variabl
         old = binding.bound(ts)
 
         def call(form: str) -> tuple[TrainState, dict]:
-            with Frame(dict(old), closed=True) as frame:
+            with Frame(dict(old), closed=traced) as frame:
                 new, logs = as_arrays((pure if form == "tree" else keras)(ts, batch, old))
             if not isinstance(logs, dict):
                 raise TypeError(f"The logs of {type(model).__name__}.{method} must be a dict {{name: value}}, got {logs!r}.")

@@ -209,7 +209,10 @@ class Program(Loops):
         if self.results is not None:
             carry = loop(lo, hi, lambda i, carry: pin(body(i, carry)[0]), carry)
             logs = self.results(fixed, carry)
-        else:  # the step returns logs of its own; those of the last step count
+        elif not jit:  # the step returns logs of its own; those of the last step count
+            for i in range(int(lo), int(hi)):
+                carry, (_, logs) = body(i, carry)
+        else:
             spec = jax.eval_shape(body, lo, carry)[1][1]
             logs = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), spec)
 
@@ -225,39 +228,56 @@ class Program(Loops):
         """The loop that looks at every step: results are `(logs, loss, steps, is finite, records)`."""
         pin = current().pin
 
-        def look(i: Any, before: Any) -> tuple[Any, dict, jax.Array]:
+        def look(i: Any, before: Any) -> tuple[Any, dict, jax.Array, jax.Array]:
             after, seen = body(i, before)
             after = pin(after)
             if self.results is None:
                 loss, logs = seen
             else:
                 loss, logs = seen, self.results(fixed, after) if self.record else {}
-            return after, logs, jnp.mean(jnp.asarray(loss, "float32"))
-
-        def advance(state: tuple) -> tuple:
-            i, before, _, _, _, records = state
-            after, logs, loss = look(i, before)
-            if self.record:
-                records = [_put(all, new, i - lo) for all, new in zip(records, (*logs.values(), loss), strict=True)]
+            loss = jnp.mean(jnp.asarray(loss, "float32"))
             is_finite = jnp.isfinite(loss)
             if self.guard == "update" and self.written is not None:
                 is_finite = all_finite(self.written(after)) & is_finite
+            return after, logs, loss, is_finite
+
+        def advance(state: tuple) -> tuple:
+            i, before, _, _, _, records = state
+            after, logs, loss, is_finite = look(i, before)
+            if self.record:
+                records = [_put(all, new, i - lo) for all, new in zip(records, (*logs.values(), loss), strict=True)]
             return i + 1, after, tuple(logs.values()), loss, is_finite, records
 
-        _, spec, loss = jax.eval_shape(look, lo, carry)
+        if not jit:
+            return self._watch_eagerly(lo, hi, look, fixed, carry)
+        _, spec, loss, _ = jax.eval_shape(look, lo, carry)
         logs = tuple(jnp.zeros(a.shape, a.dtype) for a in spec.values())
         row = [*spec.values(), loss]
         self._capacity = max(1, min(RECORDS, RECORD_BYTES // sum(a.size * a.dtype.itemsize for a in row)))
         records = [jnp.zeros((self._capacity, *a.shape), a.dtype) for a in row] if self.record else []
         start = (jnp.asarray(lo, "int32"), carry, logs, jnp.float32(0), jnp.bool_(True), records)
-        loop = jax.lax.while_loop if jit else _python_while
         goes_on = lambda state: (state[0] < hi) & (state[4] | (self.guard is None))  # noqa: E731
-        i, carry, logs, loss, is_finite, records = loop(goes_on, advance, start)
+        i, carry, logs, loss, is_finite, records = jax.lax.while_loop(goes_on, advance, start)
         if self.results is not None and not self.record:
             spec = self.results(fixed, carry)
             logs = tuple(spec.values())
         self.names = tuple(spec)
         return carry, (logs, loss, i - lo, is_finite, records)
+
+    def _watch_eagerly(self, lo: Any, hi: Any, look: Callable, fixed: Any, carry: Any) -> tuple[Any, tuple]:
+        """The same, step by step on values: each step runs once."""
+        rows: list[tuple] = []
+        for i in range(int(lo), int(hi)):
+            carry, logs, loss, is_finite = look(i, carry)
+            rows.append((*logs.values(), loss))
+            if self.guard is not None and not is_finite:
+                break
+        if self.results is not None and not self.record:
+            logs = self.results(fixed, carry)
+        self._capacity = max(1, min(RECORDS, RECORD_BYTES // sum(a.size * a.dtype.itemsize for a in rows[0])))
+        self.names = tuple(logs)
+        records = [jnp.stack(column) for column in zip(*rows, strict=True)] if self.record else []
+        return carry, (tuple(logs.values()), loss, jnp.int32(len(rows)), is_finite, records)
 
     def advance(self, run: Callable, carry: Any, lo: int, hi: int) -> tuple[Any, tuple]:
         """Run steps, and if the last one was not finite, undo that step.
@@ -355,6 +375,12 @@ class Predictor(Loops):
         if count == 1:
             outputs, changed = predict(0, {})
             return jax.tree.map(lambda a: a[None], outputs), changed
+        if not jit:
+            rows, changed = [], {}
+            for i in range(int(steps)):
+                outputs, changed = predict(i, changed)
+                rows.append(outputs)
+            return jax.tree.map(lambda *column: jnp.stack(column), *rows), changed
         outputs, changed = jax.eval_shape(predict, 0, {})
         empty = jax.tree.map(lambda a: jnp.zeros((count, *a.shape), a.dtype), outputs)
         state = carried(fixed)
@@ -363,8 +389,7 @@ class Predictor(Loops):
             outputs, changed = predict(i, carry[1])
             return jax.tree.map(lambda rows, row: _put(rows, row, i), carry[0], outputs), changed
 
-        loop = jax.lax.fori_loop if jit else _python_for
-        return loop(0, steps, body, (empty, {number: state[number] for number in changed}))
+        return jax.lax.fori_loop(0, steps, body, (empty, {number: state[number] for number in changed}))
 
 
 def gather_batch(data: Any, order: jax.Array, i: Any, batch_size: int) -> Any:
@@ -401,12 +426,6 @@ def _python_for(lo: int, hi: int, body: Callable, carry: Any) -> Any:
     for i in range(int(lo), int(hi)):
         carry = body(i, carry)
     return carry
-
-
-def _python_while(goes_on: Callable, body: Callable, state: Any) -> Any:
-    while goes_on(state):
-        state = body(state)
-    return state
 
 
 class Clock:

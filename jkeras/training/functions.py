@@ -1,17 +1,17 @@
 """Keras's `make_train_function` and similar methods, for programs that call the steps themselves.
 
-`fit` does not use them: it runs many steps in one compiled program.
+`fit` does not use them, as it runs many steps in one compiled program, unless a class overrides one: then the function is called
+with each batch.
 """
 
-import warnings
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 
 from jkeras.core.scopes import StatelessScope
-
-_MADE = ("make_train_function", "make_test_function", "make_predict_function")
+from jkeras.training.custom import built_in
 
 
 class StepFunctions:
@@ -26,16 +26,7 @@ class StepFunctions:
     test_function: Callable | None = None
     predict_function: Callable | None = None
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        own = [name for name in _MADE if name in vars(cls)]
-        if own and not cls.__module__.startswith("jkeras."):
-            warnings.warn(
-                f"{cls.__name__}.{own[0]} is never called: fit, evaluate and predict make their programs of train_step, test_step and "
-                "predict_step. Override these.",
-                stacklevel=2,
-            )
-
+    @built_in
     def make_train_function(self: Any, force: bool = False) -> Callable:
         """Make `train_function(state, iterator) -> (logs, state)`: the training step on the next batches.
 
@@ -53,6 +44,7 @@ class StepFunctions:
             self.train_function = _over_batches(self.train_step, self._compiled_steps())
         return self.train_function
 
+    @built_in
     def make_test_function(self: Any, force: bool = False) -> Callable:
         """Make `test_function(state, iterator) -> (logs, state)`: the evaluation step on the next batches.
 
@@ -66,6 +58,7 @@ class StepFunctions:
             self.test_function = _over_batches(self.test_step, self._compiled_steps())
         return self.test_function
 
+    @built_in
     def make_predict_function(self: Any, force: bool = False) -> Callable:
         """Make `predict_function(state, iterator) -> (outputs, state)`: the outputs for the next batch.
 
@@ -131,8 +124,8 @@ def _over_batches(step: Callable, count: int) -> Callable:
 
     def run(state: Any, iterator: Iterator) -> tuple:
         logs: dict = {}
-        for _ in range(count):
-            logs, state = compiled(state, next(iterator))
+        for batch in itertools.islice(iterator, count):
+            logs, state = compiled(state, batch)
         return logs, state
 
     return run

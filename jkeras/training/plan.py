@@ -18,7 +18,7 @@ from jkeras.core.variable import as_arrays, is_variable
 from jkeras.errors import outside
 from jkeras.runtime.identity import identity
 from jkeras.runtime.mesh import ONE_DEVICE, current
-from jkeras.training.custom import custom_test_step, custom_train_step, is_custom
+from jkeras.training.custom import custom_test_step, custom_train_step, has_function, is_custom
 from jkeras.training.engine import Program
 from jkeras.training.loan import Loan
 from jkeras.training.step import Slots, TrainState, make_logged_loss, make_results, make_train_step
@@ -161,7 +161,8 @@ class Plan:
         jit, totals = self.compiled.jit, make_results(model, self.slots)
         logged = is_custom(model, "compute_metrics")  # its results come from the step, not from the sums
         if is_custom(model, "train_step"):
-            train = Program(_with_loss(custom_train_step(model, self)), None, jit, undo=_undo, written=_written)
+            compiled = jit and not has_function(model, "train_step")
+            train = Program(_with_loss(custom_train_step(model, self)), None, compiled, undo=_undo, written=_written)
         else:
             step = make_train_step(model, self.compiled.optimizer, self.slots, logged)
             train = Program(
@@ -173,7 +174,8 @@ class Plan:
                 identity=identify,
             )
         if is_custom(model, "test_step"):
-            return train, Program(_with_loss(custom_test_step(model, self)), None, jit, donate=False)
+            compiled = jit and not has_function(model, "test_step")
+            return train, Program(_with_loss(custom_test_step(model, self)), None, compiled, donate=False)
         loss_of = make_logged_loss(model, self.slots)
 
         def test_step(fixed: TrainState, carry: tuple, batch: Any) -> tuple:

@@ -18,7 +18,7 @@ from jkeras.runtime.identity import identity
 from jkeras.runtime.mesh import current
 from jkeras.runtime.placement import to_device
 from jkeras.training.buckets import power
-from jkeras.training.custom import custom_predict_step, is_custom
+from jkeras.training.custom import custom_predict_step, has_function, is_custom
 from jkeras.training.engine import Predictor, Stats, chunks
 from jkeras.training.feed import ONE, pad_rows
 from jkeras.training.liveness import peak_bytes
@@ -55,7 +55,8 @@ class Prediction:
     def _make(self) -> Predictor:
         make_step = custom_predict_step if is_custom(self.model, "predict_step") else make_predict_step
         parts, variables = (self.model, self.slots), self._leaves
-        return Predictor(make_step(*parts), self.jit, lambda by_name: identity(parts, variables, by_name))
+        jit = self.jit and not has_function(self.model, "predict_step")
+        return Predictor(make_step(*parts), jit, lambda by_name: identity(parts, variables, by_name))
 
     def _list_variables(self) -> None:
         self._leaves, self._structure = self.slots.variables, self.slots.structure
@@ -251,6 +252,8 @@ class Prediction:
         """The most batches (of those in `COUNTS`) whose outputs take no more than `CALL_BYTES`."""
         if not feed.is_resident:
             return COUNTS[-1]  # a stack is small enough as it is
+        if not self.jit or has_function(self.model, "predict_step"):
+            return 1  # which nothing is to be known for
         x = feed.data.spec()[0]
         key = str(x)
         if key not in self._output_bytes:

@@ -190,7 +190,7 @@ class Trainer(Compilable):
     def _ready(self, compiled: Compiled, data: Any, shuffle: Any) -> Plan:
         """Build what is not built, on the first batch's shapes, and check the data; before the first step."""
         self._check_inputs(data)
-        if compiled.parts is None:
+        if compiled.parts is None or compiled.parts.objective is None:
             compiled.prepare(self, data.peek(shuffle))
             data.reset()
             self._check_inputs(data)
@@ -203,13 +203,15 @@ class Trainer(Compilable):
 
     def _check_targets(self, compiled: Compiled, data: Any, where: str = "") -> None:
         """Compare targets with what the losses expect: all that are at hand, or each batch as it comes."""
-        if compiled.parts is None or compiled.objective is None or not compiled.parts.sees_targets:
+        if compiled.parts is None or compiled.parts.objective is None:
             return
         if not isinstance(data, ArrayData):
-            data.check = compiled.objective.check
+            data.check = compiled.parts.check_targets
             return
         try:
-            compiled.objective.check(data.tree[1] if data.resident(device_memory_budget()) else data.targets)
+            compiled.parts.check_targets(
+                data.inputs, data.tree[1] if data.resident(device_memory_budget()) else data.targets
+            )
         except ValueError as error:
             if not where:
                 raise

@@ -373,3 +373,15 @@ def test_add_variable_is_the_other_name_of_add_weight():
     layer = Counter()
     layer(np.ones((1, 2)))
     assert float(layer.calls) == 1 and not layer.trainable_variables
+
+
+def test_a_weight_that_each_call_makes_anew_is_refused():
+    class Growing(jkeras.layers.Layer):
+        def call(self, x):
+            self.w = self.add_weight((), "zeros", name="w")
+            return x + self.w
+
+    layer = Growing()
+    layer(np.ones((2, 3)))
+    with pytest.raises(ValueError, match=r"call\(\) makes the weight 'w' anew each time"):
+        layer(np.ones((2, 3)))

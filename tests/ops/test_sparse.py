@@ -95,7 +95,21 @@ def test_sparse_beside_dense():
     assert_close(ops.concatenate([x, OTHER], axis=1), np.concatenate([DENSE, OTHER], axis=1))
     assert isinstance(ops.concatenate([x, x]), BCOO)
     counts = ops.bincount(BCOO.fromdense(np.array([0, 2, 2])))
-    assert np.asarray(ops.convert_to_numpy(counts)).tolist() == [1, 0, 2]
+    assert np.asarray(ops.convert_to_numpy(counts)).tolist() == [0, 0, 2]  # of what is stored
     weighted = ops.bincount(np.array([0, 2, 2]), weights=BCOO.fromdense(np.array([1.0, 0.0, 3.0], "float32")))
     assert np.asarray(weighted).tolist() == [1, 0, 3]
     assert ops.one_hot([1], 2, dtype="bool", sparse=True).dtype == "bool"
+
+
+def test_bincount_of_stored_entries():
+    from jax.experimental.sparse import BCOO
+
+    places = np.arange(1, 16, 2)[:, None]
+    x, weights = (BCOO((np.array(a), places), shape=(16,)) for a in ([1, 1, 2, 3, 2, 4, 4, 6], [0, 0, 3, 2, 1, 1, 4, 2]))
+    for k in (ops, keras.ops):
+        flat = k.bincount(x, weights=weights, minlength=3)
+        rows = k.bincount(k.expand_dims(x, 0), weights=k.expand_dims(weights, 0))
+        assert flat.todense().tolist() == [0, 0, 4, 2, 5, 0, 2] and rows.todense().tolist() == [[0, 0, 4, 2, 5, 0, 2]]
+    assert ops.bincount(x).todense().tolist() == [0, 2, 2, 1, 2, 0, 1]
+    with pytest.raises(ValueError, match="takes sparse weights with the same entries"):
+        ops.bincount(x, weights=np.ones(16))

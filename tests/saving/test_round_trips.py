@@ -95,3 +95,42 @@ def test_graphs_with_the_optimizer(make, writer, reader, tmp_path):
     for a, b in zip(again.get_weights(), model.get_weights(), strict=True):
         assert_close(a, b, rtol=2e-4, atol=1e-5)
     same_outputs(again.predict(inputs, verbose=0), model.predict(inputs, verbose=0), rtol=2e-4, atol=1e-5)
+
+
+def test_a_property_may_be_the_name_that_a_file_knows(tmp_path):
+    class Old(jkeras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = jkeras.layers.Dense(3)
+
+        def call(self, x):
+            return self.dense(x)
+
+    class New(jkeras.Model):
+        def __init__(self):
+            super().__init__()
+            self.a_dense = jkeras.layers.Dense(3)  # the property would be visited after it
+
+        @property
+        def dense(self):
+            return self.a_dense
+
+        def call(self, x):
+            return self.dense(x)
+
+    old, new = Old(), New()
+    for model in (old, new):
+        model(np.ones((2, 2)))
+    old.save_weights(tmp_path / "a.weights.h5")
+    new.load_weights(tmp_path / "a.weights.h5")
+    np.testing.assert_array_equal(old.dense.kernel, new.a_dense.kernel)
+
+
+@pytest.mark.parametrize(("call", "error"), [
+    (lambda model, path: model.save(path / "m.keras", overwrit=True), "'overwrit'. Did you mean 'overwrite'"),
+    (lambda model, path: model.load_weights(path / "m.weights.h5", skip=True), "'skip'. Did you mean 'skip_mismatch'"),
+    (lambda model, path: jkeras.models.load_model(path / "none.keras"), "There is no file"),
+])  # fmt: skip
+def test_errors_of_files_are_value_errors_too(call, error, tmp_path):
+    with pytest.raises(ValueError, match=error):
+        call(jkeras.Sequential([jkeras.Input((2,)), jkeras.layers.Dense(1)]), tmp_path)

@@ -1,5 +1,7 @@
 """Configs name only what stands in a table; names that are not there get a suggestion."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -83,3 +85,19 @@ def test_files_cannot_name_code():
 def test_misspelt_classes_get_a_suggestion():
     with pytest.raises(ValueError, match="Did you mean 'Dense'"):
         serialization.deserialize({"module": "keras.layers", "class_name": "Dens", "config": {}, "registered_name": None})
+
+
+def test_a_name_of_the_library_with_the_registration_of_another_class():
+    config = {"class_name": "Dense", "module": "keras.layers", "registered_name": "mine>Dense", "config": {"units": 1}}
+    with pytest.raises(ValueError, match="registered as 'mine>Dense', which is not known here"):
+        serialization.deserialize(config)
+
+
+def test_a_slice_may_hold_arrays():
+    config = serialization.serialize(slice(None, np.array([0, 1]), 1))
+    assert json.loads(json.dumps(config)) == config == serialization.serialize(serialization.deserialize(config))
+
+
+def test_a_config_of_another_type_is_a_type_error_too():
+    with pytest.raises(TypeError, match="should be a dict"):
+        serialization.deserialize({"class_name": "Dense", "config": [1, 2, 3]})

@@ -159,3 +159,13 @@ def test_a_loss_of_several_outputs_takes_the_mean_of_their_weights():
     for given, mean in ((weights, weights), ([weights, 3 * weights], 2 * weights)):
         loss = model.evaluate(X, TARGETS[:2], sample_weight=given, verbose=0)[0]
         np.testing.assert_allclose(loss, np.mean(mean * values), rtol=1e-5)
+
+
+def test_batches_of_a_stream_may_have_other_lengths():
+    def batches(k):
+        for length in (3, 5, 3):
+            yield np.ones((1, length * 4, 2), "float32"), np.zeros((1, length, 8), "float32")
+
+    model = jkeras.Sequential([jkeras.layers.Reshape((-1, 8))])
+    model.compile("sgd", "mse")
+    assert model.fit(batches(jkeras), verbose=0).history["loss"] == [1.0]
