@@ -329,3 +329,21 @@ def test_numpy_draws_jax_s_numbers(size):
     key = np.array([2**32 - 5, 7], "uint32")
     expected = jax.jit(lambda key: jax.random.uniform(key, (size,), "float32", -0.3, 1.7))(key)
     assert_equal(counter.uniform(key, size, -0.3, 1.7), expected)
+
+
+def test_building_a_model_compiles_next_to_nothing():
+    """What is computed before the first step is NumPy's; only the normal distribution of an orthogonal matrix is XLA's."""
+    import jkeras
+
+    jax.clear_caches()
+    compiled = []
+    listen = lambda event, seconds, fun_name=None, **_: compiled.append(fun_name) if "backend_compile" in event else None  # noqa: E731
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        layers = [jkeras.layers.Embedding(5, 3), jkeras.layers.LSTM(4), jkeras.layers.BatchNormalization()]
+        model = jkeras.Sequential([jkeras.Input((6,)), *layers, jkeras.layers.Dropout(0.5), jkeras.layers.Dense(2)])
+        model.compile("adam", "mse", metrics=["accuracy"])
+        assert all(np.isfinite(value).all() for value in model.get_weights())
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+    assert len(compiled) <= 1, compiled

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from jkeras import activations, random
 from jkeras.core.variable import Variable
+from jkeras.initializers.base import array_library, on_device
 from jkeras.layers.base import Layer
 from jkeras.layers.options import Configured
 from jkeras.ops import recurrent
@@ -218,7 +219,9 @@ class LSTMCell(Cell):
         rest, units = self.bias_initializer, self.units
 
         def open_forget_gate(shape: Any, dtype: Any = None) -> Any:
-            return jnp.concatenate([rest((units,), dtype), jnp.ones(units, dtype), rest((2 * units,), dtype)])
+            first, last = rest((units,), dtype), rest((2 * units,), dtype)
+            library = array_library()  # a program for each LSTM would take longer to compile than all else that builds it
+            return on_device(library.concatenate([library.asarray(a) for a in (first, library.ones_like(first), last)]))
 
         settings = {"regularizer": self.bias_regularizer, "constraint": self.bias_constraint}
         return self.add_weight((4 * units,), open_forget_gate, name="bias", **settings)

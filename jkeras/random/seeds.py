@@ -109,7 +109,7 @@ def governing_frame() -> Frame | None:
 
 def is_tracing() -> bool:
     """True if a computation made here and now would be recorded by JAX (under `jit`, `scan`, ...) instead of run."""
-    return isinstance(jnp.zeros(()), jax.core.Tracer)
+    return isinstance(to_device(np.zeros(())), jax.core.Tracer)  # which, unlike jnp.zeros, is no program
 
 
 watchers: list[Callable[[int], int]] = []  # the last one is told of each seed that is drawn, and returns what is kept of it
