@@ -149,7 +149,7 @@ class BackupAndRestore(Callback):
         return None
 
     def _place(self) -> Callable[[str], Any]:
-        """Where the variable of a name in the state belongs."""
+        """Return a function from the name of a variable in the state to its layout."""
         variables, placement = self._run.variables(), current()
 
         def place(name: str) -> Any:

@@ -73,7 +73,7 @@ class CallbackList(Checked):
         return self._calls[mode]
 
     def watch(self, mode: str) -> bool:
-        """True if any of them watches the batches of `"train"`, `"test"` or `"predict"`."""
+        """Return True if any of the callbacks watches the batches of `"train"`, `"test"` or `"predict"`."""
         calls = self.calls(mode)
         calls.start()
         return calls.watched

@@ -268,7 +268,7 @@ class Variable(ArrayFace):
         self._box = promise
 
     def is_lent(self, promise: Promise) -> bool:
-        """True if the box holds this promise."""
+        """Return True if the variable stores this promise."""
         return self._box is promise
 
     def take_back(self, promise: Promise, value: jax.Array) -> None:

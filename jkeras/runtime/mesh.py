@@ -266,7 +266,7 @@ def on_host(array: Any) -> Any:
 
 
 def of_all_processes(content: bytes) -> list[bytes]:
-    """What each process has, in their order. All of them have to call this at the same time.
+    """Return the values of all processes, in their order. All processes must call this at the same time.
 
     >>> of_all_processes(b"mine")
     [b'mine']

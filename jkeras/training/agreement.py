@@ -85,7 +85,9 @@ def agreeing() -> Iterator[dict[str, Any]]:
 
 
 def about_data(data: Any, name: str = "data") -> dict[str, Any]:
-    """What the data of a pass must have in common: arrays are the same on all processes, a stream has its own rows on each."""
+    """Return the properties that the data of a pass must have in common. Arrays are the same on all processes; a stream
+    has its own rows on each.
+    """
     if not together():
         return {}
     if not isinstance(data, ArrayData):
@@ -100,7 +102,7 @@ def about_data(data: Any, name: str = "data") -> dict[str, Any]:
 
 
 def about_run(model: Any, data: Any, validation: Any, **settings: Any) -> dict[str, Any]:
-    """What a run of `fit` must have in common."""
+    """Return the properties that a run of `fit` must have in common."""
     if not together():
         return {}
     variables = model._compiled.plan.slots.variables
@@ -118,7 +120,7 @@ def about_run(model: Any, data: Any, validation: Any, **settings: Any) -> dict[s
 
 
 def about_stack(item: Any) -> dict[str, Any]:
-    """What a stack of streamed batches must have in common with those of the other processes."""
+    """Return the properties that a stack of streamed batches must have in common with those of the other processes."""
     if item is None:
         return {"batches that are left": 0}
     count, batches = item[:2]

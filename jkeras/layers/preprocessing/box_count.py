@@ -44,7 +44,7 @@ class MaxNumBoundingBoxes(ImageLayer):
     def transform_bounding_boxes(
         self, bounding_boxes: dict, transformation: Transformation | None = None, training: bool = True
     ) -> dict:
-        """`max_number` boxes and labels per image."""
+        """Return `max_number` boxes and labels per image."""
 
         def fit(values: Any) -> Any:
             values = jnp.asarray(values)[:, : self.max_number]
