@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
 from jkeras.distribution.devices import list_devices
@@ -285,7 +286,8 @@ class FullyShardedDataParallel(Distribution):
 
     def _rule(self, variable: Any, shape: tuple[int, ...], slot: bool) -> PartitionSpec:
         n = self.num_model_replicas
-        if self.only_optimizer and not slot:
+        is_number = variable is None or jnp.issubdtype(variable.dtype, jnp.inexact)
+        if (self.only_optimizer and not slot) or not is_number:  # seeds and counters are small, and keys cannot be divided
             return PartitionSpec()
         axes = [axis for axis, length in enumerate(shape) if length and length % n == 0]
         if not axes:

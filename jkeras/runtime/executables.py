@@ -27,7 +27,7 @@ from jkeras.runtime.activity import doing
 from jkeras.runtime.compiler_options import CPU_OPTIONS, compile_with, lowering_for
 from jkeras.runtime.heap import kept
 from jkeras.runtime.mesh import current
-from jkeras.runtime.placement import placement, placements, platform, to_device
+from jkeras.runtime.placement import placement, placements, platform
 from jkeras.runtime.store import BYTES_PER_CHARACTER, PROGRAM_BYTES, store
 from jkeras.runtime.switches import is_flash_attention_enabled
 
@@ -110,7 +110,8 @@ class CompiledOnce:
                 self._run_eagerly(args, constants)  # nothing was donated; this raises where the number came up
                 raise FloatingPointError(f"A number that is not finite came up in {error}.") from error
             if "Disallowed host-to-device transfer" in str(error):  # under jax.transfer_guard, ours are said to be meant
-                return prepared.run(*to_device(dynamic))
+                put = current().put_whole
+                return prepared.run(*jax.tree.map(lambda a: a if isinstance(a, jax.Array) else put(a), dynamic))
             if not isinstance(error, ValueError) or prepared.eager or prepared.places == placements(args[: self._steady]):
                 raise
             self._known.pop(key, None)  # the state has moved to other devices

@@ -94,6 +94,10 @@ def test_a_state_moves_between_layouts():
     state = jax.device_get(model.train_state())
     wanted = fit(model)
     with two_devices():
+        other = make()
+        other.train_state(X[:16], Y[:16])  # before anything has been computed
+        other.update_train_state(state)
+        same(other.train_state(), state)
         model.update_train_state(state)
         same(model.train_state(), state)
         divided = fit(model)
