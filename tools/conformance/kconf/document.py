@@ -15,12 +15,12 @@ KINDS = {
 }
 HEAD = """# Keras's own tests
 
-`make conformance` writes this file. It downloads Keras's source release, and runs those of its tests that use public names only
-against jkeras; [tools/conformance/README.md](../tools/conformance/README.md) says how tests were selected and how they run. Nothing of
-Keras is kept here but the tests' names.
+`make conformance` writes this file. It downloads Keras's source release, and runs those of Keras's tests that use only public names
+against jkeras. [tools/conformance/README.md](../tools/conformance/README.md) describes how tests are selected and run. This repository
+contains only the names of the tests.
 
-`message` counts tests that pass but for the text of an error; the last columns count them as passed. `before` is what the first run
-from this repository showed. (When such tests were first run against jkeras, 73 % of them passed.)
+`message` counts tests that fail only because the text of an error is different; the last two columns count them as passed. `before` is the
+result of the first run from this repository. (When such tests were first run against jkeras, 73 % of them passed.)
 
 """
 
