@@ -19,8 +19,8 @@ HEAD = """# Keras's own tests
 against jkeras. [tools/conformance/README.md](../tools/conformance/README.md) describes how tests are selected and run. This repository
 contains only the names of the tests.
 
-`message` counts tests that fail only because the text of an error is different; the last two columns count them as passed. `before` is the
-result of the first run from this repository. (When such tests were first run against jkeras, 73 % of them passed.)
+`message` counts tests that fail only because the text of an error is different. The last two columns count them as passed. `before`
+is the result of the first run from this repository. (When such tests were first run against jkeras, 73 % of them passed.)
 
 """
 
