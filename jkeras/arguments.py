@@ -1,9 +1,9 @@
-"""Constructors check what they are given, by the annotations of their arguments.
+"""Constructors check their arguments by the annotations.
 
-`Dense(use_bias="no")` would be taken for true, and `Adam(epsilon="small")` would fail at some later step, in a line that names none.
-So the base classes of layers, losses, metrics, optimizers, initializers, regularizers, constraints, callbacks and schedules derive
-from `Checked`. It wraps the constructors of the library's own classes: the annotation `float | None` of an argument, and the range of
-its name in `RANGES`, say what the value must be. Constructors of a user's own are left as they are written.
+Without this check, `Dense(use_bias="no")` would mean True, and `Adam(epsilon="small")` would fail later, in a line that does not
+name the argument. So the base classes of layers, losses, metrics, optimizers, initializers, regularizers, constraints, callbacks and schedules derive
+from `Checked`. It wraps the constructors of the library's own classes: the annotation of an argument, such as `float | None`,
+and the range of its name in `RANGES` define the valid values. Constructors of users' classes are not checked.
 """
 
 import functools
@@ -23,7 +23,7 @@ from jkeras.errors import ArgumentError, unexpected_keywords
 
 
 class Range(NamedTuple):
-    """Where a number must lie; `open` says that the ends themselves are excluded."""
+    """The range of a number. `open` is True if the ends themselves are excluded."""
 
     low: float = -math.inf
     high: float = math.inf
@@ -144,7 +144,7 @@ def known_arguments(owner: type, function: Callable, options: Mapping[str, Any])
 
 
 class Kind(NamedTuple):
-    """What an annotation stands for: a test of values, and words for it."""
+    """The meaning of an annotation: a test of values, and a description in words."""
 
     fits: Callable[[Any], bool]
     words: str
@@ -264,7 +264,7 @@ Numbers = Annotated[Any, Kind(lambda value: _is_number(value) or _is_sequence(va
 
 
 def _kind(annotation: Any) -> Kind | None:
-    """What an annotation stands for; None for `Any` and what is not told apart here.
+    """Return the `Kind` of an annotation, or None for `Any` and annotations that are not checked.
 
     >>> _kind(float | None).words, _kind(Sequence[int]).words, _kind(Any), _kind(int).fits(2.5)
     ('a number, or None', 'a list of integers', None, False)
