@@ -1,9 +1,10 @@
 """Constructors check their arguments by the annotations.
 
-Without this check, `Dense(use_bias="no")` would mean True, and `Adam(epsilon="small")` would fail later, in a line that does not
-name the argument. So the base classes of layers, losses, metrics, optimizers, initializers, regularizers, constraints, callbacks and schedules derive
-from `Checked`. It wraps the constructors of the library's own classes: the annotation of an argument, such as `float | None`,
-and the range of its name in `RANGES` define the valid values. Constructors of users' classes are not checked.
+Without this check, `Dense(use_bias="no")` would mean True, and `Adam(epsilon="small")` would fail later, in a line that
+does not name the argument. So the base classes of layers, losses, metrics, optimizers, initializers, regularizers,
+constraints, callbacks and schedules derive from `Checked`. It wraps the constructors of the library's own classes: the
+annotation of an argument, such as `float | None`, and the range of its name in `RANGES` define the valid values.
+Constructors of users' classes are not checked.
 """
 
 import functools
