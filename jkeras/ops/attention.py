@@ -2,11 +2,13 @@
 (arXiv:1706.03762).
 """
 
+import functools
 import math
 
 import jax
 import jax.numpy as jnp
 
+from jkeras.ops.attention_blocks import in_blocks, is_long
 from jkeras.ops.cudnn import fused_attention, is_fusible
 from jkeras.ops.family import Array, Operand, array_op
 from jkeras.runtime.switches import is_flash_attention_enabled
@@ -67,7 +69,10 @@ def dot_product_attention(
         return fused_attention(query, key, value, bias, mask, scale, is_causal)
 
     def plain(query, key, value, bias, mask):
-        return _plain(query, key, value, bias, mask, scale, is_causal, attn_logits_soft_cap)
+        options = {"scale": scale, "cap": attn_logits_soft_cap}
+        if is_long(query, key):
+            return in_blocks(functools.partial(_plain, **options), query, key, value, bias, mask, is_causal)
+        return _plain(query, key, value, bias, mask, is_causal, **options)
 
     def fused(query, key, value, bias, mask):
         return fused_attention(query, key, value, bias, mask, scale, is_causal)
@@ -79,13 +84,13 @@ def dot_product_attention(
     return plain(*arrays)
 
 
-def _plain(query, key, value, bias, mask, scale, is_causal, attn_logits_soft_cap):
+def _plain(query, key, value, bias, mask, is_causal=False, scale=None, cap=None):
     dtype = query.dtype
     if is_causal:
         causal = jnp.tri(query.shape[1], key.shape[1], dtype=bool)[None, None]
         mask = causal if mask is None else mask & causal
     # The softmax's division comes after the product with the values, where it has `depth / sources` as many numbers to divide.
-    logits = attention_logits(query, key, bias, mask, scale, attn_logits_soft_cap)
+    logits = attention_logits(query, key, bias, mask, scale, cap)
     exponentials = jnp.exp(logits - jax.lax.stop_gradient(logits.max(-1, keepdims=True)))
     totals = exponentials.sum(-1).swapaxes(1, 2)[..., None]
     return (weighted_sum(exponentials.astype(dtype), value).astype(totals.dtype) / totals).astype(dtype)
