@@ -42,14 +42,15 @@ def in_blocks(compute: Callable, query: Any, key: Any, value: Any, bias: Any, ma
     targets, sources = query.shape[1], key.shape[1]
     size = _largest_divisor(targets, max(1, BLOCK // _row_bytes(query, key)))
     starts = jnp.arange(0, targets, size)
-    whole, rows = {}, {"query": query, "key": key, "value": value}  # what all examples share, and what each has for itself
+    whole: dict[str, Any] = {}  # what all examples share
+    rows = {"query": query, "key": key, "value": value}  # what each has for itself
     for name, array in (("bias", bias), ("mask", mask)):
         if array is not None:
             (whole if array.shape[0] == 1 else rows)[name] = array
 
     def example(_: None, own: dict) -> tuple[None, Any]:
         arrays = {name: array[None] for name, array in own.items()} | whole
-        blocks, shared = {"query": _cut(arrays.pop("query"), 1, size)}, {}
+        blocks, shared = {"query": _cut(arrays.pop("query"), 1, size)}, dict[str, Any]()
         for name, array in arrays.items():
             if name in ("bias", "mask") and array.shape[2] > 1:
                 blocks[name] = _cut(array, 2, size)
