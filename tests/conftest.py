@@ -6,7 +6,8 @@ import signal
 os.environ["KERAS_BACKEND"] = "jax"
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 if "device_count" not in os.environ.get("XLA_FLAGS", ""):  # two devices, for tests of where a model trains
-    os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
+    count = max(2, int(os.environ.get("JKERAS_TEST_DEVICES", "0")))
+    os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + f" --xla_force_host_platform_device_count={count}"
 
 import jax
 import pytest
@@ -23,6 +24,19 @@ jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell has taken away from what it runs in the background
+
+
+DEVICES = int(os.environ.get("JKERAS_TEST_DEVICES", "0"))  # to run tests, of trainers mostly, under DataParallel on so many
+
+
+@pytest.fixture(autouse=True)
+def _on_several_devices():
+    if DEVICES == 0:
+        yield
+        return
+    names = jkeras.distribution.list_devices()[:DEVICES]
+    with jkeras.distribution.DataParallel(devices=names).scope():
+        yield
 
 
 @pytest.fixture(scope="module", autouse=True)
