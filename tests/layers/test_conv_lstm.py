@@ -107,7 +107,7 @@ def test_a_model_learns_and_is_saved(tmp_path):
 
 
 def test_bad_arguments():
-    with pytest.raises(ValueError, match="needs a positive integer filters"):
+    with pytest.raises(ValueError, match="needs filters= a positive integer"):
         jkeras.layers.ConvLSTM2D(0, 3)
     with pytest.raises(ValueError, match="padding='valid' or 'same'"):
         jkeras.layers.ConvLSTM2D(2, 3, padding="causal")

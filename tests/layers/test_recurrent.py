@@ -206,7 +206,7 @@ def test_mixed_precision():
 
 
 def test_errors():
-    with pytest.raises(ValueError, match="positive integer units, got units=0"):
+    with pytest.raises(ValueError, match="needs units= a positive integer, got units=0"):
         jkeras.layers.LSTM(0)
     with pytest.raises(ValueError, match="calls cuDNN on none"):
         jkeras.layers.GRU(3, use_cudnn=True)
