@@ -40,7 +40,7 @@ def in_blocks(compute: Callable, query: Any, key: Any, value: Any, bias: Any, ma
     [12.0, 14.0, 16.0, 18.0]
     """
     targets, sources = query.shape[1], key.shape[1]
-    size = _largest_divisor(targets, max(1, BLOCK // _row_bytes(query, key)))
+    size = _block_size(targets, max(1, BLOCK // _row_bytes(query, key)))
     starts = jnp.arange(0, targets, size)
     whole: dict[str, Any] = {}  # what all examples share
     rows = {"query": query, "key": key, "value": value}  # what each has for itself
@@ -77,13 +77,14 @@ def _row_bytes(query: Any, key: Any) -> int:
     return query.shape[2] * key.shape[1] * max(4, query.dtype.itemsize)
 
 
-def _largest_divisor(number: int, limit: int) -> int:
-    """Find the largest divisor of a number within a limit.
+def _block_size(targets: int, limit: int) -> int:
+    """Choose the largest divisor within a limit; all targets if it is so small that the loop would take longer than it saves.
 
-    >>> _largest_divisor(1024, 150), _largest_divisor(7, 3)
-    (128, 1)
+    >>> _block_size(1024, 150), _block_size(1021, 150)
+    (128, 1021)
     """
-    return next(n for n in range(min(number, limit), 0, -1) if number % n == 0)
+    size = next(n for n in range(min(targets, limit), 0, -1) if targets % n == 0)
+    return size if 8 * size >= limit else targets
 
 
 def _cut(array: Any, axis: int, size: int) -> Any:
