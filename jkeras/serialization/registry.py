@@ -179,19 +179,18 @@ def find(module: str | None, name: str, registered_name: str | None, custom_obje
         found = known and get_registered_object(known, custom_objects)
         if found is not None and found:
             return found
-    table = published(module or "")
-    if name in table:
-        if registered_name not in (None, name, "function") and isinstance(table[name], type):
+    tables = [published(module or "")]
+    if module in ("builtins", None) or not (module or "").startswith("keras"):
+        tables += _tables()
+    table = next((table for table in tables if name in table), None)
+    if table is not None:
+        if registered_name not in (None, "", name, "function"):
             raise ValueError(
                 f"The config names {name!r} of {module!r}, which is the library's, but is registered as {registered_name!r}, which is "
-                "not known here. If that is a class of yours, decorate it with @jkeras.saving.register_keras_serializable(), or pass "
+                "not known here. If that is yours, decorate it with @jkeras.saving.register_keras_serializable(), or pass "
                 f"custom_objects={{{registered_name!r}: ...}}."
             )
         return table[name]
-    if module in ("builtins", None) or not (module or "").startswith("keras"):
-        for table in _tables():
-            if name in table:
-                return table[name]
     everything = [n for t in _published.values() for n in t] + list(_registered)
     raise ValueError(
         f"The config names {name!r} of {module!r}, which is not known here.{suggest(name, everything)} If it is yours, "

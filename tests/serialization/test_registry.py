@@ -101,3 +101,10 @@ def test_a_slice_may_hold_arrays():
 def test_a_config_of_another_type_is_a_type_error_too():
     with pytest.raises(TypeError, match="should be a dict"):
         serialization.deserialize({"class_name": "Dense", "config": [1, 2, 3]})
+
+
+def test_a_function_of_the_library_with_the_registration_of_another_one():
+    config = {"class_name": "function", "module": "builtins", "config": "relu", "registered_name": "mine>relu"}
+    with pytest.raises(ValueError, match="registered as 'mine>relu', which is not known here"):
+        serialization.deserialize(config)
+    assert serialization.deserialize(config | {"registered_name": ""}) is jkeras.activations.relu

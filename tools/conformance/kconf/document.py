@@ -80,7 +80,7 @@ def explain(results, lines):
     Raises:
         ValueError: a reason is of an unknown kind, or names a difference that the lines do not have.
     """
-    groups, unexplained = {}, []
+    groups, places, unexplained = {}, [], []  # reasons may have one text
     reasons = tomllib.loads((HERE / "reasons.toml").read_text())["reason"]
     for reason in reasons:
         text = reason["why"]
@@ -91,11 +91,11 @@ def explain(results, lines):
             if not numbers:
                 raise ValueError(f"reasons.toml: docs/differences.md has no line with {reason['line']!r}")
             text += f" ([differences.md](differences.md), line {numbers[0]})"
-        groups[reason["kind"], text] = []
+        places.append(groups.setdefault((reason["kind"], text), []))
     for test, result in sorted(results.items()):
         if result["outcome"] in ("passed", "message", "skipped", "xfail", "absent"):
             continue
-        for reason, found in zip(reasons, groups.values()):
+        for reason, found in zip(reasons, places, strict=True):
             if any(fnmatchcase(short(test), pattern) for pattern in reason["tests"]):
                 found.append(test)
                 break
