@@ -26,7 +26,7 @@ BOTH = {  # what both processes hear
     "features": "ValueError: Processes that train together must do the same.*shapes of data:.*process 1: ['float32[32, 4]']",
     "samples": "ValueError: .*samples of data.*process 0: [30].*process 1: [31]",
     "values": "ValueError: .*first batch of data",
-    "model": "ValueError: .*model:.*dense/kernel float32[4, 8].*dense/kernel float32[4, 9]",
+    "model": "ValueError: .*model:.*process 0: .*float32[8]'.*process 1: .*float32[9]'",
     "seed": "ValueError: .*random seed",
     "epochs": "ValueError: .*settings.*'epochs': '2'.*'epochs': '3'",
     "a stream that is shorter": "ValueError: .*batches that are left",
