@@ -121,6 +121,13 @@ class Placement:
         """Stacks of batches of which each process has read its own rows."""
         if jax.process_count() == 1:
             return self.put_stack(tree)
+        own = max(1, self.parts // jax.process_count())
+        for a in jax.tree.leaves(tree):
+            if a.shape[1] % own:
+                raise ValueError(
+                    f"Axis 0 of a batch of this process's stream has {a.shape[1]} rows, which its {own} devices along {self.batch!r} cannot "
+                    f"divide evenly. Let each process yield batches of a multiple of {own} rows, or give fit arrays, which may be uneven."
+                )
         return jax.tree.map(
             lambda a: jax.make_array_from_process_local_data(self.sharding(None, self.batch), np.asarray(a)), tree
         )

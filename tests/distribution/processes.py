@@ -79,7 +79,7 @@ def bad(process):
         "seed": lambda: fit(model=seeded()),
         "epochs": lambda: fit(epochs=2 + process),
         "a stream that is shorter": lambda: fit(x=stream(20 - 9 * process), epochs=1),
-        "a stream of other shapes": lambda: fit(x=stream(20, 4 + process), epochs=1),
+        "a stream of other shapes": lambda: fit(x=stream(20, 4 + 2 * process), epochs=1),
         "one has an error": lambda: fit(x=X, y=Y[: 40 - 3 * process]),
         "evaluate": lambda: make().evaluate(X[: 30 + process], Y[: 30 + process], verbose=0),
         "joined twice": lambda: D.initialize(),
