@@ -125,8 +125,9 @@ class Placement:
         for a in jax.tree.leaves(tree):
             if a.shape[1] % own:
                 raise ValueError(
-                    f"Axis 0 of a batch of this process's stream has {a.shape[1]} rows, which its {own} devices along {self.batch!r} cannot "
-                    f"divide evenly. Let each process yield batches of a multiple of {own} rows, or give fit arrays, which may be uneven."
+                    f"Axis 0 of a batch of this process's stream has {a.shape[1]} rows, which its {own} devices along "
+                    f"{self.batch!r} cannot divide evenly. Let each process yield batches of a multiple of {own} rows, "
+                    "or give fit arrays, which may be uneven."
                 )
         return jax.tree.map(
             lambda a: jax.make_array_from_process_local_data(self.sharding(None, self.batch), np.asarray(a)), tree
