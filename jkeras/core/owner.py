@@ -21,7 +21,7 @@ class Owner:
         """The owners and variables that this one holds directly, each with its path: its attributes, and the entries of
         their lists and dicts.
         """
-        for name, value in vars(self).items():
+        for name, value in list(vars(self).items()):  # another thread may set an attribute
             if isinstance(value, (Owner, Variable, dict, list, tuple)):
                 yield from ((path, leaf) for path, leaf in walk(value, _is_held, (name,)) if _is_held(leaf))
 

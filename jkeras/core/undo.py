@@ -46,7 +46,7 @@ def all_or_nothing(module: Owner, parts: Iterable[Owner] | None = None) -> Itera
 
 
 def _contents(module: Owner) -> list[tuple[Any, Any]]:
-    return [(value, value.copy()) for value in vars(module).values() if isinstance(value, (list, dict))]
+    return [(value, value.copy()) for value in list(vars(module).values()) if isinstance(value, (list, dict))]
 
 
 __all__ = ["all_or_nothing"]

@@ -260,7 +260,7 @@ class PureOptimizer(Checked, Owner):
 
         Two built optimizers of a built-in class with equal fingerprints compute the same function of equal trees.
         """
-        public = {k: v for k, v in vars(self).items() if not k.startswith("_") and k not in ("name", "built")}
+        public = {k: v for k, v in list(vars(self).items()) if not k.startswith("_") and k not in ("name", "built")}
         plain = (bool, int, float, str, type(None), list, tuple)
         rate = self._learning_rate
         schedule = None if is_variable(rate) else repr(rate.get_config()) if hasattr(rate, "get_config") else Same(rate)

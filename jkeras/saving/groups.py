@@ -69,7 +69,7 @@ def _attributes(module: Owner) -> list[tuple[str, Any]]:
     """The attributes that hold modules, in order."""
     holding = {path[0] for path, _ in module.children()}
     keras_names = getattr(module, "stored_as", {})  # where Keras's attribute has another name than ours
-    found = {keras_names.get(name, name): value for name, value in vars(module).items() if name in holding}
+    found = {keras_names.get(name, name): value for name, value in list(vars(module).items()) if name in holding}
     found |= _properties(module)
     for name in ("layers", "optimizer"):  # properties of models
         if isinstance(getattr(type(module), name, None), property):

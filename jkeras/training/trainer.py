@@ -52,7 +52,7 @@ class Trainer(Compilable):
         self._prediction = None
 
     def __getstate__(self) -> dict:
-        return {k: v for k, v in vars(self).items() if k not in Trainer.untraced}
+        return {k: v for k, v in list(vars(self).items()) if k not in Trainer.untraced}
 
     @property
     def history(self) -> History | None:
