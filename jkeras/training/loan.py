@@ -50,18 +50,25 @@ class Loan(Promise):
 
     def lend(self) -> Any:
         """The current values, to be consumed; the boxes hold this promise from now on."""
-        placement = current()
+        placement, state = current(), self._state
+        if state is None or self._placement != placement or not all_hold(self.variables, self):
+            with self.held():  # another thread may be reading
+                state = self._take(placement)
+        return jax.tree.unflatten(self._binding.structure, state)
+
+    def _take(self, placement: Any) -> list:
+        """Take all values, or, while the loan lasts, those that have been assigned since."""
         if self._state is None or self._placement != placement:
             self.take_back()
             self._placement = placement
             self._lend(self._taken(self.variables))
-        elif not all_hold(self.variables, self):
-            assigned = [i for i, variable in enumerate(self.variables) if not variable.is_lent(self)]
-            state = list(self._state)
-            for i, array in zip(assigned, self._taken([self.variables[i] for i in assigned]), strict=True):
-                state[i] = array
-            self._lend(state)
-        return jax.tree.unflatten(self._binding.structure, self._state)  # type: ignore[arg-type]
+            return self._state  # type: ignore[return-value]
+        assigned = [i for i, variable in enumerate(self.variables) if not variable.is_lent(self)]
+        state = list(self._state)
+        for i, array in zip(assigned, self._taken([self.variables[i] for i in assigned]), strict=True):
+            state[i] = array
+        self._lend(state)
+        return state
 
     def _taken(self, variables: list[Variable]) -> list:
         """Copies of the arrays in the boxes, since somebody may hold the arrays and the loop consumes what it is given."""
