@@ -285,7 +285,7 @@ def _kind(annotation: Any) -> Kind | None:
         if any(kind is None for kind in kinds):
             return None
         some: list[Kind] = kinds  # type: ignore[assignment]
-        words = [kind.words for kind in some]
+        words = [kind.words.removeprefix("to be ") for kind in some]
         text = f"{', '.join(words[:-1])}, or {words[-1]}" if len(words) > 1 else words[0]
         return Kind(lambda value: any(kind.fits(value) for kind in some), text, annotation)
     kind = origin or annotation
@@ -296,7 +296,8 @@ def _kind(annotation: Any) -> Kind | None:
     if kind in (Sequence, list, tuple):
         return _sequence(annotation, parts)
     if isinstance(kind, type):
-        return Kind(lambda value: isinstance(value, kind), f"a {kind.__name__}", annotation)
+        article = "an" if kind.__name__[0] in "AEIOU" else "a"
+        return Kind(lambda value: isinstance(value, kind), f"{article} {kind.__name__}", annotation)
     return None
 
 

@@ -31,7 +31,7 @@ class QuantizationConfig(Checked):
     'int8'
     """
 
-    def __init__(self, weight_quantizer: AbsMaxQuantizer | None = None, activation_quantizer: AbsMaxQuantizer | None = None):
+    def __init__(self, weight_quantizer: Quantizer | None = None, activation_quantizer: Quantizer | None = None):
         self.weight_quantizer, self.activation_quantizer = weight_quantizer, activation_quantizer
 
     @property
@@ -81,8 +81,8 @@ class Int8QuantizationConfig(QuantizationConfig):
 
     def __init__(
         self,
-        weight_quantizer: AbsMaxQuantizer | None = None,
-        activation_quantizer: AbsMaxQuantizer | Literal["default"] | None = "default",
+        weight_quantizer: Quantizer | None = None,
+        activation_quantizer: Quantizer | Literal["default"] | None = "default",
     ):
         super().__init__(weight_quantizer, AbsMaxQuantizer() if activation_quantizer == "default" else activation_quantizer)
         _check_int8(self)
@@ -109,8 +109,8 @@ class Int4QuantizationConfig(QuantizationConfig):
 
     def __init__(
         self,
-        weight_quantizer: AbsMaxQuantizer | None = None,
-        activation_quantizer: AbsMaxQuantizer | Literal["default"] | None = "default",
+        weight_quantizer: Quantizer | None = None,
+        activation_quantizer: Quantizer | Literal["default"] | None = "default",
         block_size: int | None = 128,
     ):
         super().__init__(weight_quantizer, None if activation_quantizer == "default" else activation_quantizer)
@@ -122,10 +122,10 @@ class Int4QuantizationConfig(QuantizationConfig):
                 "Int4 sub-channel quantization (block_size > 0) does not support custom quantizers: groups have a scale and a zero "
                 f"point. Set block_size=None, or leave the quantizers out. Received: block_size={block_size}"
             )
-        if self.weight_quantizer is not None and tuple(self.weight_quantizer.value_range) != (-8, 7):
+        value_range = tuple(getattr(self.weight_quantizer, "value_range", (-8, 7)))
+        if value_range != (-8, 7):
             raise ValueError(
-                "Int4QuantizationConfig requires a weight_quantizer with value_range=(-8, 7). Received: "
-                f"value_range={self.weight_quantizer.value_range}"
+                f"Int4QuantizationConfig requires a weight_quantizer with value_range=(-8, 7). Received: value_range={value_range}"
             )
         _check_int8(self)
 

@@ -78,7 +78,8 @@ class Plan:
         """The names of what `evaluate` returns."""
         if self.test.names:
             return list(self.test.names)
-        return list(jax.eval_shape(make_results(model, self.slots), self.read()))
+        with current().tracing():
+            return list(jax.eval_shape(make_results(model, self.slots), self.read()))
 
     def read(self) -> TrainState:
         """The current values, to be looked at (not consumed)."""

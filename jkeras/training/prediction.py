@@ -239,7 +239,8 @@ class Prediction:
         key = str(spec)
         if key not in self._widths:
             trace = lambda: jax.make_jaxpr(self.program.step, return_shape=True)(self._state(), {}, spec)  # noqa: E731
-            jaxpr, _ = self._attempt(trace)
+            with current().tracing():
+                jaxpr, _ = self._attempt(trace)
             nbytes = peak_bytes(jaxpr) + sum(math.prod(a.shape) * a.dtype.itemsize for a in jax.tree.leaves(spec))
             width = min(WIDE_ROWS // data.batch_size, WIDE_BYTES // nbytes)
             self._widths[key] = power(width + 1) // 2 if width >= LEAST_WIDTH else 1
@@ -257,7 +258,8 @@ class Prediction:
         x = feed.data.spec()[0]
         key = str(x)
         if key not in self._output_bytes:
-            outputs, _ = jax.eval_shape(self.program.step, self._state(), {}, x)
+            with current().tracing():
+                outputs, _ = jax.eval_shape(self.program.step, self._state(), {}, x)
             self._output_bytes[key] = sum(math.prod(o.shape) * o.dtype.itemsize for o in jax.tree.leaves(outputs))
         return max(count for count in COUNTS if count == 1 or count * self._output_bytes[key] <= CALL_BYTES)
 

@@ -17,6 +17,7 @@ from jkeras.callbacks.schedule import is_set
 from jkeras.core.assignment import assign_all
 from jkeras.errors import outside
 from jkeras.runtime.host_random import host_random_state, set_host_random_state
+from jkeras.runtime.mesh import current
 from jkeras.training.nonfinite import explain
 
 # What a callback has that its `get_state` need not keep: `fit` sets it.
@@ -156,7 +157,8 @@ class Run:
         plan, data = self.model._compiled.plan, self.feed.data
         if hasattr(data, "num_samples"):
             step = lambda: jax.eval_shape(self.model.train_step, plan.read(), data.spec())  # noqa: E731
-            plan.run(self.model, step)
+            with current().tracing():
+                plan.run(self.model, step)
 
     def begin(self) -> bool:
         """Take up a state that was saved at the end of an epoch. Returns whether there is anything left to train."""

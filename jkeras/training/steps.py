@@ -182,7 +182,8 @@ class Steps(StepFunctions):
         plan = self._require_ready(method)
         if x is not None:  # a trace finds what the step uses beside the model, so that the state has it
             batch = (x, y, sample_weight)
-            plan.run(self, lambda: jax.eval_shape(self.train_step, plan.read(), batch))
+            with current().tracing():
+                plan.run(self, lambda: jax.eval_shape(self.train_step, plan.read(), batch))
         return plan
 
     def _require_ready(self: Any, method: str) -> Any:

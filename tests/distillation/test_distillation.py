@@ -107,7 +107,7 @@ def test_files(tmp_path):
 def test_what_does_not_fit():
     loss = LogitsDistillation()
     for arguments, message in [
-        (("teacher", model(2), loss), "Teacher must be a Model"),
+        (("teacher", model(2), loss), "needs teacher= a Model"),
         ((model(2), model(2), None), "'distillation_losses' must be"),
         ((model(2), model(2), [loss], [1.0, 2.0]), "must match number"),
         ((model(2), model(2), loss, None, 1.5), "between 0.0 and 1.0"),
