@@ -59,7 +59,8 @@ class Saved:
 
         Args:
             filepath: a name that ends in `.weights.h5`; one that ends in `.h5` gets the older form, without the optimizer,
-                which Keras 2 reads, too; with `max_shard_size`, one that ends in `.weights.json`.
+                which Keras 2 reads, too; with `max_shard_size`, one that ends in `.weights.json`; one that ends in
+                `.safetensors` (the extra `jkeras[safetensors]`).
             overwrite: whether a file of this name is replaced, which happens once the new one is complete. With False, a
                 question is asked if there is a terminal.
             max_shard_size: how many GiB the arrays of one file may have; the weights are written to as many files as that takes.
@@ -82,12 +83,12 @@ class Saved:
         """Take the weights, and the optimizer's state if there is one, from a file that was written here or by Keras.
 
         Args:
-            filepath: a `.weights.h5`, `.keras` or `.h5` file, the last of Keras 1, 2 or 3 or of weights alone; or a folder of
-                checkpoints that `OrbaxCheckpoint` wrote.
+            filepath: a `.weights.h5`, `.weights.json`, `.safetensors`, `.keras` or `.h5` file, the last of Keras 1, 2 or 3 or of
+                weights alone; or a folder of checkpoints that `OrbaxCheckpoint` wrote.
             skip_mismatch: leave layers as they are whose weights do not fit, with a warning, instead of raising an error.
             by_name: take what the file has for layers of the same name. Only the older form, `.h5`, has names.
             max_bytes: how many bytes all arrays of the file may claim; by default 64 MiB, or 100 times the size of the file.
-            objects_to_skip: layers (or optimizers) that stay as they are; for `.weights.h5` and `.weights.json` files.
+            objects_to_skip: layers (or optimizers) that stay as they are; for `.weights.h5`, `.weights.json` and `.safetensors` files.
 
         Raises:
             ValueError: the number of a layer's weights or the shape of one differs, the file cannot be read, or the model is

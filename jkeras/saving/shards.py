@@ -11,6 +11,7 @@ number 0; it exists even if it contains no weights.
 
 import json
 import os
+import stat
 from collections.abc import Iterator, MutableMapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -138,6 +139,8 @@ def written_shards(path: str, max_shard_size: float) -> Iterator[WrittenShards]:
         for name in names:
             with open(os.path.join(folder, name), "rb") as file:
                 os.fsync(file.fileno())
+            if os.path.exists(real):
+                os.chmod(os.path.join(folder, name), stat.S_IMODE(os.stat(real).st_mode))  # private weights stay private
             os.replace(os.path.join(folder, name), os.path.join(parent, name))
         with open(temporary, "x", encoding="utf-8") as index:
             json.dump({"metadata": {"total_size": shards.total}, "weight_map": shards.map}, index, indent=4)
@@ -156,6 +159,8 @@ def _remove_others(parent: str, base: str, owner: str, names: set[str]) -> None:
         if is_part and name != first and name not in names and _is_ours(path, owner):
             os.unlink(path)
     where = os.path.join(parent, first)
+    with scratch(where):
+        pass  # what a save that was killed here has left behind is removed, even if this one needs no empty part
     if first not in names and (not os.path.lexists(where) or _is_ours(where, owner)):
         with replacing(where, True) as temporary, h5py.File(temporary, "x") as file:
             file.attrs[OWNER] = owner

@@ -18,7 +18,7 @@ from jkeras.core.owner import Owner
 from jkeras.core.turns import at_one_step
 from jkeras.core.variable import Variable
 from jkeras.errors import MissingFileError
-from jkeras.saving import orbax, shards
+from jkeras.saving import orbax, shards, tensors
 from jkeras.saving.files import may_write, path_of, replacing
 from jkeras.saving.groups import stored_modules
 from jkeras.saving.hdf5 import ENDINGS as OLD_ENDINGS
@@ -29,6 +29,7 @@ from jkeras.saving.open_files import from_open_file, is_open_file, to_open_file
 from jkeras.saving.store import ReadStore, WrittenStore, check_budget, stored_paths
 
 EXTENSION = ".weights.h5"
+WITH_MODULES = (EXTENSION, shards.EXTENSION, tensors.EXTENSION)  # the forms that have a group for each module
 MEMBER = "model.weights.h5"  # of an archive
 
 
@@ -45,7 +46,8 @@ def save_weights(
     Args:
         model: a model or layer that is built.
         filepath: a name that ends in `.weights.h5`; one that ends in `.h5` gets the older form, without the optimizer, which
-            Keras 2 reads, too; with `max_shard_size`, one that ends in `.weights.json`. Or a file that is open for writing bytes.
+            Keras 2 reads, too; with `max_shard_size`, one that ends in `.weights.json`; one that ends in `.safetensors` (the
+            extra `jkeras[safetensors]`). Or a file that is open for writing bytes.
         overwrite: whether a file of this name is replaced, which happens once the new one is complete. With False, a question
             is asked if there is a terminal.
         max_shard_size: how many GiB the arrays of one file may have; the weights are written to as many files as that takes,
@@ -74,10 +76,10 @@ def save_weights(
             f"The filename must end in `.weights.json` when `max_shard_size` is specified, and that be more than 0 (GiB); got "
             f"{path!r} and max_shard_size={max_shard_size!r}."
         )
-    if max_shard_size is None and not path.endswith(OLD_ENDINGS):
+    if max_shard_size is None and not path.endswith((*OLD_ENDINGS, tensors.EXTENSION)):
         more = " Weights in several files, `.weights.json`, need max_shard_size." if path.endswith(shards.EXTENSION) else ""
         raise ValueError(f"The filename must end in `.weights.h5` (or `.h5`, for the form of Keras 2), got {path!r}.{more}")
-    if objects_to_skip is not None and not path.endswith((EXTENSION, shards.EXTENSION)):
+    if objects_to_skip is not None and not path.endswith(WITH_MODULES):
         raise ValueError(f"`objects_to_skip` is for '.weights.h5' files only, got {path!r}.")
     _check_built(model, "save_weights")
     if not may_write(path, overwrite):
@@ -92,6 +94,10 @@ def save_weights(
     with replacing(path, True) as temporary:
         if path.endswith(EXTENSION):
             write_weights(model, temporary, skip=skip)
+        elif path.endswith(tensors.EXTENSION):
+            modules = stored_modules(model, skip)
+            with at_one_step(held_variables(modules)):
+                tensors.write_tensors(modules, temporary, path)
         else:
             with opened(temporary, path, "x") as file, at_one_step(model.variables):
                 write_layers(model, file, VERSION)
@@ -110,8 +116,8 @@ def load_weights(
 
     Args:
         model: a model that is built.
-        filepath: a `.weights.h5`, `.weights.json`, `.keras` or `.h5` file, the last of Keras 1, 2 or 3 or of weights alone; or a
-            folder of checkpoints that `OrbaxCheckpoint` wrote; or a file that is open for reading bytes.
+        filepath: a `.weights.h5`, `.weights.json`, `.safetensors`, `.keras` or `.h5` file, the last of Keras 1, 2 or 3 or of
+            weights alone; or a folder of checkpoints that `OrbaxCheckpoint` wrote; or a file that is open for reading bytes.
         skip_mismatch: leave layers as they are whose weights do not fit, with a warning, instead of raising an error.
         by_name: take what the file has for layers of the same name. Only the older form, `.h5`, has names.
         max_bytes: how many bytes all arrays of the file may claim; by default 64 MiB, or 100 times the size of the file.
@@ -140,17 +146,18 @@ def load_weights(
         _check_built(model, "load_weights")
         orbax.restore(model, path)
         return
-    if not path.endswith((".keras", shards.EXTENSION, *OLD_ENDINGS)):
+    if not path.endswith((".keras", shards.EXTENSION, tensors.EXTENSION, *OLD_ENDINGS)):
         raise ValueError(
             f"File format not supported: weights are loaded from a {EXTENSION!r}, '.keras' or '.h5' file, got {path!r}."
         )
     _check_built(model, "load_weights")
-    if objects_to_skip is not None and not path.endswith((EXTENSION, shards.EXTENSION)):
+    if objects_to_skip is not None and not path.endswith(WITH_MODULES):
         raise ValueError(f"`objects_to_skip` only supports loading '.weights.h5' files, got {path!r}.")
     skip = tuple(objects_to_skip or ())
-    if path.endswith(shards.EXTENSION):
+    if path.endswith((shards.EXTENSION, tensors.EXTENSION)):
         _check_unnamed(by_name, path)
-        with shards.opened_shards(path, max_bytes) as files:
+        opened_parts = shards.opened_shards if path.endswith(shards.EXTENSION) else tensors.opened_tensors
+        with opened_parts(path, max_bytes) as files:
             read_weights(model, files, path, skip_mismatch, skip=skip)
         return
     if path.endswith(".keras"):

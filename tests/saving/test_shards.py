@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import h5py
 import keras
@@ -173,3 +175,42 @@ def test_the_editor_of_files(tmp_path, capsys):
         file["layers"] = h5py.ExternalLink(str(tmp_path / "edited.weights.h5"), "/layers")
     with pytest.raises(ValueError, match="ExternalLink"):
         jkeras.saving.KerasFileEditor(tmp_path / "link.weights.h5")
+
+
+KILLED = """
+import os, sys
+from jkeras.saving import shards
+from tests.saving.test_shards import KIB, stack
+real = shards.replacing
+def kill(path, overwrite):
+    if path.endswith("_00000.weights.h5"):  # the empty part in the place of number 0
+        with real(path, overwrite) as temporary:
+            open(temporary, "w").close()
+            os._exit(1)
+    return real(path, overwrite)
+shards.replacing = kill
+model = stack()
+for _ in range(2):  # the second one uses other numbers
+    model.save_weights(sys.argv[1], max_shard_size=9 * KIB)
+"""
+
+
+def test_what_a_save_left_that_was_killed_at_the_empty_part_is_swept_by_the_next(tmp_path):
+    path = tmp_path / "m.weights.json"
+    process = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
+    assert process.returncode == 1 and any(f.name.startswith(".") for f in tmp_path.iterdir())
+    stack().save_weights(path, max_shard_size=9 * KIB)
+    assert not any(f.name.startswith(".") for f in tmp_path.iterdir())
+
+
+def test_parts_keep_the_permissions_of_the_index(tmp_path):
+    model, path = stack(), tmp_path / "m.weights.json"
+    model.save_weights(path, max_shard_size=9 * KIB)
+    path.chmod(0o600)
+    for _ in range(2):
+        model.save_weights(path, max_shard_size=9 * KIB)
+        names = [
+            f.name for f in tmp_path.iterdir() if f.name != "m_00000.weights.h5"
+        ]  # it may be an empty one, which was there
+        modes = {name: (tmp_path / name).stat().st_mode & 0o777 for name in names}
+        assert len(names) > 3 and set(modes.values()) == {0o600}, modes

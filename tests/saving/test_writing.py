@@ -195,25 +195,41 @@ def test_places_outside_of_the_file_system(call):
 
 SAVES = """
 import os, sys, numpy as np, jkeras
-model = jkeras.Sequential([jkeras.Input((64,)), jkeras.layers.Dense(256), jkeras.layers.Dense(2)])
-model.compile("adam", "mse")
-model.optimizer.build(model.trainable_variables)
+from jkeras.ensembles.saving import by_name
+from tests.saving.test_writing import killed_model, save_all
+model = killed_model()
+ensemble = jkeras.Ensemble(killed_model, seeds=[1, 2])
+ensemble.predict(np.zeros((4, 64), "float32"), verbose=0)
 folder, i = sys.argv[1], 0
 while True:
     i += 1
     model.set_weights([np.full(w.shape, i % 7) for w in model.get_weights()])
-    model.save(f"{folder}/m.keras"), model.save(f"{folder}/m.h5"), model.save(f"{folder}/m", zipped=False)
-    model.save_weights(f"{folder}/m.weights.h5"), model.save_weights(f"{folder}/s.weights.json", max_shard_size=1e-4)
+    for variable in by_name(ensemble._saved()).values():
+        variable.assign(np.full(variable.shape, i % 7, variable.dtype))
+    save_all(model, ensemble, folder)
     if i == 1:
         print("ready", flush=True)
 """
 
 
-def kill_saves(folder, count):
-    """Kill processes that save all forms again and again; returns how many files or folders a kill has left behind."""
-    wait, left = np.random.default_rng(0).uniform(0, 0.5, count), 0
+def killed_model():
     model = jkeras.Sequential([jkeras.Input((64,)), jkeras.layers.Dense(256), jkeras.layers.Dense(2)])
     model.compile("adam", "mse")
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def save_all(model, ensemble, folder):
+    """Save in every form."""
+    model.save(f"{folder}/m.keras"), model.save(f"{folder}/m.h5"), model.save(f"{folder}/m", zipped=False)
+    model.save_weights(f"{folder}/m.weights.h5"), model.save_weights(f"{folder}/s.weights.json", max_shard_size=1e-4)
+    ensemble.save(f"{folder}/ensemble.npz")
+
+
+def kill_saves(folder, count):
+    """Kill processes that save all forms again and again; returns how many files or folders a kill has left behind."""
+    wait, left = np.random.default_rng(count).uniform(0, 0.5, count), 0
+    model = killed_model()
     for seconds in wait:
         process = subprocess.Popen([sys.executable, "-c", SAVES, str(folder)], stdout=subprocess.PIPE)
         assert process.stdout.readline() == b"ready\n"
@@ -221,20 +237,26 @@ def kill_saves(folder, count):
         process.kill()
         process.communicate()
         left += sum(f.name.startswith(".") for f in folder.iterdir())
-        for name in ("m.keras", "m.h5", "m", "m.weights.h5", "s.weights.json"):
+        for name in ("m.keras", "m.h5", "m", "m.weights.h5", "s.weights.json", "ensemble.npz"):
             path = folder / name
-            if "weights" in name:
+            if name == "ensemble.npz":
+                ensemble = jkeras.Ensemble.load(path, killed_model)
+                found = list(ensemble)
+            elif "weights" in name:
                 model.load_weights(path)
-                found = model
+                found = [model]
             else:
-                found = jkeras.models.load_model(path)
-            assert len({float(v) for w in found.get_weights() for v in (w.min(), w.max())}) == 1, f"{name} is of two saves"
-    model.save(folder / "m.keras"), model.save(folder / "m.h5"), model.save(folder / "m", zipped=False)
-    model.save_weights(folder / "m.weights.h5"), model.save_weights(folder / "s.weights.json", max_shard_size=1e-4)
-    assert not [f.name for f in folder.iterdir() if f.name.startswith(".")]
+                found = [jkeras.models.load_model(path)]
+            values = {float(v) for each in found for w in each.get_weights() for v in (w.min(), w.max())}
+            assert len(values) == 1, f"{name} is of two saves"
+    names = {"m.keras", "m.h5", "m", "m.weights.h5", "s.weights.json", "ensemble.npz"}
+    save_all(model, ensemble, folder)
+    others = {f.name for f in folder.iterdir()} - names
+    assert all(name.startswith("s_") and name.endswith(".weights.h5") for name in others), others
+    assert {f.name for f in (folder / "m").iterdir()} == {"metadata.json", "config.json", "model.weights.h5"}
     return left
 
 
 @pytest.mark.slow
 def test_killed_saves(tmp_path):
-    kill_saves(tmp_path, 8)
+    kill_saves(tmp_path, int(os.environ.get("JKERAS_KILLS", "8")))
