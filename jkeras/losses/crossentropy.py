@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jkeras.arguments import Numbers
 from jkeras.core import frame as frames
 from jkeras.core.dtype import epsilon
 from jkeras.losses.base import MEAN
@@ -221,7 +222,7 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper, function=categorical_foc
 
     def __init__(
         self,
-        alpha: float = 0.25,
+        alpha: Numbers = 0.25,
         gamma: float = 2.0,
         from_logits: bool = False,
         label_smoothing: float = 0.0,

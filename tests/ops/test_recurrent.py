@@ -93,7 +93,7 @@ def test_segments_are_one_recurrence(name, backwards, monkeypatch):
     assert sorted(seen) == [1, 2]
 
 
-@pytest.mark.parametrize("units, steps, segments", [(8, 80, 1), (128, 80, 5), (512, 80, 8), (512, 15, 1), (512, 16, 2)])
+@pytest.mark.parametrize("units, steps, segments", [(8, 80, 1), (128, 80, 5), (512, 80, 5), (512, 15, 1), (512, 16, 2)])
 def test_segments_are_long_and_few(units, steps, segments):
     states, products = (jnp.zeros((32, units)),), [Product(jnp.zeros((units, 4 * units)))]
     assert recurrent._segments(steps, states, products) == segments

@@ -95,5 +95,5 @@ def test_both_names_of_the_learning_rate(arguments):
 
 
 def test_decay_of_a_schedule():
-    with pytest.raises(ValueError, match="schedule says itself"):
+    with pytest.raises(ValueError, match="needs a constant learning rate"):
         SGD(lambda step: 0.1 / (step + 1), decay=0.1)

@@ -124,11 +124,7 @@ def test_losses_in_lists_of_their_own(loss):
         return made.evaluate(WIDE, [Y, Y], verbose=0, return_dict=True)["loss"]
 
     assert run(jkeras) == pytest.approx(run(keras), rel=1e-5)
-    with pytest.raises(ValueError, match=r"has 2 losses for the one output 'a'"):
-        x = jkeras.Input((3,))
-        made = jkeras.Model(x, [Dense(1, name="a")(x), Dense(1, name="b")(x)])
-        made.compile("sgd", [["mse", "mae"], "mse"])
-        made.fit(WIDE, [Y, Y], verbose=0)
+    # Several losses of one output are added; tests/training/test_structures.py has more of them.
 
 
 class Graphs(jkeras.utils.PyDataset):

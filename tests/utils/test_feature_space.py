@@ -192,7 +192,7 @@ def test_files_of_keras_and_back(tmp_path):
         (lambda: F({"a": "flaot"}), "Invalid feature type: 'flaot', of the column 'a'.*Did you mean 'float'"),
         (lambda: F({"a": "float"}, output_mode="list"), "for argument `output_mode`"),
         (lambda: F({"a": "float"}, crosses=[("a", "b")]), "should be present in the `features` dict.*'b'"),
-        (lambda: F({"a": "float"}, crosses=[("a", "a")], crossing_dim=None), "`crossing_dim`"),
+        (lambda: F({"a": "float"}, crosses=[("a", "a")], crossing_dim=None), "crossing_dim"),
         (lambda: F.cross(("a", "b"), 3, output_mode="float"), "output_mode"),
         (lambda: F.feature("string", None, "multi_hot"), "output_mode"),
         (lambda: F({"a": "float_normalized"})({"a": [1.0]}), "You need to call `.adapt"),
