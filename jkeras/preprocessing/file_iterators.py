@@ -99,6 +99,7 @@ class DirectoryIterator(_Files):
         ValueError: an option is unknown.
 
     >>> import tempfile
+    >>> from jkeras.utils import array_to_img
     >>> folder = tempfile.TemporaryDirectory()
     >>> os.mkdir(os.path.join(folder.name, "cats"))
     >>> array_to_img(np.zeros((8, 8, 3))).save(os.path.join(folder.name, "cats", "1.png"))
@@ -195,6 +196,7 @@ class DataFrameIterator(_Files):
         TypeError: a column holds something else than the mode needs.
 
     >>> import pandas, tempfile
+    >>> from jkeras.utils import array_to_img
     >>> folder = tempfile.TemporaryDirectory()
     >>> array_to_img(np.zeros((8, 8, 3))).save(os.path.join(folder.name, "1.png"))
     >>> table = pandas.DataFrame({"file": ["1.png"], "age": [3.0]})

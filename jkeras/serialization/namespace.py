@@ -31,7 +31,7 @@ def namespace(module: str, names: Iterable[str]) -> tuple[Callable, Callable]:
     ['green', 'red']
     >>> get("gren")
     Traceback (most recent call last):
-    AttributeError: jkeras.colors has no 'gren'. Did you mean 'green'?
+    jkeras.errors.MissingAttribute: jkeras.colors has no 'gren'. Did you mean 'green'?
     """
     public, place = sorted(set(names)), module.partition(".")[2]
     own = vars(sys.modules.get(module, sys))
