@@ -82,6 +82,10 @@ class Placement:
 
     def made(self, variable: Any, make: Callable) -> jax.Array:
         """The value of a new variable where it belongs. If it is divided, no device ever holds all of it."""
+        if isinstance(
+            to_device(np.zeros(())), jax.core.Tracer
+        ):  # a layer is built while a program is traced: the value is laid out when it is used
+            return make()
         sharding = self.of(variable)
         if sharding.is_fully_replicated:
             return put(make(), sharding)

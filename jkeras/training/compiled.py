@@ -171,7 +171,7 @@ class Compiled:
         if self.loss is None:
             return None
         outputs = self._outputs(model, y_pred)
-        if self.objective is not None and self.objective.outputs.paths == outputs.paths:
+        if self.objective is not None and set(self.objective.outputs.paths) == set(outputs.paths):
             return self.objective
         return Objective(self.loss, self.loss_weights, outputs, y, y_pred, track=False)
 
