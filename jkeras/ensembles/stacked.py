@@ -21,7 +21,7 @@ from jkeras.runtime.mesh import current
 from jkeras.training.compiled import Compiled
 from jkeras.training.custom import custom_test_step, custom_train_step, is_custom
 from jkeras.training.engine import Program
-from jkeras.training.plan import Plan, whole
+from jkeras.training.plan import Plan, undo, whole
 from jkeras.training.step import Slots, TrainState, make_logged_loss, make_results, make_train_step
 
 
@@ -134,10 +134,10 @@ class StackedPlan(Plan):
         if is_custom(model, "train_step"):
             own = custom_train_step(model, self.template)
             step = lambda ts, batch: _with_loss(own((), ts, batch))  # noqa: E731
-            train = Program(self._mapped(step), None, jit, undo=_undo)
+            train = Program(self._mapped(step), None, jit, undo=undo)
         else:
             step = make_train_step(model, self.compiled.optimizer, slots, logged)
-            train = Program(self._mapped(step), results, jit, undo=_undo, identity=identify)
+            train = Program(self._mapped(step), results, jit, undo=undo, identity=identify)
         if is_custom(model, "test_step"):
             own_test = custom_test_step(model, self.template)
 
@@ -246,10 +246,6 @@ def pick(variable: Variable, members: Any) -> jax.Array:
     """
     with current().tracing():
         return variable.value[members]
-
-
-def _undo(before: TrainState, after: TrainState) -> TrainState:
-    return before._replace(metrics=after.metrics)
 
 
 def _with_loss(result: tuple) -> tuple:

@@ -9,8 +9,7 @@ import numpy as np
 
 from jkeras.arguments import Checked
 from jkeras.errors import suggest
-from jkeras.random.seeds import is_tracing
-from jkeras.runtime.placement import to_device
+from jkeras.runtime.placement import is_tracing, to_device
 from jkeras.serialization.naming import represent
 
 Shape = Sequence[int]

@@ -10,7 +10,7 @@ import numpy as np
 from jkeras.core import dtype as dtypes
 from jkeras.initializers import counter
 from jkeras.initializers.base import Shape, as_shape, on_device
-from jkeras.random.seeds import is_tracing
+from jkeras.runtime.placement import is_tracing
 
 _SIZES = (2**14, 2**17, 2**20, 2**22, 2**25)
 _ALMOST_ONE, _ALMOST_TWO = (np.nextafter(np.float32(n), np.float32(0)) for n in (1, 2))

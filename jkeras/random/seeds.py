@@ -13,7 +13,7 @@ from jkeras.core.frame import Frame
 from jkeras.core.own_variables import OwnVariables
 from jkeras.core.variable import Variable
 from jkeras.errors import unexpected_keywords
-from jkeras.runtime.placement import to_device
+from jkeras.runtime.placement import is_tracing, to_device
 from jkeras.serialization.naming import auto_name, represent
 
 
@@ -105,11 +105,6 @@ def _following(key: jax.Array, ordered: bool) -> jax.Array:
 def governing_frame() -> Frame | None:
     """The innermost frame that says where random numbers come from: a pure one, one with a key, or shape inference."""
     return next((f for f in reversed(frames.stack()) if f.pure or f.abstract or f.key is not None), None)
-
-
-def is_tracing() -> bool:
-    """True if a computation made here and now would be recorded by JAX (under `jit`, `scan`, ...) instead of run."""
-    return isinstance(to_device(np.zeros(())), jax.core.Tracer)  # which, unlike jnp.zeros, is no program
 
 
 watchers: list[Callable[[int], int]] = []  # the last one is told of each seed that is drawn, and returns what is kept of it

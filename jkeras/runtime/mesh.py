@@ -19,7 +19,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jkeras.runtime.placement import copy_to_device, to_device
+from jkeras.runtime.placement import copy_to_device, is_tracing, to_device
 
 Rule = Callable[[Any, tuple[int, ...], bool], PartitionSpec]
 
@@ -82,9 +82,7 @@ class Placement:
 
     def made(self, variable: Any, make: Callable) -> jax.Array:
         """The value of a new variable where it belongs. If it is divided, no device ever holds all of it."""
-        if isinstance(
-            to_device(np.zeros(())), jax.core.Tracer
-        ):  # a layer is built while a program is traced: the value is laid out when it is used
+        if is_tracing():  # a layer is built inside a trace: the value is laid out when it is used
             return make()
         sharding = self.of(variable)
         if sharding.is_fully_replicated:

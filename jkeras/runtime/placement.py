@@ -23,6 +23,15 @@ def to_device(values: Any, sharding: Any = None) -> Any:
     return jax.device_put(values, sharding)
 
 
+def is_tracing() -> bool:
+    """True if JAX would record a computation made here (under `jit`, `scan`, ...) instead of running it.
+
+    >>> is_tracing()
+    False
+    """
+    return isinstance(to_device(np.zeros(())), jax.core.Tracer)  # which, unlike jnp.zeros, is no program
+
+
 def copy_to_device(values: Any) -> Any:
     """Put an array on a device, always in memory of its own, so that it may be donated to a program.
 

@@ -98,7 +98,8 @@ class Loan(Promise):
     def redeem(self, variable: Variable) -> jax.Array:
         with self.held():
             if self._state is not None and not variable.shape:
-                return self._state[self._places[id(variable)]].copy()
+                with jax.ensure_compile_time_eval():  # a number, even where a program is traced
+                    return self._state[self._places[id(variable)]].copy()
             self.take_back()
             return variable.read_box()
 

@@ -163,14 +163,14 @@ class Plan:
         logged = is_custom(model, "compute_metrics")  # its results come from the step, not from the sums
         if is_custom(model, "train_step"):
             compiled = jit and not has_function(model, "train_step")
-            train = Program(_with_loss(custom_train_step(model, self)), None, compiled, undo=_undo, written=_written)
+            train = Program(_with_loss(custom_train_step(model, self)), None, compiled, undo=undo, written=_written)
         else:
             step = make_train_step(model, self.compiled.optimizer, self.slots, logged)
             train = Program(
                 lambda fixed, ts, batch: step(ts, batch),
                 None if logged else lambda fixed, ts: totals(ts),
                 jit,
-                undo=_undo,
+                undo=undo,
                 written=_written,
                 identity=identify,
             )
@@ -222,7 +222,7 @@ def _with_loss(step: Callable) -> Callable:
     return with_loss
 
 
-def _undo(before: TrainState, after: TrainState) -> TrainState:
+def undo(before: TrainState, after: TrainState) -> TrainState:
     """The state without the last step, but with its loss and metrics in the results."""
     return before._replace(metrics=after.metrics)
 
