@@ -200,6 +200,7 @@ class Node:
 
 
 def is_leaf(x: Any) -> bool:
+    """True for what counts as one leaf of a structure beside arrays: symbolic tensors, variables, sparse arrays and None."""
     return isinstance(x, (KerasTensor, Variable)) or x is None or hasattr(type(x), "todense")
 
 

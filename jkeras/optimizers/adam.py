@@ -16,6 +16,8 @@ from jkeras.runtime.placement import to_device
 
 
 class AdamState(NamedTuple):
+    """What `Adam` keeps for its parameters between two updates."""
+
     momentum: Tree  # running mean of the gradients
     velocity: Tree  # running mean of the squared gradients
     velocity_hat: Tree | None  # the largest velocity so far; None unless amsgrad
@@ -129,6 +131,8 @@ class AdamW(Adam):
 
 
 class AdamaxState(NamedTuple):
+    """What `Adamax` keeps for its parameters between two updates."""
+
     momentum: Tree  # running mean of the gradients
     norm: Tree  # the largest recent magnitude of the gradients
 
@@ -200,6 +204,8 @@ class Adamax(Optimizer):
 
 
 class NadamState(NamedTuple):
+    """What `Nadam` keeps for its parameters between two updates."""
+
     momentum: Tree  # running mean of the gradients
     velocity: Tree  # running mean of the squared gradients
     u_product: jax.Array  # scalar: the product of all momentum coefficients so far
@@ -297,6 +303,8 @@ class Nadam(Optimizer):
 
 
 class ScheduleFreeState(NamedTuple):
+    """What `ScheduleFree` keeps for its parameters between two updates."""
+
     momentum: Tree  # z: where plain steps from the start would have led
     velocity: Tree  # running mean of the squared gradients
 

@@ -36,6 +36,7 @@ def in_range(name: str, value: Number) -> Number:
 
 
 def at_least(name: str, value: Count, low: int) -> Count:
+    """Return a count as an int, or None. Anything else, or a count below `low`, is an error that names the argument."""
     if value is not None and (not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < low):
         raise ValueError(f"`{name}` must be an integer of at least {low}, or None, got {name}={value!r}.")
     return value if value is None else int(value)

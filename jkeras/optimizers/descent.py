@@ -25,6 +25,8 @@ from jkeras.optimizers.rule import Coefficient, Tree, at, rule
 
 
 class SGDState(NamedTuple):
+    """What `SGD` keeps for its parameters between two updates."""
+
     momentum: Tree | None  # the velocity of each parameter, a decaying sum of the steps; None without momentum
 
 
@@ -91,6 +93,8 @@ class SGD(Optimizer):
 
 
 class LionState(NamedTuple):
+    """What `Lion` keeps for its parameters between two updates."""
+
     momentum: Tree  # running mean of the gradients
 
 

@@ -13,6 +13,8 @@ from jkeras.optimizers.rule import Tree, at, constant, rule
 
 
 class LambState(NamedTuple):
+    """What `Lamb` keeps for its parameters between two updates."""
+
     momentum: Tree  # running mean of the gradients
     velocity: Tree  # running mean of the squared gradients
 
@@ -86,6 +88,8 @@ class Lamb(Optimizer):
 
 
 class AdafactorState(NamedTuple):
+    """What `Adafactor` keeps for its parameters between two updates."""
+
     r: Tree  # running mean over each row of the squared gradients; an int32 zero for vectors and scalars
     c: Tree  # the same for each column
     velocity: Tree  # their product, which estimates the mean of squares; of vectors and scalars, that mean itself

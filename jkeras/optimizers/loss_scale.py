@@ -22,6 +22,8 @@ from jkeras.serialization import serialize
 
 
 class LossScaleState(NamedTuple):
+    """What `LossScale` keeps for its parameters between two updates."""
+
     iterations: Any  # int32 scalar, not used: here for Keras's files, as is the next
     learning_rate: Any  # float32 scalar
     step_counter: Any  # int32 scalar: good steps since the scale was last changed

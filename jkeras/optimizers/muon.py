@@ -18,6 +18,8 @@ from jkeras.optimizers.rule import Tree, rule
 
 
 class MuonState(NamedTuple):
+    """What `Muon` keeps for its parameters between two updates."""
+
     momentum: Tree  # decaying sum of the gradients
 
 

@@ -29,6 +29,7 @@ SCALING_METHODS = ("linear", "bilinear", "trilinear", "cubic", "bicubic", "tricu
 
 
 def check_choice(function, argument, value, known):
+    """Refuse a value that is not one of the known ones, with an error that names the function and the argument."""
     if value not in known:
         raise ValueError(
             f"{function}() needs {argument} from {list(known)}, got {value!r}.{suggest(value, map(str, known))}"
