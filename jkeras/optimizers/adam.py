@@ -16,7 +16,7 @@ from jkeras.runtime.placement import to_device
 
 
 class AdamState(NamedTuple):
-    """What `Adam` keeps for its parameters between two updates."""
+    """The state of this rule between two updates."""
 
     momentum: Tree  # running mean of the gradients
     velocity: Tree  # running mean of the squared gradients
@@ -131,7 +131,7 @@ class AdamW(Adam):
 
 
 class AdamaxState(NamedTuple):
-    """What `Adamax` keeps for its parameters between two updates."""
+    """The state of this rule between two updates."""
 
     momentum: Tree  # running mean of the gradients
     norm: Tree  # the largest recent magnitude of the gradients
@@ -204,7 +204,7 @@ class Adamax(Optimizer):
 
 
 class NadamState(NamedTuple):
-    """What `Nadam` keeps for its parameters between two updates."""
+    """The state of this rule between two updates."""
 
     momentum: Tree  # running mean of the gradients
     velocity: Tree  # running mean of the squared gradients
@@ -303,7 +303,7 @@ class Nadam(Optimizer):
 
 
 class ScheduleFreeState(NamedTuple):
-    """What `ScheduleFree` keeps for its parameters between two updates."""
+    """The state of this rule between two updates."""
 
     momentum: Tree  # z: where plain steps from the start would have led
     velocity: Tree  # running mean of the squared gradients

@@ -13,7 +13,7 @@ from jkeras.optimizers.rule import Coefficient, Tree, at, rule
 
 
 class AdagradState(NamedTuple):
-    """What `Adagrad` keeps for its parameters between two updates."""
+    """The state of this rule between two updates."""
 
     accumulator: Tree  # sum of the squared gradients
 
@@ -75,7 +75,7 @@ class Adagrad(Optimizer):
 
 
 class RMSpropState(NamedTuple):
-    """What `RMSprop` keeps for its parameters between two updates."""
+    """The state of this rule between two updates."""
 
     velocity: Tree  # running mean of the squared gradients
     momentum: Tree | None  # decaying sum of the steps; None without momentum
@@ -158,7 +158,7 @@ class RMSprop(Optimizer):
 
 
 class AdadeltaState(NamedTuple):
-    """What `Adadelta` keeps for its parameters between two updates."""
+    """The state of this rule between two updates."""
 
     accumulated_grad: Tree  # running mean of the squared gradients
     accumulated_delta_var: Tree  # running mean of the squared steps
@@ -228,7 +228,7 @@ class Adadelta(Optimizer):
 
 
 class FtrlState(NamedTuple):
-    """What `Ftrl` keeps for its parameters between two updates."""
+    """The state of this rule between two updates."""
 
     accumulator: Tree  # n: sum of the squared gradients, from an initial value on
     linear: Tree  # z: sum of the gradients, less what the parameters already followed

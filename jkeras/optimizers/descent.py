@@ -25,7 +25,7 @@ from jkeras.optimizers.rule import Coefficient, Tree, at, rule
 
 
 class SGDState(NamedTuple):
-    """What `SGD` keeps for its parameters between two updates."""
+    """The state of this rule between two updates."""
 
     momentum: Tree | None  # the velocity of each parameter, a decaying sum of the steps; None without momentum
 
@@ -93,7 +93,7 @@ class SGD(Optimizer):
 
 
 class LionState(NamedTuple):
-    """What `Lion` keeps for its parameters between two updates."""
+    """The state of this rule between two updates."""
 
     momentum: Tree  # running mean of the gradients
 

@@ -62,7 +62,7 @@ def definer(cls: type, name: str) -> type:
 
 
 class HooksState(NamedTuple):
-    """What `Hooks` keeps for its parameters between two updates."""
+    """The state of this rule between two updates."""
 
     made: tuple  # the values of the variables that the optimizer made with add_variable, or holds besides, in that order
     rule: Any  # the state of the rule that `update_step` refines; None if there is none

@@ -13,7 +13,7 @@ from jkeras.optimizers.rule import Tree, at, constant, rule
 
 
 class LambState(NamedTuple):
-    """What `Lamb` keeps for its parameters between two updates."""
+    """The state of this rule between two updates."""
 
     momentum: Tree  # running mean of the gradients
     velocity: Tree  # running mean of the squared gradients
@@ -88,7 +88,7 @@ class Lamb(Optimizer):
 
 
 class AdafactorState(NamedTuple):
-    """What `Adafactor` keeps for its parameters between two updates."""
+    """The state of this rule between two updates."""
 
     r: Tree  # running mean over each row of the squared gradients; an int32 zero for vectors and scalars
     c: Tree  # the same for each column

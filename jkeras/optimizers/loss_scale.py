@@ -22,7 +22,7 @@ from jkeras.serialization import serialize
 
 
 class LossScaleState(NamedTuple):
-    """What `LossScale` keeps for its parameters between two updates."""
+    """The state of this rule between two updates."""
 
     iterations: Any  # int32 scalar, not used: here for Keras's files, as is the next
     learning_rate: Any  # float32 scalar

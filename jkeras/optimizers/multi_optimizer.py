@@ -80,7 +80,7 @@ class OptimizerMap(Checked, MutableMapping):
 
 
 class MultiState(NamedTuple):
-    """What `Multi` keeps for its parameters between two updates."""
+    """The state of this rule between two updates."""
 
     iterations: Any  # int32 scalar: how many times `update` was called
     learning_rate: Any  # float32 scalar, not used: here for Keras's files

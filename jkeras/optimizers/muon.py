@@ -18,7 +18,7 @@ from jkeras.optimizers.rule import Tree, rule
 
 
 class MuonState(NamedTuple):
-    """What `Muon` keeps for its parameters between two updates."""
+    """The state of this rule between two updates."""
 
     momentum: Tree  # decaying sum of the gradients
 

@@ -64,7 +64,7 @@ def clip_global_norm(limit: float) -> GradientTransformationExtraArgs:
 
 
 class AccumulateState(NamedTuple):
-    """What `Accumulate` keeps for its parameters between two updates."""
+    """The state of this option between two updates."""
 
     gradient_accumulator: Tree  # sum of the gradients since the last update
     inner: Any  # the state of what is updated
@@ -124,7 +124,7 @@ def decay_weights(inner: GradientTransformationExtraArgs, rates: Callable[[Tree]
 
 
 class AverageState(NamedTuple):
-    """What `Average` keeps for its parameters between two updates."""
+    """The state of this option between two updates."""
 
     average: Tree  # running mean of the parameters
     inner: Any  # the state of what updates them
@@ -166,7 +166,7 @@ def average_weights(
 
 
 class OverwriteState(NamedTuple):
-    """What `Overwrite` keeps for its parameters between two updates."""
+    """The state of this option between two updates."""
 
     gradient_accumulator: Tree | None  # the largest gradient since the last update; None without accumulation
 
