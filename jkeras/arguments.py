@@ -158,10 +158,7 @@ def check(owner: type, name: str, value: Any, kind: Kind | None) -> Any:
     Raises:
         ArgumentError: it is not.
     """
-    if type(value) in (int, float, str) or value is None:
-        pass
-    else:
-        value = plain(value)
+    value = plain(value)
     if kind is not None and not kind.fits(value):
         raise ArgumentError(f"{owner.__name__} needs {name}= {kind.words}, got {name}={_shown(value)}.")
     if kind is not None and kind.annotation is bool and type(value) is not bool:
@@ -201,12 +198,17 @@ def read(name: str, reader: Callable[[Any], Any], value: Any) -> Any:
         raise
 
 
+_PLAIN = {int, float, str, bool, types.NoneType}
+
+
 def plain(value: Any) -> Any:
     """NumPy's numbers, alone and in tuples and lists, as Python's.
 
     >>> plain(np.int64(3)), plain((np.int64(3), None))
     (3, (3, None))
     """
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, np.integer | np.floating | np.bool_):
         return value.item()
     if type(value) in (tuple, list) and any(isinstance(x, np.generic) for x in value):
@@ -230,6 +232,8 @@ def _kinds(init: Callable) -> tuple[dict[str, Kind | None], list[str], bool]:
 
 
 def _is_integer(value: Any) -> bool:
+    if type(value) is int:
+        return True
     if isinstance(value, bool | float):
         return False
     try:
@@ -240,6 +244,8 @@ def _is_integer(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
+    if type(value) is float or type(value) is int:
+        return True
     if isinstance(value, numbers.Real):
         return not isinstance(value, bool)
     return hasattr(type(value), "__float__") and getattr(value, "shape", None) == ()

@@ -161,6 +161,8 @@ def deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
 
 
 def _deserialize(config: Any, custom_objects: Mapping | None = None) -> Any:
+    if config is None or isinstance(config, (str, int, float)):
+        return config
     _reading.depth += 1
     try:
         if _reading.depth > DEEPEST:
