@@ -10,10 +10,17 @@ import textwrap
 import pytest
 
 from jkeras.compat.report import find_uses, report
+from tests.forks import Forks
 
 
-def run(*arguments, **options):
-    return subprocess.run([sys.executable, "-m", "jkeras", *map(str, arguments)], capture_output=True, text=True, **options)
+def run(*arguments):
+    return subprocess.run([sys.executable, "-m", "jkeras", *map(str, arguments)], capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def forks():
+    with Forks() as forks:
+        yield forks
 
 
 @pytest.fixture
@@ -63,12 +70,12 @@ def test_a_script_runs_and_gets_its_arguments(script):
     assert done.stdout.splitlines()[-1] == "['--epochs', '3', '-c'] __main__ 7 True"
 
 
-def test_code_and_modules(script, tmp_path):
-    assert run("-c", "import keras, sys; print(keras.layers.Dense.__module__, sys.argv)", "a").stdout == (
+def test_code_and_modules(script, tmp_path, forks):
+    assert forks.run(tmp_path, "-c", "import keras, sys; print(keras.layers.Dense.__module__, sys.argv)", "a").stdout == (
         "jkeras.layers.core ['-c', 'a']\n"
     )
     script("import keras, sys; print(__name__, keras.__version__, sys.argv[1:])", "tool.py")
-    assert run("-m", "tool", "-v", cwd=tmp_path).stdout == "__main__ 3.15.1 ['-v']\n"
+    assert forks.run(tmp_path, "-m", "tool", "-v").stdout == "__main__ 3.15.1 ['-v']\n"
 
 
 def test_inside_of_a_program():
@@ -104,8 +111,8 @@ def test_inside_of_a_program():
     ("raise SystemExit(3)", 3, ""),
     ("1 / 0", 1, "ZeroDivisionError"),
 ])  # fmt: skip
-def test_errors_point_into_the_script(script, text, status, message):
-    done = run(script(text))
+def test_errors_point_into_the_script(script, tmp_path, forks, text, status, message):
+    done = forks.run(tmp_path, script(text))
     assert done.returncode == status
     assert re.search(message, done.stderr, re.DOTALL), done.stderr
     assert "__main__.py" not in done.stderr and "runpy" not in done.stderr
@@ -139,19 +146,19 @@ PRIVATE = """
 """
 
 
-def test_private_names_that_packages_import(script):
-    done = run(script(PRIVATE))
+def test_private_names_that_packages_import(script, tmp_path, forks):
+    done = forks.run(tmp_path, script(PRIVATE))
     assert done.returncode == 0, done.stderr
     assert done.stdout == "True my_layer float32\n"
 
 
-def test_another_backend_is_warned_of(script):
-    done = run(script("import keras"), env={**os.environ, "KERAS_BACKEND": "torch"})
+def test_another_backend_is_warned_of(script, tmp_path, forks):
+    done = forks.run(tmp_path, script("import keras"), KERAS_BACKEND="torch")
     assert done.returncode == 0 and "KERAS_BACKEND='torch' is ignored" in done.stderr
 
 
-def test_a_script_that_is_not_there():
-    done = run("nowhere.py")
+def test_a_script_that_is_not_there(tmp_path, forks):
+    done = forks.run(tmp_path, "nowhere.py")
     assert done.returncode == 2 and "can't open file 'nowhere.py'" in done.stderr
 
 
