@@ -9,6 +9,7 @@ import jkeras
 from tests.oracle import assert_close, keras
 
 RNG = np.random.default_rng(0)
+QUICK = {"xla_backend_optimization_level": 0}  # the programs run once
 SHAPES = {1: (2, 4, 6, 3), 2: (2, 4, 6, 5, 3), 3: (2, 3, 4, 5, 4, 2)}
 
 CASES = [
@@ -31,38 +32,41 @@ def pair(rank, options):
     return made
 
 
+def values(layer, x, training):
+    """Outputs, and the gradients of a number that depends on all of them, in one program."""
+    weights, state = ([v.value for v in each] for each in (layer.trainable_variables, layer.non_trainable_variables))
+
+    def loss(weights):
+        outputs = layer.stateless_call(weights, state, x, training=training)[0]
+        return sum((jnp.sin(y) ** 2).sum() for y in jax.tree.leaves(outputs)), outputs
+
+    gradients, outputs = jax.jit(jax.grad(loss, has_aux=True), compiler_options=QUICK)(weights)
+    return outputs, gradients
+
+
 @pytest.mark.parametrize(("rank", "options"), CASES, ids=str)
 def test_layer(rank, options):
     options = dict(options)
+    training = options.pop("training", False)
     x = RNG.normal(size=SHAPES[rank]).astype("float32")
-    call = {"training": options.pop("training", False)}
     theirs, ours = pair(rank, options)
-    expected, actual = theirs(x, **call), ours(x, **call)
+    theirs.build(x.shape)
+    ours.build(x.shape)
     assert [w.name for w in ours.weights] == [w.name for w in theirs.weights]
     assert_close(ours.get_weights(), theirs.get_weights())
+    (expected, their_gradients), (actual, gradients) = values(theirs, x, training), values(ours, x, training)
     assert_close(actual, expected, rtol=1e-4, atol=1e-5)
+    assert_close(gradients, their_gradients, rtol=1e-3, atol=1e-4)
     assert ours.compute_output_shape(x.shape) == theirs.compute_output_shape(x.shape)
-    if call["training"]:
-        return
-
-    def value(outputs):
-        return sum((jnp.sin(y) ** 2).sum() for y in jax.tree.leaves(outputs))
-
-    state = [v.value for v in theirs.non_trainable_variables]
-    expected = jax.grad(lambda w: value(theirs.stateless_call(w, state, x)[0]))(
-        [v.value for v in theirs.trainable_variables]
-    )
-    mine = [v.value for v in ours.non_trainable_variables]
-    actual = jax.grad(lambda w: value(ours.stateless_call(w, mine, x)[0]))([v.value for v in ours.trainable_variables])
-    assert_close(actual, expected, rtol=1e-3, atol=1e-4)
 
 
 def test_masked_steps_are_passed_by():
     """Keras cannot mask them."""
     x = RNG.normal(size=SHAPES[2]).astype("float32")
     layer = jkeras.layers.ConvLSTM2D(4, 3)
-    masked = layer(x, mask=np.array([[1, 0, 1, 0]] * 2, bool))
-    assert_close(masked, layer(x[:, ::2]), rtol=1e-5, atol=1e-6)
+    layer.build(x.shape)
+    masked = jax.jit(lambda x: layer(x, mask=np.array([[1, 0, 1, 0]] * 2, bool)))(x)
+    assert_close(masked, jax.jit(layer)(x[:, ::2]), rtol=1e-5, atol=1e-6)
 
 
 def test_channels_first():
