@@ -12,7 +12,7 @@ test: $(VENV)/test.done  ## Check the numbers against Keras, and everything else
 	$(BIN)/python -m pytest -n 2 -m "not slow"
 
 test-slow: $(VENV)/test.done  ## The long ones: programs as Keras users write them, whole architectures.
-	$(BIN)/python -m pytest -n 2 -m slow
+	JKERAS_TEST_OPTIMIZED=1 $(BIN)/python -m pytest -n 2 -m slow
 
 test-all: test test-slow
 

@@ -46,6 +46,7 @@ def test_runs(path, tmp_path, monkeypatch):
     run(path)
 
 
+@pytest.mark.slow
 def test_the_page_of_keras_code_gives_the_same_numbers_in_keras():
     ours, theirs = (run(KERAS_CODE, keras=library)["results"] for library in (jkeras, keras))
     assert len(ours) >= 6

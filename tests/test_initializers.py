@@ -56,6 +56,7 @@ def assert_equal(actual, expected):
 
 @pytest.mark.parametrize("shape", [(6, 3), (3, 2, 4, 5)], ids=str)
 @pytest.mark.parametrize("name", (*FIXED, *SEEDED))
+@pytest.mark.slow
 def test_numbers_are_keras(name, shape):
     options = {"seed": 42} if name in SEEDED else {}
     ours, theirs = both(name, **options, **OPTIONS.get(name, {}))
@@ -71,6 +72,7 @@ def test_half_precision_numbers_are_keras(name, dtype):
 
 @pytest.mark.parametrize("distribution", ["uniform", "normal", "truncated_normal", "untruncated_normal"])
 @pytest.mark.parametrize("mode", ["fan_in", "fan_out", "fan_avg"])
+@pytest.mark.slow
 def test_variance_scaling(mode, distribution):
     ours, theirs = both("VarianceScaling", scale=0.7, mode=mode, distribution=distribution, seed=3)
     assert_equal(ours((3, 2, 4, 5)), theirs((3, 2, 4, 5)))
@@ -90,6 +92,7 @@ def test_named_axes_count_as_inputs_and_outputs():
     assert_equal(ours((4, 2, 3)), theirs((4, 2, 3)))
 
 
+@pytest.mark.slow
 def test_large_shapes_are_keras():  # beyond the sizes that are drawn together
     ours, theirs = both("GlorotUniform", seed=5)
     for shape in [(2**17 + 1,), (1025, 1024)]:
@@ -107,6 +110,7 @@ def test_other_generators_give_the_numbers_of_a_plain_draw(monkeypatch):
     assert (np.asarray(old) != np.asarray(expected)).any()
 
 
+@pytest.mark.slow
 def test_unseeded_draws_follow_pythons_random():
     random.seed(7)
     expected = [keras.initializers.get("glorot_uniform")((6, 3)), keras.initializers.HeNormal()((6, 3))]
@@ -233,6 +237,7 @@ def test_names_mean_what_they_mean_in_keras(name):
 
 
 @pytest.mark.parametrize("name", (*FIXED, *SEEDED, "Identity", "STFT"))
+@pytest.mark.slow
 def test_configs_go_both_ways(name):
     options = {"seed": 42} if name in SEEDED else {}
     ours, theirs = both(name, **options, **OPTIONS.get(name, {}))

@@ -10,9 +10,10 @@ from nbclient.exceptions import CellExecutionError
 
 from notebooks import execute
 
-SHORT = ["01_tutorial", "02_activations_losses_optimizers", "03_inside"]
-LONG = ["04_images", "05_text", "06_tables", "07_time_series", "08_many_models"]  # executed among the long tests
-NAMES = SHORT + LONG
+# The long ones are executed among the long tests.
+SHORT = ["01_tutorial", "03_inside"]
+LONG = ["02_activations_losses_optimizers", "04_images", "05_text", "06_tables", "07_time_series", "08_many_models"]
+NAMES = sorted(SHORT + LONG)
 
 
 def read(name):

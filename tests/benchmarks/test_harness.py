@@ -40,6 +40,7 @@ def test_interleave_takes_turns_and_passes_reasons_through():
     assert times["c"] == "no torch"
 
 
+@pytest.mark.slow
 def test_interleave_ends_only_the_contender_that_fails(capsys):
     turns = []
     times = interleave({"a": lambda: 1 / 0, "b": lambda: turns.append("b")}, 2, pause=0)
@@ -54,6 +55,7 @@ def test_interleave_loses_patience():
     assert turns == []
 
 
+@pytest.mark.slow
 def test_players_time_their_tasks_in_processes_of_their_own(tmp_path, monkeypatch):
     (tmp_path / "tasks.py").write_text(
         "import time\n"

@@ -360,6 +360,7 @@ def processes(folder, freq, sent, steps, sigterm):
     return json.loads(lines[-1])
 
 
+@pytest.mark.slow
 def test_sigterm_makes_a_backup(tmp_path):
     """The only backup is the one that SIGTERM makes: it goes on from there, in fewer steps."""
     model, history = fit(DATA["arrays"], [Crash()], epochs=8)

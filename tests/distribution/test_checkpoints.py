@@ -84,6 +84,7 @@ def test_a_run_goes_on_on_another_number_of_devices(ways, tmp_path):
     assert not folder.exists()
 
 
+@pytest.mark.slow
 def test_the_newest_state_counts_and_a_damaged_one_makes_way_for_the_one_before(tmp_path):
     with on(2), contextlib.suppress(RuntimeError):
         fit(make(), BackupAndRestore(tmp_path, save_freq=1, double_checkpoint=True), Crash(steps=6))

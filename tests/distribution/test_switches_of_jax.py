@@ -40,6 +40,7 @@ def test_a_second_fit_on_arrays_of_the_device_moves_nothing_on_the_side(two):
         fit(model, x, y)
 
 
+@pytest.mark.slow
 def test_steps_run_without_compilation(two):
     with jax.disable_jit():
         found = fit(make())

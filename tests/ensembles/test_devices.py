@@ -84,6 +84,7 @@ def test_sweeps_and_folds():
         np.testing.assert_allclose(ours, theirs, atol=3e-6)
 
 
+@pytest.mark.slow
 def test_points_that_go_on_may_agree_in_a_number():
     space = {"learning_rate": [0.01, 0.001], "dropout": [0.1, 0.4]}
     whole = jkeras.sweep(build, space, X, Y, epochs=2, batch_size=8)

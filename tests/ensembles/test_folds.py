@@ -33,6 +33,7 @@ def assert_is_a_loop_of_fits(scores, folds, **options):
             np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_folds_of_two_sizes_equal_a_loop_of_fits():
     scores = jkeras.cross_validate(build, X, Y, folds=5, epochs=3, batch_size=8)
     assert [len(ensemble) for ensemble in scores.ensembles] == [2, 3]

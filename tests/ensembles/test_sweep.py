@@ -75,6 +75,7 @@ def test_zero_is_another_structure():
     assert len(set(texts)) == 2
 
 
+@pytest.mark.slow
 def test_random_search_and_halving():
     space = {"learning_rate": lambda rng: float(10 ** rng.uniform(-3, -1)), "seed": range(3)}
     result = jkeras.sweep(build, space, X, Y, trials=9, halving=3, epochs=9, batch_size=8, validation_data=(X, Y))

@@ -183,6 +183,7 @@ def test_gradients_in_half_precision_are_finite():
     assert all(g.dtype == "float32" and jnp.isfinite(g).all() for g in jax.tree.leaves(gradients))
 
 
+@pytest.mark.slow
 def test_a_small_transformer_trains_as_in_keras():
     rng = np.random.default_rng(0)
     words, labels = rng.integers(20, size=(48, 6)), rng.integers(2, size=(48,))

@@ -146,6 +146,7 @@ def test_random_crop_takes_the_middle_when_not_training():
     assert np.array_equal(ours(x, training=False), middle(x))
 
 
+@pytest.mark.slow
 def test_rand_augment_draws_keras_s_layers():
     ours, theirs = both("RandAugment", {"seed": 3})
     x = images((1, 7, 6, 3))
@@ -160,6 +161,7 @@ def test_rand_augment_draws_keras_s_layers():
     assert json.loads(json.dumps(ours.get_config())) == config
 
 
+@pytest.mark.slow
 def test_aug_mix_mixes_chains():
     x = images((2, 7, 6, 3))
     layer = jkeras.layers.AugMix(num_chains=2, chain_depth=2, all_ops=False, seed=1)

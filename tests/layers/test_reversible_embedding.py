@@ -19,6 +19,7 @@ OPTIONS = {
 
 
 @pytest.mark.parametrize("case", OPTIONS)
+@pytest.mark.slow
 def test_values_are_keras(case):
     layers = []
     for k in (keras, jkeras):

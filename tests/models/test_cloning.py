@@ -11,6 +11,7 @@ X = np.random.default_rng(0).normal(size=(4, 6)).astype("float32")
 
 
 @pytest.mark.parametrize("case", MODELS)
+@pytest.mark.slow
 def test_clones_start_with_keras_numbers(case):
     make, data = MODELS[case]
     clones = []

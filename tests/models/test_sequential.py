@@ -18,6 +18,7 @@ X = np.random.default_rng(0).normal(size=(6, 3)).astype("float32")
     lambda k: k.Sequential([k.layers.Dense(4), k.layers.Dense(2)]),
 ], ids=["Input", "input_shape", "input_dim", "deferred"])  # fmt: skip
 @pytest.mark.filterwarnings("ignore:Do not pass an")
+@pytest.mark.slow
 def test_every_way_to_say_the_shape(make):
     results = []
     for k in (keras, jkeras):

@@ -39,6 +39,7 @@ CASES = [
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc is Linux's")
 @pytest.mark.parametrize("setting, layers, kept", CASES)
+@pytest.mark.slow
 def test_steps_touch_fresh_pages_only_if_asked_to(setting, layers, kept):
     clean = {n: v for n, v in os.environ.items() if not n.startswith(("MALLOC_", "GLIBC_", "JKERAS_"))}
     environment = clean | {"JAX_ENABLE_COMPILATION_CACHE": "false"} | dict([setting.split("=")])

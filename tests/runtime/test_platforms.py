@@ -286,6 +286,7 @@ def lstm_gradient(**options):
 
 
 @pytest.mark.parametrize("options", LSTM.values(), ids=LSTM)
+@pytest.mark.slow
 def test_lstm_of_cudnn(gpu, monkeypatch, options):
     """What is handed to cuDNN, and what is made of its results, gives the numbers of the loop."""
     cudnn_lstm(monkeypatch)

@@ -82,6 +82,7 @@ def slanted(x):
     return keras.ops.clip(0.2 * x + 0.5, 0, 1)
 
 
+@pytest.mark.slow
 def test_a_stack_of_the_first_keras_2(tmp_path):
     """A list of layers; the input's shape in the first one; what has another default or meaning today."""
     layers = [

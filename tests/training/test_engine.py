@@ -75,6 +75,7 @@ def test_a_second_model_of_the_same_architecture_compiles_nothing():
         assert (made.stats()["traces"] > 0) == (number == 0)
 
 
+@pytest.mark.slow
 def test_models_that_differ_share_nothing():
     kinds = [
         model(),
@@ -170,6 +171,7 @@ def test_chunks_streams_and_callbacks_change_no_bit(rows):
         jkeras.config.set_device_memory_budget(None)
 
 
+@pytest.mark.slow
 def test_work_on_all_cores_changes_no_bit():
     """Convolutions and recurrences that are large enough to be divided between threads."""
     rng = np.random.default_rng(0)

@@ -36,6 +36,7 @@ def assert_histories_match(a, b, rtol=1e-5):
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.slow
 def test_the_tutorials_fit_over_20_epochs(optimizer):
     def run(k):
         model = tutorial(k)

@@ -11,6 +11,7 @@ from jkeras.serialization.naming import auto_name
 from tests.oracle import keras
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_kerass_numbers():
     def draw(library):
         library.utils.set_random_seed(5)
