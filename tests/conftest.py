@@ -9,8 +9,8 @@ if "device_count" not in os.environ.get("XLA_FLAGS", ""):  # two devices, for te
     count = max(2, int(os.environ.get("JKERAS_TEST_DEVICES", "0")))
     os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + f" --xla_force_host_platform_device_count={count}"
 
-# Programs of tests run once or twice. XLA's optimizations take a third of the time to compile, and gain nothing there. The long tests
-# are compiled with them (see the Makefile), as users' programs are. So tests that compare the last bits of Keras's numbers are long ones.
+# Programs of tests run once or twice. XLA's optimizations take a third of the time to compile, and gain nothing there. The programs
+# of the long tests have them (see the Makefile), as those of users. So tests that compare the last bits with Keras's are long ones.
 if not os.environ.get("JKERAS_TEST_OPTIMIZED"):
     os.environ["XLA_FLAGS"] += " --xla_backend_optimization_level=0"
 
