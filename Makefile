@@ -9,7 +9,7 @@ demo: $(VENV)/demo.done  ## Train the tutorial's model on real data and save its
 	$(BIN)/python -m notebooks.demo
 
 test: $(VENV)/test.done  ## Check the numbers against Keras, and everything else.
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: $(VENV)/test.done  ## The long ones: programs as Keras users write them, whole architectures.
 	JKERAS_TEST_OPTIMIZED=1 $(BIN)/python -m pytest -n 2 -m slow
@@ -20,10 +20,10 @@ test-all: test test-slow
 NEWEST ?= python3.13
 
 test-newest: .venv-newest/test.done  ## The quick tests with another Python and the newest releases (TESTS="tests/core" runs a part).
-	.venv-newest/bin/python -m pytest -n 2 -m "not slow" $(TESTS)
+	.venv-newest/bin/python -m pytest -n 2 --dist loadfile -m "not slow" $(TESTS)
 
 test-oldest: .venv-oldest/test.done  ## The quick tests with the oldest releases that pyproject.toml allows.
-	.venv-oldest/bin/python -m pytest -n 2 -m "not slow" $(TESTS)
+	.venv-oldest/bin/python -m pytest -n 2 --dist loadfile -m "not slow" $(TESTS)
 
 .venv-newest/test.done: pyproject.toml
 	$(NEWEST) -m venv .venv-newest
