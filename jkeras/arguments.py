@@ -221,10 +221,16 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 200 else f"{text[:200]}... (of type {type(value).__name__})"
 
 
-@functools.cache
+@functools.lru_cache(1000)
+def signature(function: Callable) -> inspect.Signature:
+    """`inspect.signature`, which takes as long as half a constructor, once for each function."""
+    return inspect.signature(function)
+
+
+@functools.lru_cache(1000)
 def _kinds(init: Callable) -> tuple[dict[str, Kind | None], list[str], bool]:
     """The kinds of the arguments of a constructor, by name, the names of the positional ones, and whether it takes other keywords."""
-    parameters = list(inspect.signature(init).parameters.values())[1:]
+    parameters = list(signature(init).parameters.values())[1:]
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     found = {p.name: _kind(p.annotation) for p in parameters if p.kind not in variadic}
     positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]

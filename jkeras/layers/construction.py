@@ -3,11 +3,13 @@
 import functools
 import inspect
 
+from jkeras.arguments import signature
+
 
 def bound_arguments(cls: type, args: tuple, kwargs: dict) -> dict:
     """The arguments of a constructor's call, by name; {} if it does not take them."""
     try:
-        bound = inspect.signature(cls.__init__).bind_partial(None, *args, **kwargs)  # type: ignore[misc]
+        bound = signature(cls.__init__).bind_partial(None, *args, **kwargs)  # type: ignore[misc]
     except (TypeError, ValueError):
         return {}  # __init__ itself will say what is wrong
     return {k: v for k, v in list(bound.arguments.items())[1:] if k != "kwargs"}

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import jax
 import numpy as np
 
-from jkeras.arguments import NOT_NEGATIVE, RANGES
+from jkeras.arguments import NOT_NEGATIVE, RANGES, signature
 from jkeras.core.variable import is_variable
 
 Number = TypeVar("Number", float, float | None)
@@ -64,7 +64,7 @@ def signature_of(cls: type) -> inspect.Signature:
 def given(cls: type, args: tuple, kwargs: dict) -> Iterable[str]:
     """The names of the arguments of a call of the constructor."""
     try:
-        return inspect.signature(cls.__init__).bind_partial(None, *args, **kwargs).arguments  # type: ignore[misc]
+        return signature(cls.__init__).bind_partial(None, *args, **kwargs).arguments  # type: ignore[misc]
     except TypeError:
         return kwargs  # __init__ itself will say what is wrong
 
