@@ -50,6 +50,7 @@ def test_the_tutorials_fit_over_20_epochs(optimizer):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_run_with_shuffling_dropout_and_validation():
     def run(k):
         model = tutorial(k, dropout=0.3)
