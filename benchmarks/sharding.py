@@ -110,6 +110,7 @@ def measured(name, make, shape, strategy, distribution):
     import numpy as np
 
     import jkeras
+    from jkeras.runtime.compiler_options import CPU_OPTIONS, all_cores
     from jkeras.runtime.mesh import current
 
     jkeras.distribution.set_distribution(distribution)
@@ -120,11 +121,11 @@ def measured(name, make, shape, strategy, distribution):
         step, state = model.make_train_step(*batch)
         placement = current()
         shardings = jax.tree.map(lambda a: a.sharding, state) if distribution else None
-        with placement.tracing():
+        with placement.tracing(), all_cores():
             marked = jax.jit(
                 lambda state, batch: step(state, placement.divide(batch)), donate_argnums=0, out_shardings=shardings
             )
-            compiled = marked.lower(state, batch).compile()
+            compiled = marked.lower(state, batch).compile(CPU_OPTIONS)
         held = sum(a.addressable_shards[0].data.nbytes for a in jax.tree.leaves(state))
         return name, strategy, held, flops(compiled), collectives(compiled.as_text())
     finally:
@@ -143,6 +144,7 @@ def large():
 
     import jkeras
     import jkeras.distribution as D
+    from jkeras.runtime.compiler_options import CPU_OPTIONS, all_cores
 
     mesh = D.DeviceMesh((LARGE_DEVICES,), ("batch",))
     fsdp = D.FullyShardedDataParallel(mesh)
@@ -167,9 +169,9 @@ def large():
 
     state = jax.tree.map(placed, (params, opt_state))
     shardings = jax.tree.map(lambda a: a.sharding, state)
-    with jax.set_mesh(mesh.backend_mesh):
+    with jax.set_mesh(mesh.backend_mesh), all_cores():
         jitted = jax.jit(step, donate_argnums=(0, 1), out_shardings=(*shardings, None))
-        compiled = jitted.lower(*state, placed(x, True), placed(y, True)).compile()
+        compiled = jitted.lower(*state, placed(x, True), placed(y, True)).compile(CPU_OPTIONS)
     memory = compiled.memory_analysis()
     held = sum(map(_size, jax.tree.leaves(state)))
     name = f"Transformer of {count / 1e9:.2f}e9 parameters, 19 layers of width 2048, length 1024, batch {LARGE_DEVICES}"

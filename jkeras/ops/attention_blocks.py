@@ -3,7 +3,8 @@
 The scores are as many as targets times sources, for each example and head: 512 MiB for 32 examples of 1024 steps and 4 heads. Each
 target needs its own row of them alone. So a loop goes over the examples, and one within over blocks of targets, and the
 backward pass computes the scores of a block again. The numbers are those of the computation in one piece, in any dtype, with any mask
-and bias; being ordinary JAX, it can be differentiated again, and mapped.
+and bias; being ordinary JAX, it can be differentiated again, and mapped. Examples that are divided between devices are computed side
+by side, because a loop over them would bring all of them to every device.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jkeras.runtime.compiler_options import target
+from jkeras.runtime.mesh import may_divide
 
 LONG = 2**26  # bytes of scores; fewer are computed in one piece, and find their memory where the step before left it
 BLOCK = 2**21  # bytes of the scores of a block
@@ -69,7 +71,7 @@ def in_blocks(compute: Callable, query: Any, key: Any, value: Any, bias: Any, ma
         _, outputs = lax.scan(lambda _, x: (None, block(shared, *x)), None, (blocks, starts))
         return None, jnp.moveaxis(outputs, 0, 1).reshape(targets, *outputs.shape[3:])
 
-    return lax.scan(example, None, rows)[1]
+    return jax.vmap(lambda own: example(None, own)[1])(rows) if may_divide() else lax.scan(example, None, rows)[1]
 
 
 def _row_bytes(query: Any, key: Any) -> int:

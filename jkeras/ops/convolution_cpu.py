@@ -18,7 +18,8 @@ jkeras are. The programs of users' own `jax.jit` use the library.
 
 and the input's gradient puts the rows of `gradient @ kernel.T` back to where their patches were cut, adding where they
 overlap (col2im). Patches are `kernel size` times as large as the input, so they are made for a few examples at a time. Then
-they stay in the cache, and the output of the example above takes 5.0 ms instead of 10.3.
+they stay in the cache, and the output of the example above takes 5.0 ms instead of 10.3. Examples that are divided between devices are taken at
+once, because a loop over them would bring all of them to every device.
 
 **Shifted copies.** A convolution of single channels is the sum of as many shifted and scaled copies of the input as the
 kernel has entries, which XLA fuses into one pass over memory. This is for depthwise convolutions.
@@ -38,6 +39,7 @@ from jax import Array, lax
 
 from jkeras.ops.ranks import multiply
 from jkeras.runtime.compiler_options import has_all_cores
+from jkeras.runtime.mesh import may_divide
 
 LARGE = 10**8  # multiplications
 CHUNK = 4 * 2**20  # bytes of patches at a time, where they are cut; each is written twice before it is multiplied
@@ -160,7 +162,7 @@ def _rows(a: Array) -> Array:
 def _by_examples(f: Callable, batched: Sequence[Array], size: int, total: bool) -> Array:
     """`f` of `size` examples at a time: the sum of its results if `total`, otherwise all of them in a row."""
     n = batched[0].shape[0]
-    if not isinstance(n, int) or size >= n:
+    if not isinstance(n, int) or size >= n or may_divide():
         return f(*batched)
 
     def include(start: Array | int, size: int, result: Array) -> Array:

@@ -251,6 +251,17 @@ def _on(mesh: Mesh) -> Placement:
     return Placement(mesh)
 
 
+def may_divide() -> bool:
+    """True if what is traced here is for several devices, each of which may have some rows of a batch.
+
+    A loop over such rows would bring all of them to every device.
+
+    >>> may_divide()
+    False
+    """
+    return jax.sharding.get_abstract_mesh().size > 1
+
+
 def _is_traced(value: Any) -> bool:
     return isinstance(value, jax.core.Tracer)
 

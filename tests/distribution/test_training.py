@@ -14,7 +14,7 @@ import pytest
 
 import jkeras
 from jkeras import layers
-from tests.distribution.runs import D, distributions, trained
+from tests.distribution.runs import D, distributions, flat, trained
 
 WAYS = ("data parallel", "fully sharded", "sharded optimizer")
 
@@ -28,7 +28,7 @@ def _one_device_again():
 @functools.cache
 def alone(batch_size):
     """What one device gives."""
-    return trained("mlp", batch_size=batch_size)[0]
+    return flat(trained("mlp", batch_size=batch_size)[0])
 
 
 def close(found, wanted):
@@ -39,14 +39,14 @@ def close(found, wanted):
 def test_losses_evaluation_and_prediction_are_those_of_one_device(way):
     with distributions(2)[way].scope():
         found, model = trained("mlp", batch_size=30)
-    close(found, alone(30))
+    close(flat(found), alone(30))
     assert len(model.layers[0].kernel.value.sharding.device_set) == 2
 
 
 def test_a_mesh_of_jax_is_enough():
     with jax.set_mesh(jax.make_mesh((2,), ("batch",))):
         found, model = trained("mlp", batch_size=7)
-    close(found, alone(7))
+    close(flat(found), alone(7))
     assert len(model.layers[0].kernel.value.sharding.device_set) == 2
 
 
@@ -192,38 +192,15 @@ def test_two_processes_give_the_numbers_of_one(tmp_path):
         found = result_of(process)
         assert set(found) == set(WAYS)
         for losses in found.values():
-            close(losses, wanted)
+            close(losses, flat(wanted))
     saved = jkeras.saving.load_model(path)
     for found, weight in zip(saved.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_allclose(found, weight, atol=2e-6)
 
 
-MANY = """
-import json, sys
-import jkeras
-from tests.distribution.runs import distributions, trained
-
-found = {}
-options = {  # few steps, because devices that share a core wait for each other in each of them
-    "cnn": dict(kind="cnn"),
-    "lstm": dict(kind="lstm"),
-    "transformer": dict(kind="transformer"),
-    "a stream": dict(kind="mlp", stream=True),
-    "accumulation": dict(kind="mlp", optimizer=dict(gradient_accumulation_steps=2, use_ema=True, global_clipnorm=0.1)),
-}
-for name, option in options.items():
-    for way, distribution in {"alone": None, **distributions(4)}.items():
-        keywords = dict(option)
-        if "optimizer" in keywords:
-            keywords["optimizer"] = jkeras.optimizers.Adam(0.01, **keywords["optimizer"])
-        jkeras.distribution.set_distribution(distribution)
-        found[f"{name}: {way}"] = list(map(float, trained(**keywords, rows=40, batch_size=15)[0]))
-print("RESULT", json.dumps(found))
-"""
-
-
 @pytest.mark.slow
-def test_many_models_on_four_devices():
-    found = result_of(in_a_process(4, "-c", MANY))
-    for name, losses in found.items():
-        close(losses, found[f"{name.split(':')[0]}: alone"])
+def test_models_ways_batch_sizes_and_options_on_many_devices():
+    """Cases that cover all pairs of a model with anything else; `python -m tests.distribution.matrix whole` runs all."""
+    for case, losses, numbers in results_of(in_a_process(8, "-m", "tests.distribution.matrix")):
+        assert losses < tolerance(case), (case, losses)
+        assert numbers < 2 * tolerance(case), (case, numbers)
