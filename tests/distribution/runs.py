@@ -103,7 +103,7 @@ def trained(kind, batch_size=30, rows=250, feed="resident", optimizer=None, dtyp
             data = {"x": twice, "steps_per_epoch": steps}
         found = model.fit(**data, epochs=2, verbose=0, validation_data=held_out).history
         evaluated = {"x": batches(held_out, 33)} if feed == "generator" else {**data, "x": held_out[0], "y": held_out[1]}
-        found["loss and accuracy of evaluate"] = model.evaluate(**evaluated, verbose=0)
+        found["evaluation"] = model.evaluate(**evaluated, verbose=0)
         found["prediction"] = model.predict(x[:1], verbose=0)[0]
     finally:
         jkeras.config.set_dtype_policy(before)

@@ -1,6 +1,7 @@
 """What compiled programs send between devices: the rows of a batch stay on the device that has them."""
 
 import contextlib
+from unittest.mock import ANY
 
 import jax
 import jax.numpy as jnp
@@ -9,9 +10,11 @@ import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 
 from benchmarks.sharding import collectives
-from jkeras import ops
+import jkeras
+from jkeras import layers, ops
 from jkeras.ops import attention_blocks, convolution_cpu
 from jkeras.runtime.compiler_options import all_cores
+from tests.distribution.runs import distributions
 
 RNG = np.random.RandomState(0)
 
@@ -75,3 +78,14 @@ def test_one_device_takes_a_few_examples_at_a_time(case):
     with lowering(case):
         text = jax.jit(function).lower(x, w).as_text()
     assert "while" in text
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_a_training_loop_sends_the_gradients_once_and_what_batch_normalization_needs(batch_norm):
+    """Batch normalization needs the mean and the variance of the whole batch, and sums in the backward pass."""
+    with distributions(2)["data parallel"].scope():
+        model = jkeras.Sequential([layers.Conv2D(2, 3), *[layers.BatchNormalization()] * batch_norm, layers.Flatten(), layers.Dense(1)])
+        model.compile("adam", "mse")
+        model.fit(np.ones((8, 6, 6, 1), "float32"), np.ones((8, 1), "float32"), batch_size=4, verbose=0)
+    programs = [prepared.run.as_text() for prepared in model._compiled.plan.train.over_rows._known.values()]
+    assert [collectives(text) for text in programs] == [{"all-reduce": (4 if batch_norm else 1, ANY)}]
