@@ -19,8 +19,8 @@ KINDS = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective
 INTRODUCTION = f"""# What each device holds, computes and sends
 
 Written by `python -m benchmarks.sharding --large`. The training step of each model (Adam, float32) is compiled for {DEVICES} virtual
-devices with jkeras's options, not run. In parentheses is the part of what one device has alone. Of a collective, the bytes are those of its results on each
-device. The counts are those of XLA's CPU backend, which merges all-reduces; other backends merge differently.
+devices with jkeras's options, not run. In parentheses is the part of what one device has alone. Of a collective, the bytes are those
+of its results on each device. The counts are those of XLA's CPU backend, which merges all-reduces; other backends merge differently.
 
 Under data parallelism, the only messages are all-reduces: one for all gradients together, and three for each layer of batch
 normalization. These are the mean and the variance of the whole batch, and the sums of the backward pass; each needs the one before.

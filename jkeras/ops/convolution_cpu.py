@@ -18,8 +18,8 @@ jkeras are. The programs of users' own `jax.jit` use the library.
 
 and the input's gradient puts the rows of `gradient @ kernel.T` back to where their patches were cut, adding where they
 overlap (col2im). Patches are `kernel size` times as large as the input, so they are made for a few examples at a time. Then
-they stay in the cache, and the output of the example above takes 5.0 ms instead of 10.3. Examples that are divided between devices are taken at
-once, because a loop over them would bring all of them to every device.
+they stay in the cache, and the output of the example above takes 5.0 ms instead of 10.3. Examples that are divided between devices
+are taken at once, because a loop over them would bring all of them to every device.
 
 **Shifted copies.** A convolution of single channels is the sum of as many shifted and scaled copies of the input as the
 kernel has entries, which XLA fuses into one pass over memory. This is for depthwise convolutions.

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 
-from benchmarks.sharding import collectives
 import jkeras
+from benchmarks.sharding import collectives
 from jkeras import layers, ops
 from jkeras.ops import attention_blocks, convolution_cpu
 from jkeras.runtime.compiler_options import all_cores
@@ -84,7 +84,8 @@ def test_one_device_takes_a_few_examples_at_a_time(case):
 def test_a_training_loop_sends_the_gradients_once_and_what_batch_normalization_needs(batch_norm):
     """Batch normalization needs the mean and the variance of the whole batch, and sums in the backward pass."""
     with distributions(2)["data parallel"].scope():
-        model = jkeras.Sequential([layers.Conv2D(2, 3), *[layers.BatchNormalization()] * batch_norm, layers.Flatten(), layers.Dense(1)])
+        normalized = [layers.BatchNormalization()] * batch_norm
+        model = jkeras.Sequential([layers.Conv2D(2, 3), *normalized, layers.Flatten(), layers.Dense(1)])
         model.compile("adam", "mse")
         model.fit(np.ones((8, 6, 6, 1), "float32"), np.ones((8, 1), "float32"), batch_size=4, verbose=0)
     programs = [prepared.run.as_text() for prepared in model._compiled.plan.train.over_rows._known.values()]
