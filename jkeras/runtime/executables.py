@@ -166,7 +166,12 @@ class CompiledOnce:
         with lowering_for(platform()), current().carrying(carry) as shardings:
             if shardings is not None:
                 options["out_shardings"] = shardings
-            lowered = jax.jit(self._function, static_argnames=tuple(constants), **options).lower(*args, **constants)
+            try:
+                lowered = jax.jit(self._function, static_argnames=tuple(constants), **options).lower(*args, **constants)
+            except ValueError as error:
+                if "incompatible devices" not in str(error):
+                    raise
+                raise ValueError(_apart(args)) from None
         text = lowered.as_text()
         key = hashlib.sha256(text.encode()).digest(), lowered.in_tree, lowered.out_tree, where
         executable = store.find(key)
@@ -212,6 +217,23 @@ def _largest(text: str, passed: set[tuple[int, ...]]) -> int:
         shape = tuple(map(int, dimensions.split("x")[:-1]))
         sizes.append(0 if shape in passed else math.prod(shape) * int(bits) // 8)
     return max(sizes)
+
+
+def _apart(args: tuple) -> str:
+    """The message where arrays of one program lie on different devices."""
+    found: dict[tuple, Any] = {}
+    for leaf in jax.tree.leaves(args):
+        sharding = placement(leaf)
+        if sharding is not None:
+            mesh = getattr(sharding, "mesh", None)  # it gives the devices an order
+            devices = sharding.device_set if mesh is None else mesh.devices.flat
+            found.setdefault(tuple(str(device) for device in devices), leaf)
+    lines = [f"  {list(devices)}: for example {a.dtype}{list(a.shape)}" for devices, a in found.items()]
+    return (
+        "Arrays that are computed with together must lie on the same devices, in the same order. The data and the weights lie on:\n"
+        + "\n".join(lines)
+        + "\nPass NumPy arrays, or move them with jax.device_put. With jax.set_mesh(mesh) or a distribution, arrays are moved for you."
+    )
 
 
 def _temporary_bytes(executable: Any) -> int:

@@ -1,16 +1,17 @@
 """What training on several devices gives, beside what one device gives: `python -m tests.distribution.matrix [whole] [MODEL ...]`.
 
 A case is a model, a number of devices, a way to divide the work, a batch size, how the data comes, and an option of training. The
-program prints the largest differences of each case. Without `whole`, it runs a few cases, in which each model meets each way to
-divide, each number of devices, each batch size and each feed. Without models, it runs all of them.
+program prints the largest differences of each case. Without `whole`, it runs a few cases. Without models, it runs all of them.
 """
 
+import contextlib
 import functools
 import itertools
 import json
 import sys
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
 import jkeras
@@ -39,7 +40,7 @@ OPTIONS = {
 }
 DEVICES, BATCHES = (1, 2, 4, 8), (7, 30, 250)
 FEEDS = ("resident", "stacks", "generator")
-WAYS = ("data parallel", "fully sharded", "sharded optimizer")
+WAYS = ("data parallel", "mesh of JAX", "fully sharded", "sharded optimizer")
 
 
 # The last digits of bfloat16 and float16 differ wherever a sum is rounded in another order.
@@ -52,30 +53,36 @@ def tolerance(case):
 
 
 def whole(kinds):
-    """Each model on each number of devices in each way with each batch size and feed, and with each option on four devices."""
-    yield from itertools.starmap(Case, itertools.product(kinds, DEVICES, WAYS, BATCHES, FEEDS))
-    for kind, option, way in itertools.product(kinds, list(OPTIONS)[1:], WAYS):
-        yield Case(kind, 4, way, 30, "resident", option)
+    """Each model on each number of devices in each way with each batch size, and each option on four devices; feeds take turns."""
+    for number, case in enumerate(itertools.product(kinds, DEVICES, WAYS, BATCHES)):
+        yield Case(*case, FEEDS[(number + number // 3) % 3])
+    for number, (kind, option) in enumerate(itertools.product(kinds, list(OPTIONS)[1:])):
+        yield Case(kind, 4, WAYS[number % len(WAYS)], 30, FEEDS[number % 3], option)
 
 
 def covering(kinds):
-    """Three cases of each model, in which it meets each value of everything but the options; those take turns."""
+    """Three cases of each model, in which it meets each batch size, each feed, and 2, 4 and 8 devices; ways and options take turns."""
     for i, kind in enumerate(MODELS):
         for j in range(3 if kind in kinds else 0):
-            option = list(OPTIONS)[(3 * i + j) % len(OPTIONS)]
-            yield Case(kind, DEVICES[1 + (i + j) % 3], WAYS[j], BATCHES[(i + 2 * j) % 3], FEEDS[(i // 3 + j) % 3], option)
+            way, option = WAYS[(i + j) % len(WAYS)], list(OPTIONS)[(3 * i + j) % len(OPTIONS)]
+            yield Case(kind, DEVICES[1 + (i + j) % 3], way, BATCHES[(i + 2 * j) % 3], FEEDS[(i // 3 + j) % 3], option)
+
+
+def scope(case):
+    """The devices of a case."""
+    if case.way == "alone":
+        return contextlib.nullcontext()
+    if case.way == "mesh of JAX":
+        return jax.set_mesh(jax.sharding.Mesh(jax.devices()[: case.devices], ("batch",)))
+    return distributions(case.devices)[case.way].scope()
 
 
 def numbers(case):
     """Losses and other numbers of a case."""
-    ways = {"alone": None} | (distributions(case.devices) if case.devices else {})
     dtype = f"mixed_{case.option}" if "float" in case.option else None
     optimizer = optimizers.Adam(0.01, **OPTIONS[case.option])
-    jkeras.distribution.set_distribution(ways[case.way])
-    try:
+    with scope(case):
         return trained(case.kind, case.batch_size, feed=case.feed, optimizer=optimizer, dtype=dtype)[0]
-    finally:
-        jkeras.distribution.set_distribution(None)
 
 
 alone = functools.cache(numbers)  # many cases share what one device gives

@@ -1,0 +1,122 @@
+"""Where variables are made, and where data may come from."""
+
+import contextlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+import jkeras
+from jkeras import layers
+from jkeras.runtime.mesh import put
+from tests.distribution.runs import D, batches, distributions
+
+RNG = np.random.RandomState(0)
+X = RNG.rand(20, 4).astype("float32")
+Y = X[:, :1]
+
+
+def make(initializer="glorot_uniform"):
+    jkeras.utils.set_random_seed(3)
+    model = jkeras.Sequential([layers.Dense(8, kernel_initializer=initializer), layers.Dense(1)])
+    model.compile("adam", "mse")
+    return model
+
+
+def fit(model, x=X, y=Y):
+    return model.fit(x, y, batch_size=6, verbose=0, shuffle=False).history["loss"]
+
+
+def test_no_device_makes_the_whole_of_a_divided_weight():
+    """Its values are computed in a program whose result is divided; so are what the optimizer keeps for it."""
+    made = []
+
+    def initializer(shape, dtype=None):
+        values = jnp.ones(shape, dtype)
+        made.append(isinstance(values, jax.core.Tracer))
+        return values
+
+    with distributions(2)["fully sharded"].scope():
+        make(initializer).build((None, 4))
+    assert made and all(made)
+    made.clear()
+    with distributions(2)["data parallel"].scope():
+        make(initializer).build((None, 4))
+    assert not any(made)
+
+
+def test_copies_share_no_memory_with_the_array_that_one_device_has():
+    mine = jnp.arange(4.0)
+    sharding = distributions(2)["data parallel"].placement.sharding()
+    copy = put(mine, sharding, copy=True)
+    addresses = {shard.data.unsafe_buffer_pointer() for shard in copy.addressable_shards}
+    assert mine.unsafe_buffer_pointer() not in addresses
+
+
+def devices_in(order, *axes):
+    """A mesh of some of the devices, and an array's rows divided along its first axis."""
+    found = np.array([jax.devices()[i] for i in order]).reshape([2, *[1] * (len(axes) - 1)])
+    return NamedSharding(Mesh(found, axes), PartitionSpec(axes[0]))
+
+
+PLACES = {
+    "x and y on two meshes": lambda: (devices_in((0, 1), "batch"), devices_in((1, 0), "rows", "columns")),
+    "x on another mesh than the model": lambda: (devices_in((1, 0), "rows"), None),
+    "x and y on two devices": lambda: (jax.devices()[1], jax.devices()[0]),
+}
+WAYS = {
+    "one device": contextlib.nullcontext,
+    "fully sharded": lambda: distributions(2)["fully sharded"].scope(),
+}
+
+
+def told_apart(model, x, y):
+    """Without a mesh nothing says where the arrays belong."""
+    for call in (lambda: model.evaluate(x, y, verbose=0), lambda: model.train_on_batch(x, y)):
+        with pytest.raises(ValueError, match="must lie on the same devices(.|\n)*float32(.|\n)*float32(.|\n)*jax.set_mesh"):
+            call()
+    assert np.isfinite(fit(model)).all()
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("places", PLACES)
+def test_arrays_may_lie_anywhere_if_a_mesh_says_where_they_belong(places, way):
+    x, y = (array if place is None else jax.device_put(array, place) for array, place in zip((X, Y), PLACES[places]()))
+    wanted = fit(make())
+    with WAYS[way]():
+        model = make()
+        if way == "one device" and "two" in places:
+            return told_apart(model, x, y)
+        np.testing.assert_allclose(fit(model, x, y), wanted, atol=1e-6)
+        wanted = model.evaluate(X, Y, verbose=0)
+        np.testing.assert_allclose(model.evaluate(x, y, verbose=0), wanted, atol=1e-6)
+        np.testing.assert_allclose(model.predict(x, verbose=0), model.predict(X, verbose=0), atol=1e-6)
+        model.train_on_batch(x, y)
+
+
+def test_a_model_moves_to_other_devices():
+    wanted = fit(make())
+    with D.DataParallel(devices=["cpu:1"]).scope():
+        model = make()
+        model.build((None, 4))
+    with distributions(2)["fully sharded"].scope():
+        np.testing.assert_allclose(fit(model), wanted, atol=1e-6)
+    assert np.isfinite(fit(model)).all()
+
+
+@pytest.mark.parametrize("kind", [AxisType.Auto, AxisType.Explicit])
+@pytest.mark.parametrize("feed", ["stacks", "generator"])
+def test_a_mesh_of_jax_counts_in_threads_that_read_ahead(kind, feed):
+    """`jax.set_mesh` holds in one thread alone, so the others are told of it."""
+    wanted = fit(make())
+    jkeras.config.set_device_memory_budget(0)
+    try:
+        with jax.set_mesh(jax.make_mesh((2,), ("batch",), axis_types=(kind,))):
+            model = make()
+            found = fit(model) if feed == "stacks" else model.fit(batches((X, Y), 6), verbose=0).history["loss"]
+    finally:
+        jkeras.config.set_device_memory_budget(None)
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    assert len(model.layers[0].kernel.value.sharding.device_set) == 2
