@@ -14,7 +14,6 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-import jkeras
 from jkeras import optimizers
 from tests.distribution.runs import MODELS, distributions, trained
 
