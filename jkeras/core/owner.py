@@ -15,6 +15,7 @@ class Owner:
     """Base of everything that owns variables."""
 
     untraced: tuple[str, ...] = ()  # attributes that no program depends on, see `runtime.identity`
+    unheld: tuple[str, ...] = ()  # lists and dicts of what the owner only knows, or holds elsewhere, too
     separate = False  # True for an owner whose values do not belong to its holder's (a metric, an optimizer)
 
     def children(self) -> Iterator[tuple[Path, "Owner | Variable"]]:
@@ -22,7 +23,9 @@ class Owner:
         their lists and dicts.
         """
         for name, value in list(vars(self).items()):  # another thread may set an attribute
-            if isinstance(value, (Owner, Variable, dict, list, tuple)):
+            if isinstance(value, (Owner, Variable)):
+                yield (name,), value
+            elif isinstance(value, (dict, list, tuple)) and value and name not in self.unheld:
                 yield from ((path, leaf) for path, leaf in walk(value, _is_held, (name,)) if _is_held(leaf))
 
     def slots(self) -> dict[Path, Variable]:

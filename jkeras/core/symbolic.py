@@ -209,6 +209,11 @@ def leaves(structure: Any) -> list:
     return jax.tree.leaves(structure, is_leaf=is_leaf)
 
 
+def flatten(structure: Any) -> tuple[list, Any]:
+    """The leaves, and the structure without them."""
+    return jax.tree.flatten(structure, is_leaf=is_leaf)
+
+
 def map_structure(function: Callable, *structures: Any) -> Any:
     """Apply a function leaf by leaf; symbolic tensors, variables, sparse arrays and None count as leaves."""
     return jax.tree.map(function, *structures, is_leaf=is_leaf)
@@ -251,7 +256,7 @@ def infer(function: Callable, args: tuple = (), kwargs: dict | None = None, numb
     >>> infer(jnp.concatenate, ([KerasTensor((None, 3)), KerasTensor((None, 3))],))
     <KerasTensor shape=(None, 3), dtype=float32, name=keras_tensor>
     """
-    flat, structure = jax.tree.flatten((args, kwargs or {}), is_leaf=is_leaf)
+    flat, structure = flatten((args, kwargs or {}))
     places = [i for i, leaf in enumerate(flat) if isinstance(leaf, KerasTensor)]
     tensors = [flat[i] for i in places]
 
@@ -296,6 +301,11 @@ def record(operation: Any, args: tuple, kwargs: dict, outputs: Any, name: str) -
         tensor.history = History(operation, node, index) if remembered else None
         tensor.name = name if len(produced) == 1 else f"{name}_{index}"
     return outputs
+
+
+def kind(tensor: KerasTensor) -> tuple:
+    """What outputs depend on: a shape, a dtype, and the shape of the mask."""
+    return tensor.shape, tensor.dtype, tensor.sparse, None if tensor.mask is None else tensor.mask.shape
 
 
 def without_history(x: Any) -> Any:

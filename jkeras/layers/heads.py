@@ -8,7 +8,6 @@ import functools
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 
 from jkeras import ops, regularizers
 from jkeras.arguments import read
@@ -240,8 +239,8 @@ class Heads(Configured):
         if attention_mask is not None:
             masks.append(self._fitted(attention_mask, order))
         if self.sliding_window is not None:
-            distance = np.arange(order.targets)[:, None] - np.arange(order.sources)
-            masks.append((np.abs(distance) < self.sliding_window)[None, None])
+            distance = jnp.arange(order.targets)[:, None] - jnp.arange(order.sources)
+            masks.append((jnp.abs(distance) < min(self.sliding_window, 2**31 - 1))[None, None])
         return masks
 
     def _fitted(self, mask: Any, order: Order) -> Any:

@@ -1,6 +1,7 @@
 """The shapes and dtypes of a layer's outputs on symbolic inputs: as the layer says, or else from `call` itself."""
 
 import copy
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,8 @@ from jkeras.core.symbolic import KerasTensor
 from jkeras.layers.building import Built
 from jkeras.layers.input_spec import check_input
 from jkeras.layers.signatures import call_spec, specs_of
+from jkeras.serialization.naming import scope
+from jkeras.serialization.shared_objects import being_read
 
 
 class Inferred(Built):
@@ -99,7 +102,37 @@ class Inferred(Built):
         return symbolic.map_structure(of_call, said)
 
     def _infer_from_call(self, args: tuple, kwargs: dict) -> Any:
-        return symbolic.infer(self, args, kwargs)
+        key = self._kind_of_call(args, kwargs)
+        if key is None:
+            return symbolic.infer(self, args, kwargs)
+        found: dict = being_read().found  # type: ignore[union-attr]
+        if key not in found:
+            found[key] = symbolic.infer(self, args, kwargs)
+        return symbolic.map_structure(symbolic.without_history, found[key])
+
+    def _kind_of_call(self, args: tuple, kwargs: dict) -> Any:
+        """While a config is read: what a call's outputs depend on, equal for layers that have equal configs and inputs.
+
+        None if that is not known: the layer was not made from the config, is of a user's class, or builds parts in its call.
+        """
+        reading = being_read()
+        config = None if reading is None else reading.made.get(id(self), (self, None))[1]
+        if config is None or not type(self).__module__.startswith("jkeras.layers."):
+            return None
+        if next(self._sublayers(), None) is not None:
+            return None
+        flat, structure = symbolic.flatten((args, kwargs))
+        if not all(isinstance(leaf, (KerasTensor, str, int, float, type(None))) for leaf in flat):
+            return None
+        try:
+            own = json.dumps({name: value for name, value in config["config"].items() if name != "name"}, sort_keys=True)
+        except (TypeError, ValueError):  # it holds objects
+            return None
+        with scope(self):
+            if self._path is None:
+                self._note_path()
+        kinds = [symbolic.kind(leaf) if isinstance(leaf, KerasTensor) else repr(leaf) for leaf in flat]
+        return type(self), own, repr(self._policy), structure, tuple(kinds)
 
     @property
     def input(self) -> Any:

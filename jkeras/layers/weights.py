@@ -22,6 +22,7 @@ from jkeras.serialization.naming import current_path, scope
 class Weighted(OwnVariables, Module):
     """A module that keeps its weights and those of the layers inside it."""
 
+    unheld: tuple[str, ...] = ("_weights", "_losses", "_nodes", "_arguments", "_loss_layers")
     name: str
     built: bool
     _weights: list[Variable]  # in the order in which add_weight made them
@@ -96,11 +97,7 @@ class Weighted(OwnVariables, Module):
             )
 
     def children(self) -> Iterator[tuple[Path, Owner | Variable]]:
-        held = [
-            (path, child)
-            for path, child in super().children()
-            if path[0] not in ("_weights", "_losses", "_nodes", "_arguments", "_loss_layers")
-        ]
+        held = list(super().children())
         paths: dict[int, Path] = {}
         for path, child in held:
             paths.setdefault(id(child), path)

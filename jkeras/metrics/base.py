@@ -52,6 +52,7 @@ class Metric(Checked, Module):
     3.0
     """
 
+    unheld = ("_variables",)
     separate = True  # a model's variables do not include those of its metrics
 
     def __init__(self, dtype: Any = None, name: str | None = None):
@@ -111,7 +112,7 @@ class Metric(Checked, Module):
         """Return the metric's own variables and the metrics that it consists of. A model that it uses is not part of
         its state.
         """
-        held = [(path, child) for path, child in super().children() if path[0] != "_variables"]
+        held = list(super().children())
         paths: dict[int, Path] = {}
         for path, child in held:
             paths.setdefault(id(child), path)

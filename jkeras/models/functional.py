@@ -51,6 +51,7 @@ class Functional(Model):
 
     has_fixed_structure = True
     untraced = ("host_stage",)
+    unheld = (*Model.unheld, "_layers", "_operations")
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any):
         super().__init__(name=name, **kwargs)
@@ -129,8 +130,7 @@ class Functional(Model):
     def children(self) -> Iterator[tuple[Path, Owner | Variable]]:
         yield from name_paths(self._layers)
         held = set(map(id, self._layers))
-        inner = ("_layers", "_operations")
-        yield from ((p, c) for p, c in super().children() if p[0] not in inner and id(c) not in held)
+        yield from ((p, c) for p, c in super().children() if id(c) not in held)
 
     # -- running ------------------------------------------------------------------------------------------------------
 

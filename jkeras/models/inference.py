@@ -12,8 +12,6 @@ from jkeras.core import symbolic
 from jkeras.core.symbolic import KerasTensor
 from jkeras.layers.base import Layer
 
-Kind = tuple  # a shape, a dtype, and the shape of the mask
-
 
 def infer_call(operation: Any, *args: Any, **kwargs: Any) -> Any:
     """The symbolic outputs of a layer or an operation. No call is recorded."""
@@ -32,16 +30,12 @@ def infer_again(
         given: the inputs of this call, fitted to `own`.
         compute: runs the layers on them.
     """
-    kind = tuple(map(_kind, given))
-    if kind == tuple(map(_kind, own)):
+    kind = tuple(map(symbolic.kind, given))
+    if kind == tuple(map(symbolic.kind, own)):
         found = outputs
     else:
         found = known[kind] if kind in known else known.setdefault(kind, compute(given))
     return symbolic.map_structure(symbolic.without_history, found)
-
-
-def _kind(tensor: KerasTensor) -> Kind:
-    return tensor.shape, tensor.dtype, None if tensor.mask is None else tensor.mask.shape
 
 
 def fit(tensor: Any, own: KerasTensor) -> KerasTensor | None:

@@ -53,6 +53,7 @@ class Sequential(Model):
 
     has_fixed_structure = True
     untraced = ("_stage",)
+    unheld = (*Model.unheld, "_layers")
 
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None):
         super().__init__(trainable=trainable, name=name)
@@ -67,7 +68,7 @@ class Sequential(Model):
     def children(self) -> Iterator[tuple[Path, Owner | Variable]]:
         yield from name_paths([layer for layer in self._layers if not isinstance(layer, InputLayer)])
         held = set(map(id, self._layers))
-        yield from ((p, c) for p, c in super().children() if p[0] != "_layers" and id(c) not in held)
+        yield from ((p, c) for p, c in super().children() if id(c) not in held)
 
     @property
     def layers(self) -> list[Layer]:
@@ -91,7 +92,7 @@ class Sequential(Model):
             )
         if isinstance(layer, Model) and any(module is self for module in layer.modules()):
             raise ValueError(f"Model {layer.name!r} cannot be added to {self.name!r}: a model must not be a part of itself.")
-        if any(known.name == layer.name for known in self._layers):
+        if layer.name in [known.name for known in self._layers]:  # a list, which is quick: a stack may have thousands
             raise ValueError(
                 f"A layer named {layer.name!r} is already in model {self.name!r}. All layers should have unique names: give each one "
                 f"({type(layer).__name__}(..., name='...')), or make a second layer."

@@ -164,9 +164,8 @@ def _counts(shape: Sequence[Any], windows: Windows) -> Any:
         if isinstance(n, int) and not (low or high):
             counts = counts * size
             continue
-        arange = np.arange if isinstance(n, int) else jnp.arange
-        starts = arange((n + low + high - size) // step + 1) * step - low
-        along = (starts + size).clip(max=n) - starts.clip(min=0) if size > 1 else np.array(size)
+        starts = jnp.arange((n + low + high - size) // step + 1) * step - low
+        along = jnp.clip(starts + size, max=n) - jnp.clip(starts, min=0) if size > 1 else np.array(size)
         counts = counts * along.reshape(-1, *(1,) * (len(shape) - axis - 1))
     return counts
 

@@ -5,7 +5,7 @@ from typing import Any
 from jkeras.serialization import published
 
 LARGEST_CONFIG = 2**25  # bytes; a thousand layers take about one million
-MOST_VALUES = 4 * 10**6  # texts, lists and dicts in a config, each of which takes some 60 bytes
+MOST_VALUES = 2 * 10**6  # texts, lists and dicts in a config, each of which takes some 60 bytes
 MOST_OBJECTS = 20_000  # layers and their calls, initializers, ... in a config; the largest published models have about 5,000
 MOST_COUNTERS = 2 * 10**8  # numbers that all metrics of a file may have
 LARGEST_METRIC = {"num_thresholds": 10**5, "num_classes": 10**4}  # what metrics take memory for when they are made

@@ -14,9 +14,18 @@ from typing import Any
 KEY = "shared_object_id"
 
 
+class Reading:
+    """What is remembered while a config is read."""
+
+    def __init__(self) -> None:
+        self.shared: dict[int, Any] = {}  # id in the config -> the object made of it
+        self.made: dict[int, tuple[Any, dict]] = {}  # id of an object -> the object, and what it was made of
+        self.found: dict[Any, Any] = {}  # for those who make much of the same
+
+
 class _Thread(threading.local):
     written: dict[int, Any] | None = None  # id -> the object, kept so that its id stays its own
-    read: dict[Any, Any] | None = None  # id in the config -> the object made of it
+    read: Reading | None = None
 
 
 _thread = _Thread()
@@ -48,7 +57,7 @@ def reading() -> Iterator[None]:
     """Within the block, objects are recognized when they are read."""
     outermost = _thread.read is None
     if outermost:
-        _thread.read = {}
+        _thread.read = Reading()
     try:
         yield
     finally:
@@ -86,10 +95,17 @@ def without_single_ids(config: Any) -> Any:
 def made_before(config: dict) -> Any:
     """The object that another description with the same id has made, or None."""
     number = config.get(KEY)
-    return _thread.read.get(number) if _thread.read and isinstance(number, int) else None
+    return _thread.read.shared.get(number) if _thread.read is not None and isinstance(number, int) else None
 
 
 def note_made(item: Any, config: dict) -> None:
     """Remember what a description has made."""
-    if _thread.read is not None and isinstance(config.get(KEY), int):
-        _thread.read[config[KEY]] = item
+    if _thread.read is not None:
+        _thread.read.made[id(item)] = item, config
+        if isinstance(config.get(KEY), int):
+            _thread.read.shared[config[KEY]] = item
+
+
+def being_read() -> Reading | None:
+    """What is remembered of the config that this thread reads, if it reads one."""
+    return _thread.read

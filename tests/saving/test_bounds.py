@@ -24,7 +24,7 @@ def test_values_are_counted_before_the_text_is_read(saved):
     with zipfile.ZipFile(saved, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("config.json", text)
         archive.writestr("model.weights.h5", weights)
-    with pytest.raises(ValueError, match=r"values; at most 4,000,000"):
+    with pytest.raises(ValueError, match=r"values; at most 2,000,000"):
         jkeras.models.load_model(saved)
 
 

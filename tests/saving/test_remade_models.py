@@ -1,11 +1,13 @@
 """What a file says, the loaded model does: training mode, layers that `call` makes, layers that stand in two places."""
 
 import warnings
+from collections import Counter
 
 import numpy as np
 import pytest
 
 import jkeras
+from jkeras.core import symbolic
 from tests.oracle import assert_close, keras
 
 ONES = np.ones((8, 500), "float32")
@@ -157,3 +159,47 @@ def test_a_layer_of_the_graph_that_another_layer_holds(first, tmp_path):
         assert_close(loaded(data), made(data))
         again = type(made).from_config(made.get_config())
         assert len(again.trainable_weights) == 2
+
+
+def test_equal_layers_of_a_config_are_traced_once(tmp_path, monkeypatch):
+    """What one layer puts out holds for those with an equal config and equal inputs, and for no others."""
+    x = jkeras.Input((6, 4))
+    pad = jkeras.layers.Masking()(x)
+    outputs = [
+        *(jkeras.layers.Dense(units, activation="relu")(y) for units in (2, 2, 2, 3) for y in (x, pad)),
+        *(jkeras.layers.Dense(2, dtype=dtype)(x) for dtype in ("bfloat16", "bfloat16", "float32")),
+        *(jkeras.layers.Conv1D(2, 3, padding=padding)(x) for padding in ("same", "valid", "valid")),
+        *(jkeras.layers.RepeatVector(2)(jkeras.layers.Flatten()(x)) for _ in range(2)),
+        *(jkeras.layers.Bidirectional(jkeras.layers.LSTM(2))(pad) for _ in range(2)),
+    ]
+    model = jkeras.Model(x, outputs)
+    model.save(tmp_path / "a.keras")
+    traced = []
+    infer = symbolic.infer
+    monkeypatch.setattr(
+        symbolic, "infer", lambda layer, *rest: (traced.append(type(layer).__name__), infer(layer, *rest))[1]
+    )
+    again = jkeras.models.load_model(tmp_path / "a.keras")
+    assert Counter(traced)["Dense"] == 6 and Counter(traced)["Conv1D"] == 2 and Counter(traced)["RepeatVector"] == 1
+    for one, two in zip(again.outputs, model.outputs, strict=True):
+        assert (one.shape, one.dtype, one.mask is None) == (two.shape, two.dtype, two.mask is None)
+        assert one is again.get_layer(two.history.operation.name).output
+    data = np.ones((2, 6, 4), "float32")
+    for one, two in zip(again.predict(data, verbose=0), model.predict(data, verbose=0), strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert [layer.path for layer in again.layers] == [layer.path for layer in model.layers]
+
+
+def test_layers_of_own_classes_are_traced_each(tmp_path):
+    @jkeras.saving.register_keras_serializable("traced")
+    class Own(jkeras.layers.Dense):
+        def call(self, inputs):
+            calls.append(self.name)
+            return super().call(inputs)
+
+    calls = []
+    x = jkeras.Input((4,))
+    jkeras.Model(x, [Own(2)(x), Own(2)(x)]).save(tmp_path / "a.keras")
+    calls.clear()
+    again = jkeras.models.load_model(tmp_path / "a.keras")
+    assert calls == [layer.name for layer in again.layers[1:]]
