@@ -215,6 +215,19 @@ def test_existing_files_are_kept_or_replaced_as_a_whole(tmp_path):
         model.save_weights(tmp_path / "folder.weights.h5")
 
 
+@pytest.mark.parametrize(("answer", "kept"), [("n", True), ("y", False)])
+def test_in_a_terminal_one_is_asked(answer, kept, tmp_path, monkeypatch):
+    path = tmp_path / "m.weights.h5"
+    path.write_bytes(b"old")
+    monkeypatch.setattr("sys.stdin", type("Terminal", (), {"isatty": lambda self: True})())
+    asked = []
+    monkeypatch.setattr("builtins.input", lambda text: asked.append(text) or answer)
+    model = jkeras.Sequential([jkeras.Input((2,)), jkeras.layers.Dense(1)])
+    model.save_weights(path, overwrite=False)
+    assert len(asked) == 1 and str(path) in asked[0]
+    assert (path.read_bytes() == b"old") == kept
+
+
 def test_weights_saved_while_training_runs_are_the_current_ones(tmp_path):
     class Save(jkeras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
