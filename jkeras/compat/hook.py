@@ -10,44 +10,17 @@ import importlib.util
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
 from jkeras.compat import private, tensorflow
-from jkeras.serialization.namespace import missing
+from jkeras.compat.view import Absent, View
+from jkeras.serialization.left_out import LEFT_OUT_MODULES
 
 KERAS_VERSION = "3.15.1"  # whose interface jkeras offers
 ROOTS = ("keras", "tf_keras", "tensorflow")
-
-
-class View(ModuleType):
-    """A module that looks up its names elsewhere.
-
-    Args:
-        name: under which it was imported.
-        find: `name -> object`; raises an AttributeError that says what to do.
-        names: what `dir` and `import *` give.
-        doc: the docstring.
-    """
-
-    def __init__(self, name: str, find: Callable[[str], Any], names: Callable[[], list[str]], doc: str | None = None):
-        super().__init__(name, doc)
-        self.__dict__.update(_find=find, _names=names, __path__=[])  # a path makes it a package, with modules in it
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "__all__":
-            return self._names()
-        if name.startswith("__"):
-            raise AttributeError(name)
-        try:
-            return self._find(name)
-        except AttributeError as error:
-            raise missing(error.__str__, self.__name__, name, sys._getframe(1)) from None
-
-    def __dir__(self) -> list[str]:
-        return self._names()
 
 
 class Finder:
@@ -87,6 +60,9 @@ def view(fullname: str) -> ModuleType:
         rest = rest.partition(".")[2]
     if rest == "src" or rest.startswith("src."):
         return private.module(fullname, rest.partition(".")[2], View)
+    for path, reason in LEFT_OUT_MODULES.items():
+        if rest == path or rest.startswith(f"{path}."):
+            return Absent(fullname, reason)
     try:
         target = importlib.import_module(f"jkeras.{rest}" if rest else "jkeras")
     except ModuleNotFoundError as error:
@@ -101,9 +77,12 @@ def view(fullname: str) -> ModuleType:
             return KERAS_VERSION
         if not rest and name == "src":
             return view(f"{fullname}.src")
+        if name in absent:
+            return view(f"{fullname}.{name}")
         return getattr(target, name)
 
-    module = View(fullname, find, lambda: list(dir(target)), target.__doc__)
+    absent = [path.rpartition(".")[2] for path in LEFT_OUT_MODULES if path.rpartition(".")[0] == rest]
+    module = View(fullname, find, lambda: [*dir(target), *absent], target.__doc__)
     if not rest:
         module.__version__ = KERAS_VERSION  # type: ignore[attr-defined]
         module.version = lambda: KERAS_VERSION  # type: ignore[attr-defined]

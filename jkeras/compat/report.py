@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jkeras.compat.hook import view
+from jkeras.compat.view import Absent
 
 KERAS = ("keras", "tf_keras", "tensorflow.keras")
 DIFFERENCES = Path(__file__).parents[2] / "docs" / "differences.md"
@@ -144,6 +145,9 @@ def problems(use: Use) -> Iterator[str]:
             if inspect.ismodule(found):
                 yield f"missing: {error}"
             return  # an attribute of an object or class is only known when the program runs
+        if isinstance(found, Absent):
+            yield f"missing: {found.__doc__}"
+            return
     try:
         parameters = inspect.signature(found).parameters
     except (TypeError, ValueError):

@@ -21,6 +21,7 @@ from jkeras.ensembles.prediction import StackedPrediction
 from jkeras.ensembles.stacked import StackedPlan, Twins, pick
 from jkeras.ensembles.start import Start
 from jkeras.models import Model
+from jkeras.training.custom import built_in
 from jkeras.training.engine import Stats
 from jkeras.training.epochs import Validation
 from jkeras.training.feed import Feed
@@ -128,6 +129,7 @@ class Ensemble(Trainer):
         history.history = {name: np.stack(values) for name, values in history.history.items()}
         return history
 
+    @built_in
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the results of all members on some data.
 
@@ -278,7 +280,8 @@ class Ensemble(Trainer):
         self, validation_data: Any, batch_size: int | None, steps: int | None, frequency: Any
     ) -> Validation | None:
         if isinstance(validation_data, MemberData):
-            return Validation(Feed(validation_data, self._compiled.stats), steps, frequency)
+            arguments = {"x": validation_data, "steps": steps}
+            return Validation(Feed(validation_data, self._compiled.stats), steps, frequency, arguments)
         return super()._validation(validation_data, batch_size, steps, frequency)
 
     def _one_batch(self, *args: Any) -> tuple:

@@ -10,11 +10,15 @@ def _table(*rows: tuple[str, str, str]) -> dict[str, str]:
     return {f"{place}.{name}".lstrip("."): reason for reason, place, names in rows for name in names.split()}
 
 
-# Names that the present Keras has. The place is a namespace, or a class for its methods and attributes.
-LEFT_OUT = _table(
+# Modules that the present Keras has. `compat` lets programs import them, and raises an error when they use a member.
+LEFT_OUT_MODULES = _table(
     ("Pretrained networks are not covered.", "", "applications"),
     ("Export to other runtimes is not covered; jax.export takes model.apply.", "", "export"),
     ("Keras 2 had optimizers there; those of today take their arguments.", "optimizers", "legacy"),
+)
+
+# All names that the present Keras has. The place is a namespace, or a class for its methods and attributes.
+LEFT_OUT = LEFT_OUT_MODULES | _table(
     ("No array is ragged.", "KerasTensor", "ragged ragged_rank row_splits_dtype"),
     ("There is one backend, JAX.", "config", "set_backend"),
     ("Code found in a config is never run.", "config", "enable_unsafe_deserialization"),

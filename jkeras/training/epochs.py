@@ -4,9 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from jkeras.callbacks.callback_list import CallbackList
 from jkeras.callbacks.progress import Progress
 from jkeras.data import ArrayData
 from jkeras.training.agreement import anywhere
+from jkeras.training.custom import is_custom
 from jkeras.training.engine import Clock
 from jkeras.training.feed import Feed
 from jkeras.training.passes import EvaluationPass, TrainingPass
@@ -21,10 +23,27 @@ class Validation:
         feed: the data.
         steps: the number of batches; None for all.
         frequency: after every so many epochs, or after the epochs in this list, counted from 1.
+        arguments: the same data as arguments of `evaluate`, for a model that overrides it.
     """
 
-    def __init__(self, feed: Feed, steps: int | None, frequency: Any):
-        self.feed, self.steps, self.frequency = feed, steps, frequency
+    def __init__(self, feed: Feed, steps: int | None, frequency: Any, arguments: dict[str, Any]):
+        self.feed, self.steps, self.frequency, self.arguments = feed, steps, frequency, arguments
+
+    def results(self, model: Any, callbacks: CallbackList) -> dict:
+        """Evaluate a model.
+
+        Raises:
+            TypeError: the model's own `evaluate` has not returned a dict.
+        """
+        if not is_custom(model, "evaluate"):
+            return EvaluationPass(model, self.feed, callbacks, None, self.steps).evaluate()
+        results = model.evaluate(**self.arguments, callbacks=callbacks, return_dict=True)
+        if not isinstance(results, dict):
+            raise TypeError(
+                f"{type(model).__name__}.evaluate must return a dict when it is called with return_dict=True, as fit does after an "
+                f"epoch; got {type(results).__name__}."
+            )
+        return results
 
     def is_due(self, epoch: int) -> bool:
         """True if an epoch, counted from 0, is followed by a validation."""
@@ -59,8 +78,7 @@ def train(run: Run, epochs: int, validation: Validation | None, progress: Progre
                 finite = False  # it stays so; once is enough
                 data.warn_about_infinity()
             if validation is not None and validation.is_due(epoch):
-                results = EvaluationPass(model, validation.feed, callbacks, None, validation.steps).evaluate()
-                logs |= {f"val_{name}": value for name, value in results.items()}
+                logs |= {f"val_{name}": value for name, value in validation.results(model, callbacks).items()}
             run.ended, run.logs = True, logs
             with Clock(compiled.stats, "callback_seconds"):
                 callbacks.on_epoch_end(epoch, by_name(logs))

@@ -27,6 +27,7 @@ from jkeras.runtime.mesh import current, is_first_process
 from jkeras.training.agreement import about_data, about_run, agreeing
 from jkeras.training.compilable import Compilable
 from jkeras.training.compiled import PREPARING, Compiled
+from jkeras.training.custom import built_in
 from jkeras.training.engine import Stats
 from jkeras.training.epochs import Validation, train
 from jkeras.training.feed import ONE, Feed, device_memory_budget
@@ -219,6 +220,7 @@ class Trainer(Compilable):
 
     # -- evaluate -----------------------------------------------------------------------------------------------------
 
+    @built_in
     @known_keywords
     @contained
     def evaluate(
@@ -251,8 +253,11 @@ class Trainer(Compilable):
             facts |= about_data(data)
         steps = self._limited("steps", steps, data)
         feed = Feed(data, compiled.stats, once=True)
-        progress = _progress(verbose)
-        watchers = self._watchers(callbacks, progress, verbose, 1, feed.steps(steps))
+        if self._run_of_fit is not None and callbacks is self._run_of_fit.callbacks:  # the validation of `fit`
+            progress, watchers = None, callbacks
+        else:
+            progress = _progress(verbose)
+            watchers = self._watchers(callbacks, progress, verbose, 1, feed.steps(steps))
         logs = EvaluationPass(self, feed, watchers, progress, steps).evaluate()
         return self._result(logs, return_dict)
 
@@ -268,7 +273,9 @@ class Trainer(Compilable):
         self._check_inputs(data)
         compiled = self._require_compiled("fit")
         self._check_targets(compiled, data, "validation_data")
-        return Validation(Feed(data, compiled.stats), self._limited("validation_steps", steps, data), frequency)
+        limit, arguments = self._limited("validation_steps", steps, data), {"batch_size": size, "steps": steps}
+        arguments |= {"x": x, "y": y, "sample_weight": weights}
+        return Validation(Feed(data, compiled.stats), limit, frequency, arguments)
 
     # -- predict ------------------------------------------------------------------------------------------------------
 

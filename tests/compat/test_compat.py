@@ -152,6 +152,45 @@ def test_private_names_that_packages_import(script, tmp_path, forks):
     assert done.stdout == "True my_layer float32\n"
 
 
+LEFT_OUT = """
+    import keras.applications.resnet50
+    import tensorflow as tf
+    from keras import *
+    from keras.applications import VGG16, efficientnet
+    from keras.export import ExportArchive
+    from keras.optimizers.legacy import Adam
+
+    TABLE = {"B0": efficientnet.EfficientNetB0, "vgg": keras.applications.vgg16.VGG16}
+    assert applications.efficientnet is efficientnet and hasattr(tf.keras.applications, "ResNet50")
+    assert not isinstance(layers.Dense(1), VGG16) and not isinstance(3, ExportArchive) and not issubclass(int, Adam)
+
+    def error(use):
+        try:
+            use()
+        except NotImplementedError as refused:
+            return str(refused)
+
+    print(error(lambda: TABLE["B0"](weights=None)))
+    print(error(lambda: Adam(0.1)))
+    print(error(lambda: keras.applications.imagenet_utils.preprocess_input([1])))
+    class Own(ExportArchive):
+        pass
+"""
+
+
+def test_modules_that_are_left_out_can_be_imported_but_not_used(script, tmp_path, forks):
+    done = forks.run(tmp_path, script(LEFT_OUT))
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        "jkeras has no keras.applications.efficientnet.EfficientNetB0. Pretrained networks are not covered.",
+        "jkeras has no keras.optimizers.legacy.Adam. Keras 2 had optimizers there; those of today take their arguments.",
+        "jkeras has no keras.applications.imagenet_utils.preprocess_input. Pretrained networks are not covered.",
+    ], done.stderr
+    assert re.search('program.py", line 22.*jkeras has no keras.export.ExportArchive. Export', done.stderr, re.DOTALL), (
+        done.stderr
+    )
+
+
 def test_another_backend_is_warned_of(script, tmp_path, forks):
     done = forks.run(tmp_path, script("import keras"), KERAS_BACKEND="torch")
     assert done.returncode == 0 and "KERAS_BACKEND='torch' is ignored" in done.stderr
@@ -192,6 +231,8 @@ def test_the_report_lists_what_is_missing_and_what_differs(script, capsys):
     assert "keras.callbacks.TerminateOnNaN differs (docs/differences.md:" in out
     assert "keras.layers.Dense:" not in out and out.endswith("2 missing\n")
     assert report([script("import keras\nkeras.layers.Dense(3)", "good.py")]) == 0
+    assert report([script("from keras.applications import VGG16", "absent.py")]) == 1
+    assert "keras.applications.VGG16: missing: Pretrained networks are not covered." in capsys.readouterr().out
 
 
 def test_notebooks_and_folders(script, tmp_path, capsys):
