@@ -25,7 +25,7 @@ from jkeras.runtime.activity import told
 from jkeras.runtime.heap import kept
 from jkeras.runtime.mesh import current, is_first_process
 from jkeras.training.agreement import about_data, about_run, agreeing
-from jkeras.training.compilable import Compilable
+from jkeras.training.compile_methods import CompileMethods
 from jkeras.training.compiled import PREPARING, Compiled
 from jkeras.training.custom import built_in
 from jkeras.training.engine import Stats
@@ -39,7 +39,7 @@ from jkeras.training.results import by_name
 from jkeras.training.run import Run
 
 
-class Trainer(Compilable):
+class Trainer(CompileMethods):
     """The training half of a model; the other half is any `Module` that can be called on a batch of inputs."""
 
     _prediction: Prediction | None = None

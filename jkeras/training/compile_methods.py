@@ -1,4 +1,4 @@
-"""`compile`: it sets the optimizer, the losses and the metrics, and combines them to a step."""
+"""`compile`, the attributes that show its arguments, and the methods that compute the loss and the metrics of a step."""
 
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
@@ -20,8 +20,8 @@ from jkeras.training.steps import Steps, takes_training
 STOPS = {"train": "stop_training", "test": "stop_evaluating", "predict": "stop_predicting"}  # attributes that end a pass
 
 
-class Compilable(Steps):
-    """The part of a trainer that says what a step computes; `Trainer` adds the loops over data."""
+class CompileMethods(Steps):
+    """`compile` and the methods that depend on its arguments. They define what a step computes; `Trainer` adds the loops over data."""
 
     _compiled: Compiled | None = None
     _assigned: Mapping[str, Any] = MappingProxyType({})  # what was assigned before `compile`
