@@ -18,9 +18,9 @@ HERE = pathlib.Path(__file__).parent
 KINDS = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
 INTRODUCTION = f"""# What each device holds, computes and sends
 
-Written by `python -m benchmarks.sharding --large`. The training step of each model (Adam, float32) is compiled for {DEVICES} virtual
-devices with jkeras's options, not run. In parentheses is the part of what one device has alone. Of a collective, the bytes are those
-of its results on each device. The counts are those of XLA's CPU backend, which merges all-reduces; other backends merge differently.
+`python -m benchmarks.sharding --large` writes this page. It compiles the training step of each model (Adam, float32) for {DEVICES} virtual
+devices with jkeras's options, and does not run it. The number in parentheses is the part of what a single device would have. The bytes of a collective are the
+bytes of its results on each device. XLA's CPU backend gives the counts. It merges all-reduces; other backends merge differently.
 
 Under data parallelism, the only messages are all-reduces: one for all gradients together, and three for each layer of batch
 normalization. These are the mean and the variance of the whole batch, and the sums of the backward pass; each needs the one before.
@@ -241,8 +241,8 @@ def main():
     elif options.part == "large":
         row, arguments, temporary = large()
         planned = f"{amount(arguments)} of arguments and {amount(temporary)} of temporary memory"
-        print(f"# large\n{HEAD}{line(row, None)}\nFor each device the compiler plans {planned}")
-        print("(on a CPU, where it fuses less than on an accelerator).")
+        print(f"# large\n{HEAD}{line(row, None)}\nFor each device, the compiler plans {planned}.")
+        print("This is the plan for a CPU. For an accelerator, the compiler fuses more operations.")
     else:
         text = INTRODUCTION + in_a_process(DEVICES, "table")
         if options.large:
