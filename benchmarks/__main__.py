@@ -27,15 +27,18 @@ RESULTS = pathlib.Path(__file__).parent / "results.md"
 
 HEAD = """# Side by side
 
-These are the results of one run of `make bench`. Each cell shows the median time. The number in parentheses is the time divided by
-that of the raw JAX scan in the same round; it is the median over the rounds. The contenders take turns, round by round, and each runs in a
-process of its own. All run on the CPU, with all of its cores, in float32, on the same NumPy arrays. All shuffle the data in every epoch,
-and compute the loss and the accuracy.
+These are the results of one run of `make bench`. Each cell shows the median time. The number in parentheses is the time
+divided by that of the raw JAX scan in the same round; it is the median over the rounds. The contenders take turns,
+round by round, and each runs in a process of its own. All run on the CPU, with all of its cores, in float32, on the
+same NumPy arrays. All shuffle the data in every epoch, and compute the loss and the accuracy.
 
-- *raw JAX scan* is written by hand. The whole epoch is one compiled `lax.scan` over data on the device. In `predict` and
-  `evaluate`, all rows (at most 16384) are computed in one compiled call. *raw JAX loop* makes one compiled call per batch.
-- *Keras* uses its JAX backend. *Keras, many steps* uses the `steps_per_execution` that was fastest for it (32 in `predict`).
-- *PyTorch* runs eagerly, with fused optimizers and channels last. It trains with one thread or with all threads, whichever is faster.
+- *raw JAX scan* is written by hand. The whole epoch is one compiled `lax.scan` over data on the device. In `predict`
+  and `evaluate`, all rows (at most 16384) are computed in one compiled call. *raw JAX loop* makes one compiled call per
+  batch.
+- *Keras* uses its JAX backend. *Keras, many steps* uses the `steps_per_execution` that was fastest for it (32 in
+  `predict`).
+- *PyTorch* runs eagerly, with fused optimizers and channels last. It trains with one thread or with all threads,
+  whichever is faster.
 - *Flax NNX* uses `nnx.jit` and `nnx.cached_partial`.
 
 """

@@ -33,14 +33,14 @@ CONTEXTS = {  # how a program is lowered, and the options of its compiler
 }
 HEAD = """# Ways to compute a convolution on CPU
 
-These are the results of one run of `python -m benchmarks.convolution`. Each cell shows milliseconds by the clock, and in parentheses
-milliseconds of CPU time, all cores together. Each method runs in a loop; the smallest time of all rounds is shown. The bold method is the one
-that jkeras chooses for the shape.
+These are the results of one run of `python -m benchmarks.convolution`. Each cell shows milliseconds by the clock, and
+in parentheses milliseconds of CPU time, all cores together. Each method runs in a loop; the smallest time of all rounds
+is shown. The bold method is the one that jkeras chooses for the shape.
 
-*All cores* is a program that jkeras compiles, for `fit`, `evaluate` and `predict`. *Library* is a program of a user's own `jax.jit`. There, XLA
-gives most convolutions to a library that runs all but large ones on one core. A choice is a miss if another method in the same program
-takes less than four fifths of its time by the clock. For groups of one channel there is only one method, shifted copies, so all
-columns show it.
+*All cores* is a program that jkeras compiles, for `fit`, `evaluate` and `predict`. *Library* is a program of a user's
+own `jax.jit`. There, XLA gives most convolutions to a library that runs all but large ones on one core. A choice is a
+miss if another method in the same program takes less than four fifths of its time by the clock. For groups of one
+channel there is only one method, shifted copies, so all columns show it.
 
 """
 
