@@ -80,7 +80,7 @@ class CallbackList(Checked):
 
     def __getattr__(self, hook: str) -> Any:
         if not hook.startswith("on_"):
-            raise AttributeError(hook)
+            raise AttributeError(f"CallbackList has no attribute {hook!r}. The names of hooks begin with 'on_'.", name=hook)
         listening = [getattr(c, hook) for c in self.callbacks if is_set(c, hook, Callback) or self._forwards(c, hook)]
         numbers = 1 if "epoch" in hook or "batch" in hook else 0
 

@@ -39,13 +39,17 @@ class LearningRateScheduler(Callback):
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         for optimizer, label, _ in _optimizers(self.model):
             if not hasattr(optimizer, "learning_rate"):
-                raise ValueError('Optimizer must have a "learning_rate" attribute.')
+                raise ValueError(
+                    f'LearningRateScheduler: Optimizer must have a "learning_rate" attribute, got {optimizer!r}.'
+                )
             try:
                 rate = self.schedule(epoch, float(optimizer.learning_rate))
             except TypeError:  # a schedule of the epoch alone
                 rate = self.schedule(epoch)
             if not isinstance(rate, (float, np.float32, np.float64)):
-                raise ValueError(f"The output of the `schedule` function should be a float. Got: {rate!r}")
+                raise ValueError(
+                    f"LearningRateScheduler: The output of the `schedule` function should be a float. Got: {rate!r} for epoch {epoch}."
+                )
             optimizer.learning_rate = rate
             if self.verbose > 0:
                 print(f"\nEpoch {epoch + 1}: LearningRateScheduler setting {label}learning rate to {rate}.")

@@ -159,9 +159,14 @@ def _merge(tries: Sequence[Sizes], found: list) -> Any:
 
     def one(a: jax.ShapeDtypeStruct, b: jax.ShapeDtypeStruct) -> Spec:
         if len(a.shape) != len(b.shape):
-            raise ValueError("The number of axes of the output depends on an unknown dimension (None). Give it a size.")
+            raise ValueError(
+                "The number of axes of the output depends on the size of an unknown dimension (None) of the input: for two sizes "
+                f"the output has the shapes {a.shape} and {b.shape}. Give the dimension a size."
+            )
         if 0 in a.shape and len(found) > 1:
-            raise ValueError("With the sizes that fit, an unknown dimension (None) has length 0.")
+            raise ValueError(
+                "The output would be empty for the sizes of an unknown dimension (None) that fit. Give the dimension a size."
+            )
         # A single try's numbers are seen through; two tries that agree say that the number is no stand-in.
         shape = a.shape if len(found) > 1 else tries[0].known(a.shape)
         return Spec(tuple(m if m == n else None for m, n in zip(shape, b.shape, strict=True)), a.dtype.name)

@@ -94,7 +94,7 @@ def standardize(dtype: Any) -> str:
     except TypeError:
         name = str(dtype)
     if name not in DTYPES:
-        raise ValueError(f"Invalid dtype: {dtype!r}.{suggest(dtype, DTYPES)}")
+        raise ValueError(f"Invalid dtype: {dtype!r}.{suggest(dtype, DTYPES) or f' The dtypes are {sorted(DTYPES)}.'}")
     return name
 
 

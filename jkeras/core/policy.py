@@ -40,7 +40,9 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
 
     def __init__(self, default_policy: Any = None, policy_map: dict | None = None):
         if isinstance(default_policy, DTypePolicyMap):
-            raise ValueError("`default_policy` cannot be a `DTypePolicyMap`.")
+            raise ValueError(
+                "`default_policy` of a DTypePolicyMap cannot be a `DTypePolicyMap`. Give a DTypePolicy, or the name of one."
+            )
         if policy_map is not None and not isinstance(policy_map, dict):
             raise TypeError(f"If specified, `policy_map` must be a dict. Received: policy_map={policy_map!r}")
         self._given = default_policy

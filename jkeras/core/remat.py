@@ -40,7 +40,7 @@ class RematScope:
 
     def __init__(self, mode: str | None = "full", output_size_threshold: int = 1024, layer_names: Any = None):
         if mode not in MODES:
-            raise ValueError(f"Invalid mode {mode!r}. Supported modes are {MODES}.")
+            raise ValueError(f"Invalid mode {mode!r} of RematScope. Supported modes are {MODES}.")
         self.mode, self.output_size_threshold, self.layer_names = mode, output_size_threshold, list(layer_names or [])
 
     def __enter__(self) -> "RematScope":

@@ -22,6 +22,7 @@ from jkeras.core import dtype as dtypes
 from jkeras.core import frame as frames
 from jkeras.core.array_face import ArrayFace
 from jkeras.core.turns import Turn, in_training
+from jkeras.errors import suggest
 from jkeras.runtime.mesh import ONE_DEVICE, current
 from jkeras.runtime.placement import to_device
 from jkeras.serialization import deserialize, published
@@ -123,7 +124,7 @@ class Variable(ArrayFace):
         self._overwrite_with_gradient = False
         frames.note_made(self)
         if isinstance(initializer, (str, dict)):
-            initializer = _named_initializer(initializer)
+            initializer = _named_initializer(self.name, initializer)
         if callable(initializer):
             if shape is None:
                 raise ValueError(f"Variable {self.name!r} is made by an initializer, so it needs shape=(...).")
@@ -293,12 +294,13 @@ class Variable(ArrayFace):
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}, value={self.value}>"
 
 
-def _named_initializer(identifier: str | dict) -> Callable:
+def _named_initializer(name: str, identifier: str | dict) -> Callable:
     if isinstance(identifier, dict):
         return deserialize(identifier)
-    known = published("keras.initializers").get(identifier)
+    initializers = published("keras.initializers")
+    known = initializers.get(identifier)
     if known is None:
-        raise ValueError(f"Unknown initializer: {identifier!r}.")
+        raise ValueError(f"Unknown initializer of variable {name!r}: {identifier!r}.{suggest(identifier, initializers)}")
     return known()
 
 

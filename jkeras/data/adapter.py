@@ -52,7 +52,9 @@ def make_data(
     if shuffle not in (True, False, "batch"):
         raise ValueError(f"shuffle must be True, False or 'batch', got {shuffle!r}.")
     if x is None:
-        raise ValueError("There is no data: x is None.")
+        raise ValueError(
+            "There is no data: x is None. Pass x=, for example an array, a list of arrays, a data set or a generator."
+        )
     if is_stream(x):
         for name, given, part in (("y", y, "targets"), ("sample_weight", sample_weight, "sample weights")):
             if given is not None:

@@ -65,7 +65,9 @@ class Dataset(PyDataset):
         if index < 0 and self._length is not None:
             index += self._length
         if index < 0 or (self._length is not None and index >= self._length):
-            raise IndexError(f"Element {index} of a data set of {self._length}.")
+            raise IndexError(
+                f"There is no element {index}: the data set has {'no end' if self._length is None else f'{self._length} elements'}."
+            )
         return self._get(index)
 
     def __iter__(self) -> Iterator[Any]:

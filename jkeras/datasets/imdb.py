@@ -52,7 +52,7 @@ def load_data(
     """
     num_words = kwargs.pop("nb_words", num_words)
     if kwargs:
-        raise TypeError(f"Unrecognized keyword arguments: {kwargs}.")
+        raise TypeError(f"Unrecognized keyword arguments of imdb.load_data(): {sorted(kwargs)}.")
     arrays, random = read_npz(fetch("imdb.npz", path)), np.random.RandomState(seed)
     texts, labels, counts = [], [], []
     for part in ("train", "test"):

@@ -6,12 +6,13 @@ Each loss takes the two outputs, arrays or structures of arrays, and returns one
 from typing import Any
 
 from jkeras import losses, ops, tree
+from jkeras.arguments import POSITIVE, Checked
 from jkeras.serialization import deserialize, serialize
 
 __all__ = ["DistillationLoss", "FeatureDistillation", "LogitsDistillation"]
 
 
-class DistillationLoss:
+class DistillationLoss(Checked):
     """The base class of distillation losses. A subclass overrides `compute_loss`.
 
     >>> class Distance(DistillationLoss):
@@ -96,12 +97,10 @@ class LogitsDistillation(_PerOutput):
     0.0
     """
 
+    argument_ranges = {"temperature": POSITIVE}
+
     def __init__(self, temperature: float = 3.0, loss: Any = "kl_divergence"):
         super().__init__(loss)
-        if not isinstance(temperature, (int, float)) or isinstance(temperature, bool):
-            raise ValueError(f"temperature must be a number, got {temperature!r}.")
-        if temperature <= 0:
-            raise ValueError(f"temperature must be positive, got {temperature}.")
         self.temperature = temperature
 
     def one(self, loss: Any, teacher: Any, student: Any) -> Any:

@@ -181,7 +181,8 @@ class Ensemble(Trainer):
         rate: Any = getattr(self._template.optimizer, "_learning_rate", None)
         if not is_variable(rate):
             raise ValueError(
-                "This optimizer has no learning rate that can be set: it follows a schedule, or is made of several."
+                f"Optimizer {self._template.optimizer.name!r} of the members has no single learning rate that can be read or set: it "
+                "follows a schedule, or is made of several optimizers. Compile with a number: Adam(learning_rate=0.01)."
             )
         return self._twins[rate]
 

@@ -112,7 +112,7 @@ def cross_validate(
     splits = make_splits(folds, x, y, data.num_samples, stratified, groups, seed)
     seeds = list(range(len(splits))) if seeds is None else list(seeds)
     if len(seeds) != len(splits):
-        raise ValueError(f"There are {len(splits)} folds, but {len(seeds)} seeds.")
+        raise ValueError(f"cross_validate() needs one seed for each of the {len(splits)} folds, got {len(seeds)} seeds.")
     _check_classes(splits, data.tree[1])
     test_size = fit.pop("validation_batch_size", None) or batch_size
     ensembles: list[Ensemble] = []

@@ -52,7 +52,7 @@ class Sweep:
         scores = [row[self.monitor] if row["epochs"] == epochs else np.nan for row in self.rows]
         signed = -np.asarray(scores) if self.larger else np.asarray(scores)
         if np.isnan(signed).all():
-            raise ValueError(f"No row has a finite {self.monitor!r}.")
+            raise ValueError(f"The sweep has no best row: in all of them, monitor={self.monitor!r} is NaN.")
         return int(np.nanargmin(signed))
 
     @property
@@ -214,7 +214,9 @@ def _rungs(epochs: int, halving: int | None) -> list[int]:
     if halving is None:
         return [epochs]
     if not isinstance(halving, int) or halving < 2:
-        raise ValueError(f"halving must be an int, 2 or more (of so many points one goes on), got {halving!r}.")
+        raise ValueError(
+            f"halving must be None or an integer from 2 on (with halving=3, one of three points goes on), got {halving!r}."
+        )
     rungs = [epochs]
     while rungs[0] // halving >= 1:
         rungs.insert(0, rungs[0] // halving)

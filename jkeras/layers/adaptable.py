@@ -306,7 +306,8 @@ class Adaptable(Configured):
         """
         if mode not in self.modes:
             raise NotImplementedError(
-                f"Invalid quantization mode. Expected one of {self.modes}. Received: quantization_mode={mode}"
+                f"Invalid quantization mode. Expected one of {self.modes} for layer {self.name!r} ({type(self).__name__}). "
+                f"Received: quantization_mode={mode}"
             )
         self.quantization_config = config
         self._hold(self.adapted, kernel_shape, mode).form.build()

@@ -124,7 +124,9 @@ class JaxLayer(Layer):
             made = self.init_fn(**self._offer(self._init_takes, like, True, self._init_rng))  # type: ignore[misc]
         both = {"params", "state"} <= set(self._call_takes)
         if both and not (isinstance(made, (tuple, list)) and len(made) == 2):
-            raise ValueError("`init_fn` must return (params, state), because `call_fn` takes both.")
+            raise ValueError(
+                f"Layer {self.name!r}: `init_fn` must return (params, state), because `call_fn` takes both, got {made!r:.200}."
+            )
         found = dict(zip(("params", "state"), made, strict=True)) if both else {
             "params" if "params" in self._call_takes else "state": made
         }  # fmt: skip

@@ -29,11 +29,14 @@ def flops_per_sample(model: Any) -> int:
     inputs = getattr(model, "inputs", None) if model.built else None
     if not inputs:
         raise ValueError(
-            f"The operations of {model.name!r} cannot be counted before its inputs are known: give it an Input."
+            f"The operations of {model.name!r} cannot be counted before its inputs are known: give it an Input, or call it on data."
         )
     if any(None in tensor.shape[1:] for tensor in symbolic.leaves(inputs)):
         shapes = [tensor.shape for tensor in symbolic.leaves(inputs)]
-        raise ValueError(f"The operations of {model.name!r} depend on the dimensions that are not known: {shapes}.")
+        raise ValueError(
+            f"The number of operations of {model.name!r} depends on sizes that are not known: its inputs have the shapes {shapes}. "
+            "Make a model whose Input has no None after the batch."
+        )
     rows = max(tensor.shape[0] or 1 for tensor in symbolic.leaves(inputs))
     specs = symbolic.map_structure(lambda t: jax.ShapeDtypeStruct((t.shape[0] or 1, *t.shape[1:]), t.dtype), model.input)
     call = lambda variables, x: model.apply(variables, x, training=False)[0]  # noqa: E731

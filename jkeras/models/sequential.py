@@ -83,7 +83,10 @@ class Sequential(Model):
         """
         if isinstance(layer, KerasTensor):
             if layer.history is None or not isinstance(layer.history.operation, InputLayer):
-                raise ValueError("Only an Input(...) can be added as a symbolic tensor; add the layer itself instead.")
+                raise ValueError(
+                    f"The only symbolic tensor that can be added to model {self.name!r} is an Input(...), got {layer!r}. Add the "
+                    "layer that made it instead."
+                )
             layer = layer.history.operation
         if not isinstance(layer, Layer):
             raise ArgumentError(

@@ -65,12 +65,14 @@ def convert_format(boxes, source, target, height=None, width=None, dtype="float3
     source, target = check_format("source", source), check_format("target", target)
     boxes = jnp.asarray(boxes).astype(dtype)
     if boxes.ndim == 0 or boxes.shape[-1] != 4:
-        raise ValueError(f"Boxes are arrays of shape (..., 4), got shape {list_shapes([boxes])}.")
+        raise ValueError(f"convert_format() needs boxes of shape (..., 4), got shape {list_shapes([boxes])}.")
     if source == target:
         return boxes
     relative = source.startswith("rel_"), target.startswith("rel_")
     if any(relative) and (height is None or width is None):
-        raise ValueError(f"Boxes go from {source!r} to {target!r} by the image's size: pass height= and width=, in pixels.")
+        raise ValueError(
+            f"convert_format() from {source!r} to {target!r} needs the size of the image: pass height= and width=, in pixels."
+        )
     corners = jnp.stack(_TO_CORNERS[source.removeprefix("rel_")](*jnp.moveaxis(boxes, -1, 0)), -1)
     if relative == (True, False):
         corners = corners * _size(height, width, dtype)

@@ -43,9 +43,10 @@ def _check_rank(inputs: jax.Array, kernel: jax.Array) -> None:
         )
 
 
-def _pads(padding: str) -> str:
+def padding_of(name: str, padding: str) -> str:
+    """The padding of a function, as XLA calls it."""
     if not isinstance(padding, str) or padding.lower() not in ("valid", "same"):
-        raise ValueError(f"padding must be 'valid' or 'same', got {padding!r}.")
+        raise ValueError(f"{name}() needs padding='valid' or 'same', got padding={padding!r}.")
     return padding.upper()
 
 
@@ -87,7 +88,7 @@ def conv(
         )
     strides, dilation = sizes(strides, rank, "strides"), sizes(dilation_rate, rank, "dilation_rate")
     reach = [(k - 1) * d + 1 for k, d in zip(kernel.shape, dilation, strict=False)]
-    pads = lax.padtype_to_pads(inputs.shape[1:-1], reach, strides, _pads(padding))
+    pads = lax.padtype_to_pads(inputs.shape[1:-1], reach, strides, padding_of("conv", padding))
     placed = zip(inputs.shape[1:-1], pads, reach, strides, strict=False)
     outputs = [jax.core.max_dim(0, (n + sum(pad) - r) // s + 1) for n, pad, r, s in placed]
     lows = [low for low, _ in pads]
@@ -178,7 +179,7 @@ def conv_transpose(
     strides, dilation = sizes(strides, rank, "strides"), sizes(dilation_rate, rank, "dilation_rate")
     extra = (None,) * rank if output_padding is None else sizes(output_padding, rank, "output_padding")
     settings = zip(inputs.shape[1:-1], kernel.shape[:-2], strides, dilation, extra, strict=True)
-    axes = tuple(_transposed_axis(*setting, _pads(padding)) for setting in settings)
+    axes = tuple(_transposed_axis(*setting, padding_of("conv_transpose", padding)) for setting in settings)
     return _back(convolve_transposed(inputs.astype(kernel.dtype), kernel, Form(axes)), data_format)
 
 

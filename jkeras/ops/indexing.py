@@ -192,7 +192,9 @@ def scatter_update(inputs: Array, indices: Indices, updates: Array, reduction=No
     method = methods.get(reduction.lower() if isinstance(reduction, str) else reduction)
     if method is None:
         known = [name for name in methods if name]
-        raise ValueError(f"Unknown reduction {reduction!r}; use None or one of {known}.{suggest(reduction, known)}")
+        raise ValueError(
+            f"scatter_update() needs reduction=None or one of {known}, got {reduction!r}.{suggest(reduction, known)}"
+        )
     place = inputs.at[tuple(jnp.moveaxis(indices, -1, 0))]
     return getattr(place, method)(updates.astype(inputs.dtype))
 

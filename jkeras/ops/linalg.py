@@ -100,7 +100,10 @@ def cholesky(x: Array, upper=False):
     _check_square("cholesky", x)
     factor = jnp.linalg.cholesky(x, upper=upper)
     if not isinstance(factor, jax.core.Tracer) and jnp.isnan(factor).any():
-        raise ValueError("Cholesky decomposition failed: the matrix is not positive definite.")
+        raise ValueError(
+            "Cholesky decomposition failed: the matrix is not positive definite. cholesky() needs symmetric matrices with positive "
+            "eigenvalues; a covariance has them after a small number is added to its diagonal."
+        )
     return factor
 
 
@@ -345,12 +348,13 @@ for _operation in (cholesky, cholesky_inverse, det, eig, eigh, inv, logdet, slog
     _sides_known(_operation)
 
 
-def _equation_spec(a, b, lower=False):
+def _equation_spec(a, b, lower=False):  # of solve and solve_triangular
     shapes = [tuple(x.shape) if isinstance(x, KerasTensor) else jnp.shape(x) for x in (a, b)]
     sides = [*shapes[0][-2:], shapes[1][-1 if len(shapes[1]) in (1, len(shapes[0]) - 1) else -2]] if all(shapes) else []
     if None in sides and set(sides) != {None}:
         raise ValueError(
-            f"The equations a x = b need square a and as many rows in b; of {shapes[0]} and {shapes[1]} some are not known."
+            "To solve a x = b, a must be square and b must have as many rows. This is not known of the shapes "
+            f"{shapes[0]} of a and {shapes[1]} of b: give their unknown sides (None) a size."
         )
     return NotImplemented
 

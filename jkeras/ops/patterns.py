@@ -27,14 +27,18 @@ def rearrange(tensor: Array, pattern: Operand, **axes_lengths: Operand):
     """
     before, after = ([_names(part) for part in re.findall(r"\([^)]*\)|\S+", side)] for side in pattern.split("->"))
     if len(before) != tensor.ndim:
-        raise ValueError(f"rearrange() got pattern {pattern!r} for an array of shape {tensor.shape}.")
+        raise ValueError(
+            f"rearrange() got the pattern {pattern!r}, whose left side has {len(before)} axes, for an array of shape {tensor.shape}."
+        )
     lengths = dict(axes_lengths)
     for names, length in zip(before, tensor.shape, strict=True):
         known = math.prod(lengths[name] for name in names if name in lengths)
         open_names = [name for name in names if name not in lengths]
         if len(open_names) > 1 or (length % known if known else length) or (not open_names and known != length):
             raise ValueError(
-                f"rearrange() cannot tell how pattern {pattern!r} fits shape {tensor.shape} with lengths {axes_lengths}."
+                f"rearrange() cannot tell how pattern {pattern!r} fits shape {tensor.shape} with lengths {axes_lengths}: "
+                "in each pair of "
+                "parentheses, give the lengths of all names but one, such that their product divides the axis."
             )
         lengths |= dict.fromkeys(open_names, length // known if known else 0)
     order = [name for names in before for name in names]

@@ -25,7 +25,7 @@ import numpy as np
 from jax import lax
 
 from jkeras.core.data_format import standardize_data_format
-from jkeras.ops.convolution import sizes
+from jkeras.ops.convolution import padding_of, sizes
 from jkeras.ops.family import floating
 from jkeras.ops.op import Operand, op
 
@@ -40,18 +40,19 @@ class Windows(NamedTuple):
     pads: tuple[tuple[int, int], ...]
 
 
-def _windows(inputs: Any, pool_size: Any, strides: Any, padding: str, data_format: str | None) -> tuple[jax.Array, Windows]:
+def _windows(
+    name: str, inputs: Any, pool_size: Any, strides: Any, padding: str, data_format: str | None
+) -> tuple[jax.Array, Windows]:
     inputs = jnp.asarray(inputs)
     rank = inputs.ndim - 2
     size = sizes(pool_size, rank, "pool_size")
     steps = size if strides is None else sizes(strides, rank, "strides")
-    if not isinstance(padding, str) or padding.lower() not in ("valid", "same"):
-        raise ValueError(f"padding must be 'valid' or 'same', got {padding!r}.")
+    padding = padding_of(name, padding)
     if standardize_data_format(data_format) == "channels_last":
         size, steps = (1, *size, 1), (1, *steps, 1)
     else:
         size, steps = (1, 1, *size), (1, 1, *steps)
-    pads = lax.padtype_to_pads(inputs.shape, size, steps, padding.upper())
+    pads = lax.padtype_to_pads(inputs.shape, size, steps, padding)
     along = [_without_overhang(*axis) for axis in zip(inputs.shape, size, steps, pads, strict=True)]
     return inputs, Windows(tuple(n for n, _ in along), steps, tuple(pair for _, pair in along))
 
@@ -245,7 +246,7 @@ def max_pool(
     >>> max_pool(jnp.arange(4.0).reshape(1, 4, 1), 2)[0, :, 0].tolist()
     [1.0, 3.0]
     """
-    return _by_platform(*_windows(inputs, pool_size, strides, padding, data_format), _cpu_max, _xla_max)
+    return _by_platform(*_windows("max_pool", inputs, pool_size, strides, padding, data_format), _cpu_max, _xla_max)
 
 
 @op
@@ -264,7 +265,7 @@ def average_pool(
     >>> average_pool(jnp.arange(4.0).reshape(1, 4, 1), 2)[0, :, 0].tolist()
     [0.5, 2.5]
     """
-    inputs, windows = _windows(floating(jnp.asarray(inputs)), pool_size, strides, padding, data_format)
+    inputs, windows = _windows("average_pool", floating(jnp.asarray(inputs)), pool_size, strides, padding, data_format)
     return _by_platform(inputs, windows, _cpu_total, _xla_total) / jnp.asarray(_counts(inputs.shape, windows), inputs.dtype)
 
 

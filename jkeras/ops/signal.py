@@ -138,28 +138,34 @@ def irfft(x: Operand, fft_length=None):
 _WINDOWS = {"hann": (0.5, 0.5), "hamming": (0.54, 0.46)}  # a - b cos(2 pi n / N)
 
 
-def _window(window, sequence_length, fft_length, dtype):
+def _window(name, window, sequence_length, fft_length, dtype):
     """The window in the middle of `fft_length` samples, zero elsewhere; of ones if it is None."""
     if fft_length < sequence_length:
-        raise ValueError(f"fft_length={fft_length} must not be smaller than sequence_length={sequence_length}.")
+        raise ValueError(
+            f"{name}() needs fft_length= from sequence_length={sequence_length} on, got fft_length={fft_length}."
+        )
     if window is None:
         return jnp.ones(fft_length, dtype)
     if isinstance(window, str):
         if window not in _WINDOWS:
             known = list(_WINDOWS)
-            raise ValueError(f"window must be None, an array, or one of {known}, got {window!r}.{suggest(window, known)}")
+            raise ValueError(
+                f"{name}() needs window= None, an array, or one of {known}, got {window!r}.{suggest(window, known)}"
+            )
         a, b = _WINDOWS[window]
         window = a - b * np.cos(2 * np.pi * np.arange(sequence_length) / sequence_length)
     window = jnp.asarray(window, dtype)
     if window.shape != (sequence_length,):
-        raise ValueError(f"window must have shape ({sequence_length},), the sequence_length, got {window.shape}.")
+        raise ValueError(
+            f"{name}() needs a window of shape ({sequence_length},) for sequence_length={sequence_length}, got shape {window.shape}."
+        )
     before = (fft_length - sequence_length) // 2
     return jnp.pad(window, (before, fft_length - sequence_length - before))
 
 
-def _check_stride(stride):
+def _check_stride(name, stride):
     if not isinstance(stride, int) or stride <= 0:
-        raise ValueError(f"sequence_stride must be a positive integer, got {stride!r}.")
+        raise ValueError(f"{name}() needs sequence_stride= a positive integer, got {stride!r}.")
 
 
 @array_op
@@ -185,10 +191,10 @@ def stft(x: Array, sequence_length, sequence_stride, fft_length, window="hann", 
     >>> real.shape
     (5, 5)
     """
-    _check_stride(sequence_stride)
+    _check_stride("stft", sequence_stride)
     if x.dtype not in (jnp.float32, jnp.float64):
         raise TypeError(f"stft() needs float32 or float64, got x of dtype {x.dtype.name}.")
-    factors = _window(window, sequence_length, fft_length, x.dtype)
+    factors = _window("stft", window, sequence_length, fft_length, x.dtype)
     if center:
         x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(fft_length // 2, fft_length // 2)], "reflect")
     return rfft(extract_sequences(x, fft_length, sequence_stride) * factors)
@@ -216,12 +222,12 @@ def istft(x: Operand, sequence_length, sequence_stride, fft_length, length=None,
     >>> istft(spectrum, 8, 4, 8).shape
     (16,)
     """
-    _check_stride(sequence_stride)
+    _check_stride("istft", sequence_stride)
     spectrum = _complex("istft", x)
     if spectrum.ndim < 2:
         raise ValueError(f"istft() needs arrays of shape (..., windows, frequencies), got shape {spectrum.shape}.")
     windows = jnp.fft.irfft(spectrum, fft_length)
-    factors = _window(window, sequence_length, fft_length, windows.dtype)
+    factors = _window("istft", window, sequence_length, fft_length, windows.dtype)
     total = fft_length + sequence_stride * (spectrum.shape[-2] - 1)
 
     def add_up(windows):

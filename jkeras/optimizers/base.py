@@ -141,7 +141,10 @@ class Optimizer(StatefulOptimizer):
         pairs = list(zip(grads, vars, strict=True))
         missing = [v.path for g, v in pairs if g is None]
         if len(missing) == len(pairs):
-            raise ValueError("No gradients provided for any variable. Give at least one gradient that is not None.")
+            raise ValueError(
+                f"No gradients provided for any variable. Optimizer {self.name!r} needs at least one gradient that is not None for "
+                f"{missing}."
+            )
         if missing:
             warnings.warn(f"Gradients do not exist for variables {missing}; they stay as they are.", stacklevel=3)
         return [g for g, _ in pairs if g is not None], [v for g, v in pairs if g is not None]

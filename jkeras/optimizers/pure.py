@@ -333,7 +333,9 @@ class PureOptimizer(Checked, Owner):
             var_names: regular expressions, searched in the variables' names ("bias").
         """
         if self.built:
-            raise ValueError("exclude_from_weight_decay() must be called before the optimizer is built.")
+            raise ValueError(
+                f"exclude_from_weight_decay() must be called before optimizer {self.name!r} is built. Call it before fit()."
+            )
         self._undecayed = (tuple(var_list or ()), tuple(var_names or ()))
 
     @property

@@ -274,12 +274,16 @@ class DataFrameIterator(_Files):
             raise ValueError(f"Invalid class_mode: {mode}; expected one of: {self.allowed_class_modes}")
         if mode == "multi_output" and not isinstance(y_col, list):
             raise TypeError(f'If class_mode="multi_output", y_col must be a list. Received {type(y_col).__name__}.')
-        if not all(isinstance(name, str) for name in table[x_col]):
-            raise TypeError(f"All values in column x_col={x_col} must be strings.")
+        wrong = [name for name in table[x_col] if not isinstance(name, str)]
+        if wrong:
+            raise TypeError(f"All values in column x_col={x_col} must be strings, the names of files, got {wrong[0]!r}.")
         allowed = (str, list, tuple) if mode == "categorical" else (str,)
-        if by_class and not all(isinstance(value, allowed) for value in table[y_col]):
+        other = [value for value in table[y_col] if not isinstance(value, allowed)] if by_class else []
+        if other:
             wanted = "strings, lists or tuples" if mode == "categorical" else "strings"
-            raise TypeError(f'If class_mode="{mode}", the values of the column y_col="{y_col}" must be {wanted}.')
+            raise TypeError(
+                f'If class_mode="{mode}", the values of the column y_col="{y_col}" must be {wanted}, got {other[0]!r}.'
+            )
         if mode == "binary":
             count = len(set(classes)) if classes else table[y_col].nunique()
             if count != 2:
@@ -287,7 +291,7 @@ class DataFrameIterator(_Files):
         if classes and not by_class:
             warnings.warn(f'`classes` will be ignored given the class_mode="{mode}"', stacklevel=4)
         if weight_col and table[weight_col].dtype.kind not in "biuf":
-            raise TypeError(f"Column weight_col={weight_col} must be numeric.")
+            raise TypeError(f"Column weight_col={weight_col} must be numeric, got dtype {table[weight_col].dtype}.")
 
     def _valid(self, table: Any, x_col: str) -> Any:
         paths = [os.path.join(self.directory, name) for name in table[x_col]]

@@ -81,7 +81,11 @@ def get(identifier: Any, **kwargs: Any) -> Any:
         return identifier(**kwargs)
     if identifier is None or isinstance(identifier, (Quantizer, config.QuantizationConfig)) or callable(identifier):
         return identifier
-    raise ValueError(f"Could not interpret quantizer identifier: {identifier!r}.")
+    raise ValueError(
+        f"Could not interpret quantizer identifier: {identifier!r}. Pass a name such as 'abs_max_quantizer', a Quantizer, "
+        "a config or a "
+        "function."
+    )
 
 
 __all__ += ["deserialize", "get", "serialize"]

@@ -45,7 +45,7 @@ def read_assets(model: Any, members: Members) -> None:
             for relative, name in named.items():
                 parts = relative.split("/")
                 if any(part in ("", ".", "..") or os.sep in part or os.path.isabs(part) or ":" in part for part in parts):
-                    raise ValueError(f"{members.path!r} has a member of the bad name {name!r}.")
+                    raise ValueError(f"{members.path!r} has a file with a name that is not allowed: {name!r}.")
                 os.makedirs(os.path.join(folder, *parts[:-1]), exist_ok=True)
                 with open(os.path.join(folder, *parts), "wb") as file:
                     file.write(members.read(name, LARGEST))

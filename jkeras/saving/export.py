@@ -174,4 +174,4 @@ def _onnx(call: Callable, specs: tuple) -> bytes:
 
 def _needs(package: str, extra: str) -> None:
     if importlib.util.find_spec(package) is None:
-        raise ImportError(f"This needs the package {package!r}: pip install 'jkeras[{extra}]'.")
+        raise ImportError(f"model.export() needs the package {package!r} for this format: pip install 'jkeras[{extra}]'.")

@@ -195,7 +195,7 @@ def restore(model: Any, path: str, assets: Mapping = {}) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for parts, content in tree.flatten(dict(assets)).items():
             if any(part in ("", ".", "..") or os.path.basename(part) != part for part in parts):
-                raise ValueError(f"A checkpoint has a file of the bad name {'/'.join(parts)!r}.")
+                raise ValueError(f"The checkpoint has a file with a name that is not allowed: {'/'.join(parts)!r}.")
             os.makedirs(os.path.join(folder, FOLDER, *parts[:-1]), exist_ok=True)
             np.asarray(content, np.uint8).tofile(os.path.join(folder, FOLDER, *parts))
         with Members(folder, None) as members:

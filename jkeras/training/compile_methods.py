@@ -250,6 +250,6 @@ class CompileMethods(Steps):
     def _require_compiled(self, method: str) -> Compiled:
         if self._compiled is None:
             raise ValueError(
-                f"The model has to be compiled before {method}() is called:\n    model.compile(optimizer='adam', loss='mse')"
+                f"Model {self.name!r} has to be compiled before {method}() is called:\n    model.compile(optimizer='adam', loss='mse')"
             )
         return self._compiled

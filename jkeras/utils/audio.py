@@ -75,7 +75,10 @@ def audio_dataset_from_directory(
     >>> folder.cleanup()
     """
     if ragged and output_sequence_length is not None:
-        raise ValueError("Cannot set both `ragged` and `output_sequence_length`")
+        raise ValueError(
+            f"Cannot set both `ragged` and `output_sequence_length`, got output_sequence_length={output_sequence_length}. "
+            "Leave ragged out."
+        )
     if ragged:
         raise ValueError("No array is ragged: give output_sequence_length=, the number of samples of each sound.")
     if sampling_rate is not None and not isinstance(sampling_rate, int):

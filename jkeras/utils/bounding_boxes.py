@@ -221,7 +221,10 @@ def decode_deltas_to_boxes(
     variance = _deltas("encoded_format", encoded_format, variance)
     if isinstance(anchors, dict) or isinstance(boxes_delta, dict):
         if not isinstance(anchors, dict) or not isinstance(boxes_delta, dict) or set(anchors) != set(boxes_delta):
-            raise ValueError("`anchors` and `boxes_delta` should both be arrays, or dicts with the same keys.")
+            got = [sorted(map(str, x)) if isinstance(x, dict) else type(x).__name__ for x in (anchors, boxes_delta)]
+            raise ValueError(
+                f"`anchors` and `boxes_delta` should both be arrays, or dicts with the same keys, got {got[0]} and {got[1]}."
+            )
         options = (anchor_format, box_format, encoded_format, variance, image_shape)
         return {level: decode_deltas_to_boxes(anchors[level], boxes_delta[level], *options) for level in anchors}
     height, width = image_size(image_shape)

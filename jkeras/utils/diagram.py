@@ -57,7 +57,9 @@ def diagram(model: Any, shown: Shown) -> Group:
     """
     if not model.built:
         raise ValueError(
-            "This model has not yet been built. Build the model first by calling `build()` or by calling the model on a batch of data."
+            f"Model {model.name!r} cannot be drawn, because it has not yet been built. Build the model first by calling "
+            "`build()` or by "
+            "calling the model on a batch of data."
         )
     group = Group(model.name)
     if not isinstance(model, Functional | Sequential):

@@ -321,7 +321,9 @@ def _check_split(validation_split: float | None, subset: str | None, shuffle: bo
     if validation_split and not 0 < validation_split < 1:
         raise ValueError(f"`validation_split` must be between 0 and 1, received: {validation_split}")
     if (validation_split or subset) and not (validation_split and subset):
-        raise ValueError("If `subset` is set, `validation_split` must be set, and inversely.")
+        raise ValueError(
+            f"If `subset` is set, `validation_split` must be set, and inversely. Received: {subset=}, {validation_split=}"
+        )
     if subset not in ("training", "validation", "both", None):
         raise ValueError(f'`subset` must be either "training", "validation" or "both", received: {subset}')
     if validation_split and shuffle and seed is None:
@@ -361,7 +363,9 @@ def list_files(
                 )
             folders = list(class_names)
     elif class_names is not None:
-        raise ValueError("When `labels=None` (no labels), argument `class_names` cannot be specified.")
+        raise ValueError(
+            f"When `labels=None` (no labels), argument `class_names` cannot be specified. Received: class_names={class_names}"
+        )
     found = [_below(os.path.join(directory, folder), endings, follow_links) for folder in folders]
     paths = [path for part in found for path in part]
     names: list[str] | None = folders

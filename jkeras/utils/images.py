@@ -83,7 +83,7 @@ def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) ->
     """
     x = np.asarray(img, dtype=dtype or dtypes.floatx())
     if x.ndim not in (2, 3):
-        raise ValueError(f"Unsupported image shape: {x.shape}")
+        raise ValueError(f"Unsupported image shape: {x.shape}. An image has two axes, or three axes with the channels.")
     x = x[..., None] if x.ndim == 2 else x
     return x.transpose(2, 0, 1) if formats.standardize_data_format(data_format) == "channels_first" else x
 

@@ -46,7 +46,11 @@ def split_dataset(
     right = total - (left or 0) if right_size is None else _count("right_size", right_size, total)
     left = total - right if left is None else left
     if min(left, right) < 1 or left + right > total:
-        raise ValueError(f"Of {total} samples, left_size={left_size} and right_size={right_size} make {left} and {right}.")
+        raise ValueError(
+            f"left_size={left_size} and right_size={right_size} of {total} samples are {left} and {right} samples. Each "
+            "part needs one "
+            f"sample at least, and both together have at most {total}."
+        )
     order = list(range(total))
     if shuffle:
         random.Random(random.randint(0, 1000000) if seed is None else seed).shuffle(order)

@@ -73,7 +73,7 @@ def test_groups_stay_together():
         ({"folds": [([0, 1], [])]}, "Fold 0"),
         ({"folds": [(np.flatnonzero(Y == 1), np.flatnonzero(Y == 0))]}, r"Fold 0 has no row of class \[0\].*stratified"),
         ({"validation_split": 0.1}, "leave out"),
-        ({"folds": 3, "seeds": [1, 2]}, "3 folds, but 2 seeds"),
+        ({"folds": 3, "seeds": [1, 2]}, "one seed for each of the 3 folds, got 2 seeds"),
     ],
 )
 def test_bad_input(options, message):

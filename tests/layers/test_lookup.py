@@ -267,5 +267,5 @@ def test_a_bad_member_among_the_assets_is_refused(tmp_path):
     model.save(tmp_path / "model.keras")
     with zipfile.ZipFile(tmp_path / "model.keras", "a") as archive:
         archive.writestr("assets/layers/string_lookup/../../../up.txt", "x")
-    with pytest.raises(ValueError, match="bad name"):
+    with pytest.raises(ValueError, match="a name that is not allowed"):
         jkeras.models.load_model(tmp_path / "model.keras")

@@ -74,9 +74,13 @@ class Vocabulary(HostLayer):
                 places than the start, or the weights are missing or of another number.
         """
         if self.output_mode == "tf_idf" and idf_weights is None:
-            raise ValueError("`idf_weights` must be set if output_mode is 'tf_idf'.")
+            raise ValueError(
+                f"Layer {self.name!r}: `idf_weights` must be set if output_mode is 'tf_idf'. Pass one weight for each token."
+            )
         if self.output_mode != "tf_idf" and idf_weights is not None:
-            raise ValueError(f"`idf_weights` should only be set if output_mode is 'tf_idf', got {self.output_mode!r}.")
+            raise ValueError(
+                f"Layer {self.name!r}: `idf_weights` should only be set if `output_mode` is 'tf_idf', got {self.output_mode!r}."
+            )
         if isinstance(vocabulary, (str, os.PathLike)):
             vocabulary = self._read(vocabulary)
         given = as_array(vocabulary).reshape(-1).tolist()
@@ -96,21 +100,21 @@ class Vocabulary(HostLayer):
         repeated = [self._shown(token) for token, count in Counter(tokens).items() if count > 1]
         if repeated:
             raise ValueError(
-                f"The passed vocabulary has at least one repeated term. The repeated terms are: {repeated[:20]}."
+                f"Layer {self.name!r}: The passed vocabulary has at least one repeated term. The repeated terms are: {repeated[:20]}."
             )
         reserved = {"mask": self.mask_token, "OOV": self.oov_token if self.invert else None}
         for kind, token in reserved.items():
             if token is not None and self._held(token) in tokens:
                 raise ValueError(
-                    f"Found reserved {kind} token at unexpected location in `vocabulary`: {token!r} at place "
+                    f"Layer {self.name!r}: Found reserved {kind} token at unexpected location in `vocabulary`: {token!r} at place "
                     f"{tokens.index(self._held(token))}. Leave the special tokens out, or let the vocabulary start with all of "
                     f"them, in this order: {special}."
                 )
         size = self._token_start() + len(tokens)
         if self.max_tokens is not None and size > self.max_tokens:
             raise ValueError(
-                f"Attempted to set a vocabulary larger than the maximum vocab size: with its special tokens it has {size}, and "
-                f"max_tokens={self.max_tokens}."
+                f"Layer {self.name!r}: Attempted to set a vocabulary larger than the maximum vocab size: with its special tokens it "
+                f"has {size}, and max_tokens={self.max_tokens}."
             )
 
     def _use(self, tokens: list) -> None:
@@ -130,10 +134,13 @@ class Vocabulary(HostLayer):
 
     def _use_weights(self, weights: np.ndarray, has_special: bool, count: int) -> None:
         if weights.ndim != 1:
-            raise ValueError(f"idf_weights must be a list of numbers or a vector, got an array of shape {weights.shape}.")
+            raise ValueError(
+                f"Layer {self.name!r}: `idf_weights` must be a list of numbers or a vector, got shape {weights.shape}."
+            )
         if len(weights) != count:
             raise ValueError(
-                f"`idf_weights` must be the same length as vocabulary. len(idf_weights) is {len(weights)}; len(vocabulary) is {count}."
+                f"Layer {self.name!r}: `idf_weights` must be the same length as vocabulary. len(idf_weights) is {len(weights)}; "
+                f"len(vocabulary) is {count}."
             )
         front = 0 if has_special else self._token_start()
         back = self.max_tokens - front - len(weights) if self.pad_to_max_tokens and self.max_tokens else 0
@@ -142,10 +149,12 @@ class Vocabulary(HostLayer):
     def _read(self, path: Any) -> list:
         path = os.fspath(path)
         if not os.path.isfile(path):
-            raise ValueError(f"Vocabulary file {path} does not exist: vocabulary={path!r}.")
+            raise ValueError(f"Layer {self.name!r}: Vocabulary file {path} does not exist.")
         if self.output_mode == "tf_idf":
             raise ValueError(
-                "output_mode 'tf_idf' does not support loading a vocabulary from file: the weights are missing."
+                f"Layer {self.name!r}: output_mode 'tf_idf' does not support loading a vocabulary from file, which has no "
+                "weights. Pass a "
+                "list of tokens and idf_weights=."
             )
         with open(path, "rb") as file:
             return self._parse(file.read())
