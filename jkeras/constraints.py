@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from jkeras.arguments import Checked
 from jkeras.core import dtype as dtypes
 from jkeras.ops.op import op
-from jkeras.serialization import Shortcuts, named
+from jkeras.serialization import Shortcuts, arguments_of, named
 from jkeras.serialization import serialize as _serialize
 from jkeras.serialization.namespace import namespace
 from jkeras.serialization.naming import represent, snake_case
@@ -46,7 +46,7 @@ class Constraint(Checked):
 
     def get_config(self) -> dict:
         """Return the constructor's arguments of this constraint, as plain data."""
-        return {}
+        return arguments_of(self)
 
     @classmethod
     def from_config(cls, config: dict) -> "Constraint":
@@ -79,9 +79,6 @@ class MaxNorm(Constraint):
         n = _norms(w, self.axis)
         return w * (jnp.clip(n, 0, self.max_value) / (dtypes.epsilon() + n))
 
-    def get_config(self) -> dict:
-        return {"max_value": self.max_value, "axis": self.axis}
-
 
 class MinMaxNorm(Constraint):
     """A constraint that keeps norms between `min_value` and `max_value`.
@@ -103,9 +100,6 @@ class MinMaxNorm(Constraint):
         n = _norms(w, self.axis)
         target = self.rate * jnp.clip(n, self.min_value, self.max_value) + (1 - self.rate) * n
         return w * (target / (dtypes.epsilon() + n))
-
-    def get_config(self) -> dict:
-        return {"min_value": self.min_value, "max_value": self.max_value, "rate": self.rate, "axis": self.axis}
 
 
 class NonNeg(Constraint):
@@ -134,9 +128,6 @@ class UnitNorm(Constraint):
 
     def __call__(self, w: Any) -> jax.Array:
         return w / (dtypes.epsilon() + _norms(w, self.axis))
-
-    def get_config(self) -> dict:
-        return {"axis": self.axis}
 
 
 max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNorm

@@ -7,7 +7,7 @@ from typing import Any
 
 from jkeras import losses, ops, tree
 from jkeras.arguments import POSITIVE, Checked
-from jkeras.serialization import deserialize, serialize
+from jkeras.serialization import arguments_of, deserialize, serialize
 
 __all__ = ["DistillationLoss", "FeatureDistillation", "LogitsDistillation"]
 
@@ -70,7 +70,8 @@ class _PerOutput(DistillationLoss):
 
     def get_config(self) -> dict:
         """The constructor's arguments, as plain data."""
-        return {"loss": tree.map_structure(lambda item: None if item is None else serialize(item), self.loss)}
+        written = tree.map_structure(lambda item: None if item is None else serialize(item), self.loss)
+        return {**arguments_of(self), "loss": written}
 
     @classmethod
     def from_config(cls, config: dict) -> "_PerOutput":
@@ -109,9 +110,6 @@ class LogitsDistillation(_PerOutput):
             return super().one(loss, ops.softmax(teacher), ops.softmax(student)) * self.temperature**2
         return super().one(loss, teacher, student)
 
-    def get_config(self) -> dict:
-        return {"temperature": self.temperature, **super().get_config()}
-
 
 class FeatureDistillation(_PerOutput):
     """A loss that makes the outputs of a layer of the student similar to those of a layer of the teacher (Romero et al.
@@ -146,7 +144,3 @@ class FeatureDistillation(_PerOutput):
                 model.get_layer(name)
             except ValueError as error:
                 raise ValueError(f"In {who} model: {error}") from None
-
-    def get_config(self) -> dict:
-        names = {"teacher_layer_name": self.teacher_layer_name, "student_layer_name": self.student_layer_name}
-        return {**super().get_config(), **names}

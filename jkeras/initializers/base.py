@@ -10,6 +10,7 @@ import numpy as np
 from jkeras.arguments import Checked
 from jkeras.errors import suggest
 from jkeras.runtime.placement import is_tracing, to_device
+from jkeras.serialization import arguments_of, deserialize, serialize_arguments
 from jkeras.serialization.naming import represent
 
 Shape = Sequence[int]
@@ -39,12 +40,12 @@ class Initializer(Checked):
 
     def get_config(self) -> dict:
         """Return the constructor's arguments of this initializer, as plain data."""
-        return {}
+        return serialize_arguments(self, arguments_of(self))
 
     @classmethod
     def from_config(cls, config: dict) -> "Initializer":
         """Make an initializer from `get_config()`."""
-        return cls(**config)
+        return cls(**{name: deserialize(value) for name, value in config.items()})
 
     def clone(self) -> "Initializer":
         """Return another initializer with the same config. If it had no seed, the copy gets a new seed."""

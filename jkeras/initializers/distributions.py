@@ -67,7 +67,7 @@ class RandomInitializer(Initializer):
         return self.seed.next() if isinstance(self.seed, SeedGenerator) else raw_key(self.seed, self._number)  # type: ignore[arg-type]
 
     def get_config(self) -> dict:
-        return {"seed": serialize(self._init_seed)}
+        return {**super().get_config(), "seed": serialize(self._init_seed)}
 
 
 class _Normal(RandomInitializer):
@@ -86,9 +86,6 @@ class _Normal(RandomInitializer):
 
     def __call__(self, shape: Shape, dtype: Any = None) -> jax.Array:
         return self.sample(self.key(), shape, dtype, self.mean, self.stddev)
-
-    def get_config(self) -> dict:
-        return {**super().get_config(), "mean": self.mean, "stddev": self.stddev}
 
 
 class RandomNormal(_Normal):
@@ -129,9 +126,6 @@ class RandomUniform(RandomInitializer):
     def __call__(self, shape: Shape, dtype: Any = None) -> jax.Array:
         return sampling.uniform(self.key(), shape, dtype, self.minval, self.maxval)
 
-    def get_config(self) -> dict:
-        return {**super().get_config(), "minval": self.minval, "maxval": self.maxval}
-
 
 class Orthogonal(RandomInitializer):
     """An initializer that makes `gain` times a random matrix with orthonormal rows or columns, whichever are fewer
@@ -171,6 +165,3 @@ class Orthogonal(RandomInitializer):
         q = q * sign(r.diagonal())  # makes Q uniformly distributed (Mezzadri 2007, math-ph/0609050)
         q = (q if rows >= columns else q.T).reshape(as_shape(shape)) * q.dtype.type(self.gain)
         return on_device(q.astype(dtype))
-
-    def get_config(self) -> dict:
-        return {**super().get_config(), "gain": self.gain}

@@ -9,7 +9,6 @@ import numpy as np
 from jkeras.arguments import Numbers
 from jkeras.core import dtype as dtypes
 from jkeras.initializers.base import Initializer, Shape, array_library, as_shape, on_device
-from jkeras.serialization import deserialize, serialize
 
 
 class Fixed(Initializer):
@@ -42,13 +41,6 @@ class Constant(Fixed):
         if isinstance(value, jax.Array):
             return jnp.broadcast_to(value.astype(dtypes.canonical(dtype)), shape)
         return _full(shape, value, dtype)
-
-    def get_config(self) -> dict:
-        return {"value": serialize(self.value)}
-
-    @classmethod
-    def from_config(cls, config: dict) -> "Constant":
-        return cls(deserialize(config["value"]))
 
 
 class Zeros(Fixed):
@@ -98,6 +90,3 @@ class Identity(Fixed):
             raise ValueError(f"Identity makes matrices (2 axes), but was asked for shape {tuple(shape)}.")
         dtype = dtypes.canonical(dtype)
         return on_device(array_library().eye(*shape, dtype=dtype) * dtype.type(self.gain))
-
-    def get_config(self) -> dict:
-        return {"gain": self.gain}

@@ -62,10 +62,6 @@ class VarianceScaling(RandomInitializer):
         # 0.8796...: the standard deviation of the standard normal distribution once it is cut at -2 and 2
         return sampling.truncated_normal(self.key(), shape, dtype, 0.0, stddev / 0.87962566103423978)
 
-    def get_config(self) -> dict:
-        axes = {"input_axes": self.input_axes, "output_axes": self.output_axes}
-        return {**super().get_config(), "scale": self.scale, "mode": self.mode, "distribution": self.distribution, **axes}
-
 
 def compute_fans(
     shape: Shape, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
@@ -97,9 +93,6 @@ class _Scaled(VarianceScaling):
 
     def __init__(self, seed: Any = None, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None):
         super().__init__(*self.recipe, seed, input_axes, output_axes)
-
-    def get_config(self) -> dict:
-        return {k: v for k, v in super().get_config().items() if k in ("seed", "input_axes", "output_axes")}
 
 
 class GlorotUniform(_Scaled):

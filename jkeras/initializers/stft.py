@@ -59,9 +59,6 @@ class STFT(Fixed):
         scale = {"density": lambda: jnp.sqrt(jnp.sum(window**2)), "spectrum": lambda: jnp.sum(abs(window)), None: lambda: 1}
         return kernel * window.reshape(length, 1, 1) / scale[self.scaling]()  # type: ignore[operator]
 
-    def get_config(self) -> dict:
-        return {"side": self.side, "window": self.window, "periodic": self.periodic, "scaling": self.scaling}
-
 
 def _window(name: str, length: int, periodic: bool) -> np.ndarray:
     from scipy.signal import get_window  # slow to import, and only this initializer needs it

@@ -5,6 +5,7 @@ from typing import Any
 
 from jkeras.arguments import Checked
 from jkeras.core import symbolic
+from jkeras.serialization import arguments_of
 
 
 class InputSpec(Checked):
@@ -46,8 +47,7 @@ class InputSpec(Checked):
 
     def get_config(self) -> dict:
         """Return the constructor's arguments of this spec."""
-        names = ("dtype", "shape", "ndim", "max_ndim", "min_ndim", "axes", "allow_last_axis_squeeze", "name", "optional")
-        return {name: getattr(self, name) for name in names}
+        return arguments_of(self)
 
     @classmethod
     def from_config(cls, config: dict) -> "InputSpec":

@@ -12,9 +12,8 @@ from typing import Any
 from jkeras import activations, constraints, initializers, regularizers
 from jkeras.arguments import read
 from jkeras.core.variable import Variable
-from jkeras.errors import keywords_of
 from jkeras.layers.base import Layer, name_dtype
-from jkeras.serialization import custom_object_scope, deserialize, serialize_arguments
+from jkeras.serialization import custom_object_scope, deserialize, own_arguments, serialize_arguments
 
 _KINDS = {
     "initializer": initializers.get,
@@ -105,9 +104,8 @@ def _signature_per_axis(cls: type) -> inspect.Signature:
 
 @functools.cache
 def _arguments(cls: type[Configured]) -> list[str]:
-    """The arguments of the library's own class: what a user's subclass adds is for its own `get_config`."""
-    ours = next(c for c in cls.__mro__ if c.__module__.startswith(__package__))
-    return [name for name in keywords_of(ours.__init__) if name not in (*cls.unsaved, "name", "dtype", "trainable")]  # type: ignore[misc]
+    """The arguments in the config of a class, but for those that all layers have."""
+    return [name for name in own_arguments(cls) if name not in (*cls.unsaved, "name", "dtype", "trainable")]
 
 
 def sizes(layer: Layer, name: str, value: Any, rank: int, zero: bool = False) -> tuple[int, ...]:

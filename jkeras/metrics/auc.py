@@ -151,17 +151,11 @@ class AUC(ConfusionMetric):
         return divide_no_nan(slope * (gained + intercept * jnp.log(ratio)), (true_positives + false_negatives)[1:])
 
     def get_config(self) -> dict:
-        config = {
-            **super().get_config(),
-            "num_thresholds": self.num_thresholds,
-            "curve": self.curve,
-            "summation_method": self.summation_method,
-            "multi_label": self.multi_label,
-            "num_labels": self.num_labels,
-            "label_weights": None if self.label_weights is None else self.label_weights.tolist(),
-            "from_logits": self.from_logits,
-        }
-        return {**config, "thresholds": self.thresholds[1:-1]} if self._given_thresholds else config
+        weights = None if self.label_weights is None else self.label_weights.tolist()
+        config = super().get_config() | {"label_weights": weights, "thresholds": self.thresholds[1:-1]}
+        if not self._given_thresholds:
+            del config["thresholds"]
+        return config
 
 
 def _one_of(argument: str, value: str, options: tuple[str, ...]) -> str:

@@ -23,6 +23,7 @@ from jkeras.core.owner import Owner
 from jkeras.core.policy import get_policy
 from jkeras.core.tree import Path
 from jkeras.core.variable import Variable, as_arrays
+from jkeras.serialization import arguments_of
 from jkeras.serialization.naming import auto_name
 
 State = dict[Path, jax.Array]
@@ -239,7 +240,7 @@ class Metric(Checked, Module):
 
     def get_config(self) -> dict:
         """Return the constructor's arguments, as plain data."""
-        return {"name": self.name, "dtype": self.dtype}
+        return arguments_of(self)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "Metric":

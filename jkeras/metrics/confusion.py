@@ -152,11 +152,10 @@ class _ThresholdMetric(ConfusionMetric):
         default = NEVER if options.get("top_k") is not None else 0.5
         super().__init__(_parse(thresholds, default), name=name, dtype=dtype, **options)
         self.init_thresholds = thresholds
-        self._options = options
         self._make_histogram()
 
     def get_config(self) -> dict:
-        return {**super().get_config(), "thresholds": self.init_thresholds, **self._options}
+        return {**super().get_config(), "thresholds": self.init_thresholds}
 
 
 class TruePositives(_ThresholdMetric):

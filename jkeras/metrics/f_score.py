@@ -99,10 +99,6 @@ class FBetaScore(Metric):
             return jnp.sum(scores * (frequency / (jnp.sum(frequency) + epsilon())))
         return scores if self.average is None else jnp.mean(scores)
 
-    def get_config(self) -> dict:
-        options = {"average": self.average, "beta": self.beta, "threshold": self.threshold}
-        return {**super().get_config(), **options}
-
 
 class F1Score(FBetaScore):
     """The F-score with equal weights of precision and recall, `2 precision recall / (precision + recall)`.
@@ -120,6 +116,3 @@ class F1Score(FBetaScore):
         dtype: Any = None,
     ):
         super().__init__(average=average, beta=1.0, threshold=threshold, name=name, dtype=dtype)
-
-    def get_config(self) -> dict:
-        return {name: value for name, value in super().get_config().items() if name != "beta"}

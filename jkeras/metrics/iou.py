@@ -109,17 +109,6 @@ class IoU(Metric):
         iou = jnp.where(occurs, intersection / (union + epsilon()), jnp.zeros_like(union))
         return jnp.sum(iou) / (jnp.sum(occurs.astype("float32")) + epsilon())
 
-    def get_config(self) -> dict:
-        return {
-            **super().get_config(),
-            "num_classes": self.num_classes,
-            "target_class_ids": self.target_class_ids,
-            "ignore_class": self.ignore_class,
-            "sparse_y_true": self.sparse_y_true,
-            "sparse_y_pred": self.sparse_y_pred,
-            "axis": self.axis,
-        }
-
 
 class BinaryIoU(IoU):
     """The mean intersection over union of the background (0) and the foreground (1), for predicted probabilities.
@@ -148,9 +137,6 @@ class BinaryIoU(IoU):
     def _predicted_classes(self, y_pred: jax.Array) -> jax.Array:
         return (y_pred >= self.threshold).astype("int32")
 
-    def get_config(self) -> dict:
-        return _only(super().get_config(), {"target_class_ids"}) | {"threshold": self.threshold}
-
 
 class MeanIoU(IoU):
     """The mean intersection over union of all classes.
@@ -171,9 +157,6 @@ class MeanIoU(IoU):
         axis: int = -1,
     ):
         super().__init__(num_classes, range(num_classes), name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis)
-
-    def get_config(self) -> dict:
-        return _only(super().get_config(), {"num_classes", "ignore_class", "sparse_y_true", "sparse_y_pred", "axis"})
 
 
 class OneHotIoU(IoU):
@@ -196,9 +179,6 @@ class OneHotIoU(IoU):
     ):
         super().__init__(num_classes, target_class_ids, name, dtype, ignore_class, False, sparse_y_pred, axis)
 
-    def get_config(self) -> dict:
-        return _only(super().get_config(), {"num_classes", "target_class_ids", "ignore_class", "sparse_y_pred", "axis"})
-
 
 class OneHotMeanIoU(MeanIoU):
     """The metric `MeanIoU` for one-hot targets.
@@ -218,10 +198,3 @@ class OneHotMeanIoU(MeanIoU):
         axis: int = -1,
     ):
         super().__init__(num_classes, name, dtype, ignore_class, False, sparse_y_pred, axis)
-
-    def get_config(self) -> dict:
-        return _only(super().get_config(), {"num_classes", "ignore_class", "sparse_y_pred", "axis"})
-
-
-def _only(config: dict, names: set[str]) -> dict:
-    return {name: value for name, value in config.items() if name in names | {"name", "dtype"}}

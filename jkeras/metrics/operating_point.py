@@ -40,10 +40,6 @@ class _OperatingPoint(ConfusionMetric):
         )
         return jnp.max(jnp.where(constrained >= self.value, dependent, jnp.zeros_like(dependent)))
 
-    def get_config(self) -> dict:
-        options = {"num_thresholds": self.num_thresholds, self.argument: self.value, "class_id": self.class_id}
-        return {**super().get_config(), **options}
-
 
 class SensitivityAtSpecificity(_OperatingPoint):
     """The highest sensitivity `TP / (TP + FN)` where the specificity `TN / (TN + FP)` is at least a given one.

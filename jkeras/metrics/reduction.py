@@ -141,7 +141,7 @@ class MeanMetricWrapper(Mean):
         return self._fn.call if per_sample else self._fn  # type: ignore[attr-defined]
 
     def get_config(self) -> dict:
-        config = {**super().get_config(), **serialize(self._fn_kwargs)}
+        config = {"name": self.name, "dtype": self.dtype, **serialize(self._fn_kwargs)}
         return {**config, "fn": serialize(self._fn)} if "fn" in keywords_of(type(self).__init__) else config
 
     @classmethod

@@ -218,7 +218,3 @@ class R2Score(Metric):
         enough = freedom > 0
         adjusted = 1 - (1 - scores) * (samples - 1) / jnp.where(enough, freedom, 1.0)
         return jnp.where(enough, adjusted, scores)
-
-    def get_config(self) -> dict:
-        options = {"class_aggregation": self.class_aggregation, "num_regressors": self.num_regressors}
-        return {**super().get_config(), **options}

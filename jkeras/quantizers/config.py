@@ -8,7 +8,7 @@ from typing import Any, Literal
 from jkeras.arguments import Checked
 from jkeras.core.quantized_policy import QUANTIZATION_MODES
 from jkeras.quantizers.base import AbsMaxQuantizer, Quantizer
-from jkeras.serialization import deserialize, serialize
+from jkeras.serialization import arguments_of, deserialize, serialize_arguments
 
 __all__ = [
     "AWQConfig",
@@ -47,10 +47,7 @@ class QuantizationConfig(Checked):
 
     def get_config(self) -> dict:
         """Return the constructor's arguments, as plain data."""
-        return {
-            "weight_quantizer": serialize(self.weight_quantizer),
-            "activation_quantizer": serialize(self.activation_quantizer),
-        }
+        return serialize_arguments(self, arguments_of(self))
 
     @classmethod
     def from_config(cls, config: dict) -> "QuantizationConfig":
@@ -132,9 +129,6 @@ class Int4QuantizationConfig(QuantizationConfig):
     def dtype_policy_string(self) -> str:
         return f"int4/{-1 if self.block_size is None else self.block_size}"
 
-    def get_config(self) -> dict:
-        return {**super().get_config(), "block_size": self.block_size}
-
     @classmethod
     def from_config(cls, config: dict) -> "Int4QuantizationConfig":
         return cls(**{"block_size": None, **_read(config)})  # configs from before there were groups do not say
@@ -159,9 +153,6 @@ class Float8QuantizationConfig(QuantizationConfig):
 
     def __init__(self) -> None:
         super().__init__()
-
-    def get_config(self) -> dict:
-        return {}
 
     @classmethod
     def from_config(cls, config: dict) -> "Float8QuantizationConfig":

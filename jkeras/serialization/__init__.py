@@ -7,7 +7,14 @@
 `naming` makes the names of objects. `namespace` and `left_out` have the errors for names that do not exist.
 """
 
-from jkeras.serialization.configs import describe_constructor, deserialize, serialize, serialize_arguments
+from jkeras.serialization.configs import (
+    arguments_of,
+    describe_constructor,
+    deserialize,
+    own_arguments,
+    serialize,
+    serialize_arguments,
+)
 from jkeras.serialization.registry import (
     custom_object_scope,
     get_custom_objects,
@@ -22,6 +29,7 @@ from jkeras.serialization.shortcuts import Shortcuts
 
 __all__ = [
     "Shortcuts",
+    "arguments_of",
     "custom_object_scope",
     "describe_constructor",
     "deserialize",
@@ -29,6 +37,7 @@ __all__ = [
     "get_registered_name",
     "get_registered_object",
     "named",
+    "own_arguments",
     "publish",
     "published",
     "register_serializable",

@@ -4,6 +4,7 @@ The form is Keras 3's: `{"module": "keras.layers", "class_name": "Dense", "confi
 `registry` finds the objects for the names.
 """
 
+import functools
 import inspect
 import threading
 import types
@@ -238,6 +239,25 @@ def _deserialize_here(config: Any, custom_objects: Mapping | None) -> Any:
 def _keep_nested(cls: type, config: Any, custom_objects: Mapping | None) -> Any:
     """Nested configs become objects here, unless the class asks (as models do) to read them itself."""
     return config if getattr(cls, "reads_nested_config", False) else _deserialize(config, custom_objects)
+
+
+@functools.cache
+def own_arguments(cls: type) -> tuple[str, ...]:
+    """The names of the constructor's arguments of the library's class from which `cls` derives. What a class of a user adds is
+    for its own `get_config`.
+    """
+    ours = next(base for base in cls.__mro__ if base.__module__.partition(".")[0] == __package__.partition(".")[0])
+    return tuple(keywords_of(ours.__init__))  # type: ignore[misc]
+
+
+def arguments_of(obj: Any) -> dict[str, Any]:
+    """The constructor's arguments of an object of the library, which are in the attributes of the same names.
+
+    >>> import jkeras
+    >>> arguments_of(jkeras.constraints.MaxNorm(3.0))
+    {'max_value': 3.0, 'axis': 0}
+    """
+    return {name: getattr(obj, name) for name in own_arguments(type(obj))}
 
 
 def describe_constructor(cls: type, common: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict:

@@ -53,3 +53,27 @@ def test_names_of_optimizers_variables(name):
         optimizer.build(model.trainable_variables)
         found.append([variable.name for variable in optimizer.variables])
     assert found[0] == found[1]
+
+
+METRICS = {
+    "AUC": {"curve": "PR", "thresholds": [0.2, 0.6], "multi_label": True, "num_labels": 2},
+    "BinaryAccuracy": {"threshold": 0.3},
+    "BinaryIoU": {"target_class_ids": [1], "threshold": 0.3},
+    "F1Score": {"average": "micro", "threshold": 0.5},
+    "FBetaScore": {"average": "macro", "beta": 2.0},
+    "IoU": {"num_classes": 3, "target_class_ids": [0, 2], "ignore_class": 1},
+    "MeanIoU": {"num_classes": 3, "sparse_y_pred": False},
+    "OneHotIoU": {"num_classes": 3, "target_class_ids": [0], "axis": 1},
+    "OneHotMeanIoU": {"num_classes": 3, "sparse_y_pred": True},
+    "Precision": {"thresholds": [0.2, 0.6], "top_k": 2, "class_id": 1},
+    "R2Score": {"class_aggregation": None, "num_regressors": 2},
+    "SensitivityAtSpecificity": {"specificity": 0.3, "num_thresholds": 20, "class_id": 1},
+    "TruePositives": {"thresholds": 0.3},
+}
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_metrics(name):
+    ours, theirs = (getattr(k.metrics, name)(**METRICS[name], name="m") for k in (jkeras, keras))
+    assert plain(ours.get_config()) == plain(theirs.get_config())
+    assert type(ours).from_config(ours.get_config()).get_config() == ours.get_config()

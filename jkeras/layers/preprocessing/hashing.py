@@ -9,6 +9,7 @@ from jkeras.core.symbolic import KerasTensor
 from jkeras.layers.preprocessing.hashes import combine, farmhash, siphash
 from jkeras.layers.preprocessing.host import HostLayer, as_array, encode, encoded_shape, refuse_sparse, texts_of
 from jkeras.layers.preprocessing.lookup_options import output_mode_of, salt_of
+from jkeras.serialization import arguments_of
 
 __all__ = ["HashedCrossing", "Hashing"]
 
@@ -83,14 +84,7 @@ class Hashing(HostLayer):
         return KerasTensor(encoded_shape(inputs.shape, self.output_mode, self.num_bins), self.compute_dtype)
 
     def get_config(self) -> dict:
-        return {
-            **super().get_config(),
-            "num_bins": self.num_bins,
-            "salt": self.salt,
-            "mask_value": self.mask_value,
-            "output_mode": self.output_mode,
-            "sparse": self.sparse,
-        }
+        return super().get_config() | arguments_of(self)
 
 
 class HashedCrossing(HostLayer):
