@@ -118,8 +118,9 @@ def test_what_does_not_fit():
             Distiller(*arguments)
     with pytest.raises(ValueError, match="'loss' cannot be"):
         Distiller(model(2), model(2), loss).compile("adam")
-    with pytest.raises(ValueError, match="temperature"):
-        LogitsDistillation(temperature=0)
+    for temperature, wanted in ((0, "a number above 0, got temperature=0"), ("hot", "a number, got temperature='hot'")):
+        with pytest.raises(ValueError, match=f"LogitsDistillation needs temperature= {wanted}"):
+            LogitsDistillation(temperature=temperature)
     with pytest.raises(ValueError, match="non-`None`"):
         FeatureDistillation(loss=[None])
     with pytest.raises(NotImplementedError):
