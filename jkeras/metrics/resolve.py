@@ -94,8 +94,7 @@ def resolve(identifier: Any, y_true: Any = None, y_pred: Any = None) -> Metric:
     elif y_true is None or y_pred is None:
         raise ValueError(
             f"The metric {identifier!r} depends on the shapes of the targets, but there are no targets. Pass y, or name "
-            "one kind of the "
-            f"metric: {kinds['binary'].__name__}."
+            f"one kind of the metric, such as {kinds['binary'].__name__}."
         )
     else:
         metric = kinds[problem_kind(y_true.shape, y_pred.shape)]()

@@ -348,7 +348,7 @@ for _operation in (cholesky, cholesky_inverse, det, eig, eigh, inv, logdet, slog
     _sides_known(_operation)
 
 
-def _equation_spec(a, b, lower=False):  # of solve and solve_triangular
+def _equation_spec(a, b, lower=False):
     shapes = [tuple(x.shape) if isinstance(x, KerasTensor) else jnp.shape(x) for x in (a, b)]
     sides = [*shapes[0][-2:], shapes[1][-1 if len(shapes[1]) in (1, len(shapes[0]) - 1) else -2]] if all(shapes) else []
     if None in sides and set(sides) != {None}:

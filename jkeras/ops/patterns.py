@@ -37,8 +37,7 @@ def rearrange(tensor: Array, pattern: Operand, **axes_lengths: Operand):
         if len(open_names) > 1 or (length % known if known else length) or (not open_names and known != length):
             raise ValueError(
                 f"rearrange() cannot tell how pattern {pattern!r} fits shape {tensor.shape} with lengths {axes_lengths}: "
-                "in each pair of "
-                "parentheses, give the lengths of all names but one, such that their product divides the axis."
+                "in each pair of parentheses, give the lengths of all names but one, such that their product divides the axis."
             )
         lengths |= dict.fromkeys(open_names, length // known if known else 0)
     order = [name for names in before for name in names]

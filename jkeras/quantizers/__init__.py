@@ -83,8 +83,7 @@ def get(identifier: Any, **kwargs: Any) -> Any:
         return identifier
     raise ValueError(
         f"Could not interpret quantizer identifier: {identifier!r}. Pass a name such as 'abs_max_quantizer', a Quantizer, "
-        "a config or a "
-        "function."
+        "a config or a function."
     )
 
 

@@ -50,7 +50,11 @@ CASES = [
     (ValueError, "'hamm'.*Did you mean 'hamming'", lambda: ops.stft(X, 2, 1, 2, window="hamm")),
     (ValueError, "positive integer, got 0", lambda: ops.stft(X, 2, 0, 2)),
     (ValueError, r"stft\(\) needs fft_length= from sequence_length=2 on, got fft_length=1", lambda: ops.stft(X, 2, 1, 1)),
-    (ValueError, r"shape \(2,\), the sequence_length", lambda: ops.stft(X, 2, 1, 2, window=X)),
+    (
+        ValueError,
+        r"window of shape \(2,\) for sequence_length=2, got shape \(2, 3\)",
+        lambda: ops.stft(X, 2, 1, 2, window=X),
+    ),
     (TypeError, "float32 or float64", lambda: ops.stft(X.astype("int32"), 2, 1, 2)),
     (ValueError, r"\(\.\.\., windows, frequencies\)", lambda: ops.istft((X[0], X[0]), 2, 1, 2)),
     (ValueError, r"target.shape=\(2, 3\), output.shape=\(2, 1\)", lambda: ops.binary_crossentropy(X, X[:, :1])),

@@ -119,8 +119,7 @@ def as_array(values: Any) -> np.ndarray:
         if not isinstance(values[0], (str, bytes)) and len(shapes := {np.shape(v) for v in values}) > 1:
             raise ValueError(
                 "The rows of a list of texts must have one length, but they have the shapes "
-                f"{sorted(shapes, key=str)[:5]}. Pad them, or "
-                "pass one array per batch."
+                f"{sorted(shapes, key=str)[:5]}. Pad them, or pass one array per batch."
             )
         return np.array(values, dtype=object)
     return np.asarray(values)

@@ -153,8 +153,7 @@ class Vocabulary(HostLayer):
         if self.output_mode == "tf_idf":
             raise ValueError(
                 f"Layer {self.name!r}: output_mode 'tf_idf' does not support loading a vocabulary from file, which has no "
-                "weights. Pass a "
-                "list of tokens and idf_weights=."
+                "weights. Pass a list of tokens and idf_weights=."
             )
         with open(path, "rb") as file:
             return self._parse(file.read())
