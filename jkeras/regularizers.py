@@ -43,7 +43,7 @@ class Regularizer(Checked):
 
     def get_config(self) -> dict:
         """Return the constructor's arguments of this regularizer, as plain data."""
-        if not own_arguments(type(self)):  # a user's class
+        if not own_arguments(type(self)):  # type: ignore[arg-type]  # a class of a user
             raise TypeError(f"{type(self).__name__} must define get_config() to be written to a config.")
         return arguments_of(self)
 

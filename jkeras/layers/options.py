@@ -105,7 +105,7 @@ def _signature_per_axis(cls: type) -> inspect.Signature:
 @functools.cache
 def _arguments(cls: type[Configured]) -> list[str]:
     """The arguments in the config of a class, but for those that all layers have."""
-    return [name for name in own_arguments(cls) if name not in (*cls.unsaved, "name", "dtype", "trainable")]
+    return [name for name in own_arguments(cls) if name not in (*cls.unsaved, "name", "dtype", "trainable")]  # type: ignore[arg-type]
 
 
 def sizes(layer: Layer, name: str, value: Any, rank: int, zero: bool = False) -> tuple[int, ...]:

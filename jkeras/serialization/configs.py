@@ -257,7 +257,7 @@ def arguments_of(obj: Any) -> dict[str, Any]:
     >>> arguments_of(jkeras.constraints.MaxNorm(3.0))
     {'max_value': 3.0, 'axis': 0}
     """
-    return {name: getattr(obj, name) for name in own_arguments(type(obj))}
+    return {name: getattr(obj, name) for name in own_arguments(type(obj))}  # type: ignore[arg-type]
 
 
 def describe_constructor(cls: type, common: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict:
