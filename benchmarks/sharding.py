@@ -19,9 +19,9 @@ KINDS = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective
 INTRODUCTION = f"""# What each device holds, computes and sends
 
 `python -m benchmarks.sharding --large` writes this page. It compiles the training step of each model (Adam, float32)
-for {DEVICES} virtual devices with jkeras's options, and does not run it. The number in parentheses is the part of what a single device would
-have. The bytes of a collective are the bytes of its results on each device. XLA's CPU backend gives the counts. It
-merges all-reduces; other backends merge differently.
+for {DEVICES} virtual devices with jkeras's options, and does not run it. The number in parentheses is the part of what a single
+device would have. The bytes of a collective are the bytes of its results on each device. XLA's CPU backend gives the
+counts. It merges all-reduces; other backends merge differently.
 
 Under data parallelism, the only messages are all-reduces: one for all gradients together, and three for each layer of batch
 normalization. These are the mean and the variance of the whole batch, and the sums of the backward pass; each needs the one before.
