@@ -28,6 +28,8 @@ jax.config.update("jax_compilation_cache_dir", os.path.abspath(_PROGRAMS))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
+collect_ignore = ["compat/programs"]  # programs, which a test runs in processes of their own
+
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell has taken away from what it runs in the background
 
 

@@ -61,8 +61,10 @@ def write(path, results, table, differences):
     if PACKAGES.exists():
         rows = json.loads(PACKAGES.read_text())
         parts.append("\n## Packages built on Keras\n\n`make packages` runs these packages' own tests with jkeras.\n\n")
-        parts.append("| package | tests passed | with Keras |\n| --- | ---: | ---: |\n")
-        parts += [f"| {name} | {row['passed']} | {row['keras']} |\n" for name, row in rows.items()]
+        parts.append("| package | tests passed | with Keras | what fails |\n| --- | ---: | ---: | --- |\n")
+        parts += [
+            f"| {name} | {row['passed']} | {row['keras']} | {row.get('remains', '')} |\n" for name, row in rows.items()
+        ]
     path.write_text("".join(parts))
     return len(unexplained)
 
