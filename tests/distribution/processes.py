@@ -1,6 +1,7 @@
 """Programs for tests of several processes: `python -m tests.distribution.processes PROGRAM PROCESS PORT FOLDER`."""
 
 import contextlib
+import io
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ import numpy as np
 
 import jkeras
 from jkeras import layers
-from jkeras.callbacks import BackupAndRestore, Callback, OrbaxCheckpoint
+from jkeras.callbacks import BackupAndRestore, Callback, CSVLogger, OrbaxCheckpoint
 from jkeras.distribution import devices
 
 D = jkeras.distribution
@@ -106,6 +107,13 @@ def streams(process, folder):
     return {"whole": whole, "went on": went_on, "loaded": all(same), "divided": sum(divided)}
 
 
+def shown(process, folder):
+    """What a process shows and writes where all of them are asked to."""
+    with contextlib.redirect_stdout(io.StringIO()) as text:
+        make().fit(X, Y, verbose=2, callbacks=[CSVLogger(f"{folder}/process{process}.csv")])
+    return {"shown": text.getvalue()}
+
+
 def main(program, process, port, folder):
     devices.GONE_SECONDS = 10
     D.initialize(f"127.0.0.1:{port}", 2, int(process))
@@ -114,7 +122,8 @@ def main(program, process, port, folder):
             end = End(7 if program.endswith(process) else None, kill=True)
             fit(BackupAndRestore(f"{folder}/killed", save_freq=1), end)
             return
-        result = {**bad(int(process)), **streams(int(process), folder)}
+        drawn = float(np.random.rand())  # by the seed that `initialize` has set
+        result = {"drawn": drawn, **bad(int(process)), **streams(int(process), folder), **shown(process, folder)}
     print("RESULT", json.dumps(result))
 
 

@@ -60,6 +60,9 @@ def test_two_processes(port, tmp_path):
         np.testing.assert_allclose(result["losses"], fit(), atol=2e-6)
         assert result["went on"] == result["whole"]
         assert result["loaded"] and result["divided"] > 4
+    assert results[0]["drawn"] == results[1]["drawn"]
+    assert "loss: " in results[0]["shown"] and not results[1]["shown"]
+    assert [path.name for path in tmp_path.glob("*.csv")] == ["process0.csv"]
 
 
 @pytest.mark.slow
