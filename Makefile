@@ -3,27 +3,30 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-all test-newest test-oldest lint notebooks bench conformance conformance-fast packages clean
+.PHONY: demo test test-slow test-longest test-all test-newest test-oldest lint notebooks bench conformance conformance-fast packages clean
 
 demo: $(VENV)/demo.done  ## Train the tutorial's model on real data and save its learning curves.
 	$(BIN)/python -m notebooks.demo
 
 test: $(VENV)/test.done  ## Check the numbers against Keras, and everything else.
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not longest"
 
 test-slow: $(VENV)/test.done  ## The long ones: programs as Keras users write them, whole architectures.
-	JKERAS_TEST_OPTIMIZED=1 $(BIN)/python -m pytest -n 2 -m slow
+	JKERAS_TEST_OPTIMIZED=1 $(BIN)/python -m pytest -n 2 -m "slow and not longest"
 
-test-all: test test-slow
+test-longest: $(VENV)/test.done  ## Whole lists of which the other tests run a part; half an hour.
+	JKERAS_TEST_OPTIMIZED=1 $(BIN)/python -m pytest -n 2 -m longest
+
+test-all: test test-slow test-longest
 
 # The tests with what users install. NEWEST is another Python; the lower bounds are tested with PYTHON.
 NEWEST ?= python3.13
 
 test-newest: .venv-newest/test.done  ## The quick tests with another Python and the newest releases (TESTS="tests/core" runs a part).
-	.venv-newest/bin/python -m pytest -n 2 --dist loadfile -m "not slow" $(TESTS)
+	.venv-newest/bin/python -m pytest -n 2 --dist loadfile -m "not slow and not longest" $(TESTS)
 
 test-oldest: .venv-oldest/test.done  ## The quick tests with the oldest releases that pyproject.toml allows.
-	.venv-oldest/bin/python -m pytest -n 2 --dist loadfile -m "not slow" $(TESTS)
+	.venv-oldest/bin/python -m pytest -n 2 --dist loadfile -m "not slow and not longest" $(TESTS)
 
 .venv-newest/test.done: pyproject.toml
 	$(NEWEST) -m venv .venv-newest

@@ -239,7 +239,7 @@ class Heads(Configured):
         if attention_mask is not None:
             masks.append(self._fitted(attention_mask, order))
         if self.sliding_window is not None:
-            distance = jnp.arange(order.targets)[:, None] - jnp.arange(order.sources)
+            distance = jnp.arange(order.targets)[:, None] - jnp.arange(order.sources)[None]
             masks.append((jnp.abs(distance) < min(self.sliding_window, 2**31 - 1))[None, None])
         return masks
 

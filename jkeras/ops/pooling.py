@@ -160,14 +160,14 @@ def _xla_total(x: jax.Array, windows: Windows) -> jax.Array:
 
 def _counts(shape: Sequence[Any], windows: Windows) -> Any:
     """The number of entries of each window besides padding; of size 1 along axes where it makes no difference."""
-    counts: Any = np.ones((1,) * len(shape))
+    counts: Any = np.ones((1,) * len(shape), "float32")
     for axis, (n, size, step, (low, high)) in enumerate(zip(shape, *windows, strict=True)):
         if isinstance(n, int) and not (low or high):
             counts = counts * size
             continue
         starts = jnp.arange((n + low + high - size) // step + 1) * step - low
         along = jnp.clip(starts + size, max=n) - jnp.clip(starts, min=0) if size > 1 else np.array(size)
-        counts = counts * along.reshape(-1, *(1,) * (len(shape) - axis - 1))
+        counts = counts * along.astype("float32").reshape(*(1,) * axis, -1, *(1,) * (len(shape) - axis - 1))
     return counts
 
 

@@ -41,6 +41,7 @@ class SKLearnClassifier(ClassifierMixin, Estimator):
     a model with a single output, and otherwise one column per class.
 
     >>> import jkeras
+    >>> jkeras.utils.set_random_seed(1)
     >>> def build(X, y, units=8):
     ...     model = jkeras.Sequential([
     ...         jkeras.Input(X.shape[1:]),
@@ -51,7 +52,7 @@ class SKLearnClassifier(ClassifierMixin, Estimator):
     ...     return model
     >>> X = np.array([[0.0, 1.0], [1.0, 0.0]] * 20)
     >>> y = np.array(["left", "right"] * 20)
-    >>> classifier = SKLearnClassifier(build, model_kwargs={"units": 16}, fit_kwargs={"epochs": 50, "verbose": 0})
+    >>> classifier = SKLearnClassifier(build, model_kwargs={"units": 16}, fit_kwargs={"epochs": 100, "verbose": 0})
     >>> classifier.fit(X, y).predict(X[:2]).tolist()
     ['left', 'right']
     """

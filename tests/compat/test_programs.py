@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.marks import slow_unless_longest
 from tests.oracle import assert_close
 
+SOONER = ("actor_critic", "jax_loop", "tables", "transformer")
 PROGRAMS = sorted((Path(__file__).parent / "programs").glob("*.py"))
 
 
@@ -22,7 +24,8 @@ def printed(*command):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "program", [slow_unless_longest(path, path.stem not in SOONER) for path in PROGRAMS], ids=lambda path: path.stem
+)
 def test_a_program_gives_what_keras_gives(program):
     assert_close(printed("-m", "jkeras", program), printed(program), rtol=1e-3, atol=1e-4)

@@ -202,7 +202,7 @@ def test_two_processes_give_the_numbers_of_one(tmp_path):
         np.testing.assert_allclose(found, weight, atol=2e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.longest
 def test_models_feeds_batch_sizes_and_options_on_many_devices():
     results = results_of(in_a_process(8, "-m", "tests.distribution.matrix"))
     cases = [matrix.Case(*case) for case, *_ in results]

@@ -61,7 +61,7 @@ def test_layers(row):
     check_row(row)
 
 
-@pytest.mark.slow
+@pytest.mark.longest
 @pytest.mark.parametrize("row", [r for r in ROWS if r.name != "TimeDistributed" and r not in first_of_each(ROWS)], ids=str)
 def test_all_rows(row):
     check_row(row)

@@ -149,7 +149,9 @@ class Vocabulary(HostLayer):
     def _read(self, path: Any) -> list:
         path = os.fspath(path)
         if not os.path.isfile(path):
-            raise ValueError(f"Layer {self.name!r}: Vocabulary file {path} does not exist.")
+            raise ValueError(
+                f"Layer {self.name!r}: Vocabulary file {path} does not exist. Let vocabulary= be the path of a file, or a list."
+            )
         if self.output_mode == "tf_idf":
             raise ValueError(
                 f"Layer {self.name!r}: output_mode 'tf_idf' does not support loading a vocabulary from file, which has no "
