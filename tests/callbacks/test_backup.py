@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -81,8 +82,16 @@ def generator():
         yield X[rows], Y[rows]
 
 
+def mapped(array):
+    with tempfile.TemporaryFile() as file:
+        found = np.memmap(file, dtype=array.dtype, mode="w+", shape=array.shape)
+    found[:] = array
+    return found
+
+
 DATA = {
     "arrays": lambda: {"x": X, "y": Y, "batch_size": 4},
+    "memory maps": lambda: {"x": mapped(X), "y": mapped(Y), "batch_size": 4},
     "steps": lambda: {"x": X, "y": Y, "batch_size": 4, "steps_per_epoch": 2},
     "batch": lambda: {"x": X, "y": Y, "batch_size": 4, "shuffle": "batch"},
     "single": lambda: {"x": X, "y": Y, "batch_size": 30},

@@ -12,6 +12,7 @@ from jkeras.callbacks import Callback, CallbackList, LambdaCallback
 from jkeras.callbacks.progress import Progress
 from jkeras.layers import Dense
 from jkeras.runtime.activity import doing, told
+from tests.oracle import keras
 
 X, Y = np.zeros((40, 2), "float32"), np.zeros((40, 1), "float32")
 
@@ -145,3 +146,17 @@ def test_the_time_per_step_is_without_compilation(monkeypatch, capsys):
 def test_a_generator_that_ends_shows_all_its_steps(monkeypatch):
     rows = drawn_in(monkeypatch, 80, lambda: model().fit((X[:4], Y[:4]) for _ in range(15)))
     assert rows[-2].startswith("15/15 ━━━━━━━━━━━━━━━━━━━━ ")
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"stateful_metrics": ["loss"]}, {"stateless_metrics": ["loss"]}, {"unit_name": "row"}], ids=str
+)
+def test_a_bar_for_loops_of_ones_own_shows_keras_s_means(options, capsys):
+    lines = []
+    for k in (keras, jkeras):
+        bar = k.utils.Progbar(4, verbose=2, **options)
+        bar.update(1, [("loss", 1.0), ("rate", 0.5)])
+        bar.add(2, [("loss", 0.25), ("rate", 0.75)])
+        bar.update(4, finalize=True)
+        lines.append(re.sub(r"\d+s( -)? \d+(us|ms|s)/", "#/", capsys.readouterr().out).strip())
+    assert lines[1] == lines[0] and "loss: 0." in lines[0]

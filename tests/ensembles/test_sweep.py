@@ -24,7 +24,7 @@ def build(units=6, depth=1):
     return model
 
 
-def assert_rows_are_fits(result, rows, **options):
+def assert_rows_are_fits(result, rows, build=build, **options):
     maker = Maker(build, list(result.points[0]))
     for row in rows:
         point = dict(result.points[row])
@@ -67,6 +67,28 @@ def test_every_number_equals_its_fit(name, values):
     assert result.programs == 1
     assert not np.array_equal(result.history(0)["loss"], result.history(1)["loss"])
     assert_rows_are_fits(result, [0, 1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "values", "options"),
+    [
+        ("momentum", [0.5, 0.9], {}),
+        ("momentum", [0.5, 0.9], {"nesterov": True}),
+        ("clipvalue", [0.003, 0.02], {}),
+        ("global_clipnorm", [0.01, 0.1], {}),
+    ],
+)
+def test_momentum_and_other_limits_equal_their_fits(name, values, options):
+    def own():
+        model = jkeras.Sequential([jkeras.Input((3,)), layers.Dense(6, "relu"), layers.Dense(2, "softmax")])
+        model.compile(jkeras.optimizers.SGD(0.1, **({name: 1.0 if "clip" in name else 0.1} | options)), "categorical_crossentropy")
+        return model
+
+    result = jkeras.sweep(own, {name: values}, X, Y, **OPTIONS)
+    assert result.programs == 1
+    assert not np.array_equal(result.history(0)["loss"], result.history(1)["loss"])
+    assert_rows_are_fits(result, [0, 1], own)
 
 
 def test_zero_is_another_structure():
