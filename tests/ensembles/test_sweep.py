@@ -82,7 +82,9 @@ def test_every_number_equals_its_fit(name, values):
 def test_momentum_and_other_limits_equal_their_fits(name, values, options):
     def own():
         model = jkeras.Sequential([jkeras.Input((3,)), layers.Dense(6, "relu"), layers.Dense(2, "softmax")])
-        model.compile(jkeras.optimizers.SGD(0.1, **({name: 1.0 if "clip" in name else 0.1} | options)), "categorical_crossentropy")
+        model.compile(
+            jkeras.optimizers.SGD(0.1, **({name: 1.0 if "clip" in name else 0.1} | options)), "categorical_crossentropy"
+        )
         return model
 
     result = jkeras.sweep(own, {name: values}, X, Y, **OPTIONS)
