@@ -26,8 +26,8 @@ class _OwnCell(RNN):
         use_cudnn = arguments.pop("use_cudnn", "auto")
         if use_cudnn not in ("auto", False):
             raise ValueError(
-                f'{type(self).__name__} takes use_cudnn="auto" or False, got use_cudnn={use_cudnn!r}: the layer is compiled '
-                "by XLA on every device and calls cuDNN on none."
+                f'{type(self).__name__} takes use_cudnn="auto" or False, got use_cudnn={use_cudnn!r}: one program serves '
+                "every kind of device, so cuDNN cannot be required."
             )
         self.use_cudnn = use_cudnn
         options = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "activity_regularizer")
@@ -99,7 +99,8 @@ class LSTM(_OwnCell):
     `activation` instead, a step makes the memory `c' = f * c + i * g` and the output `h' = o * activation(c')`.
 
     Args:
-        use_cudnn: `"auto"` or False, which are the same: XLA compiles the layer on every device. True is refused.
+        use_cudnn: `"auto"` calls cuDNN's LSTM on a GPU, if the arguments, shapes and dtypes allow it; the numbers are the same up to
+            rounding. False never does. True is refused, because one program serves every kind of device.
 
     Calls:
         `layer(sequences, initial_state=None, mask=None, training=False)` with sequences (batch, steps, features), a list of two
@@ -150,7 +151,7 @@ class GRU(_OwnCell):
     and new state.
 
     Args:
-        use_cudnn: `"auto"` or False, which are the same: XLA compiles the layer on every device. True is refused.
+        use_cudnn: `"auto"` or False. XLA compiles this layer on every device. True is refused.
 
     Calls:
         `layer(sequences, initial_state=None, mask=None, training=False)` with sequences (batch, steps, features), a list of one

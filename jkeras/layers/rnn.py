@@ -66,6 +66,8 @@ class RNN(Configured):
     [[[1.0], [2.0], [3.0]]]
     """
 
+    use_cudnn: Any = "auto"  # which LSTM and GRU set
+
     def __init__(
         self,
         cell: Any,
@@ -210,7 +212,8 @@ class RNN(Configured):
                 project = lambda x: cell.project(x, masks)  # noqa: E731
                 return recurrent.recur(network, x, states, products, mask, backwards, self.unroll, project=project)
 
-            weights = None if mask is not None or self.unroll or any(masks) else cell.of_cudnn()
+            loop = mask is not None or self.unroll or any(masks) or self.use_cudnn is False
+            weights = None if loop else cell.of_cudnn()
             if weights is None or not cudnn.is_lstm_available(x):
                 outputs, of_cell = plain(x, tuple(states))
             else:

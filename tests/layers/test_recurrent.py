@@ -208,7 +208,7 @@ def test_mixed_precision():
 def test_errors():
     with pytest.raises(ValueError, match="needs units= a positive integer, got units=0"):
         jkeras.layers.LSTM(0)
-    with pytest.raises(ValueError, match="calls cuDNN on none"):
+    with pytest.raises(ValueError, match="cuDNN cannot be required"):
         jkeras.layers.GRU(3, use_cudnn=True)
     with pytest.raises(ValueError, match="needs `state_size`"):
         jkeras.layers.RNN(jkeras.layers.Dense(3))

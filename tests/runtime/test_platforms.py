@@ -268,6 +268,7 @@ OTHER = {
     "activation": {"activation": "relu"},
     "recurrent activation": {"recurrent_activation": "hard_sigmoid"},
     "unrolled": {"unroll": True},
+    "switched off": {"use_cudnn": False},
 }
 
 
