@@ -11,7 +11,7 @@ import pytest
 from tests.marks import slow_unless_longest
 from tests.oracle import assert_close
 
-SOONER = ("actor_critic", "jax_loop", "tables", "transformer")
+SOONER = ("jax_loop", "tables")
 PROGRAMS = sorted((Path(__file__).parent / "programs").glob("*.py"))
 
 

@@ -185,7 +185,7 @@ def result_of(process):
     return results_of(process)[-1]
 
 
-@pytest.mark.slow
+@pytest.mark.longest
 def test_two_processes_give_the_numbers_of_one(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
