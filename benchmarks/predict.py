@@ -33,6 +33,7 @@ LOOK = {1: 100, 1000: 10}  # calls per sample
 def rows(name, options):
     result = [row for model in ("tutorial", "mlp") for row in few(model, options)]
     result += [unsized(model, options) for model in ("tutorial", "mlp")]
+    result += [called(model, options) for model in ("tutorial", "mlp")]
     return [*result, evaluated("mlp", options), *many("mlp", options)]
 
 
@@ -53,6 +54,15 @@ def unsized(name, options):
     times = scaled(in_turns("choose", name, FEW[-1], options, columns), 1e3 / LOOK[FEW[-1]])
     title = f"predict, {FEW[-1]} rows, no batch size: {workloads.load(name).TITLE.split(',')[0]}"
     return Row(title, "ms per call", times, (at_most(1.15, SCAN), faster(1, KERAS)))
+
+
+def called(name, options):
+    """`model(x)`: the layers run operation by operation, outside of any compiled program."""
+    log(f"predict: {name}, model(x)")
+    times = scaled(in_turns("call", name, 1, options, (JKERAS, SCAN, KERAS)), 1e3 / LOOK[1])
+    title = f"model(x), 1 row: {workloads.load(name).TITLE.split(',')[0]}"
+    note = f"{SCAN}: one compiled call"
+    return Row(title, "ms per call", times, (at_most(1.5, SCAN), faster(1, KERAS)), [note])
 
 
 def evaluated(name, options):
@@ -77,7 +87,9 @@ def prepare(method, name, column, count):
 
     def task():
         for _ in range(LOOK.get(count, 1)):
-            if method in ("predict", "choose"):
+            if method == "call" and column != SCAN:
+                model.call(x)
+            elif method in ("predict", "choose", "call"):
                 model.predict(x, None if method == "choose" and column != SCAN else BATCH)
             else:
                 model.evaluate(x, y, workload.BATCH)

@@ -4,7 +4,8 @@ A learner is made from a workload (a module of `benchmarks.workloads`) and has
 
 - `fit(x, y, epochs) -> float`: shuffled epochs in batches of `workload.BATCH`; the mean loss of the last one,
 - `predict(x, batch) -> numpy array`,
-- `evaluate(x, y, batch) -> float`: the mean loss.
+- `evaluate(x, y, batch) -> float`: the mean loss,
+- Keras and jkeras: `call(x) -> numpy array`, the model called as a function.
 
 All take NumPy arrays in, count the accuracy as they go, and return when the device has finished.
 """

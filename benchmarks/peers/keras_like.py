@@ -33,5 +33,8 @@ class Learner:
     def predict(self, x, batch):
         return np.asarray(self.model.predict(x, batch_size=batch, verbose=0))
 
+    def call(self, x):
+        return np.asarray(self.model(x))
+
     def evaluate(self, x, y, batch):
         return self.model.evaluate(x, y, batch_size=batch, verbose=0)[0]

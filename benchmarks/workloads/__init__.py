@@ -15,7 +15,7 @@ Each library comes as an argument: the file imports none of them, and one that i
 
 import importlib
 
-TRAINING = ("tutorial", "mlp", "cnn", "resnet", "lstm", "transformer")
+TRAINING = ("tutorial", "mlp", "cnn", "resnet", "lstm", "gru", "bidirectional", "transformer", "long")
 
 
 def load(name):

@@ -25,6 +25,24 @@ def keras_model(keras):
     )
 
 
+def recurrence(jax, params, inputs, reverse=False):
+    """The LSTM over inputs of shape (length, batch, features): the last output, and all of them."""
+    jnp = jax.numpy
+    projected = inputs @ params["inner"] + params["bias"]  # all at once, outside the loop
+
+    def step(carry, inputs):
+        hidden, memory = carry
+        gates = inputs + hidden @ params["outer"]
+        i, f, g, o = jnp.split(gates, 4, axis=-1)
+        memory = jax.nn.sigmoid(f) * memory + jax.nn.sigmoid(i) * jnp.tanh(g)
+        hidden = jax.nn.sigmoid(o) * jnp.tanh(memory)
+        return (hidden, memory), hidden
+
+    zeros = jnp.zeros((inputs.shape[1], len(params["outer"])))
+    (hidden, _), outputs = jax.lax.scan(step, (zeros, zeros), projected, reverse=reverse)
+    return hidden, outputs
+
+
 def raw_jax(jax):
     jnp, initializers = jax.numpy, jax.nn.initializers
 
@@ -40,18 +58,7 @@ def raw_jax(jax):
         }, ()
 
     def apply(params, state, x, key):
-        # All inputs are projected at once, outside the recurrence.
-        projected = params["table"][x.T] @ params["inner"] + params["bias"]  # (length, batch, 4 * width)
-
-        def step(carry, inputs):
-            hidden, memory = carry
-            gates = inputs + hidden @ params["outer"]
-            i, f, g, o = jnp.split(gates, 4, axis=-1)
-            memory = jax.nn.sigmoid(f) * memory + jax.nn.sigmoid(i) * jnp.tanh(g)
-            return (jax.nn.sigmoid(o) * jnp.tanh(memory), memory), None
-
-        zeros = jnp.zeros((len(x), WIDTH))
-        (hidden, _), _ = jax.lax.scan(step, (zeros, zeros), projected)
+        hidden, _ = recurrence(jax, params, params["table"][x.T])
         kernel, bias = params["dense"]
         return hidden @ kernel + bias, state
 

@@ -17,9 +17,9 @@ def data(rng, rows):
     return rng.integers(WORDS, size=(rows, LENGTH)).astype("int32"), rng.integers(CLASSES, size=rows).astype("int32")
 
 
-def keras_model(keras):
+def keras_model(keras, length=LENGTH):
     layers = keras.layers
-    inputs = layers.Input((LENGTH,), dtype="int32")
+    inputs = layers.Input((length,), dtype="int32")
     x = layers.Embedding(WORDS, WIDTH)(inputs)
     for _ in range(LAYERS):
         y = layers.LayerNormalization(epsilon=EPSILON)(x)
@@ -69,9 +69,9 @@ def raw_jax(jax):
         x = params["table"][x]
         for block in params["blocks"]:
             qkv = dense(norm(x, block["norms"][0]), block["qkv"])
-            qkv = qkv.reshape(len(x), LENGTH, 3, HEADS, WIDTH // HEADS)
+            qkv = qkv.reshape(*x.shape[:2], 3, HEADS, WIDTH // HEADS)
             attended = jax.nn.dot_product_attention(qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2])
-            x = x + dense(attended.reshape(len(x), LENGTH, WIDTH), block["out"])
+            x = x + dense(attended.reshape(*x.shape[:2], WIDTH), block["out"])
             hidden = jax.nn.gelu(dense(norm(x, block["norms"][1]), block["up"]), approximate=False)
             x = x + dense(hidden, block["down"])
         return dense(x.mean(1), params["dense"]), state

@@ -22,10 +22,10 @@ from jkeras.ensembles.stacked import StackedPlan, Twins, pick
 from jkeras.ensembles.start import Start
 from jkeras.models import Model
 from jkeras.training.custom import built_in
-from jkeras.training.engine import Stats
 from jkeras.training.epochs import Validation
 from jkeras.training.feed import Feed
 from jkeras.training.prediction import Prediction
+from jkeras.training.stats import Stats
 from jkeras.training.trainer import Trainer
 
 

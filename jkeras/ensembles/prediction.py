@@ -9,8 +9,9 @@ from jkeras.ensembles.data import MEMBER_AXIS
 from jkeras.ensembles.stacked import Twins
 from jkeras.runtime.identity import identity
 from jkeras.training.custom import custom_predict_step, is_custom
-from jkeras.training.engine import Predictor, Stats
+from jkeras.training.engine import Predictor
 from jkeras.training.prediction import Prediction
+from jkeras.training.stats import Stats
 from jkeras.training.step import carried, make_predict_step
 
 

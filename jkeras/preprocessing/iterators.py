@@ -125,6 +125,11 @@ class Images(Iterator):
 
 
 def check_subset(subset: str | None) -> None:
+    """Raise unless a subset's name is `"training"`, `"validation"` or None.
+
+    Raises:
+        ValueError: it has another name.
+    """
     if subset not in (None, "training", "validation"):
         raise ValueError(f'Invalid subset name: {subset}; expected "training" or "validation".')
 

@@ -320,3 +320,7 @@ def opened(source: Any, name: str, mode: str = "r", max_bytes: int | None = None
         if mode != "r":
             raise
         raise ValueError(f"{name!r} cannot be read as an HDF5 file: {error}") from error
+    except ValueError as error:  # the message of a reader names what lies in the file
+        if mode != "r" or name in str(error):
+            raise
+        raise ValueError(f"{name!r}: {error}") from error

@@ -190,6 +190,7 @@ class CompileMethods(Steps):
         first = [member.name for metric in self.metrics for member in getattr(metric, "members", [metric])]
         return [name for name in dict.fromkeys([*first, *sorted(names)]) if name in names]
 
+    @built_in
     def reset_metrics(self) -> None:
         """Set all metrics back to their start."""
         for metric in self.metrics:

@@ -14,11 +14,11 @@ import jax
 from jkeras import losses, optimizers
 from jkeras import metrics as metrics_module
 from jkeras.training.custom import is_custom
-from jkeras.training.engine import Stats
 from jkeras.training.handed_on import handed_on
 from jkeras.training.objective import CROSSENTROPY, Objective, Scores, check_names
 from jkeras.training.outputs import Outputs
 from jkeras.training.plan import Plan
+from jkeras.training.stats import Stats
 
 PREPARING = threading.RLock()  # models are built by one thread at a time
 

@@ -11,10 +11,7 @@ that its cost does not matter, and short enough for a live progress bar and Ctrl
 `carry` is donated (its buffers are reused for the result); `fixed` is only read.
 """
 
-import contextlib
 import functools
-import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -22,93 +19,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras.runtime.activity import doing
-from jkeras.runtime.executables import CompiledOnce, spec_of, trace_conditions
 from jkeras.runtime.mesh import current
+from jkeras.training.loops import Loops, gather_batch, index_batch, put_row, python_for
 from jkeras.training.step import carried
 
 TARGET_SECONDS = 0.075  # one call of the compiled loop should last about this long
 RECORDS = 4096  # the results of at most so many steps are recorded in one call, and
 RECORD_BYTES = 2**22  # they take at most about this much
-
-
-class Stats:
-    """The cost of training so far, which `model.stats()` shows."""
-
-    def __init__(self) -> None:
-        self.traces = self.compilations = self.calls = self.steps = 0
-        self.device_bytes = 0
-        self.compile_seconds = self.data_seconds = self.compute_seconds = self.callback_seconds = 0.0
-
-    def as_dict(self) -> dict[str, float]:
-        """The counters by name, with `steps_per_call` among them."""
-        return dict(vars(self), steps_per_call=self.steps / max(1, self.calls))
-
-
-class Loops:
-    """Loops over batches of one step function, compiled or (with `jit=False`, for debugging) run op by op.
-
-    Subclasses define `_over_rows` and `_over_stack`; their second argument is donated or static, as `options` say.
-    """
-
-    sets: tuple[str, ...] = ()  # the attributes that a trace sets
-    over_rows: Callable
-    over_stack: Callable
-    _over_rows: Callable
-    _over_stack: Callable
-
-    def __init__(self, step: Callable, jit: bool, **options: Any):
-        self.step = step
-        self.traced = 0
-        self._warm: dict[Any, threading.Thread] = {}
-        eager = [functools.partial(function, jit=False) for function in (self._over_rows, self._over_stack)]
-        if jit:
-            self.over_rows = CompiledOnce(self._over_rows, eager=eager[0], steady=2, sets=self.sets, **options)
-            self.over_stack = CompiledOnce(self._over_stack, eager=eager[1], steady=2, sets=self.sets, **options)
-        else:
-            self.over_rows, self.over_stack = eager
-
-    @property
-    def traces(self) -> int:
-        """The number of traces of the step."""
-        return self.traced
-
-    @property
-    def compilations(self) -> int:
-        """The number of executables that had to be made."""
-        return sum(getattr(f, "compilations", 0) for f in (self.over_rows, self.over_stack))
-
-    def knows(self, key: Any) -> bool:
-        """True if `warm_up` has been called with this key."""
-        return key in self._warm
-
-    def warm_up(self, key: Any, function: Any, *args: Any, **static: Any) -> None:
-        """Compile `function` for these arguments on a background thread, while the main one trains."""
-        if isinstance(function, CompiledOnce):
-            specs, wanted, placement = jax.tree.map(spec_of, args), trace_conditions(), current()
-
-            def prepare() -> None:
-                # Switches that hold in the caller's thread alone, such as jax.default_device, do not hold here.
-                with contextlib.suppress(Exception), placement.tracing():  # it comes again where the program is run
-                    if trace_conditions() == wanted:
-                        function.prepare(*specs, **static)
-
-            thread = threading.Thread(target=prepare, daemon=True)
-            self._warm[key] = thread
-            thread.start()
-
-    def take_over(self, earlier: "Loops") -> None:
-        """Go on counting where the program stopped that this one replaces."""
-        self.traced = earlier.traces
-        if isinstance(self.over_rows, CompiledOnce):
-            self.over_rows.compilations = earlier.compilations
-
-    def wait(self, key: Any) -> None:
-        """Wait until the background compilation started under `key`, if any, is done."""
-        thread = self._warm.get(key)
-        if thread is not None and thread.is_alive():
-            with doing("compiling"):
-                thread.join()
 
 
 class Chunk(NamedTuple):
@@ -205,7 +122,7 @@ class Program(Loops):
     def _run(self, lo: Any, hi: Any, body: Callable, fixed: Any, carry: Any, jit: bool) -> tuple[Any, tuple]:
         if self.record or self.guard:
             return self._watch(lo, hi, body, fixed, carry, jit)
-        loop, pin = jax.lax.fori_loop if jit else _python_for, current().pin
+        loop, pin = jax.lax.fori_loop if jit else python_for, current().pin
         if self.results is not None:
             carry = loop(lo, hi, lambda i, carry: pin(body(i, carry)[0]), carry)
             logs = self.results(fixed, carry)
@@ -245,7 +162,7 @@ class Program(Loops):
             i, before, _, _, _, records = state
             after, logs, loss, is_finite = look(i, before)
             if self.record:
-                records = [_put(all, new, i - lo) for all, new in zip(records, (*logs.values(), loss), strict=True)]
+                records = [put_row(all, new, i - lo) for all, new in zip(records, (*logs.values(), loss), strict=True)]
             return i + 1, after, tuple(logs.values()), loss, is_finite, records
 
         if not jit:
@@ -387,25 +304,9 @@ class Predictor(Loops):
 
         def body(i: Any, carry: tuple) -> tuple:
             outputs, changed = predict(i, carry[1])
-            return jax.tree.map(lambda rows, row: _put(rows, row, i), carry[0], outputs), changed
+            return jax.tree.map(lambda rows, row: put_row(rows, row, i), carry[0], outputs), changed
 
         return jax.lax.fori_loop(0, steps, body, (empty, {number: state[number] for number in changed}))
-
-
-def gather_batch(data: Any, order: jax.Array, i: Any, batch_size: int) -> Any:
-    """Batch `i` of data on the device: the rows that `order` lists for it."""
-    rows = jax.lax.dynamic_slice_in_dim(order, i * batch_size, batch_size)
-    return current().divide(jax.tree.map(lambda a: take_rows(a, rows), data))
-
-
-def index_batch(stack: Any, i: Any) -> Any:
-    """Batch `i` of a stack."""
-    return current().divide(jax.tree.map(lambda a: jax.lax.dynamic_index_in_dim(a, i, keepdims=False), stack))
-
-
-def take_rows(array: jax.Array, rows: jax.Array) -> jax.Array:
-    """`array[rows]` for indices known to be in bounds."""
-    return array.at[rows].get(mode="promise_in_bounds")
 
 
 def all_finite(tree: Any) -> jax.Array:
@@ -416,38 +317,6 @@ def all_finite(tree: Any) -> jax.Array:
     """
     floats = [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(jnp.result_type(leaf), jnp.inexact)]
     return functools.reduce(jnp.logical_and, [jnp.isfinite(leaf).all() for leaf in floats], jnp.bool_(True))
-
-
-def _put(rows: jax.Array, row: Any, i: Any) -> jax.Array:
-    return jax.lax.dynamic_update_index_in_dim(rows, row, i, 0)
-
-
-def _python_for(lo: int, hi: int, body: Callable, carry: Any) -> Any:
-    for i in range(int(lo), int(hi)):
-        carry = body(i, carry)
-    return carry
-
-
-class Clock:
-    """Adds the time spent in a `with` block to one of the counters of a `Stats`.
-
-    >>> stats = Stats()
-    >>> with Clock(stats, "data_seconds"):
-    ...     pass
-    >>> stats.data_seconds > 0
-    True
-    """
-
-    def __init__(self, stats: Stats, counter: str):
-        self.stats, self.counter = stats, counter
-
-    def __enter__(self) -> "Clock":
-        self.start = time.perf_counter()
-        return self
-
-    def __exit__(self, *exception: Any) -> None:
-        self.seconds = time.perf_counter() - self.start
-        setattr(self.stats, self.counter, getattr(self.stats, self.counter) + self.seconds)
 
 
 def chunks(steps: int, start: int, chunk: Callable[[int], int]) -> Iterator[tuple[int, int]]:

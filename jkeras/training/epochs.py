@@ -9,11 +9,11 @@ from jkeras.callbacks.progress import Progress
 from jkeras.data import ArrayData
 from jkeras.training.agreement import anywhere
 from jkeras.training.custom import is_custom
-from jkeras.training.engine import Clock
 from jkeras.training.feed import Feed
 from jkeras.training.passes import EvaluationPass, TrainingPass
 from jkeras.training.results import by_name
 from jkeras.training.run import Run
+from jkeras.training.stats import Clock
 
 
 class Validation:

@@ -17,7 +17,8 @@ from jkeras.data import ArrayData, prefetch, stack
 from jkeras.runtime.mesh import current
 from jkeras.training.agreement import about_stack, agreeing
 from jkeras.training.buckets import LARGE_BYTES, place, place_order, power
-from jkeras.training.engine import Clock, Stats, gather_batch, index_batch
+from jkeras.training.loops import gather_batch, index_batch
+from jkeras.training.stats import Clock, Stats
 
 ONE = (np.int32(0), np.int32(1))  # the bounds of one step, in the dtype that all bounds have
 _settings: dict[str, float | None] = {"budget": None}

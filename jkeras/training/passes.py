@@ -14,12 +14,13 @@ from jkeras.callbacks.progress import Progress
 from jkeras.runtime.activity import told
 from jkeras.runtime.heap import kept
 from jkeras.training.agreement import anywhere
-from jkeras.training.engine import Clock, Program
+from jkeras.training.engine import Program
 from jkeras.training.feed import Feed
 from jkeras.training.loan import Uninterrupted
 from jkeras.training.plan import Plan, whole
 from jkeras.training.results import by_name
 from jkeras.training.run import Run
+from jkeras.training.stats import Clock
 
 
 class Pass:
@@ -147,7 +148,7 @@ class TrainingPass(Pass):
         """Train an epoch, or what is left of it. Returns its results."""
         loan = self.plan.loan
         with loan.held():
-            loan.keep(loan.lend()._replace(metrics=self.plan.start()))
+            loan.keep(self.plan.begin(self.model, loan.lend()))
         self.done, self.logs = self.run.enter(number)
         logs = self.go()
         return self.plan.at_end(self.model, "train_step", logs, self.plan.loan.lend())
@@ -191,7 +192,7 @@ class EvaluationPass(Pass):
         """Run the evaluation, and keep what it has changed. Returns its results."""
         self.model.stop_evaluating = False
         self.callbacks.on_test_begin({})  # it may change the weights
-        self._fixed, self._carry = self.plan.test_state()
+        self._fixed, self._carry = self.plan.test_state(self.model)
         self.feed.data.reset()
         logs = self.plan.at_end(self.model, "test_step", self.go(), whole(self._fixed, self._carry))
         self.feed.data.end_epoch()
@@ -204,6 +205,6 @@ class EvaluationPass(Pass):
 
     def advance(self, program: Program, run: Any, lo: int, hi: int) -> Any:
         if self._fixed.extra.keys() != self.plan.variables.extra.keys():  # there are more since the last call
-            self._fixed, self._carry = self.plan.test_state(self._carry)
+            self._fixed, self._carry = self.plan.test_state(self.model, self._carry)
         self._carry, results = run(program, self._fixed, self._carry, lo, hi)
         return results

@@ -104,6 +104,23 @@ class Plan:
         variables, structure = jax.tree.flatten(self.variables.metrics, is_leaf=is_variable)
         return jax.tree.unflatten(structure, current().put_variables(variables, jax.tree.leaves(self.fresh_metrics)))
 
+    def begin(self, model: Any, ts: TrainState) -> TrainState:
+        """Return the state at the begin of a pass over data: the metrics start again, as the model's own `reset_metrics` says
+        if its class has one.
+
+        Args:
+            model: the trainer.
+            ts: the state before.
+        """
+        if not is_custom(model, "reset_metrics"):
+            return ts._replace(metrics=self.start())
+        with Frame(self.slots.bind(ts)) as frame:
+            model.reset_metrics()
+        variables, structure = jax.tree.flatten(self.variables, is_leaf=is_variable)
+        pairs = zip(jax.tree.leaves(ts), jax.tree.leaves(self.slots.after(ts, frame)), strict=True)
+        values = [new if new is old else np.asarray(new) for old, new in pairs]  # the loop consumes no array of the user's
+        return jax.tree.unflatten(structure, current().put_variables(variables, values))
+
     def run(self, model: Any, call: Callable[[], Any]) -> Any:
         """Return the result of `call`, which runs a program. If its trace finds variables that are not part of the
         state (of a loss, a metric or a schedule), they become part of it, and `call` is called again.
@@ -135,11 +152,12 @@ class Plan:
         self.slots = self.slots.with_extra(variables)
         self.variables = self.slots.tree
 
-    def test_state(self, carry: tuple | None = None) -> tuple[TrainState, tuple]:
+    def test_state(self, model: Any, carry: tuple | None = None) -> tuple[TrainState, tuple]:
         """`(fixed, carry)` for the program of evaluation, to begin with or to go on with a carry."""
         ts = self.read()
         if carry is None:
-            return ts, (ts.state, self.start(), ts.extra)
+            ts = self.begin(model, ts)
+            return ts, (ts.state, ts.metrics, ts.extra)
         return ts, (*carry[:2], {**ts.extra, **carry[2]})
 
     def write(self, state: dict, metrics: dict, extra: dict) -> None:

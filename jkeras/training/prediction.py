@@ -19,9 +19,10 @@ from jkeras.runtime.mesh import current
 from jkeras.runtime.placement import to_device
 from jkeras.training.buckets import power
 from jkeras.training.custom import custom_predict_step, has_function, is_custom
-from jkeras.training.engine import Predictor, Stats, chunks
+from jkeras.training.engine import Predictor, chunks
 from jkeras.training.feed import ONE, pad_rows
 from jkeras.training.liveness import peak_bytes
+from jkeras.training.stats import Stats
 from jkeras.training.step import Slots, carried, make_predict_step
 
 COUNTS = (1, 16, 256)  # batches per call of the compiled loop: few sizes, so that few programs are compiled

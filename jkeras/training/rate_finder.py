@@ -11,8 +11,9 @@ from jkeras.data import make_data
 from jkeras.optimizers.from_optax import Wrapped
 from jkeras.runtime.host_random import host_random_state, set_host_random_state
 from jkeras.runtime.placement import copy_to_device
-from jkeras.training.engine import Program, Stats
+from jkeras.training.engine import Program
 from jkeras.training.feed import Feed
+from jkeras.training.stats import Stats
 
 START = 0.15  # the part of the steps that only shows where the losses start
 DIVERGED = 4.0  # times the loss at the start above the smallest one: what comes then is not looked at

@@ -5,7 +5,6 @@ The path of one batch: arrays -> `data` -> `feed` (onto the device) -> `engine` 
 
 from typing import Any
 
-import jax
 import numpy as np
 
 from jkeras.callbacks.backup import with_backup
@@ -22,24 +21,21 @@ from jkeras.data.arrays import Shuffle
 from jkeras.errors import known_keywords
 from jkeras.runtime import switches
 from jkeras.runtime.activity import told
-from jkeras.runtime.heap import kept
-from jkeras.runtime.mesh import current, is_first_process
+from jkeras.runtime.mesh import is_first_process
 from jkeras.training.agreement import about_data, about_run, agreeing
-from jkeras.training.compile_methods import CompileMethods
 from jkeras.training.compiled import PREPARING, Compiled
 from jkeras.training.custom import built_in
-from jkeras.training.engine import Stats
 from jkeras.training.epochs import Validation, train
-from jkeras.training.feed import ONE, Feed, device_memory_budget
-from jkeras.training.loan import Uninterrupted
+from jkeras.training.feed import Feed, device_memory_budget
 from jkeras.training.passes import EvaluationPass
 from jkeras.training.plan import Plan
 from jkeras.training.prediction import Prediction
-from jkeras.training.results import by_name
 from jkeras.training.run import Run
+from jkeras.training.single_batches import SingleBatches
+from jkeras.training.stats import Stats
 
 
-class Trainer(CompileMethods):
+class Trainer(SingleBatches):
     """The training half of a model; the other half is any `Module` that can be called on a batch of inputs."""
 
     _prediction: Prediction | None = None
@@ -353,70 +349,6 @@ class Trainer(CompileMethods):
         verbose = 2 if verbose == "table" else verbose  # callbacks know a line per epoch
         return CallbackList([*listed.callbacks, progress], model=self, verbose=verbose, epochs=epochs, steps=steps)
 
-    # -- single batches -----------------------------------------------------------------------------------------------
-
-    @contained
-    def train_on_batch(
-        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: dict | None = None, return_dict: bool = False
-    ) -> Any:
-        """One training step on one batch.
-
-        Returns:
-            As `evaluate`: the loss, or a list, or a dict of results, for this batch.
-        """
-        plan, batch = self._one_batch("train_on_batch", x, y, sample_weight, class_weight)
-        start = lambda: plan.loan.lend()._replace(metrics=plan.start())  # noqa: E731
-        with kept, plan.loan.turn.training(f"Model {self.name!r}"):
-            with plan.loan.held(), Uninterrupted():
-                carry, results = plan.run(
-                    self, lambda: plan.train.over_stack((), start(), current().put_single(batch), *ONE)
-                )
-                plan.loan.keep(carry)
-            logs = plan.train.fetch(results, 1).logs
-        return self._result(logs, return_dict)
-
-    @contained
-    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
-        """The results on one batch, without training."""
-        plan, batch = self._one_batch("test_on_batch", x, y, sample_weight, None)
-        with kept:
-            carry, results = plan.run(
-                self, lambda: plan.test.over_stack(*plan.test_state(), current().put_single(batch), *ONE)
-            )
-            logs = plan.test.fetch(results, 1).logs
-        plan.write(*carry)
-        return self._result(logs, return_dict)
-
-    def predict_on_batch(self, x: Any) -> Any:
-        """The outputs for one batch, as NumPy arrays."""
-        batch: Any = make_data(x, steps=1, one_batch=True, stage=self.host_stage)
-        lengths = {rows.shape[0] for rows in jax.tree.leaves(batch.spec())}
-        if len(lengths) > 1:
-            return self.predict(iter([(x,)]), verbose=0)
-        return self.predict(x, batch_size=lengths.pop(), verbose=0)
-
-    def _one_batch(self, method: str, x: Any, y: Any, sample_weight: Any, class_weight: dict | None) -> tuple[Plan, Any]:
-        compiled = self._require_compiled(method)
-        data: Any = make_data(
-            x,
-            y,
-            sample_weight,
-            steps=1,
-            class_weight=class_weight,
-            class_axis=compiled.class_axis,
-            arrange=self._arrangement(),
-            stage=self.host_stage,
-            one_batch=True,
-        )
-        return self._ready(compiled, data, False), jax.tree.map(lambda a: a[None], data.tree)
-
-    def _result(self, logs: dict, return_dict: bool) -> Any:
-        """Results by name; or their list in the order of `metrics_names`."""
-        if return_dict:
-            return by_name(logs)
-        values = [logs[name] for name in self._in_order(logs)]
-        return values[0] if len(values) == 1 else values
-
     # -- checks -------------------------------------------------------------------------------------------------------
 
     def output_spec(self, x: Any) -> Any:
@@ -427,8 +359,6 @@ class Trainer(CompileMethods):
                 return self._call_on(x, training=False)
 
         return symbolic.eval_shape(call, x)
-
-    host_stage: Any = None  # the part of the model that runs on the host, see `jkeras.models.stage`
 
     def _trained_stage(self) -> Any:
         if self.host_stage is not None:

@@ -68,7 +68,7 @@ def test_numbers_are_those_of_one_device(way, members, alone):
     )  # on one again
 
 
-@pytest.mark.slow
+@pytest.mark.longest
 def test_sweeps_and_folds():
     def both():
         table = jkeras.sweep(

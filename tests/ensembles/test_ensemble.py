@@ -67,8 +67,8 @@ def test_members_are_the_fits_of_their_seeds(trained):
     [
         {"shuffle": False},
         {"shuffle": "batch", "sample_weight": RNG.random(53)},
-        {"class_weight": {0: 1.0, 1: 3.0, 2: 0.5}},
-        {"validation_split": 0.2, "validation_data": None},
+        pytest.param({"class_weight": {0: 1.0, 1: 3.0, 2: 0.5}}, marks=pytest.mark.longest),
+        pytest.param({"validation_split": 0.2, "validation_data": None}, marks=pytest.mark.longest),
     ],
     ids=["in order", "within batches", "class weights", "split"],
 )

@@ -55,10 +55,10 @@ def test_numbers_are_one_program_and_sizes_are_several():
     [
         ("weight_decay", [0.3, 0.01]),
         ("beta_1", [0.5, 0.95]),
-        ("beta_2", [0.9, 0.999]),
-        ("clipnorm", [0.1, 0.5]),
+        pytest.param("beta_2", [0.9, 0.999], marks=pytest.mark.longest),
+        pytest.param("clipnorm", [0.1, 0.5], marks=pytest.mark.longest),
         ("label_smoothing", [0.05, 0.3]),
-        ("l2", [0.001, 0.1]),
+        pytest.param("l2", [0.001, 0.1], marks=pytest.mark.longest),
         ("dropout", [0.1, 0.7]),
     ],
 )
@@ -74,8 +74,8 @@ def test_every_number_equals_its_fit(name, values):
     ("name", "values", "options"),
     [
         ("momentum", [0.5, 0.9], {}),
-        ("momentum", [0.5, 0.9], {"nesterov": True}),
-        ("clipvalue", [0.003, 0.02], {}),
+        pytest.param("momentum", [0.5, 0.9], {"nesterov": True}, marks=pytest.mark.longest),
+        pytest.param("clipvalue", [0.003, 0.02], {}, marks=pytest.mark.longest),
         ("global_clipnorm", [0.01, 0.1], {}),
     ],
 )

@@ -1,4 +1,4 @@
-"""`fit` validates with the `evaluate` of the model's class, if it has one of its own."""
+"""`fit` calls what the class of a model overrides: `evaluate` for the validation, and `reset_metrics`."""
 
 import numpy as np
 import pytest
@@ -84,3 +84,26 @@ def test_other_results_than_a_dict_are_refused():
     model.compile("sgd", "mse")
     with pytest.raises(TypeError, match="Wrong.evaluate must return a dict .* got list"):
         model.fit(x, y, validation_data=(x, y), verbose=0)
+
+
+def test_an_own_reset_metrics_is_called_before_each_pass():
+    def run(k):
+        class Own(k.Sequential):
+            starts, goes_on = 0, False
+
+            def reset_metrics(self):
+                self.starts += 1
+                if not self.goes_on:
+                    super().reset_metrics()
+
+        model = Own([k.Input((3,)), k.layers.Dense(1, kernel_initializer="ones")])
+        model.compile(k.optimizers.SGD(0.1), "mse", metrics=["mae"])
+        results = [model.fit(x, y, epochs=2, validation_data=(x, y), shuffle=False, verbose=0).history]
+        results += [model.evaluate(x, y, verbose=0), model.train_on_batch(x, y), model.test_on_batch(x, y)]
+        model.goes_on = True  # the sums of the passes before count, too
+        results += [model.fit(x[:4], y[:4], epochs=2, shuffle=False, verbose=0).history, model.evaluate(x, y, verbose=0)]
+        return results, model.starts
+
+    (ours, starts), (theirs, wanted) = run(jkeras), run(keras)
+    assert_close(ours, theirs, rtol=1e-5)
+    assert starts == wanted == 10
