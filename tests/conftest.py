@@ -18,6 +18,7 @@ import jax
 import pytest
 
 import jkeras
+from jkeras.training import engine
 
 # What one test has compiled, others need not compile again, in this run of the tests or in the next. Each worker has a folder of its
 # own, because JAX writes such files in several steps. Processes that tests start are not told of it.
@@ -44,6 +45,12 @@ def _on_several_devices():
     names = jkeras.distribution.list_devices()[:DEVICES]
     with jkeras.distribution.DataParallel(devices=names).scope():
         yield
+
+
+@pytest.fixture
+def large_calls(monkeypatch):
+    """A call of a compiled loop runs as many steps as it may, on a slow machine, too."""
+    monkeypatch.setattr(engine, "TARGET_SECONDS", 1e6)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -25,6 +25,10 @@ class MemberPlacement(Placement):
 
     put_single = put_parts = put_stack
 
+    def of_results(self) -> NamedSharding | None:
+        whole = self.sharding()
+        return None if whole.is_fully_addressable else whole  # the host reads the parts of its own devices where they are
+
     def divide(self, batch: Any) -> Any:
         return batch
 

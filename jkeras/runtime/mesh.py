@@ -150,6 +150,10 @@ class Placement:
             return carry
         return jax.lax.with_sharding_constraint(carry, shardings)
 
+    def of_results(self) -> NamedSharding | None:
+        """The layout of what a loop returns besides what it carries; None leaves it to XLA."""
+        return self.sharding()
+
     @contextlib.contextmanager
     def carrying(self, carry: Any) -> Iterator[Any]:
         """A context in which a program is traced whose first result is the changed `carry`; yields the shardings of the results."""
@@ -159,7 +163,7 @@ class Placement:
         shardings = jax.tree.map(lambda a: getattr(a, "sharding", None) or self.sharding(), carry)
         before, _thread.carried = getattr(_thread, "carried", None), shardings
         try:
-            yield shardings, self.sharding()
+            yield shardings, self.of_results()
         finally:
             _thread.carried = before
 

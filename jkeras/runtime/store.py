@@ -41,7 +41,7 @@ class Store:
     >>> store.alias("other", "b", note=None)
     >>> store.keep("huge", "HUGE", nbytes=18_000)
     >>> store.find("huge"), store.find_alias("other")
-    (None, ('B', None))
+    (None, ('b', 'B', None))
     """
 
     def __init__(self, limit: int):
@@ -61,13 +61,13 @@ class Store:
             self._entries.move_to_end(key)
             return self._entries[key].executable
 
-    def find_alias(self, alias: Any) -> tuple[Any, Any] | None:
-        """The executable under an alias, and the note that was left with it; or None."""
+    def find_alias(self, alias: Any) -> tuple[Any, Any, Any] | None:
+        """The key of an alias, the executable, and the note that was left with the alias; or None."""
         with self._lock:
             if alias not in self._aliases:
                 return None
             key, note = self._aliases[alias]
-            return self.find(key), note
+            return key, self.find(key), note
 
     def keep(self, key: Any, executable: Any, nbytes: int) -> None:
         """Keep an executable that takes so many bytes."""

@@ -90,11 +90,13 @@ def about_data(data: Any, name: str = "data") -> dict[str, Any]:
     """
     if not together():
         return {}
+    mesh = current().mesh
+    devices = {"devices": f"{dict(mesh.shape)} {[device.id for device in mesh.devices.flat]}, batch along {current().batch!r}"}
     if not isinstance(data, ArrayData):
-        return {f"kind of {name}": data.describe()}
+        return devices | {f"kind of {name}": data.describe()}
     leaves = jax.tree.leaves(data.spec())
     first = next(data.stacks(1))[1]
-    return {
+    return devices | {
         f"shapes of {name}": [f"{a.dtype}{list(a.shape)}" for a in leaves],
         f"samples of {name}": [data.num_samples, data.batch_size],
         f"first batch of {name} (checksum)": _checksum(jax.tree.leaves(first)),
@@ -105,12 +107,13 @@ def about_run(model: Any, data: Any, validation: Any, **settings: Any) -> dict[s
     """Return the properties that a run of `fit` must have in common."""
     if not together():
         return {}
-    variables = model._compiled.plan.slots.variables
+    variables, placement = model._compiled.plan.slots.variables, current()
     shuffles = settings.get("shuffle") and isinstance(data, ArrayData)
     whole = [v.value for v in variables]
     return {
         "settings": {name: str(value) for name, value in settings.items()},
         "model": [f"{v.path} {v.dtype}{list(v.shape)}" for v in variables],
+        "layout": [f"{v.path} {tuple(placement.of(v).spec)}" for v in variables],
         "optimizer": type(model.optimizer).__name__,
         **about_data(data),
         **({} if validation is None else about_data(validation.feed.data, "validation_data")),

@@ -11,6 +11,7 @@ import jax
 from jkeras.runtime.activity import doing
 from jkeras.runtime.executables import CompiledOnce, spec_of, trace_conditions
 from jkeras.runtime.mesh import current
+from jkeras.training.agreement import agreeing
 
 
 class Loops:
@@ -31,8 +32,9 @@ class Loops:
         self._warm: dict[Any, threading.Thread] = {}
         eager = [functools.partial(function, jit=False) for function in (self._over_rows, self._over_stack)]
         if jit:
-            self.over_rows = CompiledOnce(self._over_rows, eager=eager[0], steady=2, sets=self.sets, **options)
-            self.over_stack = CompiledOnce(self._over_stack, eager=eager[1], steady=2, sets=self.sets, **options)
+            options |= {"sets": self.sets, "agreeing": agreeing}
+            self.over_rows = CompiledOnce(self._over_rows, eager=eager[0], steady=2, **options)
+            self.over_stack = CompiledOnce(self._over_stack, eager=eager[1], steady=2, **options)
         else:
             self.over_rows, self.over_stack = eager
 

@@ -73,7 +73,7 @@ def test_a_callback_is_called_when_it_asked_for_it_and_no_bit_changes(asked, exp
     assert with_callback.history == history.history
 
 
-def test_chunks_end_where_a_callback_asked_and_nowhere_else():
+def test_chunks_end_where_a_callback_asked_and_nowhere_else(large_calls):
     made, _ = fit(epochs=10)  # knows how long a step takes
     for listener, calls in ((Listener(5), 2), (Listener("later"), None), (Both([4]), 3), (Listener(), 10)):
         fit(listener, made=made)

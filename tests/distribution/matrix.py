@@ -1,7 +1,8 @@
 """What training on several devices gives, beside what one device gives: `python -m tests.distribution.matrix [whole] [MODEL ...]`.
 
 A case is a model, a number of devices, a way to divide the work, a batch size, how the data comes, and an option of training. The
-program prints the largest differences of each case. Without `whole`, it runs a few cases. Without models, it runs all of them.
+program prints the largest differences of each case, and the table of docs/distribution.md. A difference is relative where numbers are
+larger than 1. Without `whole`, it runs a few cases. Without models, it runs all of them.
 """
 
 import contextlib
@@ -53,8 +54,9 @@ def tolerance(case):
 
 def whole(kinds):
     """Each model on each number of devices in each way with each batch size, and each option on four devices; feeds take turns."""
-    for number, case in enumerate(itertools.product(kinds, DEVICES, WAYS, BATCHES)):
-        yield Case(*case, FEEDS[(number + number // 3) % 3])
+    cases = enumerate(itertools.product(kinds, DEVICES, WAYS, BATCHES))
+    plain = [Case(*case, FEEDS[(number + number // 3) % 3]) for number, case in cases]
+    yield from sorted(plain, key=lambda case: -case.devices)  # most devices first, where most can go wrong
     for number, (kind, option) in enumerate(itertools.product(kinds, list(OPTIONS)[1:])):
         yield Case(kind, 4, WAYS[number % len(WAYS)], 30, FEEDS[number % 3], option)
 
@@ -98,11 +100,32 @@ alone = functools.cache(numbers)  # many cases share what one device gives
 def differences(case):
     """The largest difference of losses, and of all numbers, from those of one device."""
     found, wanted = numbers(case), alone(case._replace(devices=0, way="alone"))
-    apart = {name: float(np.abs(np.subtract(found[name], wanted[name], dtype=float)).max()) for name in wanted}
+    apart = {name: _apart(np.asarray(found[name], float), np.asarray(wanted[name], float)) for name in wanted}
     return max(value for name, value in apart.items() if name.endswith("loss")), max(apart.values())
+
+
+def _apart(found, wanted):
+    return float((np.abs(found - wanted) / np.maximum(1, np.abs(wanted))).max())
+
+
+def table(results, columns):
+    """The largest difference of losses by model, and by what `columns` names of a case; as Markdown."""
+    kinds = list(dict.fromkeys(case.kind for case in results))
+    names = list(dict.fromkeys(columns(case) for case in results))
+    lines = [["model", *names], ["---"] * (1 + len(names))]
+    for kind in kinds:
+        losses = [[its for case, its in results.items() if (case.kind, columns(case)) == (kind, name)] for name in names]
+        lines.append([kind, *(f"{max(found):.1e}" if found else "" for found in losses)])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 if __name__ == "__main__":
     kinds = [kind for kind in MODELS if kind in sys.argv[1:]] or list(MODELS)
+    results = {}
     for case in (whole if "whole" in sys.argv[1:] else covering)(kinds):
-        print("RESULT", json.dumps([case, *differences(case)]), flush=True)
+        results[case], all_numbers = differences(case)
+        print("RESULT", json.dumps([case, results[case], all_numbers]), flush=True)
+    plain = {case: losses for case, losses in results.items() if case.option == "plain"}
+    print(table(plain, lambda case: case.way))
+    print(table(plain, lambda case: f"{case.devices} devices"))
+    print(table({case: losses for case, losses in results.items() if case not in plain}, lambda case: case.option))

@@ -20,10 +20,11 @@ RNG = np.random.RandomState(0)
 X, Y = RNG.rand(40, 4).astype("float32"), RNG.rand(40, 1).astype("float32")
 
 
-def make(width=8):
+def make(width=8, activation=None, optimizer="adam", loss="mse", metrics=()):
     jkeras.utils.set_random_seed(3)
-    model = jkeras.Sequential([layers.Dense(width), layers.BatchNormalization(), layers.Dropout(0.5), layers.Dense(1)])
-    model.compile("adam", "mse")
+    hidden = layers.Dense(width, activation, name="hidden")
+    model = jkeras.Sequential([hidden, layers.BatchNormalization(), layers.Dropout(0.5), layers.Dense(1)])
+    model.compile(optimizer, loss, metrics=list(metrics))
     return model
 
 
@@ -72,6 +73,17 @@ def bad(process):
         jkeras.utils.set_random_seed(process)
         return model
 
+    def laid_out(key, axes, width=8):
+        layouts = D.LayoutMap(D.DeviceMesh((2, 2), ("batch", "model")))
+        layouts[key] = axes
+        with D.ModelParallel(layout_map=layouts, batch_dim_name="batch").scope():
+            fit(model=make(width))
+
+    def on(distribution, **model):
+        with distribution.scope():
+            fit(model=make(**model))
+
+    adam, names, one = jkeras.optimizers.Adam, D.list_devices(), process == 1
     cases = {
         "features": lambda: fit(x=X[:, : 3 + process], y=Y),
         "samples": lambda: fit(x=X[: 30 + process], y=Y[: 30 + process]),
@@ -84,6 +96,24 @@ def bad(process):
         "one has an error": lambda: fit(x=X, y=Y[: 40 - 3 * process]),
         "evaluate": lambda: make().evaluate(X[: 30 + process], Y[: 30 + process], verbose=0),
         "joined twice": lambda: D.initialize(),
+        "a layout for an unknown path": lambda: laid_out(".*hiden/kernel", (None, "model")),
+        "one has a layout for an unknown path": lambda: laid_out(".*hiden/kernel" if one else ".*hidden/kernel", (None, "model")),
+        "a layout that cannot be divided": lambda: laid_out(".*hidden/kernel", (None, "model"), 9),
+        "one has a layout that cannot be divided": lambda: laid_out(".*hidden/kernel", (None, "model" if one else None), 9),
+        "a layout with too few axes": lambda: laid_out(".*hidden/kernel", ("model",)),
+        "layouts": lambda: laid_out(".*hidden/kernel", (None, "model") if one else ("model", None)),
+        "distributions": lambda: on(D.FullyShardedDataParallel(only_optimizer=one)),
+        "the order of devices": lambda: on(D.DataParallel(devices=names[::-1] if one else names)),
+        "meshes": lambda: on(D.DataParallel(D.DeviceMesh((4,), ("rows" if one else "batch",)))),
+        "rows that cannot be divided": lambda: fit(x=stream(20, 3), epochs=1),
+        "one has rows that cannot be divided": lambda: fit(x=stream(20, 4 - process), epochs=1),
+        "an activation": lambda: fit(model=make(activation="relu" if one else "tanh")),
+        "a loss": lambda: fit(model=make(loss="mae" if one else "mse")),
+        "an optimizer": lambda: fit(model=make(optimizer=adam(0.001, clipnorm=0.1 if one else None))),
+        "a learning rate": lambda: fit(model=make(optimizer=adam(0.001 + 0.001 * process))),
+        "metrics": lambda: fit(model=make(metrics=["mae"] if one else ["mse"])),
+        "the activation of an evaluation": lambda: make(activation="relu" if one else "tanh").evaluate(X, Y, verbose=0),
+        "the activation of a prediction": lambda: make(activation="relu" if one else "tanh").predict(X, verbose=0),
     }
     found = {}
     for name, case in cases.items():

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import jkeras
+from benchmarks.sharding import collectives
 from jkeras import layers
 
 D = jkeras.distribution
@@ -66,6 +67,18 @@ def test_numbers_are_those_of_one_device(way, members, alone):
     np.testing.assert_allclose(
         ensemble.members(X, verbose=0).mean(0), ensemble.predict(X, verbose=0), atol=1e-6
     )  # on one again
+
+
+def test_members_on_two_devices_send_nothing():
+    """The results of the members stay where they are, too."""
+    with WAYS["mesh of JAX"]():
+        ensemble = jkeras.Ensemble(build, seeds=range(4))
+        ensemble.fit(X, Y, batch_size=7, verbose=0, validation_data=(X[:9], Y[:9]))
+    plan = ensemble._compiled.plan
+    loops = [loop for program in (plan.train, plan.test) for loop in (program.over_rows, program.over_stack)]
+    texts = [prepared.run.as_text() for loop in loops for prepared in loop._known.values()]
+    assert len(texts) > 1
+    assert [collectives(text) for text in texts] == [{}] * len(texts)
 
 
 @pytest.mark.longest

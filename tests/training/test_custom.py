@@ -84,7 +84,7 @@ def with_lists(k):
     return network(k, Custom)
 
 
-def test_keras_steps_give_keras_numbers():
+def test_keras_steps_give_keras_numbers(large_calls):
     def run(k):
         model = with_lists(k)
         model.compile("adam", "mse", metrics=["mae"])
@@ -134,7 +134,7 @@ class Super(jkeras.Model):
 
 
 @pytest.mark.parametrize("base", [Pure, Super])
-def test_steps_of_the_parts_are_the_built_in_step(base):
+def test_steps_of_the_parts_are_the_built_in_step(base, large_calls):
     def run(base):
         jkeras.utils.set_random_seed(5)
         model = network(jkeras, base)
