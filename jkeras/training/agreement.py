@@ -91,7 +91,9 @@ def about_data(data: Any, name: str = "data") -> dict[str, Any]:
     if not together():
         return {}
     mesh = current().mesh
-    devices = {"devices": f"{dict(mesh.shape)} {[device.id for device in mesh.devices.flat]}, batch along {current().batch!r}"}
+    devices = {
+        "devices": f"{dict(mesh.shape)} {[device.id for device in mesh.devices.flat]}, batch along {current().batch!r}"
+    }
     if not isinstance(data, ArrayData):
         return devices | {f"kind of {name}": data.describe()}
     leaves = jax.tree.leaves(data.spec())

@@ -97,7 +97,9 @@ def bad(process):
         "evaluate": lambda: make().evaluate(X[: 30 + process], Y[: 30 + process], verbose=0),
         "joined twice": lambda: D.initialize(),
         "a layout for an unknown path": lambda: laid_out(".*hiden/kernel", (None, "model")),
-        "one has a layout for an unknown path": lambda: laid_out(".*hiden/kernel" if one else ".*hidden/kernel", (None, "model")),
+        "one has a layout for an unknown path": lambda: laid_out(
+            ".*hiden/kernel" if one else ".*hidden/kernel", (None, "model")
+        ),
         "a layout that cannot be divided": lambda: laid_out(".*hidden/kernel", (None, "model"), 9),
         "one has a layout that cannot be divided": lambda: laid_out(".*hidden/kernel", (None, "model" if one else None), 9),
         "a layout with too few axes": lambda: laid_out(".*hidden/kernel", ("model",)),
