@@ -59,43 +59,47 @@ def _place(frame):
     return f"{frame.f_code.co_filename.removeprefix(LIBRARY)}:{frame.f_lineno}"
 
 
-def sweep(scenario, stride=1, start=0, error=KeyboardInterrupt, most=None, known=()):
-    """Run a scenario with an interrupt at each line of the library that it executes, at its first execution.
-
-    Args:
-        scenario: what to run.
-        stride: take every so many lines only, from the one with the number `start`.
-        most: how many interrupts at most; the stride grows accordingly.
-        known: lines that are left out.
-
-    Returns:
-        `(how many interrupts, how many lines, the failures as texts)`.
-    """
+def lines(scenario):
+    """`{line: n}`: all lines of the library that a scenario executes, and at which n each comes first."""
     for _ in range(2):  # the first one compiles
         prepared = scenario.prepare()
         with Interrupter() as whole:
             scenario.act(prepared)
         scenario.check(prepared, None)
-    places = [n for place, n in whole.first.items() if place not in known]
-    stride = max(stride, len(places) // most if most else 1)
-    done, failures = 0, []
-    for n in places[start % stride :: stride]:
-        prepared = scenario.prepare()
-        caught = None
-        with Interrupter(n, error) as interrupter:
-            try:
-                scenario.act(prepared)
-            except BaseException as raised:
-                caught = raised
-                while not isinstance(raised, error):  # some errors are told with the file's name
-                    assert raised.__cause__ is not None, raised
-                    raised = raised.__cause__
-        done += 1
+    return whole.first
+
+
+def interrupt(scenario, n, error=KeyboardInterrupt):
+    """Run a scenario with an interrupt at the n-th line; returns `(the line, what is wrong or None)`."""
+    prepared = scenario.prepare()
+    caught = None
+    with Interrupter(n, error) as interrupter:
         try:
-            scenario.check(prepared, caught)
-        except Exception as problem:
-            failures.append(f"{interrupter.where}: {type(problem).__name__}: {str(problem)[:300]}")
-    return done, whole.first, failures
+            scenario.act(prepared)
+        except BaseException as raised:
+            caught = raised
+    inner = caught
+    while inner is not None and not isinstance(inner, error):  # some errors are told with the file's name
+        inner = inner.__cause__
+    try:
+        assert caught is None or inner is not None, f"it ends with {caught!r}"
+        scenario.check(prepared, caught)
+    except Exception as problem:
+        return interrupter.where, f"{interrupter.where}: {type(problem).__name__}: {str(problem)[:300]}"
+    return interrupter.where, None
+
+
+def sweep(scenario, start=0, error=KeyboardInterrupt, most=None):
+    """Run a scenario with an interrupt at each line of the library that it executes, at its first execution.
+
+    `most` says how many interrupts are spread over the lines, from the one with the number `start`; None means all.
+    Returns `(how many interrupts, how many lines, the failures as texts)`.
+    """
+    numbers = list(lines(scenario).values())
+    stride = max(1, len(numbers) // most) if most else 1
+    chosen = numbers[start % stride :: stride]
+    problems = [interrupt(scenario, n, error)[1] for n in chosen]
+    return len(chosen), len(numbers), [problem for problem in problems if problem]
 
 
 VALUES = [np.random.default_rng(2).normal(size=shape).astype("float32") * 0.5 for shape in ((3, 4), (4,), (4, 1), (1,))]

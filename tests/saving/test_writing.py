@@ -223,7 +223,10 @@ def save_all(model, ensemble, folder):
     """Save in every form."""
     model.save(f"{folder}/m.keras"), model.save(f"{folder}/m.h5"), model.save(f"{folder}/m", zipped=False)
     model.save_weights(f"{folder}/m.weights.h5"), model.save_weights(f"{folder}/s.weights.json", max_shard_size=1e-4)
-    ensemble.save(f"{folder}/ensemble.npz")
+    model.save_weights(f"{folder}/m.safetensors"), ensemble.save(f"{folder}/ensemble.npz")
+
+
+KILLED_FORMS = ("m.keras", "m.h5", "m", "m.weights.h5", "s.weights.json", "m.safetensors", "ensemble.npz")
 
 
 def kill_saves(folder, count):
@@ -237,21 +240,20 @@ def kill_saves(folder, count):
         process.kill()
         process.communicate()
         left += sum(f.name.startswith(".") for f in folder.iterdir())
-        for name in ("m.keras", "m.h5", "m", "m.weights.h5", "s.weights.json", "ensemble.npz"):
+        for name in KILLED_FORMS:
             path = folder / name
             if name == "ensemble.npz":
                 ensemble = jkeras.Ensemble.load(path, killed_model)
                 found = list(ensemble)
-            elif "weights" in name:
+            elif "weights" in name or "safetensors" in name:
                 model.load_weights(path)
                 found = [model]
             else:
                 found = [jkeras.models.load_model(path)]
             values = {float(v) for each in found for w in each.get_weights() for v in (w.min(), w.max())}
             assert len(values) == 1, f"{name} is of two saves"
-    names = {"m.keras", "m.h5", "m", "m.weights.h5", "s.weights.json", "ensemble.npz"}
     save_all(model, ensemble, folder)
-    others = {f.name for f in folder.iterdir()} - names
+    others = {f.name for f in folder.iterdir()} - set(KILLED_FORMS)
     assert all(name.startswith("s_") and name.endswith(".weights.h5") for name in others), others
     assert {f.name for f in (folder / "m").iterdir()} == {"metadata.json", "config.json", "model.weights.h5"}
     return left

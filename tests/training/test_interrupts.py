@@ -15,8 +15,8 @@ NAMES = list(interrupts.scenarios("."))
 def run(name, folder, **options):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        done, lines, failures = interrupts.sweep(interrupts.scenarios(folder)[name](), **options)
-    assert done and not failures, "\n".join([f"{len(failures)} of {done}, {len(lines)} lines:", *failures])
+        done, count, failures = interrupts.sweep(interrupts.scenarios(folder)[name](), **options)
+    assert done and not failures, "\n".join([f"{len(failures)} of {done}, {count} lines:", *failures])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -29,6 +29,13 @@ def test_an_interrupt_at_some_lines(name, tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_an_interrupt_at_more_lines(name, error, tmp_path):
     run(name, str(tmp_path), start=3, most=8, error=error)
+
+
+@pytest.mark.longest
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+@pytest.mark.parametrize("name", NAMES)
+def test_an_interrupt_at_every_line(name, error, tmp_path):
+    run(name, str(tmp_path), error=error, most=None if error is KeyboardInterrupt else 100)
 
 
 class Stop(Exception):
