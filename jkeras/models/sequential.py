@@ -52,12 +52,13 @@ class Sequential(Model):
     """
 
     has_fixed_structure = True
-    untraced = ("_stage",)
+    untraced = ("_stage", "_names")
     unheld = (*Model.unheld, "_layers")
 
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None):
         super().__init__(trainable=trainable, name=name)
         self._layers: list[Layer] = []
+        self._names: set[str] = set()  # that layers have been added with; a stack may have thousands
         self._inferred: dict[tuple, Any] = {}  # outputs by kind of symbolic inputs, see jkeras.models.inference
         self._stage: tuple[tuple[int, int], Any] | None = None  # for so many layers and tensors
         self._tensors: list[Any] = []  # the symbolic output of each layer that is connected so far
@@ -95,7 +96,7 @@ class Sequential(Model):
             )
         if isinstance(layer, Model) and any(module is self for module in layer.modules()):
             raise ValueError(f"Model {layer.name!r} cannot be added to {self.name!r}: a model must not be a part of itself.")
-        if layer.name in [known.name for known in self._layers]:  # a list, which is quick: a stack may have thousands
+        if layer.name in self._names and any(layer.name == known.name for known in self._layers):
             raise ValueError(
                 f"A layer named {layer.name!r} is already in model {self.name!r}. All layers should have unique names: give each one "
                 f"({type(layer).__name__}(..., name='...')), or make a second layer."
@@ -119,6 +120,7 @@ class Sequential(Model):
             )
             raise ValueError(f"An Input must come first, but of model {self.name!r} {first}.")
         self._layers.append(layer)
+        self._names |= {known.name for known in self._layers[-2:]}  # the layer, and an Input that was made for it
         self._inferred = {}
         self._forget_programs()
         if rebuild:
@@ -157,6 +159,7 @@ class Sequential(Model):
         if not isinstance(self._layers[0], InputLayer) and input_shape is not None:
             self._layers.insert(0, InputLayer(batch_shape=(None, *input_shape[1:]), dtype=self._input_dtype))
             self._layers[0]._named = False
+            self._names.add(self._layers[0].name)
         self._connect()
 
     _input_dtype: str | None = None  # of the data that the model is built on

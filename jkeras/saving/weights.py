@@ -217,7 +217,8 @@ def read_weights(
         skip: modules that stay as they are.
     """
     with opened(source, name, max_bytes=max_bytes) as file:
-        modules = stored_modules(model, skip, stored_paths(file))
+        paths = list(stored_paths(file))
+        modules = stored_modules(model, skip, paths)
         optimizers = {path: module for path, module in modules.items() if not isinstance(module, OwnVariables)}
         layers = {path: module for path, module in modules.items() if path not in optimizers}
         problems: dict[str, str] = {}
@@ -231,7 +232,7 @@ def read_weights(
         if problems and not skip_mismatch:
             raise ValueError(_listed(name, problems))
         if whole:
-            _report_unused(file, modules, name)
+            _report_unused(paths, modules, name)
         with unless_it_fails(held_variables(modules)):
             for path, store in stores.items():
                 try:
@@ -246,9 +247,9 @@ def read_weights(
         warnings.warn(_listed(name, problems), stacklevel=4)
 
 
-def _report_unused(file: Any, modules: dict[str, Owner], name: str) -> None:
+def _report_unused(paths: list[str], modules: dict[str, Owner], name: str) -> None:
     """Warn of stores in the file that no module of the model has asked for, because a layer is not made yet."""
-    unused = [path for path in stored_paths(file) if path not in modules and not path.startswith(("optimizer", "seed_gen"))]
+    unused = [path for path in paths if path not in modules and not path.startswith(("optimizer", "seed_gen"))]
     unused = [path for path in unused if "seed_generator" not in path]
     if unused:
         warnings.warn(
