@@ -1,7 +1,7 @@
 """A stand-in for TensorFlow, where it is not installed: enough for programs that use it to get at `tf.keras`.
 
 `tf.keras` is jkeras. `tf.data` makes its data sets of `jkeras.data.Dataset` (`tensorflow_data.py`). Dtypes, `tf.random.set_seed`,
-and every function of `tf`, `tf.math`, `tf.nn`, `tf.linalg` and `tf.image` that has a twin in `jkeras.ops` work;
+`tf.test.TestCase`, and every function of `tf`, `tf.math`, `tf.nn`, `tf.linalg` and `tf.image` that has a twin in `jkeras.ops` work;
 `tensorflow_names.py` has those whose arguments are others. Anything else is an error that names it.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras.compat import tensorflow_data, tensorflow_names
+from jkeras.compat import tensorflow_data, tensorflow_names, tensorflow_testing
 
 DTYPES = (
     *("bool", "float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64"),
@@ -47,6 +47,7 @@ PARTS = (
     "distribute",
     "ragged",
     "sparse",
+    "test",
     "tpu",
 )
 # Where programs find classes to annotate with and to compare with; here no object is of them.
@@ -125,4 +126,4 @@ def _absent_class(path: str) -> type:
     )
 
 
-_OWN = {**tensorflow_names.OWN, **tensorflow_data.OWN}
+_OWN = {**tensorflow_names.OWN, **tensorflow_data.OWN, **tensorflow_testing.OWN}

@@ -98,6 +98,7 @@ OWN: dict[str, Any] = {
     "GradientTape": GradientTape,
     "function": _function,
     "newaxis": None,
+    "string": "string",
     "executing_eagerly": lambda: True,
     "config.list_physical_devices": lambda kind=None: [d for d in jax.devices() if kind in (None, d.platform.upper())],
     "config.experimental.list_physical_devices": lambda kind=None: [

@@ -33,6 +33,7 @@ class SingleBatches(CompileMethods):
             As `evaluate`: the loss, or a list, or a dict of results, for this batch.
         """
         plan, batch = self._one_batch("train_on_batch", x, y, sample_weight, class_weight)
+        plan.warn_of_switched_weights()
         start = lambda: plan.begin(self, plan.loan.lend())  # noqa: E731
         with kept, plan.loan.turn.training(f"Model {self.name!r}"):
             with plan.loan.held(), Uninterrupted():

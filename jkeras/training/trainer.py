@@ -130,8 +130,6 @@ class Trainer(SingleBatches):
             raise in_training(f"Model {self.name!r}")
         _check_counts(epochs=epochs, initial_epoch=initial_epoch)
         _check_frequency(validation_freq)
-        if plan is not None:
-            plan.warn_of_switched_weights()
         with agreeing() as facts:
             if validation_split and validation_data is None:
                 x = self._arrange_inputs(x) if self._arrangement() else x
@@ -150,6 +148,7 @@ class Trainer(SingleBatches):
                 stage=self._trained_stage(),
             )
             plan = self._ready(compiled, data, shuffle)
+            plan.warn_of_switched_weights()
             data = self._training_data(data, shuffle)
             epochs = switches.limited("epochs", epochs, switches.max_epochs()) or 0
             steps_per_epoch = self._limited("steps_per_epoch", steps_per_epoch, data)

@@ -1,5 +1,8 @@
 """The stand-in for `tf.data`, and functions of `tf` whose arguments are not those of their twins."""
 
+import os
+
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -77,3 +80,24 @@ def test_classes_that_only_annotations_name():
     assert tf.tpu.experimental.embedding.TPUEmbedding.__name__ == "TPUEmbedding"
     with pytest.raises(TypeError, match="cannot make a tf.distribute.Strategy"):
         strategy()
+
+
+def test_assertions_on_arrays():
+    case = tf.test.TestCase()
+    case.assertAllClose({"a": [1.0, jnp.array([2.0])]}, {"a": [1.0 + 1e-8, np.array([2.0])]})
+    case.assertAllEqual([[1], [2, 3]], [[1], [2, 3]])  # parts of several shapes
+    case.assertNotAllClose([1.0], [1.1])
+    case.assertNotAllEqual([1, 2], [1, 3])
+    for differ in (
+        lambda: case.assertAllClose([1.0, 2.0], [1.0, 2.1]),
+        lambda: case.assertAllClose([[1.0]], [1.0]),
+        lambda: case.assertAllClose({"a": 1.0}, {"a": 2.0}),
+        lambda: case.assertAllEqual([[1], [2, 3]], [[1], [2, 4]]),
+        lambda: case.assertNotAllEqual([1], [1]),
+    ):
+        with pytest.raises(AssertionError):
+            differ()
+    folder = case.get_temp_dir()
+    assert os.path.isdir(folder)
+    case.doCleanups()
+    assert not os.path.exists(folder)

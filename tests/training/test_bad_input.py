@@ -237,6 +237,12 @@ def test_weights_switched_after_compile():
     made.layers[0].trainable = False
     with pytest.warns(UserWarning, match=r"`trainable` was set after compile\(\) \(weight '.*kernel'\)"):
         made.fit(X, Y, verbose=0)
+    with pytest.warns(UserWarning, match="`trainable` was set after"):
+        made.train_on_batch(X, Y)
+    made.compile("sgd", "categorical_crossentropy")
+    made.layers[0].trainable = True
+    with pytest.warns(UserWarning, match="`trainable` was set after"):  # before the first step, too
+        made.fit(X, Y, verbose=0)
     made.compile("sgd", "categorical_crossentropy")
     made.fit(X, Y, verbose=0)  # no warning
 

@@ -21,7 +21,11 @@ import urllib.request
 from pathlib import Path
 from typing import NamedTuple
 
-HERE = Path(__file__).parent
+sys.path.append(str(Path(__file__).resolve().parents[1] / "conformance"))
+
+from kconf.document import write_packages
+
+HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 
 
@@ -29,7 +33,7 @@ class Package(NamedTuple):
     """Where a package's tests are, and how many of them pass with Keras."""
 
     source: str  # "keras-rs==0.4.0" of the index, or the address of an archive
-    tests: tuple[str, ...]
+    tests: tuple[str, ...]  # below the unpacked folder, or a file of ours
     keras: int
     path: str = "."  # what to put on the path, below the unpacked folder
     left_out: tuple[str, ...] = ()  # files that need TensorFlow or several devices
@@ -46,7 +50,7 @@ PACKAGES = {
         282,
         left_out=("keras_rs/src/layers/embedding",),
     ),
-    "k3-node": Package("k3-node==1.0.0", ("k3_node",), 156),
+    "k3-node": Package("k3-node==1.0.0", ("k3_node/layers",), 156),
     "keras-tuner": Package(
         "https://github.com/keras-team/keras-tuner/archive/417e5b5e8df924d428a3c64007f3ed47bd4c7026.tar.gz",
         ("keras_tuner",),
@@ -57,8 +61,14 @@ PACKAGES = {
         ("keras_hub/src/layers/modeling", "keras_hub/src/samplers"),
         127,
     ),
-    "scikit-keras": Package("scikit-keras==0.4.1", ("tests",), 16),
+    "scikit-keras": Package(
+        "scikit-keras==0.4.1",
+        ("tests",),
+        16,
+        remains="`test_ensemble` trains two classifiers for one epoch, without a seed; it failed in one run of three.",
+    ),
     "mingru-keras": Package("mingru-keras==0.1.3", ("tests",), 6, path="src"),
+    "bayesflow": Package("bayesflow==2.0.12", (str(HERE / "test_bayesflow.py"),), 4),
 }
 
 
@@ -71,8 +81,9 @@ def unpack(name: str, folder: Path) -> Path:
             archive = folder / f"{name}.tar.gz"
             urllib.request.urlretrieve(package.source, archive)
         else:
-            pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", "--dest", folder]
-            subprocess.run([*pip, package.source], check=True)
+            # pip asks a release for its name. The environment has what that takes: an old release may want a tool that is gone.
+            pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", "--no-build-isolation"]
+            subprocess.run([*pip, "--dest", folder, package.source], check=True)
             stem = package.source.replace("==", "-")
             archive = next(path for path in folder.glob("*.tar.gz") if path.name[:-7].replace("_", "-") == stem)
         with tarfile.open(archive) as file:
@@ -95,7 +106,8 @@ def run(name: str, folder: Path, with_keras: bool) -> dict[str, int]:
         "-m",
         "pytest",
         "-q",
-        "--tb=line",
+        "--tb=short",
+        "-rfE",
         "-p",
         "no:cacheprovider",
         "--continue-on-collection-errors",
@@ -124,7 +136,7 @@ def main() -> int:
     parser.add_argument("packages", nargs="*", metavar="package", help=", ".join(PACKAGES))
     parser.add_argument("--with-keras", action="store_true", help="with Keras itself")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "packages", help="for sources and logs")
-    parser.add_argument("--record", action="store_true", help="put the numbers into results.json, for docs/conformance.md")
+    parser.add_argument("--record", action="store_true", help="write the numbers into docs/conformance.md")
     options = parser.parse_args()
     unknown = set(options.packages) - set(PACKAGES)
     if unknown:
@@ -143,6 +155,7 @@ def main() -> int:
                 "remains": PACKAGES[name].remains,
             }
             file.write_text(json.dumps(results, indent=1) + "\n")
+            write_packages(ROOT / "docs" / "conformance.md")
     print(f"The logs are in {options.folder}.")
     return 0
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parents[1]
 PACKAGES = HERE.parent / "packages" / "results.json"  # what `make packages` has measured
+TITLE = "\n## Packages built on Keras\n\n"
 KINDS = {
     "jax": "It makes no sense on JAX",
     "difference": "A difference that is meant",
@@ -58,15 +59,27 @@ def write(path, results, table, differences):
         parts += [f"\n{reason}\n\n" + "".join(f"- `{short(test)}`\n" for test in tests) for reason, tests in entries]
     if unexplained:
         parts.append("\n### To be mended\n\n" + "".join(f"- `{short(test)}`\n" for test in unexplained))
-    if PACKAGES.exists():
-        rows = json.loads(PACKAGES.read_text())
-        parts.append("\n## Packages built on Keras\n\n`make packages` runs these packages' own tests with jkeras.\n\n")
-        parts.append("| package | tests passed | with Keras | what fails |\n| --- | ---: | ---: | --- |\n")
-        parts += [
-            f"| {name} | {row['passed']} | {row['keras']} | {row.get('remains', '')} |\n" for name, row in rows.items()
-        ]
-    path.write_text("".join(parts))
+    path.write_text("".join(parts) + packages())
     return len(unexplained)
+
+
+def packages():
+    """The last section of the document, from what `make packages` has recorded."""
+    rows = [
+        f"| {name} | {row['passed']} | {row['keras']} | {row.get('remains', '')} |\n"
+        for name, row in json.loads(PACKAGES.read_text()).items()
+    ]
+    head = "| package | tests passed | with Keras | what fails |\n| --- | ---: | ---: | --- |\n"
+    return f"{TITLE}`make packages` runs these packages' own tests with jkeras.\n\n{head}{''.join(rows)}"
+
+
+def write_packages(path):
+    """Replace the last section of the document only.
+
+    Args:
+        path: of the document.
+    """
+    path.write_text(path.read_text().partition(TITLE)[0] + packages())
 
 
 def explain(results, lines):
