@@ -44,7 +44,7 @@ combined.compile(keras.optimizers.Adam(2e-3, beta_1=0.5), "binary_crossentropy")
 
 real, fake = np.ones((16, 1)), np.zeros((16, 1))
 history = {"real": [], "fake": [], "generator": []}
-for step in range(12):
+for _ in range(12):
     noise = rng.normal(size=(16, 6)).astype("float32")
     batch = images[rng.integers(0, len(images), 16)]
     discriminator.trainable = True
