@@ -82,7 +82,17 @@ def unpack(name: str, folder: Path) -> Path:
             urllib.request.urlretrieve(package.source, archive)
         else:
             # pip asks a release for its name. The environment has what that takes: an old release may want a tool that is gone.
-            pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", "--no-build-isolation"]
+            pip = [
+                sys.executable,
+                "-m",
+                "pip",
+                "download",
+                "--quiet",
+                "--no-deps",
+                "--no-binary",
+                ":all:",
+                "--no-build-isolation",
+            ]
             subprocess.run([*pip, "--dest", folder, package.source], check=True)
             stem = package.source.replace("==", "-")
             archive = next(path for path in folder.glob("*.tar.gz") if path.name[:-7].replace("_", "-") == stem)
