@@ -222,12 +222,13 @@ def test_negative_weights_are_warned_of():
         model().fit(X, Y, sample_weight=np.linspace(-1, 1, 20), verbose=0)
 
 
-@pytest.mark.parametrize("value", [np.inf, -np.inf])
-def test_infinity_is_named_once_the_loss_is_not_finite(value):
-    x = X.copy()
-    x[3, 1] = value
-    with pytest.warns(UserWarning, match=r"Infinite numbers in the data: x, column 1\.") as caught:
-        model("mse", activation=None).fit(x, Y, epochs=3, verbose=0)
+@pytest.mark.parametrize("value,message", [(np.inf, "Infinite numbers"), (-np.inf, "Infinite numbers"), (np.nan, "NaN")])
+@pytest.mark.parametrize("which", ["x", "y"])
+def test_what_is_not_finite_is_named_once_the_loss_is_not_finite(value, message, which):
+    x, y = X.copy(), Y.copy()
+    {"x": x, "y": y}[which][3, 1] = value
+    with pytest.warns(UserWarning, match=rf"{message}.*\b{which}, column 1") as caught:
+        model("mse", activation=None).fit(x, y, epochs=3, verbose=0)
     assert len(caught) == 1 and caught[0].filename == __file__
 
 
