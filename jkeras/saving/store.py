@@ -122,7 +122,7 @@ def check_budget(file: Any, name: str, stored: int, max_bytes: int | None) -> No
         max_bytes: the limit; by default 64 MiB, or `MOST_ZIPPED` times what lies on disk.
 
     Raises:
-        ValueError: they claim more. A dataset that is linked twice counts twice, for it is read twice.
+        ValueError: they claim more (a dataset that is linked twice counts twice, for it is read twice), or a name is not text.
     """
     import h5py  # 60 ms, which `import jkeras` need not take
 
@@ -134,6 +134,8 @@ def check_budget(file: Any, name: str, stored: int, max_bytes: int | None) -> No
         if items > MOST_ITEMS:
             raise ValueError(f"{name!r} has more than {MOST_ITEMS:,} groups and arrays.")
         for key in group:
+            if isinstance(key, bytes):  # h5py could not decode it
+                raise ValueError(f"{name!r} has a group or array whose name is not text: {key[:100]!r}.")
             item = group[key] if _lies_in(group, key) else None
             if isinstance(item, h5py.Group) and depth < DEEPEST:
                 groups.append((item, depth + 1))

@@ -104,10 +104,18 @@ def optimizer_of_another_shape(file, folder):
     file["optimizer/vars/2"] = np.zeros(7)
 
 
+def group_without_a_readable_name(file, folder):
+    file["layers"].create_group(b"\xff")
+
+
+def array_without_a_readable_name(file, folder):
+    file["layers/dense/vars"].create_dataset(b"\xff", data=np.zeros(2))
+
+
 ATTACKS = [
     *(external_group, external_dataset, soft_link, external_storage, virtual, strings, records, group_for_a_dataset),
     *(dataset_for_a_group, huge_chunks, huge_shape, another_shape, one_too_many, another_key, no_layers),
-    optimizer_of_another_shape,
+    *(optimizer_of_another_shape, group_without_a_readable_name, array_without_a_readable_name),
 ]
 
 
@@ -121,7 +129,7 @@ def test_weights(attack, tmp_path):
     with h5py.File(path, "a") as file:
         attack(file, tmp_path)
     before = [np.asarray(v) for v in (*model.variables, *model.optimizer.variables)]
-    with pytest.raises(ValueError, match=r"does not fit the model|claims more than"):
+    with pytest.raises(ValueError, match=r"does not fit the model|claims more than|name is not text"):
         model.load_weights(path)
     same([*model.variables, *model.optimizer.variables], before)
 
