@@ -206,7 +206,7 @@ def is_leaf(x: Any) -> bool:
 
 def leaves(structure: Any) -> list:
     """The leaves of nested lists, tuples and dicts; symbolic tensors, variables, sparse arrays and None count as leaves."""
-    return jax.tree.leaves(structure, is_leaf=is_leaf)
+    return [structure] if isinstance(structure, jax.Array) else jax.tree.leaves(structure, is_leaf=is_leaf)
 
 
 def flatten(structure: Any) -> tuple[list, Any]:
@@ -216,6 +216,8 @@ def flatten(structure: Any) -> tuple[list, Any]:
 
 def map_structure(function: Callable, *structures: Any) -> Any:
     """Apply a function leaf by leaf; symbolic tensors, variables, sparse arrays and None count as leaves."""
+    if len(structures) == 1 and isinstance(structures[0], jax.Array):  # as nearly always: no tree to go through
+        return function(structures[0])
     return jax.tree.map(function, *structures, is_leaf=is_leaf)
 
 

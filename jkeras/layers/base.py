@@ -212,7 +212,7 @@ class Layer(Checked, Inferred, Recomputed):
 
     def _call_in_frame(self, frame: Frame, args: tuple, kwargs: dict) -> Any:
         spec = call_spec(type(self).call)
-        args, kwargs = self._convert(args), self._convert(kwargs)
+        args, kwargs = self._convert(args), self._convert(kwargs) if kwargs else {}
         first = args[0] if args else next(iter(kwargs.values()), None)
         check_input(self, first)
         if not self.built:

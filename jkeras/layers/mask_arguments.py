@@ -35,7 +35,7 @@ def carry_mask(layer: Any, frame: Frame, inputs: Any, mask: Any, outputs: Any, o
         outputs: of the call.
         own: whether the layer's class has a `compute_mask` of its own.
     """
-    masked = any(m is not None for m in symbolic.leaves(mask))
+    masked = mask is not None and any(m is not None for m in symbolic.leaves(mask))
     if not masked and not (layer.supports_masking and own):
         return
     if not layer.supports_masking:

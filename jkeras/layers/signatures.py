@@ -54,6 +54,8 @@ def call_spec(function: Callable) -> CallSpec:
 
 def holds_tensors(value: Any) -> bool:
     """True if all leaves of an argument are arrays, or stand for some."""
+    if isinstance(value, jax.Array):
+        return True
     found = [x for x in symbolic.leaves(value) if x is not None]
     kinds = (jax.Array, KerasTensor, jax.ShapeDtypeStruct)
     return bool(found) and all(isinstance(x, kinds) or hasattr(type(x), "todense") for x in found)
