@@ -25,7 +25,7 @@ def waited(model, turns):
                 log(f"first: {model}: {column}, {turn + 1}")
                 outcome = attempt(lambda column=column: child("benchmarks.first", model, column)[0], column)
                 times[column] = outcome if isinstance(outcome, str) else [*samples, outcome["seconds"]]
-    title = f"first fit less the second, {STEPS} steps: {workloads.load(model).TITLE.split(',')[0]}"
+    title = f"first fit less the second, {STEPS} steps: {workloads.short(workloads.load(model))}"
     return Row(title, "s", times, (at_most(0.5 if model in HALF else 1, KERAS),))
 
 

@@ -40,7 +40,7 @@ def row_of(kind, found):
             times[ARRAYS] = [outcome["arrays"]["ms"] for outcome in outcomes]
             busy = statistics.median(outcome[kind]["busy"] for outcome in outcomes)
             notes = [f"of the epoch, {100 * busy:.0f} % is the compiled loop (model.stats())"]
-    title = f"{kind}, batches in 0.8 of a step: {workloads.load(MODEL).TITLE.split(',')[0]}"
+    title = f"{kind}, batches in 0.8 of a step: {workloads.short(workloads.load(MODEL))}"
     return Row(title, "ms per step", times, (at_most(1 / 0.95, ARRAYS),), notes)
 
 

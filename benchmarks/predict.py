@@ -38,7 +38,7 @@ def rows(name, options):
 
 
 def few(name, options):
-    title = workloads.load(name).TITLE.split(",")[0]
+    title = workloads.short(workloads.load(name))
     for count in FEW:
         log(f"predict: {name}, {count} rows")
         times = scaled(in_turns("predict", name, count, options), 1e3 / LOOK[count])
@@ -52,7 +52,7 @@ def unsized(name, options):
     log(f"predict: {name}, {FEW[-1]} rows, no batch size")
     columns = (JKERAS, SCAN, KERAS)
     times = scaled(in_turns("choose", name, FEW[-1], options, columns), 1e3 / LOOK[FEW[-1]])
-    title = f"predict, {FEW[-1]} rows, no batch size: {workloads.load(name).TITLE.split(',')[0]}"
+    title = f"predict, {FEW[-1]} rows, no batch size: {workloads.short(workloads.load(name))}"
     return Row(title, "ms per call", times, (at_most(1.15, SCAN), faster(1, KERAS)))
 
 
@@ -60,7 +60,7 @@ def called(name, options):
     """`model(x)`: the layers run operation by operation, outside of any compiled program."""
     log(f"predict: {name}, model(x)")
     times = scaled(in_turns("call", name, 1, options, (JKERAS, SCAN, KERAS)), 1e3 / LOOK[1])
-    title = f"model(x), 1 row: {workloads.load(name).TITLE.split(',')[0]}"
+    title = f"model(x), 1 row: {workloads.short(workloads.load(name))}"
     note = f"{SCAN}: one compiled call"
     return Row(title, "ms per call", times, (at_most(1.5, SCAN), faster(1, KERAS)), [note])
 
@@ -69,7 +69,7 @@ def evaluated(name, options):
     workload = workloads.load(name)
     log(f"predict: evaluate {name}")
     times = scaled(in_turns("evaluate", name, EVALUATED, options), 1e3)
-    title = f"evaluate, {EVALUATED:,} rows, batch {workload.BATCH}: {workload.TITLE.split(',')[0]}"
+    title = f"evaluate, {EVALUATED:,} rows, batch {workload.BATCH}: {workloads.short(workload)}"
     return Row(title, "ms per call", times)
 
 
@@ -100,7 +100,7 @@ def prepare(method, name, column, count):
 
 def many(name, options):
     """Each library in a process of its own, so that the peak of its memory is its own."""
-    title = workloads.load(name).TITLE.split(",")[0]
+    title = workloads.short(workloads.load(name))
     count = options.rows or MANY
     seconds, megabytes = {}, {}
     for column in COLUMNS:

@@ -33,7 +33,7 @@ def started(model, steps, turns):
             outcome = attempt(lambda column=column: child("benchmarks.start", model, column, steps), column)
             failed = outcome if isinstance(outcome, str) else outcome[0]
             times[column] = failed or [*samples, outcome[1]]
-    title = f"process start to the first epoch of {steps} steps: {workloads.load(model).TITLE.split(',')[0]}"
+    title = f"process start to the first epoch of {steps} steps: {workloads.short(workloads.load(model))}"
     return Row(title, "s", times, (at_most(1.2, SCAN, LOOP),))
 
 
@@ -49,7 +49,7 @@ def started_again(model, steps, turns):
                 failed = outcome if isinstance(outcome, str) else outcome[0]
                 if isinstance(times[column], list):
                     times[column] = failed or [*times[column], outcome[1]]
-    title = f"process start to the first epoch of {steps} steps, second start: {workloads.load(model).TITLE.split(',')[0]}"
+    title = f"process start to the first epoch of {steps} steps, second start: {workloads.short(workloads.load(model))}"
     return Row(title, "s", times, (at_most(0.6, FIRST),), ["programs kept on disk (JKERAS_COMPILATION_CACHE)"])
 
 

@@ -30,7 +30,7 @@ def ran(model, turns):
                 outcome = attempt(lambda column=column: child("benchmarks.usual", model, column)[0], column)
                 times[column] = outcome if isinstance(outcome, str) else [*samples, outcome["seconds"]]
     workload = workloads.load(model)
-    title = f"the usual run, {EPOCHS} epochs of {SAMPLES:,} rows: {workload.TITLE.split(',')[0]}"
+    title = f"the usual run, {EPOCHS} epochs of {SAMPLES:,} rows: {workloads.short(workload)}"
     note = "validation_split, shuffling, accuracy, EarlyStopping and ModelCheckpoint; from the constructor to the end of fit"
     return Row(title, "s", times, (faster(GOALS[model], KERAS),), [note])
 

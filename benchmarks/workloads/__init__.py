@@ -14,9 +14,15 @@ Each library comes as an argument: the file imports none of them, and one that i
 """
 
 import importlib
+import re
 
 TRAINING = ("tutorial", "mlp", "cnn", "resnet", "lstm", "gru", "bidirectional", "transformer", "long")
 
 
 def load(name):
     return importlib.import_module(f"benchmarks.workloads.{name}")
+
+
+def short(workload):
+    """The beginning of a workload's title, up to the first comma that is not in parentheses."""
+    return re.split(r",(?![^()]*\))", workload.TITLE)[0]
