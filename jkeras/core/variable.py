@@ -230,12 +230,17 @@ class Variable(ArrayFace):
         return value
 
     def converted(self, value: Any) -> jax.Array:
-        """Convert a value as `assign` would store it.
+        """Convert a value as `assign` would store it: on several devices, each of them gets its part.
 
         Raises:
             ValueError: the shape differs.
         """
-        return _convert(self.name, value, self.dtype, self.shape)
+        placement = current() if frames.binding(self) is None else ONE_DEVICE
+        if placement is ONE_DEVICE:
+            return _convert(self.name, value, self.dtype, self.shape)
+        return _convert(
+            self.name, value, self.dtype, self.shape, lambda array: placement.put_variables([self], [array])[0], moves=True
+        )
 
     def assign_add(self, value: Any) -> jax.Array:
         """Add to the value."""
@@ -317,19 +322,22 @@ def _raw(value: Any) -> Any:
     return value.value if isinstance(value, Variable) else value
 
 
-def _convert(name: str, value: Any, dtype: str, shape: tuple[int, ...] | None) -> jax.Array:
+def _convert(
+    name: str, value: Any, dtype: str, shape: tuple[int, ...] | None, place: Callable = to_device, moves: bool = False
+) -> jax.Array:
+    """A value as an array of a dtype. `place` puts an array of the host on the devices, and if it `moves`, one of JAX, too."""
     value, target = _raw(value), dtypes.canonical(dtype)
     if not isinstance(value, jax.Array):
         # Through NumPy, because jnp.asarray compiles a program for each new shape (25 ms; this takes 0.15 ms).
-        value = np.asarray(value)
+        value, moves = np.asarray(value), True
         _check_numbers(name, value.dtype, target)
-        value = to_device(value.astype(target, copy=False))
+        value = value.astype(target, copy=False)
     elif value.dtype != target or value.weak_type:
         _check_numbers(name, value.dtype, target)
         value = value.astype(target)
     if shape is not None and tuple(value.shape) != shape:
         raise ValueError(f"Variable {name!r} has shape {shape} and cannot be given a value of shape {value.shape}.")
-    return value
+    return place(value) if moves and not isinstance(value, jax.core.Tracer) else value
 
 
 def _check_numbers(name: str, dtype: Any, target: Any) -> None:

@@ -95,10 +95,14 @@ class Placement:
 
         `owner(path)` is the parameter that a leaf of the result belongs to, or None.
         """
-        spec = jax.eval_shape(make, values)
-        shardings = jax.tree_util.tree_map_with_path(lambda path, leaf: self._of_slot(owner(path), leaf.shape), spec)
+
+        def strong(values: Any) -> Any:  # not of the "weak" dtypes that Python numbers have
+            return jax.tree.map(lambda a: jax.lax.convert_element_type(a, jax.numpy.result_type(a)), make(values))
+
         with jax.set_mesh(self.mesh):
-            return jax.jit(make, out_shardings=shardings)(values)
+            spec = jax.eval_shape(strong, values)
+            shardings = jax.tree_util.tree_map_with_path(lambda path, leaf: self._of_slot(owner(path), leaf.shape), spec)
+            return jax.jit(strong, out_shardings=shardings)(values)
 
     def copied(self, tree: Any) -> Any:
         """The same arrays in memory of their own, laid out as they are."""

@@ -5,6 +5,7 @@ import contextlib
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
@@ -120,3 +121,41 @@ def test_a_mesh_of_jax_counts_in_threads_that_read_ahead(kind, feed):
         jkeras.config.set_device_memory_budget(None)
     np.testing.assert_allclose(found, wanted, atol=1e-6)
     assert len(model.layers[0].kernel.value.sharding.device_set) == 2
+
+
+@pytest.mark.parametrize("way", ["set_weights", "load_weights", "load_model", "update_train_state"])
+def test_values_go_where_they_belong_when_they_are_assigned(way, tmp_path):
+    """Each device gets its part of a divided weight at once, not at the next step."""
+    with distributions(2)["fully sharded"].scope():
+        model, other = make(), make()
+        fit(model)
+        fit(other)
+        weights = [2 * w for w in model.get_weights()]
+        model.set_weights(weights)
+        if way == "set_weights":
+            other.set_weights(weights)
+        elif way == "load_weights":
+            model.save_weights(tmp_path / "model.weights.h5")
+            other.load_weights(tmp_path / "model.weights.h5")
+        elif way == "load_model":
+            model.save(tmp_path / "model.keras")
+            other = jkeras.saving.load_model(tmp_path / "model.keras")
+        else:
+            other.update_train_state(jax.tree.map(np.asarray, model.train_state()))
+        for found, wanted in zip(other.get_weights(), weights, strict=True):
+            np.testing.assert_array_equal(found, wanted)
+        kernel = other.layers[0].kernel
+        divided = [kernel, *(v for v in other.optimizer.variables if v.shape == kernel.shape)]
+        assert len(divided) == 3
+        assert [v.value.sharding.shard_shape(v.shape) for v in divided] == [(4, 4)] * len(divided)
+
+
+def test_optax_keeps_its_state_where_it_belongs_under_a_mesh_with_explicit_axes():
+    def losses():
+        model = make()
+        model.compile(optax.lbfgs(), "mse")
+        return fit(model)
+
+    wanted = losses()
+    with jax.set_mesh(jax.make_mesh((2,), ("batch",), axis_types=(AxisType.Explicit,))):
+        np.testing.assert_allclose(losses(), wanted, rtol=1e-4)
