@@ -21,7 +21,8 @@ def deserialize_keras_object(
         config: plain data.
         custom_objects: `{name: object}` that the config may name besides the published and registered ones.
         safe_mode: only True is possible: code found in a config is never run.
-        module_objects: Keras 2's `{name: object}` for configs that are names or have no module; it adds to `custom_objects`.
+        module_objects: Keras 2's `{name: object}` for configs that are names or have no module; it adds to `custom_objects`. The name
+            of a class gives an object of that class.
         printable_module_name: Keras 2's word for what is expected, for messages.
 
     Raises:
@@ -41,5 +42,8 @@ def deserialize_keras_object(
     if isinstance(config, str) and module_objects is not None:
         if config not in known:
             raise ValueError(f"Unknown {printable_module_name}: {config!r}.")
-        return known[config]
+        found = known[config]
+        if isinstance(found, type) and config not in (custom_objects or {}):
+            return found.from_config({}) if hasattr(found, "from_config") else found()
+        return found
     return deserialize(config, known)

@@ -444,6 +444,9 @@ def test_keywords_of_keras_2(tmp_path):
         model.save(tmp_path / "a", save_format="tf")
     table = {"double": lambda x: 2 * x}
     assert jkeras.saving.deserialize_keras_object("double", module_objects=table, printable_module_name="function")(2) == 4
+    l2 = {"l2": jkeras.regularizers.L2}  # the name of a class is an object of it
+    assert isinstance(jkeras.saving.deserialize_keras_object("l2", module_objects=l2), jkeras.regularizers.L2)
+    assert jkeras.saving.deserialize_keras_object("l2", l2, module_objects=l2) is jkeras.regularizers.L2
     with pytest.raises(ValueError, match="Unknown activation: 'triple'"):
         jkeras.saving.deserialize_keras_object("triple", module_objects=table, printable_module_name="activation")
     legacy = jkeras.utils.legacy.serialize_keras_object(jkeras.regularizers.L2(0.5))
