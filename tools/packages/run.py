@@ -60,7 +60,7 @@ PACKAGES = {
         "https://github.com/keras-team/keras-hub/archive/71453d08f59edc90d276e999319fc51e61cbf82c.tar.gz",
         ("keras_hub/src/layers/modeling", "keras_hub/src/samplers"),
         127,
-        remains="`test_training_propagation` of CachedMultiHeadAttention reads a private attribute of Keras's layer, `_combine_equation`.",
+        remains="`test_training_propagation` reads `_combine_equation`, a private attribute of Keras's MultiHeadAttention.",
     ),
     "scikit-keras": Package(
         "scikit-keras==0.4.1",
