@@ -14,7 +14,7 @@ test: $(VENV)/test.done  ## Check the numbers against Keras, and everything else
 test-slow: $(VENV)/test.done  ## The long ones: programs as Keras users write them, whole architectures.
 	JKERAS_TEST_OPTIMIZED=1 $(BIN)/python -m pytest -n 2 -m "slow and not longest"
 
-test-longest: $(VENV)/test.done  ## Whole lists of which the other tests run a part; half an hour.
+test-longest: $(VENV)/test.done  ## Whole lists of which the other tests run a part; an hour.
 	JKERAS_TEST_OPTIMIZED=1 $(BIN)/python -m pytest -n 2 -m longest
 
 test-all: test test-slow test-longest

@@ -37,3 +37,9 @@ def test_some_damaged_files(tmp_path):
 def test_many_damaged_files(tmp_path):
     ends, wrong = run("damage", tmp_path, 1000, 2)
     assert not wrong and ends["ValueError"] > 300
+
+
+@pytest.mark.longest
+def test_very_many_damaged_files(tmp_path):
+    ends, wrong = run("damage", tmp_path, 20_000, 1)
+    assert not wrong and ends["ValueError"] > 10_000
