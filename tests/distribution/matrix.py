@@ -1,7 +1,7 @@
 """What training on several devices gives, beside what one device gives: `python -m tests.distribution.matrix [whole] [MODEL ...]`.
 
 A case is a model, a number of devices, a way to divide the work, a batch size, how the data comes, and an option of training. The
-program prints the largest differences of each case, and the table of docs/distribution.md. A difference is relative where numbers are
+program prints the largest differences of each case, and tables of them. A difference is relative where numbers are
 larger than 1. Without `whole`, it runs a few cases. Without models, it runs all of them.
 """
 
