@@ -32,6 +32,8 @@ class Start:
         self._draws = Draws()
         with aside():
             self.template, self._is_quiet = self._make(0, self._draws)
+        compiled: Any = self.template._compiled
+        self._is_made_on_data = compiled.is_made_on_data(self.template)
         self._other: Model | None = None  # of the second seed, for comparison
         self.rates: Any = None  # the learning rates of the members, where they differ
         self._is_fast = True
@@ -112,7 +114,7 @@ class Start:
                 set_random_seed(seed)
                 if not self._is_quiet:
                     build()
-                if isinstance(data, ArrayData):
+                if isinstance(data, ArrayData) and self._is_made_on_data:
                     data.peek(shuffle)
                 states.append(np.random.get_state())
             mine = jax.tree.leaves(variables, is_leaf=is_variable)

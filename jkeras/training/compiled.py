@@ -107,6 +107,21 @@ class Compiled:
                     self.plan = Plan(model, self)
         return self.plan
 
+    @property
+    def is_open(self) -> bool:
+        """True if the losses and metrics have yet to be made for the outputs of the model."""
+        return self.parts is None or (self.loss is not None and self.parts.objective is None)
+
+    def is_made_on_data(self, model: Any) -> bool:
+        """True if Keras looks at a batch of the data before it trains the model, to build the model, its losses or its metrics.
+        For that, it draws an order of the data that is not used.
+
+        Args:
+            model: the trainer.
+        """
+        told = (self.loss, self.given_metrics, self.given_weighted_metrics)
+        return any(each is not None for each in told) or not all(layer.built for layer in model._flatten_layers())
+
     def __getstate__(self) -> dict:
         return {**vars(self), "plan": None}  # a copy makes its own
 

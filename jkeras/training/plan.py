@@ -52,7 +52,8 @@ class Plan:
         self.metrics = list({id(m): m for m in (compiled.loss_tracker, *model.metrics)}.values())
         self.slots = Slots.of(model, self.metrics, compiled.is_trained)
         if compiled.optimizer is not None:
-            compiled.optimizer.build(tree.nest(dict(self.slots.params)))
+            if not (is_custom(model, "train_step") and compiled.optimizer.built):  # whose step may train some of them alone
+                compiled.optimizer.build(tree.nest(dict(self.slots.params)))
             self.slots = self.slots.with_optimizer(compiled.optimizer.state_variables())
         self.variables = self.slots.tree
         current().check(self.slots.variables)

@@ -186,8 +186,8 @@ class Trainer(SingleBatches):
     def _ready(self, compiled: Compiled, data: Any, shuffle: Any) -> Plan:
         """Build what is not built, on the first batch's shapes, and check the data; before the first step."""
         self._check_inputs(data)
-        if compiled.parts is None or compiled.parts.objective is None:
-            compiled.prepare(self, data.peek(shuffle))
+        if compiled.is_open:
+            compiled.prepare(self, data.peek(shuffle if compiled.is_made_on_data(self) else False))
             data.reset()
             self._check_inputs(data)
         self._check_targets(compiled, data)

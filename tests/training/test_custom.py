@@ -357,3 +357,57 @@ def test_loss_scaling_can_be_left_out():
         jkeras.config.set_dtype_policy("float32")
     model.compile("sgd", "mse", auto_scale_loss=False)
     assert type(model.optimizer) is jkeras.optimizers.SGD
+
+
+@pytest.mark.parametrize("built", [True, False])
+def test_an_own_step_without_a_loss_gets_the_rows_in_keras_order(built):
+    def run(k):
+        class Own(k.Sequential):
+            def train_step(self, state, data):
+                return {"row": data[0][0, 0]}, tuple(list(part) for part in state)
+
+        model = Own([k.Input((4,))] * built + [k.layers.Dense(2)])
+        model.compile("sgd")
+        return [model.fit(X, batch_size=40, epochs=2, verbose=0).history["row"] for _ in range(2)]
+
+    ours, theirs = both(run)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+def test_an_own_step_may_train_the_variables_that_its_optimizer_was_built_on():
+    def run(k):
+        class Half(k.Model):
+            def __init__(self):
+                super().__init__()
+                self.fixed, self.head = (k.Sequential([k.Input((4,)), k.layers.Dense(n)]) for n in (4, 1))
+                self.built = True
+
+            def call(self, x):
+                return self.head(self.fixed(x))
+
+            def train_step(self, state, data):
+                trainable, rest, optimizer, metrics = state
+                places = [i for i, v in enumerate(self.trainable_variables) if any(v is w for w in self.head.weights)]
+                hidden, _ = self.fixed.stateless_call([trainable[i] for i in range(4) if i not in places], [], data[0])
+
+                def loss(head):
+                    return k.ops.mean((self.head.stateless_call(head, [], hidden)[0] - data[1]) ** 2)
+
+                value, grads = jax.value_and_grad(loss)([trainable[i] for i in places])
+                new, optimizer = self.optimizer.stateless_apply(optimizer, grads, [trainable[i] for i in places])
+                trainable = list(trainable)
+                for i, array in zip(places, new):
+                    trainable[i] = array
+                return {"loss": value}, (trainable, rest, optimizer, metrics)
+
+        model = Half()
+        model.compile(k.optimizers.Adam(0.1))
+        model.optimizer.build(model.head.trainable_variables)
+        history = model.fit(X, Y, batch_size=40, epochs=3, verbose=0).history
+        return history, len(model.optimizer.variables), model.get_weights()
+
+    (ours, count, weights), (theirs, wanted, wanted_weights) = both(run)
+    assert_histories_match(ours, theirs)
+    assert count == wanted
+    for a, b in zip(weights, wanted_weights, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
