@@ -364,7 +364,7 @@ def test_an_own_step_without_a_loss_gets_the_rows_in_keras_order(built):
     def run(k):
         class Own(k.Sequential):
             def train_step(self, state, data):
-                return {"row": data[0][0, 0]}, tuple(list(part) for part in state)
+                return {"row": data[0, 0]}, tuple(list(part) for part in state)
 
         model = Own([k.Input((4,))] * built + [k.layers.Dense(2)])
         model.compile("sgd")
