@@ -398,7 +398,7 @@ def test_an_own_step_may_train_the_variables_that_its_optimizer_was_built_on():
                 trainable = list(trainable)
                 for i, array in zip(places, new):
                     trainable[i] = array
-                return {"loss": value}, (trainable, rest, optimizer, metrics)
+                return {"error": value}, (trainable, rest, optimizer, metrics)
 
         model = Half()
         model.compile(k.optimizers.Adam(0.1))
