@@ -67,7 +67,7 @@ class DTypePolicy:
         if not hasattr(x, "astype") and not hasattr(x, "__array__"):
             return x
         if isinstance(x, (np.ndarray, np.generic)) or not hasattr(x, "astype"):
-            x = to_device(np.asarray(x))
+            x = to_device(np.array(x))
         if autocast and dtypes.is_float(x.dtype) and dtypes.standardize(x.dtype) != dtype:
             x = x.astype(dtype)
         return x

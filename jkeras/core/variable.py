@@ -331,7 +331,7 @@ def _convert(
         # Through NumPy, because jnp.asarray compiles a program for each new shape (25 ms; this takes 0.15 ms).
         value, moves = np.asarray(value), True
         _check_numbers(name, value.dtype, target)
-        value = value.astype(target, copy=False)
+        value = value.astype(target)  # a copy: on the CPU, a device may use the memory of a NumPy array
     elif value.dtype != target or value.weak_type:
         _check_numbers(name, value.dtype, target)
         value = value.astype(target)

@@ -229,6 +229,6 @@ def distribute_tensor(tensor: Any, layout: Any) -> jax.Array:
         return jax.lax.with_sharding_constraint(tensor, sharding)
     from_all = isinstance(tensor, jax.Array) and not tensor.is_fully_addressable
     if sharding.is_fully_addressable or from_all:
-        return to_device(tensor, sharding)
-    array = np.asarray(tensor)  # the same on every process
+        return to_device(tensor if isinstance(tensor, jax.Array) else np.array(tensor), sharding)
+    array = np.array(tensor)  # the same on every process
     return jax.make_array_from_callback(array.shape, sharding, lambda index: array[index])

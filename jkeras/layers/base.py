@@ -295,14 +295,14 @@ class Layer(Checked, Inferred, Recomputed):
 
         def convert(x: Any) -> Any:
             if isinstance(x, (np.ndarray, np.generic)):
-                x = to_device(x)  # jnp.asarray would compile a program for each new shape
+                x = to_device(x.copy())  # jnp.asarray, which copies too, would compile a program for each new shape
             elif isinstance(x, Variable):
                 x = x.value
             elif is_sparse(x):
                 cast = self.autocast and x.dtype != target and dtypes.is_float(x.dtype) and dtypes.is_float(target)
                 return x.astype(target) if cast else x
             elif not isinstance(x, jax.Array):
-                return to_device(x.__array__()) if hasattr(x, "__array__") else x
+                return to_device(np.array(x.__array__())) if hasattr(x, "__array__") else x
             if self.autocast and x.dtype != target and dtypes.is_float(x.dtype) and dtypes.is_float(target):
                 mask = frames.current().get_mask(x)  # type: ignore[union-attr]
                 x = x.astype(target)

@@ -7,8 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jkeras
 from jkeras.core.frame import Frame
 from jkeras.core.variable import Promise, Variable
+from jkeras.runtime.placement import copy_to_device
 
 
 def test_reads_and_writes_go_to_the_innermost_frame_that_binds_it():
@@ -162,3 +164,38 @@ def test_logical_operators_are_those_of_symbolic_tensors():
     assert (v & 2).tolist() == (2 & v).tolist() == [True, True, False]
     assert (v | 0).tolist() == [True, True, False] and (v ^ 1).tolist() == [False, False, True]
     assert (b & True).tolist() == [True, False] and (True ^ b).tolist() == [False, True] and (~b).tolist() == [False, True]
+
+
+def at_a_multiple_of_64(shape):
+    """Zeros whose memory a CPU device may use as it lies there."""
+    size = int(np.prod(shape))
+    memory = np.zeros(size + 16, "float32")
+    start = (-memory.ctypes.data // 4) % 16
+    return memory[start : start + size].reshape(shape)
+
+
+def by_set_weights(array):
+    layer = jkeras.layers.Dense(2, use_bias=False)
+    layer.build((None, 2))
+    layer.set_weights([array])
+    return layer.kernel
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        jkeras.Variable,
+        lambda array: jkeras.Variable(jnp.ones((2, 2))).assign(array),
+        by_set_weights,
+        jkeras.layers.Dropout(0.5),
+        jkeras.ops.convert_to_tensor,
+        lambda array: jkeras.dtype_policies.DTypePolicy("float32").convert_input(array, True, "float32"),
+        copy_to_device,
+    ],
+    ids=["variable", "assign", "set_weights", "a layer", "tensor", "policy", "copy"],
+)
+def test_a_change_of_the_array_that_was_given_changes_nothing(taken):
+    array = at_a_multiple_of_64((2, 2))
+    value = taken(array)
+    array[:] = 7.0
+    assert np.asarray(value).tolist() == [[0.0, 0.0], [0.0, 0.0]]

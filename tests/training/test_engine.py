@@ -337,7 +337,8 @@ def test_generators_and_loaders_train_like_arrays():
 def test_frozen_layers_stay_and_freezing_takes_effect_at_compile():
     made = model()
     made.layers[0].trainable = False
-    made.fit(X, Y, verbose=0)  # compiled before: still trains
+    with pytest.warns(UserWarning, match="`trainable` was set after compile"):
+        made.fit(X, Y, verbose=0)  # compiled before: still trains
     made.compile("adam", "mse")
     frozen = made.layers[0].get_weights()
     made.fit(X, Y, verbose=0)
