@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import jkeras
+from tests.marks import slow_unless_longest
 from tests.oracle import keras
 
 RNG = np.random.default_rng(0)
@@ -108,8 +109,7 @@ def train(k, case, watched):
     return [layer.name for layer in model.layers], initial, losses, history, model.get_weights()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [slow_unless_longest(case, case in ("unet", "inception")) for case in CASES])
 def test_an_epoch_gives_the_losses_of_keras(case):
     names, initial, theirs, epoch, final = train(keras, case, watched=True)
     for watched in (True, False):

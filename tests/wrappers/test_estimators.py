@@ -58,7 +58,9 @@ EXPECTED = {
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("kind", [SKLearnClassifier, SKLearnRegressor, SKLearnTransformer])
+@pytest.mark.parametrize(
+    "kind", [SKLearnClassifier, pytest.param(SKLearnRegressor, marks=pytest.mark.longest), SKLearnTransformer]
+)
 def test_scikit_learns_checks(kind):
     of_numbers = {"activation": None, "loss": "mse"}
     estimator = kind(build, model_kwargs={} if kind is SKLearnClassifier else of_numbers, fit_kwargs={"epochs": 5, **QUIET})
